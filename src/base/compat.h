@@ -1,0 +1,24 @@
+/*
+ * compat.h
+ *	  Differences between PostgreSQL majors, as our own names; the newest
+ *	  API is what the rest of the source is written against.
+ */
+#ifndef OE_COMPAT_H
+#define OE_COMPAT_H
+
+#include "postgres.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/resowner.h"
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM >= 170000
+
+#define oe_wait_event_new(name) WaitEventExtensionNew(name)
+#define oe_create_wait_event_set(n) CreateWaitEventSet(NULL, (n))
+#else
+#define oe_wait_event_new(name) PG_WAIT_EXTENSION
+#define oe_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, (n))
+#endif
+
+#endif							/* OE_COMPAT_H */

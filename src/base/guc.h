@@ -1,0 +1,27 @@
+/*
+ * guc.h
+ *	  The settings of odoo_events.  Set by guc.c, read anywhere.
+ */
+#ifndef OE_GUC_H
+#define OE_GUC_H
+
+#include "postgres.h"
+
+extern bool oe_guc_capture;		/* odoo_events.capture */
+extern bool oe_guc_strict;		/* odoo_events.strict */
+extern int	oe_guc_capture_memory;	/* odoo_events.capture_memory, kB */
+extern char *oe_guc_traceparent;	/* odoo_events.traceparent, '' for none */
+extern char *oe_guc_databases;	/* odoo_events.databases, '' for all */
+extern char *oe_guc_source;		/* odoo_events.source, '' for /odoo/<uuid> */
+extern char *oe_guc_language;	/* odoo_events.language, 'en_US' */
+extern char *oe_guc_schema_base;	/* odoo_events.schema_base */
+extern int	oe_guc_retention;	/* odoo_events.retention, seconds */
+extern int	oe_guc_attempt_retention;	/* odoo_events.attempt_retention, s */
+extern char *oe_guc_proxy;		/* odoo_events.proxy, '' for none */
+extern char *oe_guc_ca_file;	/* odoo_events.ca_file, '' for the system's */
+extern int	oe_guc_max_in_flight;	/* odoo_events.max_in_flight, requests */
+extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
+
+extern void oe_guc_define(void);
+
+#endif							/* OE_GUC_H */

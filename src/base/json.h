@@ -1,0 +1,30 @@
+/*
+ * json.h
+ *	  Writing JSON text whose format depends on no session setting.
+ *
+ * Any process.  Appends to a StringInfo in its own memory context.  Calls no
+ * user-defined function: types other than the built-in scalar ones are
+ * written as JSON strings of their output function only if that function is
+ * built in (oid below FirstNormalObjectId), else as null.
+ *
+ * numeric: digits as stored (10.00), 'NaN' and infinities as strings.
+ * float4/float8: shortest text that reads back the same, NaN/Infinity strings.
+ * timestamp: "YYYY-MM-DDTHH:MM:SS[.ffffff]Z" (Odoo keeps UTC);
+ * timestamptz the same, in UTC; date "YYYY-MM-DD".  json, jsonb: as is.
+ */
+#ifndef OE_JSON_H
+#define OE_JSON_H
+
+#include "postgres.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+extern void oe_json_string(StringInfo buf, const char *s, int len);
+extern void oe_json_cstring(StringInfo buf, const char *s);
+extern void oe_json_timestamptz(StringInfo buf, int64 t);
+
+/* "out" is the type's output function, looked up by the caller beforehand;
+ * used for types without a fast path only. */
+extern void oe_json_datum(StringInfo buf, Oid type, FmgrInfo *out, Datum value);
+
+#endif							/* OE_JSON_H */

@@ -1,0 +1,60 @@
+/*
+ * session.h
+ *	  The two kinds of transaction, never mixed: ours and Odoo's.
+ *
+ * "Own" work reads and writes the extension's tables as the extension's
+ * owner, with qualified names only; it touches no foreign object, so that no
+ * user-defined code runs with those rights, and it gives the user id back
+ * before it commits.  "Foreign" work reads Odoo's tables as the owner of the
+ * database, in a security-restricted operation, read only, with settings in a
+ * nest level that is undone, and ends by ABORT: it leaves nothing behind but
+ * the plain values its caller copied out.
+ *
+ * In the worker each is a transaction of its own.  In a backend (publish())
+ * own work is part of the caller's transaction and foreign work a
+ * subtransaction that is rolled back.  Both connect SPI.  Own work takes an
+ * AccessShareLock on the extension, so that DROP EXTENSION waits for it, and
+ * raises ERRCODE_UNDEFINED_OBJECT if the extension is gone.
+ *
+ * After an error nothing need be called: aborting the transaction undoes all.
+ * Both switch back to the memory context they were called in when they end.
+ */
+#ifndef OE_SESSION_H
+#define OE_SESSION_H
+
+#include "postgres.h"
+#include "base/oe.h"
+
+typedef struct OeSession
+{
+	Oid			save_user;
+	int			save_sec;
+	int			save_nest;		/* GUC nest level */
+	MemoryContext save_cxt;
+	void	   *save_owner;		/* ResourceOwner of the caller */
+} OeSession;
+
+/* True in the worker process: it has no transaction of a caller's. */
+extern bool oe_session_is_worker;
+
+extern void oe_own_begin(OeSession *s);
+extern void oe_own_end(OeSession *s);	/* commits in the worker */
+extern void oe_foreign_begin(OeSession *s);
+extern void oe_foreign_end(OeSession *s);	/* always rolls back */
+
+/* Worker, right after connecting: resets every setting that the database or a
+ * role planted, then sets our own (search_path, timeouts ...). */
+extern void oe_session_reset_settings(void);
+
+/*
+ * Runs one SPI statement with a cached plan.  "slot" is a static variable of
+ * the caller that keeps the plan (own work only: foreign tables change).
+ * Raises on any SPI error.  Returns SPI's result code; rows are in
+ * SPI_tuptable and SPI_processed.
+ */
+struct _SPI_plan;
+extern int	oe_spi(struct _SPI_plan **slot, const char *sql, int nargs,
+				   const Oid *types, const Datum *values, const char *nulls,
+				   bool read_only, long limit);
+
+#endif							/* OE_SESSION_H */

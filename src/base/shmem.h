@@ -1,0 +1,102 @@
+/*
+ * shmem.h
+ *	  What the processes of one server tell one another about each database:
+ *	  who its worker is, why it should wake, where writers put the journal.
+ *
+ * Exists only where the library is in shared_preload_libraries; every
+ * function is safe to call without it and then does nothing.  Nothing that
+ * matters after a crash lives here: it is all rebuilt from tables.
+ *
+ * Locks: the slots are found and their worker fields changed under one
+ * LWLock, held for a few instructions.  Wake flags, hints and counters are
+ * atomics.
+ */
+#ifndef OE_SHMEM_H
+#define OE_SHMEM_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/proc.h"
+
+#define OE_MAX_DATABASES 64
+#define OE_MAX_RULES 64			/* captured relations per database */
+
+/* Why a worker is woken (bits of OeSlot.wakes). */
+#define OE_WAKE_CHANGES 0x01	/* a transaction committed journal rows */
+#define OE_WAKE_EVENTS 0x02		/* somebody else published: outbox has grown */
+#define OE_WAKE_CONFIG 0x04		/* a subscription, key or catalog row changed */
+#define OE_WAKE_REGISTER 0x08	/* the extension was created here: launcher */
+
+typedef enum OeWorkerState
+{
+	OE_WORKER_NONE = 0,			/* nobody runs; the launcher may start one */
+	OE_WORKER_STARTING,
+	OE_WORKER_RUNNING,
+	OE_WORKER_BACKOFF,			/* died; not before next_start */
+	OE_WORKER_HELD,				/* a DROP, RENAME ... holds it off until next_start */
+	OE_WORKER_ABSENT,			/* the database has no extension */
+	OE_WORKER_REFUSED			/* cannot run: see last_error */
+} OeWorkerState;
+
+/* Statistics of one capture rule since the server started. */
+typedef struct OeRuleStats
+{
+	char		rule[NAMEDATALEN];	/* empty: free */
+	pg_atomic_uint64 captured;	/* rows written to the journal */
+	pg_atomic_uint64 errors;	/* rows that could not be */
+	pg_atomic_uint64 last_change_at;	/* TimestampTz of the latest */
+} OeRuleStats;
+
+typedef struct OeSlot
+{
+	Oid			dboid;			/* InvalidOid: free */
+	OeWorkerState state;
+	int			pid;			/* of the worker, 0 for none */
+	PGPROC	   *proc;			/* its latch; NULL for none */
+	uint64		generation;		/* grows with each start: tells an old
+								 * worker's exit from a new one's */
+	int			restarts;
+	TimestampTz state_since;
+	TimestampTz next_start;
+	char		activity[64];	/* what the worker is doing */
+	char		last_error[256];
+	TimestampTz last_error_at;
+	TimestampTz published_until;	/* commit time up to which all is published;
+									 * 0 before the first cycle */
+	int			open_pid;		/* backend whose transaction the stored
+								 * snapshot waits for, 0 for none */
+	pg_atomic_uint32 wakes;
+	pg_atomic_uint32 journal_hint;	/* ring member that writers try first */
+	OeRuleStats rules[OE_MAX_RULES];
+} OeSlot;
+
+/* postmaster, from _PG_init */
+extern void oe_shmem_init(void);
+
+/* Slot of the database we are connected to, made if need be; NULL without
+ * preload or when all are taken.  The address does not change until the
+ * database is dropped, so that a backend may keep it. */
+extern OeSlot *oe_slot_mine(void);
+extern OeSlot *oe_slot_find(Oid dboid, bool create);
+/* All slots, for the launcher and the views; NULL without preload. */
+extern OeSlot *oe_slots(void);
+extern void oe_slots_lock(bool exclusive);
+extern void oe_slots_unlock(void);
+
+/* Finds or makes the statistics of a rule; NULL when there is no room. */
+extern OeRuleStats *oe_rule_stats(OeSlot *slot, const char *rule);
+
+/*
+ * Wakes this database's worker, now or once when the current transaction has
+ * committed (not if it aborts; harmless if a subtransaction did).  At PREPARE
+ * TRANSACTION nothing is woken: COMMIT PREPARED does it (worker/hooks.c).
+ */
+extern void oe_wake(Oid dboid, uint32 why);
+extern void oe_wake_at_commit(uint32 why);
+
+/* Launcher */
+extern void oe_launcher_set_latch(PGPROC *proc);
+extern void oe_launcher_wake(void);
+
+#endif							/* OE_SHMEM_H */

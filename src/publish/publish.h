@@ -1,0 +1,36 @@
+/*
+ * publish.h
+ *	  From the journal to the outbox.
+ *
+ * Run by the worker, and by publish() in a backend.  Takes the publisher's
+ * lock (a session-level advisory-class lock, conditionally).  Reads journal
+ * and catalog as own work, Odoo's tables as foreign work, writes outbox and
+ * cursor as own work.  Knows nothing of subscriptions or HTTP.
+ */
+#ifndef OE_PUBLISH_H
+#define OE_PUBLISH_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+
+typedef struct OePublishResult
+{
+	int64		changes;		/* journal rows read */
+	int64		events;			/* events written */
+	int64		last_position;	/* of the outbox, after this cycle */
+	bool		more;			/* more is ready to be read now */
+	bool		open_transactions;	/* the stored snapshot has transactions in
+									 * progress: look again after a while */
+	TimestampTz published_until;	/* clock when the snapshot was taken */
+} OePublishResult;
+
+/* Publishes up to about max_changes journal rows (whole transactions); false
+ * if another process holds the publisher's lock. */
+extern bool oe_publish_cycle(int max_changes, OePublishResult *result);
+
+/* Worker, outside a transaction, now and then: moves on and empties members of
+ * the journal, cursor and outbox rings.  low_water: the least outbox position
+ * that delivery still needs. */
+extern void oe_publish_maintain(int64 low_water);
+
+#endif							/* OE_PUBLISH_H */

@@ -1,0 +1,71 @@
+-- publish: the outbox ring, the publisher's cursor, quarantine.
+
+-- The event log.  Rows are never updated; a member is emptied by TRUNCATE.  event is the frozen JSON text.
+DO $$
+BEGIN
+  FOR i IN 0..7 LOOP
+    EXECUTE pg_catalog.format($f$
+      CREATE TABLE odoo_events.outbox_%s (
+        position      int8 NOT NULL PRIMARY KEY,
+        id            uuid NOT NULL,
+        type          text NOT NULL,
+        subject       text NOT NULL,
+        partitionkey  text NOT NULL,
+        "time"        timestamptz NOT NULL,
+        recordedtime  timestamptz NOT NULL,
+        entity        text NOT NULL,
+        record_id     int8,
+        company_id    int4,
+        warehouse_id  int4,
+        correlationid text,
+        causationid   text,
+        odootx        xid8 NOT NULL,
+        event         text NOT NULL
+      )$f$, i);
+    EXECUTE pg_catalog.format('CREATE INDEX outbox_%1$s_key ON odoo_events.outbox_%1$s (partitionkey, position)', i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.outbox_%s IS %L', i,
+      'outbox ring: the event log, read through the view outbox');
+  END LOOP;
+END $$;
+
+CREATE VIEW odoo_events.outbox_all AS
+            SELECT * FROM odoo_events.outbox_0 UNION ALL SELECT * FROM odoo_events.outbox_1
+  UNION ALL SELECT * FROM odoo_events.outbox_2 UNION ALL SELECT * FROM odoo_events.outbox_3
+  UNION ALL SELECT * FROM odoo_events.outbox_4 UNION ALL SELECT * FROM odoo_events.outbox_5
+  UNION ALL SELECT * FROM odoo_events.outbox_6 UNION ALL SELECT * FROM odoo_events.outbox_7;
+COMMENT ON VIEW odoo_events.outbox_all IS 'internal: all members of the outbox ring, bytes as text';
+
+CREATE VIEW odoo_events.outbox AS
+SELECT position, id, type, subject, partitionkey, "time", recordedtime, entity, record_id, company_id, warehouse_id,
+       correlationid, causationid, odootx, event::json AS event
+  FROM odoo_events.outbox_all;
+COMMENT ON VIEW odoo_events.outbox IS 'the event log, by position; event is the text that is sent';
+
+-- Insert-only, ring of two: the row with the greatest n holds.
+DO $$
+BEGIN
+  FOR i IN 0..1 LOOP
+    EXECUTE pg_catalog.format($f$
+      CREATE TABLE odoo_events.publish_cursor_%s (
+        n             int8 PRIMARY KEY,
+        system_identifier int8 NOT NULL,
+        s1            pg_snapshot NOT NULL,         -- all before it is published
+        s2            pg_snapshot,                  -- target of the reading in progress
+        done_id       int8,                         -- in it: transactions whose first id is at or before are done
+        slice_id      int8,                         -- in it: rows of the next transaction up to here are done
+        last_position int8 NOT NULL,
+        at            timestamptz NOT NULL
+      )$f$, i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.publish_cursor_%s IS %L', i,
+      'publisher''s cursor: insert only, the greatest n holds');
+  END LOOP;
+END $$;
+CREATE VIEW odoo_events.publish_cursor AS
+SELECT * FROM odoo_events.publish_cursor_0 UNION ALL SELECT * FROM odoo_events.publish_cursor_1;
+COMMENT ON VIEW odoo_events.publish_cursor IS 'internal: both members of the publisher''s cursor';
+
+-- Position of the last event published; 0 before the first.
+CREATE FUNCTION odoo_events._last_position() RETURNS int8
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS 'SELECT COALESCE((SELECT c.last_position FROM odoo_events.publish_cursor c ORDER BY c.n DESC LIMIT 1), 0)';
+COMMENT ON FUNCTION odoo_events._last_position() IS 'internal: position of the last event published, 0 before the first';

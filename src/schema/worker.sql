@@ -1,0 +1,1 @@
+-- worker: arming, and what the worker is doing.
