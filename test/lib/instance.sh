@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# A private PostgreSQL for tests and the demo: a copy of the installed tree (so that nothing is installed into the system) and a
+# server on a Unix socket of its own.  As root the server runs as user "postgres"; otherwise as the caller.
+#
+#   instance.sh install          copy the tree of $PG_CONFIG (once), build and install the extension into the copy
+#   instance.sh start [name]     initdb (once) and start the server "name" (default: main)
+#   instance.sh stop [name]      stop it
+#   instance.sh remove [name]    stop it and remove its data
+#   instance.sh env [name]       print PGHOST, PGPORT, PGUSER, PG_CONFIG, PATH for eval
+#
+# BUILD (default: build) is where everything is kept; PORT (default 5432) only names the socket; CONF names a file with settings
+# to append.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+: "${PG_CONFIG:=pg_config}"
+major=$("$PG_CONFIG" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+: "${BUILD:=$top/build}"
+tree=$BUILD/pg$major
+bin=$tree/lib/postgresql/$major/bin
+name=${2:-main}
+data=$BUILD/data$major-$name
+# A socket's path is limited to 107 bytes, a checkout's is not.
+sock=/tmp/oe-$(printf %s "$BUILD/$major-$name" | cksum | cut -d' ' -f1)
+port=${PORT:-5432}
+osuser=$(id -un); [ "$osuser" = root ] && osuser=postgres
+as() { if [ "$(id -un)" = "$osuser" ]; then "$@"; else runuser -u "$osuser" -- "$@"; fi; }
+
+copy_tree() {
+  [ -x "$bin/postgres" ] && return
+  local lib share
+  lib=$(dirname "$("$PG_CONFIG" --bindir)"); share=$("$PG_CONFIG" --sharedir)
+  mkdir -p "$tree/lib/postgresql" "$tree/share/postgresql"
+  cp -a "$lib" "$tree/lib/postgresql/$major.tmp"
+  cp -a "$share" "$tree/share/postgresql/$major"
+  ln -sfn /usr/include "$tree/include"      # pg_config answers relative to itself
+  mv "$tree/lib/postgresql/$major.tmp" "$tree/lib/postgresql/$major"
+}
+do_install() {
+  copy_tree
+  make -s -C "$top" PG_CONFIG="$bin/pg_config" WERROR="${WERROR:-1}" with_llvm=no ${MAKEJ:--j2} all
+  make -s -C "$top" PG_CONFIG="$bin/pg_config" with_llvm=no install >/dev/null
+}
+do_start() {
+  mkdir -p "$sock"; chown "$osuser" "$sock"
+  if [ ! -f "$data/PG_VERSION" ]; then
+    mkdir -p "$data"; chown "$osuser" "$data"
+    as "$bin/initdb" -D "$data" -U postgres --locale=C.UTF-8 -E UTF8 -A trust >/dev/null
+    as tee -a "$data/postgresql.conf" >/dev/null <<CONF
+port = $port
+listen_addresses = ''
+unix_socket_directories = '$sock'
+shared_preload_libraries = 'odoo_events'
+max_prepared_transactions = 10
+max_worker_processes = 20
+wal_level = logical
+fsync = ${FSYNC:-off}
+log_min_messages = info
+log_line_prefix = '%m [%p] %b %q%u@%d '
+CONF
+    [ -z "${CONF:-}" ] || as tee -a "$data/postgresql.conf" <"$CONF" >/dev/null
+  fi
+  as "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1 && return
+  as "$bin/pg_ctl" -D "$data" -l "$data/server.log" -w -t 60 start >/dev/null || { tail -20 "$data/server.log" >&2; exit 1; }
+}
+do_stop() { if as "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1; then as "$bin/pg_ctl" -D "$data" -m fast -w stop >/dev/null; fi; }
+
+case "${1:-}" in
+  install) do_install ;;
+  start) do_start ;;
+  stop) do_stop ;;
+  remove) [ -d "$data" ] && do_stop; rm -rf "$data" "$sock" ;;
+  env) echo "export PGHOST=$sock PGPORT=$port PGUSER=postgres PG_CONFIG=$bin/pg_config PATH=$bin:\$PATH" ;;
+  *) sed -n '2,14p' "$0"; exit 2 ;;
+esac
