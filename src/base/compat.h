@@ -21,4 +21,13 @@
 #define oe_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, (n))
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_database.h"
+#include "utils/acl.h"
+#define oe_database_ownercheck(db, role) \
+	object_ownercheck(DatabaseRelationId, (db), (role))
+#else
+#define oe_database_ownercheck(db, role) pg_database_ownercheck((db), (role))
+#endif
+
 #endif							/* OE_COMPAT_H */

@@ -1,1 +1,101 @@
 -- worker: arming, and what the worker is doing.
+
+-- One row once armed; in no dump, so that a restored copy is not.
+CREATE TABLE odoo_events.arming_state (
+    only_row          boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    system_identifier int8 NOT NULL,
+    database_oid      oid NOT NULL,
+    database_uuid     text,
+    disarmed          boolean NOT NULL DEFAULT false,
+    armed_by          text NOT NULL,
+    armed_at          timestamptz NOT NULL
+);
+COMMENT ON TABLE odoo_events.arming_state IS 'the server and database for which delivery is armed';
+
+CREATE FUNCTION odoo_events._identity(OUT system_identifier int8, OUT database_uuid text, OUT neutralized boolean,
+                                      OUT armed boolean, OUT reason text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_identity';
+COMMENT ON FUNCTION odoo_events._identity() IS 'internal: this server and database as they are now, and whether they are the armed ones';
+
+CREATE FUNCTION odoo_events.arm() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  me record;
+BEGIN
+  SELECT * INTO me FROM odoo_events._identity();
+  IF me.neutralized THEN
+    RAISE EXCEPTION 'database "%" is neutralized', current_database()
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Odoo''s parameter database.is_neutralized marks a copy for tests; remove it first if this is production.';
+  END IF;
+  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at)
+  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp()
+    FROM pg_database d WHERE d.datname = current_database()
+  ON CONFLICT (only_row) DO UPDATE
+     SET system_identifier = EXCLUDED.system_identifier, database_oid = EXCLUDED.database_oid,
+         database_uuid = EXCLUDED.database_uuid, disarmed = false,
+         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.arm() IS
+'lets this database, on this server, send deliveries; a copy stays silent until this is called in it';
+
+CREATE FUNCTION odoo_events.disarm() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.arming_state SET disarmed = true, armed_by = session_user, armed_at = clock_timestamp();
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.disarm() IS 'stops all deliveries of this database; events are kept, cursors stay';
+
+CREATE FUNCTION odoo_events.arm_first_time() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM odoo_events.arming_state)
+     OR odoo_events._last_position() > 0                  -- a restored or copied database has a past
+     OR EXISTS (SELECT 1 FROM odoo_events.attached)
+     OR (SELECT i.neutralized FROM odoo_events._identity() i) THEN
+    RETURN false;
+  END IF;
+  PERFORM odoo_events.arm();
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION odoo_events.arm_first_time() IS
+'internal: called by attach() before it notes the first entity; arms a database that has never been attached';
+
+CREATE VIEW odoo_events.arming AS
+SELECT current_database() AS database, i.armed, i.reason, i.system_identifier, i.database_uuid,
+       a.armed_by, a.armed_at
+  FROM odoo_events._identity() i LEFT JOIN odoo_events.arming_state a ON true;
+COMMENT ON VIEW odoo_events.arming IS 'whether this database may send deliveries, and why not';
+
+CREATE FUNCTION odoo_events._worker(OUT pid int4, OUT state text, OUT since timestamptz, OUT last_error text, OUT restarts int4,
+                                    OUT published_until timestamptz, OUT pending boolean)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_worker';
+COMMENT ON FUNCTION odoo_events._worker() IS 'internal: this database''s worker, from shared memory';
+
+CREATE FUNCTION odoo_events._preloaded() RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_preloaded';
+COMMENT ON FUNCTION odoo_events._preloaded() IS 'internal: whether the library is in shared_preload_libraries';
+
+CREATE VIEW odoo_events.worker_status AS
+SELECT w.pid, w.state, w.since, w.last_error, w.restarts,
+       CASE WHEN w.pending OR w.published_until IS NULL THEN clock_timestamp() - w.published_until
+            ELSE interval '0' END AS publish_lag,
+       (SELECT a.pid FROM pg_catalog.pg_stat_activity a
+         WHERE a.backend_xid IN (SELECT x::xid
+                                   FROM pg_catalog.pg_snapshot_xip((SELECT c.s1 FROM odoo_events.publish_cursor c
+                                                                     ORDER BY c.n DESC LIMIT 1)) x)
+         ORDER BY a.xact_start LIMIT 1) AS oldest_open_transaction_pid
+  FROM odoo_events._worker() w;
+COMMENT ON VIEW odoo_events.worker_status IS
+'the background worker of this database: alive, doing what, and which session''s open transaction it last found older than its snapshot';
+
+DO $$
+BEGIN
+  IF NOT odoo_events._preloaded() THEN
+    RAISE WARNING 'odoo_events is not in shared_preload_libraries: nothing is delivered until it is'
+      USING HINT = 'Add odoo_events to shared_preload_libraries and restart; changes are captured meanwhile, and publish() works.';
+  END IF;
+  PERFORM odoo_events._wake('register');
+END $$;

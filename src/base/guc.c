@@ -1,0 +1,141 @@
+/*
+ * guc.c
+ *	  Defines the settings of odoo_events.
+ *
+ * Any process, from _PG_init.  Each setting is documented for users in
+ * docs/configuration.md; secrets are rows, never settings.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "base/guc.h"
+
+bool		oe_guc_capture = true;
+bool		oe_guc_strict = false;
+int			oe_guc_capture_memory = 65536;
+char	   *oe_guc_traceparent = NULL;
+char	   *oe_guc_databases = NULL;
+char	   *oe_guc_source = NULL;
+char	   *oe_guc_language = NULL;
+char	   *oe_guc_schema_base = NULL;
+int			oe_guc_retention = 7 * 86400;
+int			oe_guc_attempt_retention = 7 * 86400;
+char	   *oe_guc_proxy = NULL;
+char	   *oe_guc_ca_file = NULL;
+int			oe_guc_max_in_flight = 256;
+int			oe_guc_connect_timeout = 5000;
+
+/*
+ * Accepts '' or a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>: it goes into
+ * a header as it stands.
+ */
+static bool
+oe_check_traceparent(char **newval, void **extra, GucSource source)
+{
+	static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+	const char *s = *newval;
+
+	if (s[0] == '\0')
+		return true;
+	if (strlen(s) == sizeof(form) - 1)
+	{
+		int			i = 0;
+
+		while (form[i] != '\0' &&
+			   (form[i] == 'h' ? strchr("0123456789abcdef", s[i]) != NULL
+				: form[i] == s[i]))
+			i++;
+		if (form[i] == '\0')
+			return true;
+	}
+	GUC_check_errdetail("A W3C trace context has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case.");
+	return false;
+}
+
+/*
+ * Refuses control characters and spaces in what becomes part of every event.
+ */
+static bool
+oe_check_uri(char **newval, void **extra, GucSource source)
+{
+	for (const char *s = *newval; *s != '\0'; s++)
+		if ((unsigned char) *s <= ' ' || *s == '"' || *s == '\\' || *s == 0x7f)
+		{
+			GUC_check_errdetail("A URI reference contains no spaces, quotes, backslashes or control characters.");
+			return false;
+		}
+	return true;
+}
+
+/*
+ * Defines all settings and reserves the prefix.
+ */
+void
+oe_guc_define(void)
+{
+	DefineCustomIntVariable("odoo_events.attempt_retention",
+							"How long delivery attempts are kept for the view attempt.",
+							NULL, &oe_guc_attempt_retention,
+							7 * 86400, 60, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.ca_file",
+							   "File of CA certificates (PEM) that endpoints are verified against; empty for the system's.",
+							   NULL, &oe_guc_ca_file, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomBoolVariable("odoo_events.capture",
+							 "Capture changes made by this session.",
+							 NULL, &oe_guc_capture, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.capture_memory",
+							"Memory that a transaction's noted changes may take before they go to a temporary file.",
+							NULL, &oe_guc_capture_memory,
+							65536, 64, MAX_KILOBYTES,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.connect_timeout",
+							"How long a connection to an endpoint may take to be made.",
+							NULL, &oe_guc_connect_timeout,
+							5000, 100, 600000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.databases",
+							   "Comma-separated names of the databases that get a worker; empty for all that have the extension.",
+							   NULL, &oe_guc_databases, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.language",
+							   "Language of translated names in events.",
+							   NULL, &oe_guc_language, "en_US",
+							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.max_in_flight",
+							"Requests that one worker has open at a time, over all subscriptions.",
+							NULL, &oe_guc_max_in_flight,
+							256, 1, 4096,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.proxy",
+							   "Proxy URL for all requests; empty for none. Environment variables are ignored.",
+							   NULL, &oe_guc_proxy, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.retention",
+							"How long published events are kept; longer where a subscription still needs them.",
+							NULL, &oe_guc_retention,
+							7 * 86400, 60, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.schema_base",
+							   "URI under which the events' schemas stand (attribute dataschema).",
+							   NULL, &oe_guc_schema_base, "urn:odoo_events:schema",
+							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.source",
+							   "CloudEvents source of the events; empty for /odoo/<database.uuid>.",
+							   NULL, &oe_guc_source, "",
+							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
+	DefineCustomBoolVariable("odoo_events.strict",
+							 "Let a transaction fail whose changes cannot be captured, instead of noting a gap.",
+							 NULL, &oe_guc_strict, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.traceparent",
+							   "W3C trace context of the application, carried into the events of the transaction.",
+							   NULL, &oe_guc_traceparent, "",
+							   PGC_USERSET, 0, oe_check_traceparent, NULL, NULL);
+	MarkGUCPrefixReserved("odoo_events");
+}

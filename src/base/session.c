@@ -1,0 +1,291 @@
+/*
+ * session.c
+ *	  Brackets around the two kinds of transaction (session.h).
+ *
+ * Worker, and backends that run publish() and the like.  Own work holds an
+ * AccessShareLock on the extension until its transaction ends.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "base/session.h"
+
+bool		oe_session_is_worker = false;
+
+/*
+ * Finds the extension's row; there is no syscache on its name.
+ */
+bool
+oe_extension_lookup(OeExtension *ext)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tup;
+	bool		found;
+
+	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(OE_EXTENSION));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tup = systable_getnext(scan);
+	found = HeapTupleIsValid(tup);
+	if (found)
+	{
+		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tup);
+
+		ext->oid = form->oid;
+		ext->owner = form->extowner;
+		ext->schema = form->extnamespace;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
+ * Looks the extension up and locks it against DROP EXTENSION; raises if it is
+ * gone, also when that happened while we waited for the lock.
+ */
+static void
+oe_extension_lock(OeExtension *ext)
+{
+	OeExtension again;
+
+	if (oe_extension_lookup(ext))
+	{
+		LockDatabaseObject(ExtensionRelationId, ext->oid, 0, AccessShareLock);
+		if (oe_extension_lookup(&again) && again.oid == ext->oid)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("extension \"%s\" is not installed in this database", OE_EXTENSION),
+			 errhint("CREATE EXTENSION %s;", OE_EXTENSION)));
+}
+
+static Oid
+oe_database_owner(void)
+{
+	HeapTuple	tup = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for database %u", MyDatabaseId);
+	owner = ((Form_pg_database) GETSTRUCT(tup))->datdba;
+	ReleaseSysCache(tup);
+	return owner;
+}
+
+/*
+ * What both kinds have in common once their transaction is there: SPI, a
+ * level of settings to undo, a search_path without anything foreign, a user.
+ */
+static void
+oe_session_enter(OeSession *s, Oid user, int sec)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	GetUserIdAndSecContext(&s->save_user, &s->save_sec);
+	SetUserIdAndSecContext(user, s->save_sec | sec);
+	s->save_nest = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("row_security", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+oe_own_begin(OeSession *s)
+{
+	OeExtension ext;
+
+	s->save_cxt = CurrentMemoryContext;
+	s->save_owner = NULL;
+	if (oe_session_is_worker)
+	{
+		Assert(!IsTransactionState());
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+	}
+	oe_extension_lock(&ext);
+	/* read committed: each statement sees what is committed by then */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	oe_session_enter(s, ext.owner, SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+oe_own_end(OeSession *s)
+{
+	SPI_finish();
+	AtEOXact_GUC(true, s->save_nest);
+	/* before the commit: nothing of others may run with these rights */
+	SetUserIdAndSecContext(s->save_user, s->save_sec);
+	PopActiveSnapshot();
+	if (oe_session_is_worker)
+	{
+		CommitTransactionCommand();
+		pgstat_report_stat(false);
+	}
+	MemoryContextSwitchTo(s->save_cxt);
+}
+
+void
+oe_foreign_begin(OeSession *s)
+{
+	s->save_cxt = CurrentMemoryContext;
+	s->save_owner = CurrentResourceOwner;
+	if (oe_session_is_worker)
+	{
+		Assert(!IsTransactionState());
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+	}
+	else
+		BeginInternalSubTransaction(NULL);
+	XactReadOnly = true;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	oe_session_enter(s, oe_database_owner(), SECURITY_RESTRICTED_OPERATION);
+}
+
+void
+oe_foreign_end(OeSession *s)
+{
+	SPI_finish();
+	AtEOXact_GUC(false, s->save_nest);
+	SetUserIdAndSecContext(s->save_user, s->save_sec);
+	PopActiveSnapshot();
+	if (oe_session_is_worker)
+		AbortCurrentTransaction();
+	else
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = (ResourceOwner) s->save_owner;
+	}
+	MemoryContextSwitchTo(s->save_cxt);
+}
+
+/*
+ * A database or role may have planted anything with ALTER ... SET; what came
+ * that way is put back to what the server's configuration says, then what our
+ * transactions rely on is set whatever the configuration says.
+ */
+void
+oe_session_reset_settings(void)
+{
+	static const char *const ours[][2] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"session_replication_role", "origin"},
+		{"statement_timeout", "0"},
+		{"lock_timeout", "2s"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"synchronous_commit", "on"},
+		{"row_security", "off"},
+		{"check_function_bodies", "off"},
+		{"DateStyle", "ISO, MDY"},
+		{"IntervalStyle", "postgres"},
+		{"TimeZone", "UTC"},
+		{"extra_float_digits", "1"},
+		{"bytea_output", "hex"},
+		{"jit", "off"},
+		{"max_parallel_workers_per_gather", "0"},
+		{"default_table_access_method", "heap"},
+	};
+	Oid			save_user;
+	int			save_sec;
+	MemoryContext cxt = CurrentMemoryContext;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	GetUserIdAndSecContext(&save_user, &save_sec);
+	/* pg_file_settings is for superusers; both views are the server's own */
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
+						   save_sec | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+	(void) oe_spi(NULL,
+				  "SELECT s.name, COALESCE((SELECT f.setting FROM pg_catalog.pg_file_settings f"
+				  " WHERE f.name = s.name AND f.applied ORDER BY f.seqno DESC LIMIT 1), s.boot_val)"
+				  " FROM pg_catalog.pg_settings s"
+				  " WHERE s.source IN ('database', 'user', 'database user')"
+				  " AND s.context IN ('user', 'superuser')",
+				  0, NULL, NULL, NULL, true, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tup = SPI_tuptable->vals[i];
+		char	   *name = SPI_getvalue(tup, SPI_tuptable->tupdesc, 1);
+		char	   *value = SPI_getvalue(tup, SPI_tuptable->tupdesc, 2);
+
+		(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION,
+								 GUC_ACTION_SET, true, WARNING, false);
+	}
+	for (int i = 0; i < lengthof(ours); i++)
+		(void) set_config_option(ours[i][0], ours[i][1], PGC_SUSET,
+								 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+#if PG_VERSION_NUM >= 170000
+	(void) set_config_option("transaction_timeout", "0", PGC_SUSET,
+							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+#endif
+	SPI_finish();
+	SetUserIdAndSecContext(save_user, save_sec);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(cxt);
+}
+
+/*
+ * One statement.  Where "slot" is given the plan is prepared once and kept;
+ * the caller promises that the text never changes.
+ */
+int
+oe_spi(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,
+	   const Datum *values, const char *nulls, bool read_only, long limit)
+{
+	int			ret;
+
+	if (slot == NULL)
+		ret = SPI_execute_with_args(sql, nargs, (Oid *) types, (Datum *) values,
+									nulls, read_only, limit);
+	else
+	{
+		if (*slot == NULL)
+		{
+			SPIPlanPtr	plan = SPI_prepare(sql, nargs, (Oid *) types);
+
+			if (plan == NULL || SPI_keepplan(plan) != 0)
+				elog(ERROR, "could not prepare \"%s\": %s", sql,
+					 SPI_result_code_string(SPI_result));
+			*slot = plan;
+		}
+		ret = SPI_execute_plan(*slot, (Datum *) values, nulls, read_only, limit);
+	}
+	if (ret < 0)
+		elog(ERROR, "could not execute \"%s\": %s", sql,
+			 SPI_result_code_string(ret));
+	return ret;
+}

@@ -1,0 +1,290 @@
+/*
+ * shmem.c
+ *	  Slots in shared memory, one per database (shmem.h).
+ *
+ * Any process.  "oe_lock" guards which slot is whose and the worker's fields;
+ * it is held for a few instructions, never across anything that can wait or
+ * raise an error.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#include "base/shmem.h"
+
+typedef struct OeShared
+{
+	LWLock	   *lock;
+	PGPROC	   *launcher;		/* its latch; NULL while it does not run */
+	OeSlot		slots[OE_MAX_DATABASES];
+} OeShared;
+
+static OeShared *oe_shared = NULL;
+static shmem_request_hook_type oe_prev_request = NULL;
+static shmem_startup_hook_type oe_prev_startup = NULL;
+
+/* What this backend's transaction will wake when it commits. */
+static uint32 oe_pending_wakes = 0;
+static bool oe_callback_set = false;
+
+static void
+oe_shmem_request(void)
+{
+	if (oe_prev_request)
+		oe_prev_request();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(OeShared)));
+	RequestNamedLWLockTranche("odoo_events", 1);
+}
+
+static void
+oe_shmem_startup(void)
+{
+	bool		found;
+
+	if (oe_prev_startup)
+		oe_prev_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	oe_shared = ShmemInitStruct("odoo_events", sizeof(OeShared), &found);
+	if (!found)
+	{
+		memset(oe_shared, 0, sizeof(OeShared));
+		oe_shared->lock = &GetNamedLWLockTranche("odoo_events")->lock;
+		for (int i = 0; i < OE_MAX_DATABASES; i++)
+		{
+			OeSlot	   *slot = &oe_shared->slots[i];
+
+			pg_atomic_init_u32(&slot->wakes, 0);
+			pg_atomic_init_u32(&slot->journal_hint, 0);
+			for (int r = 0; r < OE_MAX_RULES; r++)
+			{
+				pg_atomic_init_u64(&slot->rules[r].captured, 0);
+				pg_atomic_init_u64(&slot->rules[r].errors, 0);
+				pg_atomic_init_u64(&slot->rules[r].last_change_at, 0);
+			}
+		}
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+oe_shmem_init(void)
+{
+	oe_prev_request = shmem_request_hook;
+	shmem_request_hook = oe_shmem_request;
+	oe_prev_startup = shmem_startup_hook;
+	shmem_startup_hook = oe_shmem_startup;
+}
+
+OeSlot *
+oe_slots(void)
+{
+	return oe_shared ? oe_shared->slots : NULL;
+}
+
+void
+oe_slots_lock(bool exclusive)
+{
+	LWLockAcquire(oe_shared->lock, exclusive ? LW_EXCLUSIVE : LW_SHARED);
+}
+
+void
+oe_slots_unlock(void)
+{
+	LWLockRelease(oe_shared->lock);
+}
+
+/*
+ * The slot of a database, if it has one; under the lock.
+ */
+static OeSlot *
+oe_slot_search(Oid dboid)
+{
+	for (int i = 0; i < OE_MAX_DATABASES; i++)
+		if (oe_shared->slots[i].dboid == dboid)
+			return &oe_shared->slots[i];
+	return NULL;
+}
+
+/*
+ * Empties a slot for its next database; under the exclusive lock.
+ */
+static void
+oe_slot_clear(OeSlot *slot, Oid dboid)
+{
+	slot->dboid = dboid;
+	slot->state = OE_WORKER_NONE;
+	slot->pid = 0;
+	slot->proc = NULL;
+	slot->restarts = 0;
+	slot->state_since = GetCurrentTimestamp();
+	slot->next_start = 0;
+	slot->activity[0] = '\0';
+	slot->last_error[0] = '\0';
+	slot->last_error_at = 0;
+	slot->published_until = 0;
+	slot->open_pid = 0;
+	pg_atomic_write_u32(&slot->wakes, 0);
+	pg_atomic_write_u32(&slot->journal_hint, 0);
+	for (int r = 0; r < OE_MAX_RULES; r++)
+	{
+		slot->rules[r].rule[0] = '\0';
+		pg_atomic_write_u64(&slot->rules[r].captured, 0);
+		pg_atomic_write_u64(&slot->rules[r].errors, 0);
+		pg_atomic_write_u64(&slot->rules[r].last_change_at, 0);
+	}
+}
+
+OeSlot *
+oe_slot_find(Oid dboid, bool create)
+{
+	OeSlot	   *slot;
+
+	if (oe_shared == NULL)
+		return NULL;
+	LWLockAcquire(oe_shared->lock, LW_SHARED);
+	slot = oe_slot_search(dboid);
+	LWLockRelease(oe_shared->lock);
+	if (slot || !create)
+		return slot;
+
+	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
+	slot = oe_slot_search(dboid);
+	if (slot == NULL)
+	{
+		slot = oe_slot_search(InvalidOid);
+		if (slot)
+			oe_slot_clear(slot, dboid);
+	}
+	LWLockRelease(oe_shared->lock);
+	return slot;
+}
+
+OeSlot *
+oe_slot_mine(void)
+{
+	static OeSlot *mine = NULL;
+
+	if (mine == NULL && OidIsValid(MyDatabaseId))
+		mine = oe_slot_find(MyDatabaseId, true);
+	return mine;
+}
+
+/*
+ * Rules are few and never leave their place while the slot is their
+ * database's, so that a backend may keep the pointer.
+ */
+OeRuleStats *
+oe_rule_stats(OeSlot *slot, const char *rule)
+{
+	OeRuleStats *stats = NULL;
+
+	if (slot == NULL)
+		return NULL;
+	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < OE_MAX_RULES && stats == NULL; i++)
+	{
+		if (slot->rules[i].rule[0] == '\0')
+			strlcpy(slot->rules[i].rule, rule, NAMEDATALEN);
+		if (strncmp(slot->rules[i].rule, rule, NAMEDATALEN - 1) == 0)
+			stats = &slot->rules[i];
+	}
+	LWLockRelease(oe_shared->lock);
+	return stats;
+}
+
+void
+oe_launcher_set_latch(PGPROC *proc)
+{
+	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
+	oe_shared->launcher = proc;
+	LWLockRelease(oe_shared->lock);
+}
+
+void
+oe_launcher_wake(void)
+{
+	if (oe_shared == NULL)
+		return;
+	LWLockAcquire(oe_shared->lock, LW_SHARED);
+	if (oe_shared->launcher)
+		SetLatch(&oe_shared->launcher->procLatch);
+	LWLockRelease(oe_shared->lock);
+}
+
+/*
+ * A worker that has not yet looked at its flags need not be woken again: the
+ * flags are set before the latch, and the worker resets the latch before it
+ * reads them.
+ */
+void
+oe_wake(Oid dboid, uint32 why)
+{
+	OeSlot	   *slot;
+	uint32		before;
+
+	if (oe_shared == NULL)
+		return;
+	slot = (dboid == MyDatabaseId) ? oe_slot_mine() : oe_slot_find(dboid, true);
+	if (slot == NULL)
+		return;
+	before = pg_atomic_fetch_or_u32(&slot->wakes, why);
+	if (why & OE_WAKE_REGISTER)
+	{
+		LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
+		if (slot->dboid == dboid && slot->state == OE_WORKER_ABSENT)
+			slot->state = OE_WORKER_NONE;
+		LWLockRelease(oe_shared->lock);
+		oe_launcher_wake();
+	}
+	if ((before & why) == why)
+		return;
+	LWLockAcquire(oe_shared->lock, LW_SHARED);
+	if (slot->dboid == dboid && slot->proc)
+		SetLatch(&slot->proc->procLatch);
+	LWLockRelease(oe_shared->lock);
+}
+
+/*
+ * Wakes at commit; forgets at the end of any other transaction.
+ */
+static void
+oe_wake_xact_callback(XactEvent event, void *arg)
+{
+	uint32		why = oe_pending_wakes;
+
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+			oe_pending_wakes = 0;
+			if (why)
+				oe_wake(MyDatabaseId, why);
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+		case XACT_EVENT_PREPARE:
+			oe_pending_wakes = 0;
+			break;
+		default:
+			break;
+	}
+}
+
+void
+oe_wake_at_commit(uint32 why)
+{
+	if (oe_shared == NULL)
+		return;
+	if (!oe_callback_set)
+	{
+		RegisterXactCallback(oe_wake_xact_callback, NULL);
+		oe_callback_set = true;
+	}
+	(void) oe_slot_mine();		/* here, where an error could still be raised */
+	oe_pending_wakes |= why;
+}

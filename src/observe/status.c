@@ -1,0 +1,119 @@
+/*
+ * status.c
+ *	  The functions behind worker_status, and small ones over shared memory.
+ *
+ * Any backend; reads shared memory under its LWLock, no tables.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/oe.h"
+#include "base/shmem.h"
+
+PG_FUNCTION_INFO_V1(oe_sql_version);
+PG_FUNCTION_INFO_V1(oe_sql_wake);
+PG_FUNCTION_INFO_V1(oe_sql_preloaded);
+PG_FUNCTION_INFO_V1(oe_sql_worker);
+
+Datum
+oe_sql_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(OE_VERSION));
+}
+
+Datum
+oe_sql_preloaded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(oe_slots() != NULL);
+}
+
+Datum
+oe_sql_wake(PG_FUNCTION_ARGS)
+{
+	char	   *why = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	uint32		bits;
+
+	if (strcmp(why, "changes") == 0)
+		bits = OE_WAKE_CHANGES;
+	else if (strcmp(why, "events") == 0)
+		bits = OE_WAKE_EVENTS;
+	else if (strcmp(why, "config") == 0)
+		bits = OE_WAKE_CONFIG;
+	else if (strcmp(why, "register") == 0)
+		bits = OE_WAKE_REGISTER;
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown reason \"%s\" to wake the worker", why),
+				 errhint("Use changes, events, config or register.")));
+	oe_wake_at_commit(bits);
+	PG_RETURN_VOID();
+}
+
+static const char *
+oe_state_name(OeWorkerState state)
+{
+	switch (state)
+	{
+		case OE_WORKER_NONE:
+			return "not started";
+		case OE_WORKER_STARTING:
+			return "starting";
+		case OE_WORKER_RUNNING:
+			return "running";
+		case OE_WORKER_BACKOFF:
+			return "waiting to restart";
+		case OE_WORKER_HELD:
+			return "held off by a database command";
+		case OE_WORKER_ABSENT:
+			return "not started";
+		case OE_WORKER_REFUSED:
+			return "cannot start";
+	}
+	return NULL;
+}
+
+/*
+ * _worker(OUT pid, OUT state, OUT since, OUT last_error, OUT restarts, OUT
+ * published_until, OUT pending): this database's worker.
+ */
+Datum
+oe_sql_worker(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	OeSlot		copy;
+	OeSlot	   *slot = oe_slot_find(MyDatabaseId, false);
+	Datum		values[7];
+	bool		nulls[7] = {false, false, false, false, false, false, false};
+	const char *state;
+	char	   *text;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (slot == NULL)
+		PG_RETURN_NULL();
+	oe_slots_lock(false);
+	memcpy(&copy, slot, sizeof(copy));
+	oe_slots_unlock();
+
+	state = oe_state_name(copy.state);
+	text = copy.state == OE_WORKER_RUNNING && copy.activity[0] ?
+		copy.activity : pstrdup(state);
+	values[0] = Int32GetDatum(copy.pid);
+	nulls[0] = copy.pid == 0;
+	values[1] = CStringGetTextDatum(text);
+	values[2] = TimestampTzGetDatum(copy.state_since);
+	values[3] = CStringGetTextDatum(copy.last_error);
+	nulls[3] = copy.last_error[0] == '\0';
+	values[4] = Int32GetDatum(copy.restarts);
+	values[5] = TimestampTzGetDatum(copy.published_until);
+	nulls[5] = copy.published_until == 0;
+	values[6] = BoolGetDatum((pg_atomic_read_u32(&slot->wakes) & OE_WAKE_CHANGES) != 0);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,197 @@
+/*
+ * hooks.c
+ *	  The utility hook: keeps the worker out of the way of database commands.
+ *
+ * Any backend.  A session in a database makes DROP, RENAME, SET TABLESPACE
+ * and use as a template fail.  Before such a command runs, and only if its
+ * caller may run it, the database's worker is stopped and held off for ten
+ * seconds.  Waits for it at most five seconds, interruptibly, holding no lock.
+ * Also wakes the worker after COMMIT PREPARED, since the callbacks of the
+ * committing session do not belong to the prepared transaction.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/latch.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/shmem.h"
+#include "worker/worker.h"
+
+#define OE_HOLD_MS 10000
+#define OE_STOP_WAIT_MS 5000
+
+static ProcessUtility_hook_type oe_prev_utility = NULL;
+
+/*
+ * May the current user do what these commands do?  The same checks as theirs,
+ * so that a command that will be refused stops nobody's worker.
+ */
+static bool
+oe_may(Oid dboid, bool need_owner, bool need_createdb)
+{
+	if (superuser())
+		return true;
+	if (need_owner && !oe_database_ownercheck(dboid, GetUserId()))
+		return false;
+	return !need_createdb || have_createdb_privilege();
+}
+
+static bool
+oe_is_template(Oid dboid)
+{
+	HeapTuple	tup = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(dboid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tup))
+	{
+		result = ((Form_pg_database) GETSTRUCT(tup))->datistemplate;
+		ReleaseSysCache(tup);
+	}
+	return result;
+}
+
+/*
+ * Asks the worker to go and waits until it has.
+ */
+static void
+oe_hold_worker(Oid dboid)
+{
+	OeSlot	   *slot = oe_slot_find(dboid, false);
+	TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), OE_STOP_WAIT_MS);
+
+	if (slot == NULL)
+		return;
+	for (;;)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		int			pid;
+
+		oe_slots_lock(true);
+		if (slot->dboid != dboid)
+		{
+			oe_slots_unlock();
+			return;
+		}
+		if (slot->state != OE_WORKER_ABSENT)
+			slot->state = OE_WORKER_HELD;
+		slot->state_since = now;
+		slot->next_start = TimestampTzPlusMilliseconds(now, OE_HOLD_MS);
+		pid = slot->pid;
+		oe_slots_unlock();
+		if (pid == 0 || now >= give_up)
+			return;
+		kill(pid, SIGTERM);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 10, oe_wait_event_new("OdooEventsHold"));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static void
+oe_hold_by_name(const char *name, bool need_owner, bool need_createdb)
+{
+	Oid			dboid = name ? get_database_oid(name, true) : InvalidOid;
+
+	if (OidIsValid(dboid) && dboid != MyDatabaseId &&
+		oe_may(dboid, need_owner, need_createdb))
+		oe_hold_worker(dboid);
+}
+
+/*
+ * The template that CREATE DATABASE will copy; NULL for template1.
+ */
+static void
+oe_hold_template(CreatedbStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->options)
+	{
+		DefElem    *opt = lfirst_node(DefElem, lc);
+
+		if (strcmp(opt->defname, "template") == 0 && opt->arg)
+		{
+			char	   *name = defGetString(opt);
+			Oid			dboid = get_database_oid(name, true);
+
+			if (OidIsValid(dboid))
+				oe_hold_by_name(name, !oe_is_template(dboid), true);
+		}
+	}
+}
+
+static bool
+oe_sets_tablespace(AlterDatabaseStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->options)
+		if (strcmp(lfirst_node(DefElem, lc)->defname, "tablespace") == 0)
+			return true;
+	return false;
+}
+
+static void
+oe_before_utility(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_DropdbStmt:
+			oe_hold_by_name(((DropdbStmt *) node)->dbname, true, false);
+			break;
+		case T_CreatedbStmt:
+			oe_hold_template((CreatedbStmt *) node);
+			break;
+		case T_RenameStmt:
+			if (((RenameStmt *) node)->renameType == OBJECT_DATABASE)
+				oe_hold_by_name(((RenameStmt *) node)->subname, true, true);
+			break;
+		case T_AlterDatabaseStmt:
+			if (oe_sets_tablespace((AlterDatabaseStmt *) node))
+				oe_hold_by_name(((AlterDatabaseStmt *) node)->dbname, true, false);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+oe_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+		   ProcessUtilityContext context, ParamListInfo params,
+		   QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+{
+	Node	   *node = pstmt->utilityStmt;
+
+	oe_before_utility(node);
+	if (oe_prev_utility)
+		oe_prev_utility(pstmt, query, read_only_tree, context, params, env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query, read_only_tree, context, params, env, dest, qc);
+
+	if (IsA(node, CreatedbStmt) || IsA(node, RenameStmt) || IsA(node, DropdbStmt))
+		oe_launcher_wake();
+	else if (IsA(node, TransactionStmt) &&
+			 ((TransactionStmt *) node)->kind == TRANS_STMT_COMMIT_PREPARED &&
+			 oe_slot_find(MyDatabaseId, false))
+		oe_wake(MyDatabaseId, OE_WAKE_CHANGES);
+}
+
+void
+oe_hooks_init(void)
+{
+	oe_prev_utility = ProcessUtility_hook;
+	ProcessUtility_hook = oe_utility;
+}

@@ -1,0 +1,487 @@
+/*
+ * worker.c
+ *	  The worker of one database: says when things run, not how.
+ *
+ * One background process per database, connected as the database's owner.
+ * Loop: publish what was committed, take a step of delivery, let curl work,
+ * wait for {latch, curl's descriptor, postmaster death}.  There is no
+ * transaction and no lock of ours while it waits.  A failing step is rolled
+ * back, logged, and tried again after a back-off of 1 s to 1 min, publishing
+ * and delivery each for itself.
+ *
+ * Stopping: SIGTERM cancels what runs in a transaction, at once; otherwise
+ * the loop settles what is answered and goes.  It never waits for an endpoint.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procsignal.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/oe.h"
+#include "base/session.h"
+#include "base/shmem.h"
+#include "deliver/deliver.h"
+#include "publish/publish.h"
+#include "worker/worker.h"
+
+/* Journal rows per cycle: few enough that HTTP does not wait long. */
+#define OE_PUBLISH_BATCH 500
+/* While a transaction older than our snapshot is still running. */
+#define OE_OPEN_RECHECK_MS 1000
+#define OE_MAINTAIN_MS 10000
+#define OE_ARMING_MS 5000
+#define OE_BACKOFF_MIN_MS 1000
+#define OE_BACKOFF_MAX_MS 60000
+
+/* A step that can fail: when it may be tried again, and how long to wait then. */
+typedef struct OeStep
+{
+	const char *name;
+	TimestampTz not_before;
+	int			backoff_ms;
+} OeStep;
+
+typedef struct OeWorker
+{
+	OeSlot	   *slot;
+	MemoryContext cycle_cxt;
+	WaitEventSet *wait_set;
+	uint32		wait_event;
+	OeStep		publish;
+	OeStep		deliver;
+	OeStep		maintain;
+	bool		want_publish;	/* something may be in the journal */
+	bool		open_transactions;
+	bool		reload_deliver;
+	bool		worked;			/* since the rings were last looked at */
+	int64		last_position;
+	bool		armed;
+	TimestampTz armed_checked;
+	TimestampTz maintained;
+} OeWorker;
+
+static OeWorker oe_me;
+static uint64 oe_my_generation = 0;
+static volatile sig_atomic_t oe_interruptible = false;
+
+extern PGDLLEXPORT void oe_worker_main(Datum arg);
+
+/*
+ * SIGTERM: whoever waits or is between steps leaves the loop in order; a step
+ * inside a transaction is broken off like any backend's statement.
+ */
+static void
+oe_worker_sigterm(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	ShutdownRequestPending = true;
+	if (oe_interruptible)
+		die(postgres_signal_arg);
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+static void
+oe_worker_detach(int code, Datum arg)
+{
+	OeSlot	   *slot = oe_me.slot;
+
+	oe_slots_lock(true);
+	if (slot->dboid == MyDatabaseId && slot->generation == oe_my_generation)
+	{
+		slot->pid = 0;
+		slot->proc = NULL;
+		strlcpy(slot->activity, "", sizeof(slot->activity));
+	}
+	oe_slots_unlock();
+	oe_launcher_wake();
+}
+
+/*
+ * Says what the worker is doing, to pg_stat_activity and worker_status.
+ */
+static void
+oe_worker_activity(const char *what)
+{
+	if (strcmp(oe_me.slot->activity, what) == 0)
+		return;
+	oe_slots_lock(true);
+	strlcpy(oe_me.slot->activity, what, sizeof(oe_me.slot->activity));
+	oe_me.slot->state_since = GetCurrentTimestamp();
+	oe_slots_unlock();
+	pgstat_report_activity(STATE_RUNNING, what);
+}
+
+static void
+oe_worker_state(OeWorkerState state)
+{
+	oe_slots_lock(true);
+	oe_me.slot->state = state;
+	oe_me.slot->state_since = GetCurrentTimestamp();
+	oe_slots_unlock();
+	oe_launcher_wake();
+}
+
+/*
+ * Is this a database to work in: neither a template nor without extension?
+ */
+static bool
+oe_worker_belongs_here(void)
+{
+	HeapTuple	tup;
+	OeExtension ext;
+	bool		here = false;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	tup = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	if (HeapTupleIsValid(tup))
+	{
+		here = !((Form_pg_database) GETSTRUCT(tup))->datistemplate;
+		ReleaseSysCache(tup);
+	}
+	here = here && oe_extension_lookup(&ext);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return here;
+}
+
+/*
+ * Leaves for good, until CREATE EXTENSION registers the database again.
+ */
+static void
+oe_worker_leave(void)
+{
+	oe_worker_state(OE_WORKER_ABSENT);
+	proc_exit(0);
+}
+
+/*
+ * After an error: rolls back, logs, notes, and says when to try again.
+ */
+static void
+oe_step_failed(OeStep *step)
+{
+	ErrorData  *err;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(oe_me.cycle_cxt);
+	err = CopyErrorData();
+	EmitErrorReport();
+	AbortCurrentTransaction();
+	FlushErrorState();
+	MemoryContextSwitchTo(oe_me.cycle_cxt);
+
+	step->backoff_ms = step->backoff_ms == 0 ? OE_BACKOFF_MIN_MS :
+		Min(step->backoff_ms * 2, OE_BACKOFF_MAX_MS);
+	step->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), step->backoff_ms);
+	oe_slots_lock(true);
+	snprintf(oe_me.slot->last_error, sizeof(oe_me.slot->last_error), "%s: %s",
+			 step->name, err->message);
+	oe_me.slot->last_error_at = GetCurrentTimestamp();
+	oe_slots_unlock();
+	RESUME_INTERRUPTS();
+
+	if (!oe_worker_belongs_here())
+		oe_worker_leave();
+}
+
+static bool
+oe_step_due(OeStep *step)
+{
+	return step->not_before == 0 || step->not_before <= GetCurrentTimestamp();
+}
+
+static void
+oe_step_succeeded(OeStep *step)
+{
+	step->not_before = 0;
+	step->backoff_ms = 0;
+}
+
+/*
+ * Runs "body" as a step that may fail.
+ */
+static void
+oe_step(OeStep *step, void (*body) (void))
+{
+	if (!oe_step_due(step))
+		return;
+	PG_TRY();
+	{
+		oe_worker_activity(step->name);
+		oe_interruptible = true;
+		body();
+		oe_interruptible = false;
+		oe_step_succeeded(step);
+	}
+	PG_CATCH();
+	{
+		oe_interruptible = false;
+		oe_step_failed(step);
+	}
+	PG_END_TRY();
+	Assert(!IsTransactionState());
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextSwitchTo(oe_me.cycle_cxt);
+}
+
+static void
+oe_publish_body(void)
+{
+	OePublishResult result;
+
+	memset(&result, 0, sizeof(result));
+	if (!oe_publish_cycle(OE_PUBLISH_BATCH, &result))
+	{
+		/* somebody runs publish(): its commit will wake us */
+		oe_me.want_publish = true;
+		oe_me.open_transactions = true;
+		return;
+	}
+	oe_me.want_publish = result.more;
+	oe_me.open_transactions = result.open_transactions;
+	oe_me.last_position = result.last_position;
+	if (result.changes > 0)
+		oe_me.worked = true;
+	oe_slots_lock(true);
+	if (!result.more)
+		oe_me.slot->published_until = result.published_until;
+	oe_slots_unlock();
+}
+
+/*
+ * A copy must not send: looked at before the first and every few seconds
+ * while there is something to send.
+ */
+static void
+oe_check_arming(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	char		reason[128];
+	bool		armed;
+
+	if (oe_me.armed_checked != 0 && !oe_me.reload_deliver &&
+		now < TimestampTzPlusMilliseconds(oe_me.armed_checked, OE_ARMING_MS))
+		return;
+	armed = oe_arming_check(reason, sizeof(reason));
+	if (oe_me.armed_checked == 0 || armed != oe_me.armed)
+		ereport(LOG,
+				(errmsg(armed ? "odoo_events delivers from database %u" :
+						"odoo_events does not deliver from database %u: %s",
+						MyDatabaseId, reason)));
+	oe_me.armed = armed;
+	oe_me.armed_checked = now;
+}
+
+static void
+oe_deliver_body(void)
+{
+	bool		reload = oe_me.reload_deliver;
+
+	oe_check_arming();
+	oe_deliver_step(reload, oe_me.armed, oe_me.last_position);
+	oe_me.reload_deliver = false;
+}
+
+static void
+oe_maintain_body(void)
+{
+	oe_deliver_maintain();
+	oe_publish_maintain(oe_deliver_low_water());
+	oe_me.maintained = GetCurrentTimestamp();
+	oe_me.worked = false;
+}
+
+static bool
+oe_maintain_due(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int			every = oe_me.worked ? OE_MAINTAIN_MS : OE_MAINTAIN_MS * 30;
+
+	return now >= TimestampTzPlusMilliseconds(oe_me.maintained, every);
+}
+
+/*
+ * Takes the reasons we were woken for.
+ */
+static void
+oe_take_wakes(void)
+{
+	uint32		wakes = pg_atomic_fetch_and_u32(&oe_me.slot->wakes, OE_WAKE_REGISTER);
+
+	if (wakes & OE_WAKE_CHANGES)
+		oe_me.want_publish = true;
+	if (wakes & OE_WAKE_EVENTS)
+		oe_me.want_publish = true;	/* learns the last position */
+	if (wakes & OE_WAKE_CONFIG)
+	{
+		oe_me.reload_deliver = true;
+		oe_me.want_publish = true;
+	}
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		oe_me.reload_deliver = true;
+	}
+}
+
+/*
+ * Milliseconds until a step that waits for the end of its back-off may run.
+ */
+static long
+oe_until(OeStep *step, long otherwise)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (step->not_before == 0)
+		return otherwise;
+	if (step->not_before <= now)
+		return 0;
+	return TimestampDifferenceMilliseconds(now, step->not_before) + 1;
+}
+
+static long
+oe_worker_timeout(void)
+{
+	long		timeout = oe_me.worked ? OE_MAINTAIN_MS : OE_MAINTAIN_MS * 30;
+
+	if (oe_me.want_publish)
+		timeout = Min(timeout, oe_until(&oe_me.publish, oe_me.open_transactions ? 50 : 0));
+	else if (oe_me.open_transactions)
+		timeout = Min(timeout, OE_OPEN_RECHECK_MS);
+	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
+	return Max(timeout, 0);
+}
+
+/*
+ * Sleeps until there is something to do.
+ */
+static void
+oe_worker_wait(long timeout)
+{
+	WaitEvent	events[3];
+	int			n;
+
+	if (timeout > 0)
+	{
+		pgstat_report_stat(false);
+		oe_worker_activity("idle");
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	n = WaitEventSetWait(oe_me.wait_set, timeout, events, lengthof(events), oe_me.wait_event);
+	for (int i = 0; i < n; i++)
+		if (events[i].events & WL_LATCH_SET)
+			ResetLatch(MyLatch);
+	/* a timeout is a reason to look for open transactions again */
+	if (n == 0 && oe_me.open_transactions)
+		oe_me.want_publish = true;
+}
+
+static void
+oe_worker_setup(Oid dboid, Oid owner)
+{
+	oe_me.slot = oe_slot_find(dboid, false);
+	if (oe_me.slot == NULL)
+		proc_exit(0);
+	/* before connecting: whoever wants us gone must find us */
+	oe_slots_lock(true);
+	if (oe_me.slot->state != OE_WORKER_STARTING)
+	{
+		oe_slots_unlock();
+		proc_exit(0);
+	}
+	oe_my_generation = oe_me.slot->generation;
+	oe_me.slot->pid = MyProcPid;
+	oe_me.slot->proc = MyProc;
+	oe_slots_unlock();
+	BackgroundWorkerInitializeConnectionByOid(dboid, owner, 0);
+	before_shmem_exit(oe_worker_detach, (Datum) 0);
+	oe_session_is_worker = true;
+	oe_session_reset_settings();
+	if (!oe_worker_belongs_here())
+		oe_worker_leave();
+
+	oe_me.cycle_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events worker",
+											ALLOCSET_DEFAULT_SIZES);
+	oe_me.wait_event = oe_wait_event_new("OdooEventsWorker");
+	oe_me.publish.name = "publishing";
+	oe_me.deliver.name = "delivering";
+	oe_me.maintain.name = "rotating";
+	oe_me.want_publish = true;
+	oe_me.reload_deliver = true;
+	oe_me.maintained = GetCurrentTimestamp();
+	oe_deliver_init();
+	oe_me.wait_set = oe_create_wait_event_set(3);
+	AddWaitEventToSet(oe_me.wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(oe_me.wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	AddWaitEventToSet(oe_me.wait_set, WL_SOCKET_READABLE, oe_deliver_fd(), NULL, NULL);
+	oe_worker_state(OE_WORKER_RUNNING);
+}
+
+/*
+ * The last thing done: what endpoints have acknowledged is written down, so
+ * that it need not be sent again.
+ */
+static void
+oe_worker_shutdown(void)
+{
+	(void) set_config_option("lock_timeout", "300ms", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+	oe_step_succeeded(&oe_me.deliver);
+	oe_step(&oe_me.deliver, oe_deliver_shutdown);
+	proc_exit(1);
+}
+
+void
+oe_worker_main(Datum arg)
+{
+	Oid			owner;
+
+	memcpy(&owner, MyBgworkerEntry->bgw_extra, sizeof(Oid));
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	oe_worker_setup(DatumGetObjectId(arg), owner);
+	pqsignal(SIGTERM, oe_worker_sigterm);
+
+	for (;;)
+	{
+		if (ShutdownRequestPending)
+			oe_worker_shutdown();
+		CHECK_FOR_INTERRUPTS();
+		oe_take_wakes();
+		if (oe_me.want_publish)
+			oe_step(&oe_me.publish, oe_publish_body);
+		oe_deliver_pump();
+		oe_step(&oe_me.deliver, oe_deliver_body);
+		if (oe_maintain_due())
+			oe_step(&oe_me.maintain, oe_maintain_body);
+		MemoryContextReset(oe_me.cycle_cxt);
+		oe_deliver_pump();
+		if (!ShutdownRequestPending)
+			oe_worker_wait(oe_worker_timeout());
+	}
+}

@@ -1,0 +1,31 @@
+/*
+ * worker.h
+ *	  Launcher, per-database worker, arming and the utility hook.
+ */
+#ifndef OE_WORKER_H
+#define OE_WORKER_H
+
+#include "postgres.h"
+
+#include "base/shmem.h"
+
+/* What decides whether this database may send. */
+typedef struct OeIdentity
+{
+	int64		system_identifier;
+	Oid			database_oid;
+	char	   *database_uuid;	/* NULL where Odoo has none */
+	bool		neutralized;	/* Odoo says that this is a neutralized copy */
+} OeIdentity;
+
+/* postmaster, from _PG_init */
+extern void oe_launcher_register(void);
+extern void oe_hooks_init(void);
+
+/*
+ * Worker, outside a transaction, or a backend inside one: whether deliveries
+ * may be sent.  "reason" (at least 128 bytes) says why not.
+ */
+extern bool oe_arming_check(char *reason, Size size);
+
+#endif							/* OE_WORKER_H */
