@@ -452,7 +452,7 @@ oe_worker_shutdown(void)
 							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	oe_step_succeeded(&oe_me.deliver);
 	oe_step(&oe_me.deliver, oe_deliver_shutdown);
-	proc_exit(1);
+	proc_exit(0);
 }
 
 void
