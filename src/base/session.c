@@ -15,10 +15,12 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "commands/prepare.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -176,7 +178,12 @@ oe_foreign_end(OeSession *s)
 	SetUserIdAndSecContext(s->save_user, s->save_sec);
 	PopActiveSnapshot();
 	if (oe_session_is_worker)
+	{
 		AbortCurrentTransaction();
+		/* what outlives a transaction: advisory locks, prepared statements */
+		LockReleaseAll(USER_LOCKMETHOD, true);
+		DropAllPreparedStatements();
+	}
 	else
 	{
 		RollbackAndReleaseCurrentSubTransaction();

@@ -169,7 +169,8 @@ oe_slot_mine(void)
 {
 	static OeSlot *mine = NULL;
 
-	if (mine == NULL && OidIsValid(MyDatabaseId))
+	/* the slot may have been given away while the extension was not there */
+	if ((mine == NULL || mine->dboid != MyDatabaseId) && OidIsValid(MyDatabaseId))
 		mine = oe_slot_find(MyDatabaseId, true);
 	return mine;
 }

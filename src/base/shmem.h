@@ -75,8 +75,9 @@ typedef struct OeSlot
 extern void oe_shmem_init(void);
 
 /* Slot of the database we are connected to, made if need be; NULL without
- * preload or when all are taken.  The address does not change until the
- * database is dropped, so that a backend may keep it. */
+ * preload or when all are taken.  A slot is given to another
+ * database when its own has lost the extension: call this again rather than
+ * keep the address across transactions. */
 extern OeSlot *oe_slot_mine(void);
 extern OeSlot *oe_slot_find(Oid dboid, bool create);
 /* All slots, for the launcher and the views; NULL without preload. */
