@@ -27,6 +27,7 @@ char	   *oe_guc_proxy = NULL;
 char	   *oe_guc_ca_file = NULL;
 int			oe_guc_max_in_flight = 256;
 int			oe_guc_connect_timeout = 5000;
+int			oe_guc_restart_delay = 10000;
 
 /*
  * Accepts '' or a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>: it goes into
@@ -116,6 +117,12 @@ oe_guc_define(void)
 							   "Proxy URL for all requests; empty for none. Environment variables are ignored.",
 							   NULL, &oe_guc_proxy, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.restart_delay",
+							"How long a database has no worker after one has ended or a database command was run.",
+							"Odoo drops, copies and renames a database right after it has terminated all its sessions.",
+							&oe_guc_restart_delay,
+							10000, 100, 600000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.retention",
 							"How long published events are kept; longer where a subscription still needs them.",
 							NULL, &oe_guc_retention,

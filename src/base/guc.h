@@ -21,6 +21,7 @@ extern char *oe_guc_proxy;		/* odoo_events.proxy, '' for none */
 extern char *oe_guc_ca_file;	/* odoo_events.ca_file, '' for the system's */
 extern int	oe_guc_max_in_flight;	/* odoo_events.max_in_flight, requests */
 extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
+extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
 
 extern void oe_guc_define(void);
 

@@ -4,8 +4,8 @@
  *
  * Any backend.  A session in a database makes DROP, RENAME, SET TABLESPACE
  * and use as a template fail.  Before such a command runs, and only if its
- * caller may run it, the database's worker is stopped and held off for ten
- * seconds.  Waits for it at most five seconds, interruptibly, holding no lock.
+ * caller may run it, the database's worker is stopped and held off for
+ * odoo_events.restart_delay.  Waits for it at most five seconds, interruptibly, holding no lock.
  * Also wakes the worker after COMMIT PREPARED, since the callbacks of the
  * committing session do not belong to the prepared transaction.
  */
@@ -26,10 +26,10 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/shmem.h"
 #include "worker/worker.h"
 
-#define OE_HOLD_MS 10000
 #define OE_STOP_WAIT_MS 5000
 
 static ProcessUtility_hook_type oe_prev_utility = NULL;
@@ -87,7 +87,7 @@ oe_hold_worker(Oid dboid)
 		if (slot->state != OE_WORKER_ABSENT)
 			slot->state = OE_WORKER_HELD;
 		slot->state_since = now;
-		slot->next_start = TimestampTzPlusMilliseconds(now, OE_HOLD_MS);
+		slot->next_start = TimestampTzPlusMilliseconds(now, oe_guc_restart_delay);
 		pid = slot->pid;
 		oe_slots_unlock();
 		if (pid == 0 || now >= give_up)

@@ -43,9 +43,6 @@
 #include "base/shmem.h"
 #include "worker/worker.h"
 
-/* After any exit of a worker: Odoo drops, copies or renames a database right
- * after it has terminated every session, and must not find us back. */
-#define OE_RESTART_AFTER_MS 10000
 #define OE_RESCAN_MS 60000
 #define OE_REFUSED_AGAIN_MS 60000
 
@@ -280,7 +277,7 @@ oe_reap_workers(void)
 			{
 				slot->state = OE_WORKER_BACKOFF;
 				slot->state_since = GetCurrentTimestamp();
-				slot->next_start = TimestampTzPlusMilliseconds(slot->state_since, OE_RESTART_AFTER_MS);
+				slot->next_start = TimestampTzPlusMilliseconds(slot->state_since, oe_guc_restart_delay);
 				slot->restarts++;
 			}
 			oe_slots_unlock();
