@@ -105,7 +105,7 @@ oe_json_ymd(char *p, int julian)
 	j2date(julian, &year, &month, &day);
 	if (year < 0 || year > 9999)
 		*p++ = year < 0 ? '-' : '+';
-	p = oe_json_digits(p, Abs(year), 4);
+	p = oe_json_digits(p, abs(year), 4);
 	*p++ = '-';
 	p = oe_json_digits(p, month, 2);
 	*p++ = '-';
