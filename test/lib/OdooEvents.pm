@@ -1,0 +1,229 @@
+# What TAP tests share: a server with the extension preloaded, a database recorded from real Odoo, its days to replay, and receivers
+# with an independent ledger.
+#
+#   my $node = OdooEvents->node('name', "extra = 'settings'");        # a started PostgreSQL::Test::Cluster
+#   OdooEvents->load($node, 'plant', 'odoo19');                       # database of role odoo, base loaded, CREATE EXTENSION done
+#   OdooEvents->replay($node, 'plant', 'odoo19-sales');               # as role odoo; a trace needs a fresh base
+#   my $receiver = OdooEvents->receiver;                              # Python; ->receiver('node') verifies with standardwebhooks
+#   my $secret = $receiver->subscribe($node, 'plant', 'wms', '/wms', q{types => '{odoo.*}'});
+#   $receiver->misbehave({ path => '/wms', status => 503, times => 2 });
+#   $receiver->wait_for(sub { @_ >= 5 });  my @requests = $receiver->ledger;
+package OdooEvents;
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use File::Spec;
+use IPC::Run;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $top = File::Spec->rel2abs(dirname(__FILE__) . '/../..');
+my $count = 0;
+
+# A server of its own, started, that preloads the extension; $conf is appended to postgresql.conf.
+sub node
+{
+	my ($class, $name, $conf) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init;
+	$node->append_conf('postgresql.conf', <<CONF . ($conf // ''));
+shared_preload_libraries = 'odoo_events'
+max_worker_processes = 20
+max_prepared_transactions = 10
+wal_level = logical
+log_min_messages = info
+log_statement = none
+CONF
+	$node->start;
+	$node->safe_psql('postgres', q{CREATE ROLE odoo LOGIN CREATEDB});
+	return $node;
+}
+
+# Pipes a recording of test/odoo into psql as role odoo.
+sub _pipe
+{
+	my ($node, $db, $file) = @_;
+	my $path = "$top/test/odoo/$file.sql.gz";
+	my $conn = $node->connstr($db) . ' user=odoo';
+	my ($in, $out, $err) = ('', '', '');
+	IPC::Run::run([ 'gzip', '-dc', $path ], '|',
+		[ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $conn ], '>', File::Spec->devnull, '2>', \$err)
+	  or die "replay of $file into $db failed: $err";
+	return;
+}
+
+# Creates database $db, owned by odoo, with the recorded base ("odoo19" or "odoo14"), and the extension.
+sub load
+{
+	my ($class, $node, $db, $base) = @_;
+	$node->safe_psql('postgres', qq{CREATE DATABASE "$db" OWNER odoo});
+	_pipe($node, $db, "$base-base");
+	$node->safe_psql($db, 'CREATE EXTENSION odoo_events');
+	return;
+}
+
+# Replays a recorded trace, e.g. "odoo19-sales", verbatim.
+sub replay
+{
+	my ($class, $node, $db, $trace) = @_;
+	_pipe($node, $db, "$trace.trace");
+	return;
+}
+
+# Starts a receiver ('python', the default, or 'node') on a free port; further arguments are given to the program.
+sub receiver
+{
+	my ($class, $kind, @args) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir;
+	my $self = bless { dir => $dir, name => 'receiver' . ++$count, port => 0, args => \@args, kind => $kind // 'python' },
+	  'OdooEvents::Receiver';
+	PostgreSQL::Test::Utils::append_to_file("$dir/secrets", '');
+	$self->start;
+	return $self;
+}
+
+package OdooEvents::Receiver;
+use Test::More;
+
+my @receivers;
+
+# Starts the program; after stop(), on the port it had before.
+sub start
+{
+	my ($self) = @_;
+	my $dir = $self->{dir};
+	my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
+	my @command = $self->{kind} eq 'node' ? ('node', "$top/test/receiver/receiver.mjs") :
+	  ($python, "$top/test/receiver/receiver.py", '--control', "$dir/control");
+	unlink "$dir/port";
+	$self->{stdin} = '';
+	$self->{run} = IPC::Run::start(
+		[
+			@command, '--port', $self->{port}, '--port-file', "$dir/port", '--ledger', "$dir/ledger",
+			'--secrets', "$dir/secrets", '--until-eof', @{ $self->{args} }
+		],
+		'<', \$self->{stdin}, '>', "$dir/log", '2>&1');
+	push @receivers, $self;
+	wait_until(sub { -s "$dir/port" || !$self->{run}->pumpable }, 'the receiver listens');
+	chomp($self->{port} = PostgreSQL::Test::Utils::slurp_file("$dir/port"));
+	return;
+}
+
+# The endpoint goes down: connections are refused until start().
+sub stop
+{
+	my ($self) = @_;
+	$self->{run}->kill_kill if $self->{run};
+	delete $self->{run};
+	@receivers = grep { $_ != $self } @receivers;
+	return;
+}
+
+sub url
+{
+	my ($self, $path) = @_;
+	return "http://127.0.0.1:$self->{port}" . ($path // '/');
+}
+
+# Lets the receiver verify requests to $path (all when undef) with $secret.
+sub knows
+{
+	my ($self, $secret, $path) = @_;
+	PostgreSQL::Test::Utils::append_to_file("$self->{dir}/secrets", join(' ', grep { defined } $path, $secret) . "\n");
+	return;
+}
+
+# subscribe() in $db with the endpoint at $path of this receiver, which learns the secret; $more is SQL of further arguments.
+sub subscribe
+{
+	my ($self, $node, $db, $name, $path, $more) = @_;
+	my $url = $self->url($path);
+	$more = $more ? ", $more" : '';
+	my $secret = $node->safe_psql($db,
+		qq{SELECT odoo_events.subscribe('$name', '$url', allow_networks => '{127.0.0.0/8}'$more)});
+	$self->knows($secret, $path);
+	return $secret;
+}
+
+# The rules of receiver.py's --control from now on; none: behave.
+sub misbehave
+{
+	my ($self, @rules) = @_;
+	my $file = "$self->{dir}/control";
+	open my $fh, '>', "$file.new" or die "$file: $!";
+	print $fh JSON::PP->new->canonical->encode(\@rules);
+	close $fh;
+	rename "$file.new", $file or die "$file: $!";
+	return;
+}
+
+# All requests so far, as hashes (see receiver.py); $path restricts to one endpoint. A line still being written is left for later.
+sub ledger
+{
+	my ($self, $path) = @_;
+	open my $fh, '<', "$self->{dir}/ledger" or return;
+	my @entries;
+	while (my $line = <$fh>)
+	{
+		last unless $line =~ /\n\z/;
+		my $entry = JSON::PP::decode_json($line);
+		push @entries, $entry if !defined $path || $entry->{path} eq $path;
+	}
+	close $fh;
+	return @entries;
+}
+
+# The CloudEvents that were answered with 2xx, in order of arrival, duplicates included.
+sub events
+{
+	my ($self, $path) = @_;
+	my @events;
+	foreach my $entry (grep { $_->{status} >= 200 && $_->{status} < 300 } $self->ledger($path))
+	{
+		my $body = JSON::PP->new->utf8(0)->decode($entry->{body});
+		push @events, ref $body eq 'ARRAY' ? @$body : $body;
+	}
+	return @events;
+}
+
+# What the receiver found wrong: signatures, order of a key, other bytes under the same id, no CloudEvent.
+sub problems
+{
+	my ($self, $path) = @_;
+	return map { @{ $_->{problems} } } $self->ledger($path);
+}
+
+# Waits until $condition, called with the ledger's entries, is true.
+sub wait_for
+{
+	my ($self, $condition, $what, $path) = @_;
+	return wait_until(sub { $condition->($self->ledger($path)) }, $what // 'the ledger is as awaited');
+}
+
+# Asks again and again; gives up, with a failed test, after PG_TEST_TIMEOUT_DEFAULT.
+sub wait_until
+{
+	my ($condition, $what) = @_;
+	my $end = time + $PostgreSQL::Test::Utils::timeout_default;
+	until ($condition->())
+	{
+		if (time > $end)
+		{
+			fail("timed out waiting until $what");
+			return 0;
+		}
+		select undef, undef, undef, 0.05;
+	}
+	return 1;
+}
+
+END
+{
+	my $status = $?;
+	$_->stop foreach @receivers;
+	$? = $status;
+}
+
+1;

@@ -1,0 +1,85 @@
+// A webhook receiver for tests that judges signatures with the public library "standardwebhooks", which nobody here wrote.
+//
+//   node receiver.mjs --port-file F --ledger F --secrets F [--port 0] [--until-eof]
+//
+// The options, the file of secrets and the ledger are those of receiver.py; it does not misbehave.
+import { createHash } from "node:crypto";
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+import { Webhook } from "standardwebhooks";
+
+const { values: options } = parseArgs({
+  options: {
+    port: { type: "string", default: "0" },
+    "port-file": { type: "string" },
+    ledger: { type: "string" },
+    secrets: { type: "string" },
+    "until-eof": { type: "boolean", default: false },
+  },
+});
+let requests = 0;
+
+// The secrets that may have signed a request to this path.
+function secretsFor(path) {
+  const lines = readFileSync(options.secrets, "utf8").split("\n").map((line) => line.trim().split(/\s+/));
+  return lines.filter((words) => words[0] && (words.length === 1 || words[0] === path)).map((words) => words.at(-1));
+}
+
+// Throws what the library throws unless one of the secrets fits.
+function verify(path, body, headers) {
+  let error = new Error("no secret is known for this path");
+  for (const secret of secretsFor(path)) {
+    try {
+      return new Webhook(secret).verify(body, headers);
+    } catch (e) {
+      error = e;
+    }
+  }
+  throw error;
+}
+
+function receive(request, response, body) {
+  const problems = [];
+  let signed = false;
+  let events = [];
+  try {
+    const parsed = verify(request.url, body, request.headers);
+    signed = true;
+    events = Array.isArray(parsed) ? parsed : [parsed];
+  } catch (e) {
+    problems.push(`signature: ${e.message}`);
+  }
+  const status = signed ? 204 : 401;
+  const entry = {
+    n: ++requests,
+    at: new Date().toISOString(),
+    path: request.url,
+    webhook_id: request.headers["webhook-id"] ?? "",
+    status,
+    signed,
+    problems,
+    ids: events.map((event) => event.id),
+    sha256: createHash("sha256").update(body).digest("hex"),
+    headers: request.headers,
+    body,
+  };
+  if (options.ledger) appendFileSync(options.ledger, JSON.stringify(entry) + "\n");
+  response.writeHead(status).end();
+}
+
+const server = createServer((request, response) => {
+  const pieces = [];
+  request.on("data", (piece) => pieces.push(piece));
+  request.on("end", () => receive(request, response, Buffer.concat(pieces).toString("utf8")));
+});
+server.listen(Number(options.port), "127.0.0.1", () => {
+  const { port } = server.address();
+  if (options["port-file"]) {
+    writeFileSync(options["port-file"] + ".tmp", `${port}\n`);
+    renameSync(options["port-file"] + ".tmp", options["port-file"]);
+  } else {
+    console.log(`listening on http://127.0.0.1:${port}/`);
+  }
+});
+if (options["until-eof"]) process.stdin.resume().on("end", () => process.exit(0));

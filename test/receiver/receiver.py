@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+"""A webhook receiver for tests and the demo: Python's standard library, nothing else.
+
+It verifies Standard Webhooks signatures by itself, knows an event it has seen, checks the order of each key, and keeps a ledger: one JSON
+object per line and request, written before the answer goes out.  What it finds wrong stands in the ledger's "problems".
+
+  receiver.py [--port 8765] [--port-file F] [--secrets F] [--ledger F] [--control F] [--print] [--until-eof]
+
+--secrets   lines "whsec_..." (for every path) or "/path whsec_..."; read again when the file changes. Without it nothing is verified.
+--control   how to misbehave: a JSON list of rules, read again when it changes; the first that matches acts:
+              {"path": regex, "type": regex, "key": regex, "id": text, "times": n, "probability": p, "seed": s,  (all optional)
+               "status": 503, "headers": {"Retry-After": "2"}, "body": "...", "delay": seconds,
+               "reset": true (connection reset), "hang": true (no answer while the client waits), "garbage": true (not HTTP)}
+Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage
+"""
+import argparse
+import base64
+import datetime
+import hashlib
+import hmac
+import json
+import os
+import random
+import re
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TOLERANCE = 300                 # seconds a signature's timestamp may be off
+REQUIRED = ("specversion", "id", "source", "type")
+
+
+def verify(secret, headers, body):
+    """Standard Webhooks 1.0: raises ValueError unless one of the signatures was made with the secret."""
+    msg_id, stamp = headers.get("webhook-id"), headers.get("webhook-timestamp")
+    if not msg_id or not stamp or not headers.get("webhook-signature"):
+        raise ValueError("a webhook-* header is missing")
+    if abs(time.time() - int(stamp)) > TOLERANCE:
+        raise ValueError("webhook-timestamp is too far from now")
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    want = base64.b64encode(hmac.new(key, f"{msg_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+    for signature in headers["webhook-signature"].split():
+        version, _, value = signature.partition(",")
+        if version == "v1" and hmac.compare_digest(value, want):
+            return
+    raise ValueError("no signature matches")
+
+
+class Watched:
+    """A small file that is parsed again when it has changed."""
+
+    def __init__(self, path, parse):
+        self.path, self.parse, self.stamp, self.value = path, parse, None, None
+        self.lock = threading.Lock()
+
+    def get(self):
+        with self.lock:
+            try:
+                st = os.stat(self.path)
+                stamp = (st.st_mtime_ns, st.st_size, st.st_ino)
+                if stamp != self.stamp:
+                    with open(self.path, encoding="utf-8") as f:
+                        self.value = self.parse(f.read())
+                    self.stamp = stamp
+            except (OSError, ValueError):
+                pass            # not there yet, or half written: what was read last holds
+            return self.value
+
+
+def parse_secrets(text):
+    secrets = []
+    for line in text.splitlines():
+        words = line.split()
+        if words:
+            secrets.append((words[0] if len(words) > 1 else None, words[-1]))
+    return secrets
+
+
+def parse_rules(text):
+    rules = json.loads(text) if text.strip() else []
+    for rule in rules:
+        rule["left"] = rule.get("times")
+        rule["random"] = random.Random(rule.get("seed"))
+    return rules
+
+
+class Receiver:
+    """What all connections share: secrets, rules, the ledger, and what has been seen."""
+
+    def __init__(self, options):
+        self.secrets = Watched(options.secrets, parse_secrets) if options.secrets else None
+        self.rules = Watched(options.control, parse_rules) if options.control else None
+        self.ledger = open(options.ledger, "a", encoding="utf-8") if options.ledger else None
+        self.show = options.print
+        self.lock = threading.Lock()
+        self.started = time.monotonic()
+        self.requests = self.events = self.duplicates = self.refused = self.problems = 0
+        self.digest = {}        # (path, webhook-id) -> sha256 of the body
+        self.acked = {}         # (path, event id) -> True once answered with 2xx
+        self.last = {}          # (path, partitionkey) -> sequence of the last new event that was answered with 2xx
+        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+    def check_signature(self, path, headers, body):
+        """None where there is nothing to verify with, else whether a secret of the path fits, and why not."""
+        if self.secrets is None:
+            return None, None
+        reason = "no secret is known for this path"
+        for where, secret in self.secrets.get() or []:
+            if where not in (None, path):
+                continue
+            try:
+                verify(secret, headers, body)
+                return True, None
+            except (ValueError, TypeError) as e:
+                reason = str(e)
+        return False, reason
+
+    def action(self, path, msg_id, events):
+        """How to answer: from the path itself, else from the first rule that matches, else 204."""
+        word, _, value = path.strip("/").partition("/")
+        if word == "status" and value.isdigit():
+            return {"status": int(value)}
+        if word == "retry-after" and value.isdigit():
+            return {"status": 503, "headers": {"Retry-After": value}}
+        if word == "delay":
+            return {"delay": float(value)}
+        if word == "gone":
+            return {"status": 410}
+        if word in ("hang", "reset", "garbage"):
+            return {word: True}
+        if self.rules is None:
+            return {}
+        rules = self.rules.get() or []
+        with self.lock:
+            for rule in rules:
+                if rule["left"] == 0 or rule.get("id", msg_id) != msg_id or not re.search(rule.get("path", ""), path):
+                    continue
+                if not any(re.search(rule.get("type", ""), e.get("type", "")) and
+                           re.search(rule.get("key", ""), e.get("partitionkey", "")) for e in events or [{}]):
+                    continue
+                if rule["random"].random() >= rule.get("probability", 1):
+                    continue
+                if rule["left"]:
+                    rule["left"] -= 1
+                return rule
+        return {}
+
+    def note(self, path, headers, body, events, signed, status, problems):
+        """Judges order and sameness, and writes the ledger; returns for each event whether it is new here."""
+        msg_id, digest = headers.get("webhook-id", ""), hashlib.sha256(body).hexdigest()
+        accepted = 200 <= status < 300
+        fresh = []
+        with self.lock:
+            if msg_id and self.digest.setdefault((path, msg_id), digest) != digest:
+                problems.append("the same webhook-id came with other bytes")
+            for e in events:
+                new = (path, e.get("id")) not in self.acked
+                fresh.append(new)
+                key, sequence = (path, e.get("partitionkey")), e.get("sequence", "")
+                if new and accepted:
+                    if e.get("partitionkey") and sequence <= self.last.get(key, ""):
+                        problems.append(f"out of order for {e['partitionkey']}: {sequence} after {self.last[key]}")
+                    self.last[key] = max(sequence, self.last.get(key, ""))
+                    self.acked[(path, e.get("id"))] = True
+            self.requests += 1
+            self.events += sum(fresh) if accepted else 0
+            self.duplicates += len(fresh) - sum(fresh)
+            self.refused += not accepted
+            self.problems += bool(problems)
+            if self.ledger:
+                json.dump({"n": self.requests, "at": utc_now(), "path": path, "webhook_id": msg_id, "status": status, "signed": signed,
+                           "duplicate": bool(fresh) and not any(fresh), "problems": problems, "ids": [e.get("id") for e in events],
+                           "sha256": digest, "headers": headers, "body": body.decode("utf-8", "replace")}, self.ledger)
+                self.ledger.write("\n")
+                self.ledger.flush()
+        return fresh
+
+    def print_events(self, path, headers, events, fresh, status, problems):
+        if not self.show:
+            return
+        now, lines = datetime.datetime.now(datetime.timezone.utc), []
+        for e, new in zip(events, fresh):
+            try:
+                took = f"{(now - datetime.datetime.fromisoformat(e['time'].replace('Z', '+00:00'))).total_seconds() * 1000:7.0f} ms"
+            except (KeyError, ValueError, AttributeError):
+                took = " " * 10
+            remark = "" if 200 <= status < 300 else f"  answered {status}"
+            remark += "" if new else "  again"
+            attempt = headers.get("webhook-attempt", "1")
+            remark += f"  attempt {attempt}" if attempt != "1" else ""
+            kind = e.get("type", "?").removeprefix("odoo.")
+            lines.append(f"{self.paint('2', now.strftime('%H:%M:%S.%f')[:-3])}  {self.paint('1;32', f'{kind:<52}')} "
+                         f"{e.get('subject') or '':<34} {self.paint('36', took)}{self.paint('33', remark)}")
+        lines += [self.paint("1;31", f"  !! {path}: {p}") for p in problems]
+        if lines:
+            print("\n".join(lines), flush=True)
+
+    def paint(self, code, text):
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+    def summary(self):
+        return (f"{self.events} events in {self.requests} requests, {self.duplicates} duplicates, {self.refused} refused, "
+                f"{self.problems} requests with problems")
+
+
+def utc_now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_events(headers, body, problems):
+    """The CloudEvents of a structured or a batch request; what is wrong with them goes to problems."""
+    kind = headers.get("content-type", "").split(";")[0].strip()
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        problems.append("the body is not JSON")
+        return []
+    events = parsed if kind == "application/cloudevents-batch+json" else [parsed]
+    if kind not in ("application/cloudevents+json", "application/cloudevents-batch+json"):
+        problems.append(f"unexpected content-type {kind!r}")
+    if not isinstance(events, list) or not all(isinstance(e, dict) for e in events):
+        problems.append("the body is not a CloudEvent, nor a list of them")
+        return []
+    for e in events:
+        missing = [a for a in REQUIRED if not e.get(a)]
+        if missing or e.get("specversion") != "1.0":
+            problems.append(f"not a CloudEvent 1.0: lacks {missing or 'specversion 1.0'}")
+    if kind == "application/cloudevents+json" and events[0].get("id") != headers.get("webhook-id"):
+        problems.append("webhook-id is not the event's id")
+    return events
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1               # the answer leaves in one piece
+
+    def do_GET(self):
+        self.answer(200, {"Content-Type": "text/plain"}, self.server.receiver.summary() + "\n")
+
+    def do_POST(self):
+        receiver = self.server.receiver
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers, path, problems = {k.lower(): v for k, v in self.headers.items()}, self.path, []
+        events = parse_events(headers, body, problems)
+        signed, reason = receiver.check_signature(path, headers, body)
+        if signed is False:
+            problems.append(f"signature: {reason}")
+        action = receiver.action(path, headers.get("webhook-id", ""), events)
+        if action.get("delay"):
+            self.wait(action["delay"])
+        silent = any(action.get(k) for k in ("reset", "hang", "garbage"))
+        status = 0 if silent else action.get("status", 401 if signed is False else 204)
+        fresh = receiver.note(path, headers, body, events, signed, status, problems)
+        receiver.print_events(path, headers, events, fresh, status, problems)
+        if silent:
+            self.misbehave(action)
+        else:
+            self.answer(status, action.get("headers", {}), action.get("body", ""))
+
+    def answer(self, status, headers, text):
+        data = text.encode()
+        try:
+            self.send_response_only(status, HTTPStatus(status).phrase if status in set(HTTPStatus) else "")
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if status >= 200 and status not in (204, 304):
+                self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if status not in (204, 304):
+                self.wfile.write(data)
+            self.wfile.flush()
+        except OSError:
+            self.close_connection = True
+
+    def wait(self, seconds):
+        """Until the time is over or the client has gone."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            readable, _, _ = select.select([self.connection], [], [], left)
+            if readable:
+                try:
+                    if not self.connection.recv(1, socket.MSG_PEEK):
+                        return
+                except OSError:
+                    return
+                threading.Event().wait(left)            # the next request is there already
+
+    def misbehave(self, action):
+        self.close_connection = True
+        if action.get("hang"):
+            self.wait(3600)
+        elif action.get("garbage"):
+            self.connection.sendall(b"\x00\x17 this is not HTTP\r\n\r\n")
+        else:                   # reset: close with the linger time zero
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+    allow_reuse_address = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+            super().handle_error(request, client_address)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8765, help="0: any that is free")
+    parser.add_argument("--port-file", help="where the port is written once the receiver listens")
+    parser.add_argument("--secrets")
+    parser.add_argument("--ledger")
+    parser.add_argument("--control")
+    parser.add_argument("--print", action="store_true", help="show events as they arrive")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
+    options = parser.parse_args()
+
+    server = Server((options.host, options.port), Handler)
+    server.receiver = Receiver(options)
+    port = server.server_address[1]
+    if options.port_file:
+        with open(options.port_file + ".tmp", "w", encoding="ascii") as f:
+            f.write(f"{port}\n")
+        os.rename(options.port_file + ".tmp", options.port_file)
+    if options.print and not options.port_file:
+        print(f"listening on http://{options.host}:{port}/ (Control-C ends)", flush=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    if options.until_eof:
+        def watch():
+            while os.read(0, 4096):
+                pass
+            done.set()
+        threading.Thread(target=watch, daemon=True).start()
+    done.wait()
+    if options.print:
+        print(server.receiver.summary(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
