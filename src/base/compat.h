@@ -21,6 +21,16 @@
 #define oe_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, (n))
 #endif
 
+#if PG_VERSION_NUM >= 170000
+#define oe_index_insert_cleanup(index, info) index_insert_cleanup((index), (info))
+#else
+#define oe_index_insert_cleanup(index, info) ((void) 0)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"				/* part of postgres.h before */
+#endif
+
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_database.h"
 #include "utils/acl.h"

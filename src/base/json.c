@@ -24,6 +24,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/json.h"
 
 static void oe_json_array(StringInfo buf, Datum value);

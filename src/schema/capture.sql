@@ -40,3 +40,224 @@ BEGIN
       'journal ring: net changes of committed transactions until they are published');
   END LOOP;
 END $$;
+
+-- Changes that a non-strict capture could not write; see capture_error.  Written below SQL like the journal.
+CREATE TABLE odoo_events.capture_gap (
+    xid     xid8 NOT NULL,
+    rule    text NOT NULL,
+    relid   oid NOT NULL,
+    at      timestamptz NOT NULL,
+    changes int8 NOT NULL,
+    reason  text NOT NULL,
+    PRIMARY KEY (xid, rule, relid)
+);
+COMMENT ON TABLE odoo_events.capture_gap IS
+'changes that could not be captured, per transaction and table; a row is deleted once the gap has been dealt with';
+
+CREATE VIEW odoo_events.capture_error AS
+SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+                         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                        WHERE c.oid = g.relid), g.rule) AS relation,
+       g.changes, g.reason
+  FROM odoo_events.capture_gap g;
+COMMENT ON VIEW odoo_events.capture_error IS
+'gaps: changes that capture could not write and that no event tells of; changes is the number of noted changes, at most so many rows';
+
+CREATE TABLE odoo_events.attached (
+    entity text PRIMARY KEY,
+    mode   text NOT NULL,
+    at     timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE odoo_events.attached IS 'entities that are captured; written by attach() and detach()';
+
+-- A dump carries what the DBA chose; the triggers are dumped with Odoo's tables.
+SELECT pg_catalog.pg_extension_config_dump('odoo_events.attached', '');
+SELECT pg_catalog.pg_extension_config_dump('odoo_events.capture_rule', 'WHERE NOT builtin');
+
+CREATE FUNCTION odoo_events.capture() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_capture';
+COMMENT ON FUNCTION odoo_events.capture() IS
+'row trigger of captured tables: notes the change, which goes to the journal just before commit; argument: name of the capture rule';
+
+CREATE FUNCTION odoo_events.capture_truncate() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_capture_truncate';
+COMMENT ON FUNCTION odoo_events.capture_truncate() IS 'TRUNCATE trigger of captured tables; argument: name of the capture rule';
+
+-- Every backend reads its rules again when one has changed.
+CREATE FUNCTION odoo_events._rule_changed() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_rule_changed';
+COMMENT ON FUNCTION odoo_events._rule_changed() IS 'internal: makes every session read its capture rules again';
+CREATE TRIGGER rule_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON odoo_events.capture_rule
+  FOR EACH STATEMENT EXECUTE FUNCTION odoo_events._rule_changed();
+
+CREATE FUNCTION odoo_events._rule_stats(OUT rule text, OUT captured int8, OUT errors int8, OUT last_change_at timestamptz)
+RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_rule_stats';
+COMMENT ON FUNCTION odoo_events._rule_stats() IS 'internal: per capture rule, what was captured since the server started';
+
+-- The first of "tables" that exists; Odoo's own schema is public, but another will do.
+CREATE FUNCTION odoo_events._captured_table(tables text[]) RETURNS oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT c.oid
+  FROM unnest(tables) WITH ORDINALITY t(name, n)
+  JOIN pg_class c ON c.relname = t.name AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition
+  JOIN pg_namespace s ON s.oid = c.relnamespace
+   AND s.nspname NOT IN ('odoo_events', 'information_schema') AND s.nspname !~ '^pg_'
+ ORDER BY t.n, s.nspname <> 'public', s.nspname LIMIT 1
+$$;
+COMMENT ON FUNCTION odoo_events._captured_table(text[]) IS 'internal: oid of the table that a rule captures here, null if there is none';
+
+-- Columns of a rule that the table lacks under every name.
+CREATE FUNCTION odoo_events._missing_columns(relid oid, specs text[]) RETURNS text[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT array_agg(split_part(s.spec, '=', 1) ORDER BY s.n)
+  FROM unnest(specs) WITH ORDINALITY s(spec, n)
+ WHERE NOT EXISTS (SELECT 1 FROM pg_attribute a
+                    WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped
+                      AND a.attname::text = ANY (string_to_array(s.spec, '=')))
+$$;
+COMMENT ON FUNCTION odoo_events._missing_columns(oid, text[]) IS 'internal: columns of a capture rule that a table does not have';
+
+CREATE VIEW odoo_events._capture_trigger AS
+SELECT t.oid, t.tgrelid AS relid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, t.tgname, t.tgenabled,
+       p.proname = 'capture_truncate' AS truncates, pg_catalog.split_part(pg_catalog.encode(t.tgargs, 'escape'), '\000', 1) AS rule
+  FROM pg_catalog.pg_trigger t
+  JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
+  JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE pn.nspname = 'odoo_events' AND p.proname IN ('capture', 'capture_truncate') AND t.tgparentid = 0;
+COMMENT ON VIEW odoo_events._capture_trigger IS 'internal: the triggers that capture has on tables';
+
+-- Creates or mends the two triggers of a table.
+CREATE FUNCTION odoo_events._capture_table(relid oid, rule text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rel  text := relid::regclass::text;           -- qualified: the search_path has pg_catalog only
+  done text;
+  want record;
+  have record;
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_attribute a
+                  WHERE a.attrelid = relid AND a.attname = 'id' AND NOT a.attisdropped AND a.atttypid IN ('int4'::regtype, 'int8'::regtype)) THEN
+    RAISE EXCEPTION 'table % has no integer column "id"', rel
+      USING ERRCODE = 'undefined_column', HINT = 'Capture knows rows by their integer id, as Odoo does.';
+  END IF;
+  FOR want IN SELECT * FROM (VALUES ('odoo_events_capture', 'INSERT OR UPDATE OR DELETE', 'ROW', 'capture'),
+                                    ('odoo_events_capture_truncate', 'TRUNCATE', 'STATEMENT', 'capture_truncate')) v(name, events, level, func)
+  LOOP
+    SELECT * INTO have FROM odoo_events._capture_trigger t WHERE t.relid = _capture_table.relid AND t.tgname = want.name;
+    IF have.rule IS DISTINCT FROM _capture_table.rule THEN
+      EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION odoo_events.%I(%L)',
+                     want.name, want.events, rel, want.level, want.func, rule);
+      EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION odoo_events', want.name, rel);
+      done := 'triggers created';
+    END IF;
+    IF have.tgenabled IN ('D', 'R', 'A') THEN
+      EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', rel, want.name);
+      done := COALESCE(done, 'triggers enabled');
+    END IF;
+  END LOOP;
+  RETURN COALESCE(done, 'already attached');
+END $$;
+COMMENT ON FUNCTION odoo_events._capture_table(oid, text) IS 'internal: creates or mends the triggers of one table';
+
+-- Raises for names that the catalog does not have.
+CREATE FUNCTION odoo_events._check_entities(entities text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  unknown text;
+BEGIN
+  SELECT u INTO unknown FROM unnest(entities) u WHERE u IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = u) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'entity "%" in argument "entities" is not in the catalog', unknown
+      USING ERRCODE = 'undefined_object',
+            HINT = 'Known entities: ' || COALESCE((SELECT string_agg(e.entity, ', ' ORDER BY e.entity) FROM odoo_events.entity e), 'none') || '.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_entities(text[]) IS 'internal: raises an error for an entity that is not in the catalog';
+
+CREATE FUNCTION odoo_events._attach(entities text[], how text)
+RETURNS TABLE (entity text, relation text, mode text, event_types text[], note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  e     record;
+  r     record;
+  notes jsonb := '{}';                          -- by rule: what was done to its table
+BEGIN
+  IF how IS DISTINCT FROM 'trigger' THEN
+    RAISE EXCEPTION 'argument "mode" cannot be "%"', how
+      USING ERRCODE = 'feature_not_supported', HINT = 'Use mode => ''trigger''.';
+  END IF;
+  PERFORM odoo_events._check_entities(entities);
+  FOR e IN SELECT d.entity, d.rules FROM odoo_events.entity d
+            WHERE entities IS NULL OR d.entity = ANY (entities) ORDER BY d.entity LOOP
+    IF NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule c
+                    WHERE c.rule = e.rules[1] AND odoo_events._captured_table(c.tables) IS NOT NULL) THEN
+      IF entities IS NOT NULL THEN
+        RETURN QUERY SELECT e.entity, NULL::text, NULL::text, NULL::text[], 'not attached: this database has no table for it'::text;
+      END IF;
+      CONTINUE;
+    END IF;
+    PERFORM odoo_events.arm_first_time();
+    INSERT INTO odoo_events.attached AS a (entity, mode) VALUES (e.entity, how)
+      ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE a.mode <> EXCLUDED.mode;
+    FOR r IN SELECT c.rule, odoo_events._captured_table(c.tables) AS relid
+               FROM unnest(e.rules) WITH ORDINALITY u(rule, n) JOIN odoo_events.capture_rule c ON c.rule = u.rule
+              ORDER BY u.n LOOP
+      IF r.relid IS NULL THEN
+        RETURN QUERY SELECT e.entity, NULL::text, NULL::text, NULL::text[], format('no table for rule %s', r.rule);
+        CONTINUE;
+      END IF;
+      IF NOT notes ? r.rule THEN
+        notes := notes || jsonb_build_object(r.rule, odoo_events._capture_table(r.relid, r.rule));
+      END IF;
+      RETURN QUERY SELECT e.entity, r.relid::regclass::text, how,
+        CASE WHEN r.rule = e.rules[1] THEN
+          (SELECT array_agg(DISTINCT regexp_replace(d.type, '[^.]+\.v[0-9]+$', '*'))
+             FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.enabled) END,
+        notes ->> r.rule;
+    END LOOP;
+  END LOOP;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._attach(text[], text) IS 'internal: attach()';
+
+CREATE FUNCTION odoo_events.attach(entities text[] DEFAULT NULL, mode text DEFAULT 'trigger',
+  OUT entity text, OUT relation text, OUT mode text, OUT event_types text[], OUT note text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'SELECT a.entity, a.relation, a.mode, a.event_types, a.note FROM odoo_events._attach($1, $2) a';
+COMMENT ON FUNCTION odoo_events.attach(text[], text) IS
+'captures the given entities (default: all whose tables exist): creates two triggers per table, which takes ShareRowExclusiveLock '
+'on it for a moment: set lock_timeout and repeat where Odoo has long transactions.  Mends what is missing or disabled; can be repeated';
+
+CREATE FUNCTION odoo_events.detach(entities text[] DEFAULT NULL)
+RETURNS TABLE (entity text, relation text, note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  gone text[];
+  t    record;
+BEGIN
+  PERFORM odoo_events._check_entities(entities);
+  WITH d AS (DELETE FROM odoo_events.attached a WHERE entities IS NULL OR a.entity = ANY (entities) RETURNING a.entity)
+  SELECT array_agg(d.entity ORDER BY d.entity) INTO gone FROM d;
+  RETURN QUERY SELECT u, NULL::text, 'was not attached'::text FROM unnest(entities) u WHERE NOT u = ANY (COALESCE(gone, '{}'));
+  RETURN QUERY
+    SELECT g, t.relation,
+           CASE WHEN n.entities IS NULL THEN 'triggers dropped' ELSE 'still captured for ' || n.entities END
+      FROM unnest(gone) g JOIN odoo_events.entity e ON e.entity = g
+      JOIN odoo_events._capture_trigger t ON t.rule = ANY (e.rules) AND NOT t.truncates
+      LEFT JOIN LATERAL (SELECT string_agg(o.entity, ', ' ORDER BY o.entity) AS entities
+                           FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
+                          WHERE t.rule = ANY (o.rules)) n ON true
+     ORDER BY g, t.relation;
+  FOR t IN SELECT c.tgname, c.relid::regclass AS rel FROM odoo_events._capture_trigger c
+            WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
+                               WHERE c.rule = ANY (o.rules)) ORDER BY c.relation, c.tgname LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.rel);
+  END LOOP;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.detach(text[]) IS
+'stops capturing the given entities (default: all) and drops the triggers that no other entity needs';

@@ -130,3 +130,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.health() IS
 'what is wrong and what to do about it: status is ok, warn or critical; each hint can be executed as it stands';
+
+-- capture: what is captured, and drift between what is wanted and what is there.
+CREATE VIEW odoo_events.capture_status AS
+SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = s.relid) END AS relation,
+       s.mode, s.mode IS NOT NULL AND s.triggers = 2 AS attached, s.missing_columns, st.last_change_at,
+       COALESCE(st.captured, 0) AS captured, COALESCE(st.errors, 0) AS errors,
+       CASE WHEN s.relid = 0 THEN 'this database has no table for rule ' || s.rule
+            WHEN s.mode IS NULL THEN pg_catalog.format('not attached: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
+            WHEN s.triggers < 2 THEN pg_catalog.format('trigger missing or disabled: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
+            WHEN s.missing_columns IS NOT NULL THEN 'some columns do not exist here: what depends on them is not reported'
+       END AS note
+  FROM (SELECT e.entity, u.n, r.rule, a.mode, COALESCE(x.relid, 0) AS relid,
+               pg_catalog.first_value(x.relid) OVER (PARTITION BY e.entity ORDER BY u.n) AS main,
+               odoo_events._missing_columns(x.relid, r.significant || r.carried) AS missing_columns,
+               (SELECT pg_catalog.count(*) FROM odoo_events._capture_trigger t
+                 WHERE t.relid = x.relid AND t.rule = r.rule AND t.tgenabled IN ('O', 'A')) AS triggers
+          FROM odoo_events.entity e
+          CROSS JOIN LATERAL pg_catalog.unnest(e.rules) WITH ORDINALITY u(rule, n)
+          JOIN odoo_events.capture_rule r ON r.rule = u.rule
+          CROSS JOIN LATERAL odoo_events._captured_table(r.tables) x(relid)
+          LEFT JOIN odoo_events.attached a ON a.entity = e.entity) s
+  LEFT JOIN odoo_events._rule_stats() st ON st.rule = s.rule
+ WHERE s.mode IS NOT NULL OR s.main IS NOT NULL
+ ORDER BY s.entity, s.n;
+COMMENT ON VIEW odoo_events.capture_status IS
+'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
+'was captured since the server started; errors counts changes that could not be written, see capture_error';

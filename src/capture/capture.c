@@ -1,0 +1,110 @@
+/*
+ * capture.c
+ *	  What capture does at the ends of transactions and subtransactions, and
+ *	  its functions behind views.
+ *
+ * Odoo's backend.  The callbacks are registered once per process; they cost a
+ * few instructions where nothing was noted.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "base/shmem.h"
+#include "capture/capture.h"
+#include "capture/journal.h"
+#include "capture/log.h"
+#include "capture/rules.h"
+
+PG_FUNCTION_INFO_V1(oe_sql_rule_changed);
+PG_FUNCTION_INFO_V1(oe_sql_rule_stats);
+
+static void
+oe_capture_xact(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			oe_journal_flush();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			if (oe_log.cxt)
+				oe_log_reset();
+			oe_rules_at_end();
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+oe_capture_subxact(SubXactEvent event, SubTransactionId sub,
+				   SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		oe_log_sub_commit(sub, parent);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		oe_log_sub_abort(sub);
+}
+
+void
+oe_capture_init(void)
+{
+	RegisterXactCallback(oe_capture_xact, NULL);
+	RegisterSubXactCallback(oe_capture_subxact, NULL);
+}
+
+/*
+ * AFTER STATEMENT trigger of capture_rule: makes every backend read its rules
+ * again once this commits.
+ */
+Datum
+oe_sql_rule_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *td = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function of odoo_events was not called as a trigger")));
+	CacheInvalidateRelcache(td->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Statistics of all rules since the server started.
+ */
+Datum
+oe_sql_rule_stats(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	OeSlot	   *slot = oe_slot_mine();
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; slot != NULL && i < OE_MAX_RULES && slot->rules[i].rule[0] != '\0'; i++)
+	{
+		OeRuleStats *s = &slot->rules[i];
+		TimestampTz last = (TimestampTz) pg_atomic_read_u64(&s->last_change_at);
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		values[0] = CStringGetTextDatum(s->rule);
+		values[1] = Int64GetDatum((int64) pg_atomic_read_u64(&s->captured));
+		values[2] = Int64GetDatum((int64) pg_atomic_read_u64(&s->errors));
+		values[3] = TimestampTzGetDatum(last);
+		nulls[3] = last == 0;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

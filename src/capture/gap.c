@@ -1,0 +1,80 @@
+/*
+ * gap.c
+ *	  Notes in odoo_events.capture_gap what a transaction could not capture.
+ *
+ * Odoo's backend, just before commit, in a subtransaction of its own.  Locks
+ * the table conditionally.  Sets all columns itself.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#include "base/oe.h"
+#include "capture/journal.h"
+#include "capture/log.h"
+
+/* Columns of capture_gap, in their order. */
+enum
+{
+	OE_G_XID, OE_G_RULE, OE_G_RELID, OE_G_AT, OE_G_CHANGES, OE_G_REASON,
+	OE_G_COLUMNS
+};
+
+static Relation
+oe_gaps_open(void)
+{
+	Oid			relid = get_relname_relid("capture_gap", get_namespace_oid(OE_SCHEMA, false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s.capture_gap\" does not exist", OE_SCHEMA)));
+	if (!ConditionalLockRelationOid(relid, RowExclusiveLock))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("table \"%s.capture_gap\" is locked", OE_SCHEMA)));
+	return table_open(relid, NoLock);
+}
+
+void
+oe_gaps_write(void)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events gaps",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	FullTransactionId xid = GetTopFullTransactionId();
+	OeInserter	ins;
+
+	XactReadOnly = false;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	oe_insert_begin(&ins, oe_gaps_open());
+	for (OeTarget *t = oe_log.targets; t != NULL; t = t->next)
+	{
+		TupleTableSlot *slot;
+
+		if (t->lost == 0)
+			continue;
+		slot = oe_insert_slot(&ins);
+		memset(slot->tts_isnull, false, OE_G_COLUMNS * sizeof(bool));
+		slot->tts_values[OE_G_XID] = FullTransactionIdGetDatum(xid);
+		slot->tts_values[OE_G_RULE] = PointerGetDatum(cstring_to_text(t->rule));
+		slot->tts_values[OE_G_RELID] = ObjectIdGetDatum(t->relid);
+		slot->tts_values[OE_G_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
+		slot->tts_values[OE_G_CHANGES] = Int64GetDatum(t->lost);
+		slot->tts_values[OE_G_REASON] = PointerGetDatum(cstring_to_text(t->reason ? t->reason : ""));
+		oe_insert_row(&ins, slot);
+	}
+	oe_insert_end(&ins);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}

@@ -1,0 +1,99 @@
+/*
+ * log.h
+ *	  Append-only log of noted changes of the current transaction.
+ *
+ * Odoo's backend.  A position is an offset in bytes since the transaction
+ * began; positions below "spilled" are in a temporary file, the rest in
+ * memory.  Ids of subtransactions only grow, so that the abort of one cuts the
+ * log's tail and nothing else.
+ */
+#ifndef OE_LOG_H
+#define OE_LOG_H
+
+#include "postgres.h"
+#include "lib/stringinfo.h"
+
+#include "base/shmem.h"
+#include "capture/rules.h"
+
+#define OE_NOWHERE PG_UINT64_MAX
+
+/*
+ * What is counted per captured table in one transaction: also the unit of
+ * merging, so that partitions of one table are one target.
+ */
+typedef struct OeTarget
+{
+	Oid			relid;			/* root of a partitioned table */
+	char		rule[NAMEDATALEN];
+	uint32		number;
+	int64		noted;			/* notes in the log, before any is cut */
+	int64		lost;			/* changes that could not be noted */
+	int64		written;		/* rows written to the journal */
+	const char *reason;			/* of the loss */
+	struct OeTarget *next;
+} OeTarget;
+
+/*
+ * One noted change.  After the header: for U a bitmap of the columns that
+ * differ (uint64 words), then old and new image as minimal tuples of the
+ * shape's descriptor.  The old image of U holds only the columns that differ.
+ */
+typedef struct OeNote
+{
+	uint32		size;			/* of it all, a multiple of MAXALIGN */
+	CommandId	cid;			/* orders the changes of one row */
+	int64		id;
+	OeShape    *shape;
+	char		op;				/* I, U, D; T truncated */
+	bool		foreign;		/* the old version is not of this transaction */
+	uint32		old_image;		/* offset in the note; 0: none */
+	uint32		new_image;
+} OeNote;
+
+/* A TRUNCATE: voids the notes of the relation that stand before it. */
+typedef struct OeTruncation
+{
+	uint64		pos;
+	OeTarget   *target;
+	Oid			relid;
+} OeTruncation;
+
+typedef struct OeLog
+{
+	MemoryContext cxt;			/* NULL: nothing noted in this transaction */
+	uint64		tx;				/* number of the transaction in this backend */
+	uint64		spilled;		/* bytes in the file */
+	Size		used;			/* bytes in memory */
+	bool		failed;			/* the log is lost: changes are only counted */
+	OeTarget   *targets;
+	uint32		ntargets;
+	OeTruncation *truncations;
+	int			ntruncations;
+} OeLog;
+
+extern OeLog oe_log;
+
+#define oe_log_end() (oe_log.spilled + oe_log.used)
+
+extern OeTarget *oe_log_target(Oid relid, const char *rule);
+extern OeTarget *oe_log_shape_target(OeShape *shape);
+
+/* Room for a note at the end of the log; NULL when the log has failed.  The
+ * note counts once oe_log_append() is called. */
+extern OeNote *oe_log_reserve(Size size);
+extern void oe_log_append(OeNote *note);
+
+/* The note at a position; "buf" holds it where it comes from the file. */
+extern const OeNote *oe_log_read(uint64 pos, StringInfo buf);
+
+/* Gives the log up: what was noted is counted as lost. */
+extern void oe_log_fail(const char *reason);
+
+extern void oe_log_sub_commit(SubTransactionId sub, SubTransactionId parent);
+extern void oe_log_sub_abort(SubTransactionId sub);
+/* Before the transaction ends well: closes the file. */
+extern void oe_log_close(void);
+extern void oe_log_reset(void);
+
+#endif							/* OE_LOG_H */

@@ -1,0 +1,446 @@
+/*
+ * merge.c
+ *	  From the log of notes to the net change of each row (merge.h).
+ *
+ * Odoo's backend, just before commit.  Notes are sorted by row and command id,
+ * each row's first and last version is found, and the rows are sorted by their
+ * first note.  Sorted are small fixed records that say where a note stands; the
+ * images stay in the log.  As long as the log is in memory the records are too;
+ * where it was spilled both sorts are PostgreSQL's tuplesort, within work_mem,
+ * so that a transaction of any size needs a bounded amount of memory (only the
+ * records of one row are ever together in memory).  Reads pg_class; no locks.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/tuplesort.h"
+
+#include "capture/merge.h"
+
+/* Where a note stands and what it is sorted by. */
+typedef struct OeRecord
+{
+	uint64		target;
+	int64		id;
+	CommandId	cid;
+	uint32		op;				/* D < U < I: at one command id a row that goes
+								 * makes room for the one that comes */
+	bool		foreign;
+	uint64		pos;
+} OeRecord;
+
+enum
+{
+	OE_OP_DELETE, OE_OP_UPDATE, OE_OP_INSERT
+};
+
+struct OeMerge
+{
+	bool		external;
+	/* in memory */
+	OeNet	   *nets;
+	Size		nnets;
+	Size		maxnets;
+	Size		next;
+	/* external */
+	Tuplesortstate *sort;
+	TupleTableSlot *slot;
+};
+
+/* Merges of this backend so far: tells whether a shape's void_before is of now. */
+static uint64 oe_merges = 0;
+
+#define OE_RECORD_COLUMNS 6
+#define OE_RECORD_KEYS 4
+#define OE_NET_COLUMNS 3
+
+static inline int
+oe_record_cmp(const OeRecord *a, const OeRecord *b)
+{
+	if (a->target != b->target)
+		return a->target < b->target ? -1 : 1;
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	if (a->cid != b->cid)
+		return a->cid < b->cid ? -1 : 1;
+	return (int) a->op - (int) b->op;
+}
+
+#define ST_SORT oe_sort_records
+#define ST_ELEMENT_TYPE OeRecord
+#define ST_COMPARE(a, b) oe_record_cmp(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT oe_sort_nets
+#define ST_ELEMENT_TYPE OeNet
+#define ST_COMPARE(a, b) ((a)->first < (b)->first ? -1 : (a)->first > (b)->first)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * Notes of a relation before this position are void: it was truncated, or
+ * dropped altogether, later in the transaction.
+ */
+static uint64
+oe_void_before(OeShape *shape)
+{
+	if (shape->void_merge == oe_merges)
+		return shape->void_before;
+	shape->void_merge = oe_merges;
+	shape->void_before = 0;
+	for (int i = 0; i < oe_log.ntruncations; i++)
+		if (oe_log.truncations[i].relid == shape->relid ||
+			oe_log.truncations[i].relid == shape->root)
+			shape->void_before = oe_log.truncations[i].pos;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(shape->relid)))
+		shape->void_before = OE_NOWHERE;
+	return shape->void_before;
+}
+
+/*
+ * The record of a note; false if it is void or only marks a TRUNCATE.
+ */
+static bool
+oe_record_of(const OeNote *note, uint64 pos, OeRecord *rec)
+{
+	if (note->op == 'T' || pos < oe_void_before(note->shape))
+		return false;
+	rec->target = oe_log_shape_target(note->shape)->number;
+	rec->id = note->id;
+	rec->cid = note->cid;
+	rec->op = note->op == 'I' ? OE_OP_INSERT : note->op == 'U' ? OE_OP_UPDATE : OE_OP_DELETE;
+	rec->foreign = note->foreign;
+	rec->pos = pos;
+	return true;
+}
+
+static bool
+oe_record_fits(const OeRecord *rec, bool exists)
+{
+	return (rec->op == OE_OP_INSERT) != exists;
+}
+
+/*
+ * Whether the records of a row, in the order of their commands, tell a
+ * possible story: a row cannot come twice, nor change before it came.
+ */
+static bool
+oe_row_is_consistent(const OeRecord *recs, Size n, bool was_there)
+{
+	bool		exists = recs[0].op != OE_OP_INSERT;
+
+	if (was_there && !exists)
+		return false;
+	for (Size i = 0; i < n; i++)
+	{
+		if (!oe_record_fits(&recs[i], exists))
+			return false;
+		exists = recs[i].op != OE_OP_DELETE;
+	}
+	return true;
+}
+
+/*
+ * Puts the records of a row into an order that is possible.  Commands do not
+ * tell it where a trigger that runs before an INSERT removes the row whose
+ * place the new one takes: the removal has the later command.
+ */
+static void
+oe_row_reorder(OeRecord *recs, Size n, bool exists)
+{
+	for (Size i = 0; i < n; i++)
+	{
+		Size		pick = i;
+		OeRecord	rec;
+
+		while (pick < n && !oe_record_fits(&recs[pick], exists))
+			pick++;
+		if (pick == n)
+			pick = i;
+		rec = recs[pick];
+		memmove(&recs[i + 1], &recs[i], (pick - i) * sizeof(OeRecord));
+		recs[i] = rec;
+		exists = rec.op != OE_OP_DELETE;
+	}
+}
+
+/*
+ * The net change of one row; false if there is none.
+ */
+static bool
+oe_row_net(OeRecord *recs, Size n, OeNet *net)
+{
+	net->first = recs[0].pos;
+	if (n > 1)
+	{
+		bool		was_there = false;
+
+		for (Size i = 0; i < n; i++)
+		{
+			net->first = Min(net->first, recs[i].pos);
+			was_there |= recs[i].foreign;
+		}
+		if (!oe_row_is_consistent(recs, n, was_there))
+			oe_row_reorder(recs, n, was_there);
+	}
+	net->before = recs[0].op != OE_OP_INSERT ? recs[0].pos : OE_NOWHERE;
+	net->after = recs[n - 1].op != OE_OP_DELETE ? recs[n - 1].pos : OE_NOWHERE;
+	return net->before != OE_NOWHERE || net->after != OE_NOWHERE;
+}
+
+static bool
+oe_record_same_row(const OeRecord *a, const OeRecord *b)
+{
+	return a->target == b->target && a->id == b->id;
+}
+
+static Tuplesortstate *
+oe_sort_new(int ncols, int nkeys, TupleTableSlot **slot)
+{
+	AttrNumber	keys[OE_RECORD_KEYS] = {1, 2, 3, 4};
+	Oid			ops[OE_RECORD_KEYS];
+	Oid			collations[OE_RECORD_KEYS] = {InvalidOid};
+	bool		nulls_first[OE_RECORD_KEYS] = {false};
+	TupleDesc	desc = CreateTemplateTupleDesc(ncols);
+
+	for (int i = 0; i < nkeys; i++)
+		ops[i] = Int8LessOperator;
+	for (int i = 0; i < ncols; i++)
+		TupleDescInitEntry(desc, i + 1, NULL, INT8OID, -1, 0);
+	*slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	return tuplesort_begin_heap(desc, nkeys, keys, ops, collations, nulls_first,
+								work_mem, NULL, TUPLESORT_NONE);
+}
+
+static void
+oe_sort_put(Tuplesortstate *sort, TupleTableSlot *slot, int n, const int64 *values)
+{
+	ExecClearTuple(slot);
+	for (int i = 0; i < n; i++)
+	{
+		slot->tts_values[i] = Int64GetDatum(values[i]);
+		slot->tts_isnull[i] = false;
+	}
+	ExecStoreVirtualTuple(slot);
+	tuplesort_puttupleslot(sort, slot);
+}
+
+static bool
+oe_sort_get(Tuplesortstate *sort, TupleTableSlot *slot, int n, int64 *values)
+{
+	if (!tuplesort_gettupleslot(sort, true, false, slot, NULL))
+		return false;
+	slot_getsomeattrs(slot, n);
+	for (int i = 0; i < n; i++)
+		values[i] = DatumGetInt64(slot->tts_values[i]);
+	return true;
+}
+
+/*
+ * Takes in the net change of a row.
+ */
+static void
+oe_merge_add(OeMerge *m, const OeNet *net)
+{
+	if (m->external)
+	{
+		/* OE_NOWHERE becomes -1, and sorts no differently from the rest */
+		int64		values[OE_NET_COLUMNS] = {(int64) net->first, (int64) net->before,
+		(int64) net->after};
+
+		oe_sort_put(m->sort, m->slot, OE_NET_COLUMNS, values);
+		return;
+	}
+	if (m->nnets == m->maxnets)
+	{
+		m->maxnets *= 2;
+		m->nets = repalloc_huge(m->nets, m->maxnets * sizeof(OeNet));
+	}
+	m->nets[m->nnets++] = *net;
+}
+
+/*
+ * Truncated tables: one net change each, where the last TRUNCATE stands.
+ */
+static void
+oe_merge_truncations(OeMerge *m)
+{
+	for (int i = 0; i < oe_log.ntruncations; i++)
+	{
+		OeTruncation *t = &oe_log.truncations[i];
+		OeNet		net = {t->pos, OE_NOWHERE, OE_NOWHERE};
+		bool		last = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(t->relid));
+
+		for (int j = i + 1; j < oe_log.ntruncations && last; j++)
+			last = oe_log.truncations[j].relid != t->relid;
+		if (last)
+			oe_merge_add(m, &net);
+	}
+}
+
+static void
+oe_merge_memory(OeMerge *m)
+{
+	Size		n = 0,
+				max = 64;
+	OeRecord   *recs = palloc(max * sizeof(OeRecord));
+	uint64		pos = 0;
+
+	while (pos < oe_log_end())
+	{
+		const OeNote *note = oe_log_read(pos, NULL);
+
+		if (n == max)
+		{
+			max *= 2;
+			recs = repalloc_huge(recs, max * sizeof(OeRecord));
+		}
+		if (oe_record_of(note, pos, &recs[n]))
+			n++;
+		pos += note->size;
+	}
+	oe_sort_records(recs, n);
+	for (Size i = 0, end; i < n; i = end)
+	{
+		OeNet		net;
+
+		for (end = i + 1; end < n && oe_record_same_row(&recs[i], &recs[end]);)
+			end++;
+		if (oe_row_net(&recs[i], end - i, &net))
+			oe_merge_add(m, &net);
+	}
+	pfree(recs);
+	oe_merge_truncations(m);
+	oe_sort_nets(m->nets, m->nnets);
+}
+
+/*
+ * Sorts the records of the whole log by row and command.
+ */
+static Tuplesortstate *
+oe_merge_sort_log(TupleTableSlot **slot)
+{
+	Tuplesortstate *sort = oe_sort_new(OE_RECORD_COLUMNS, OE_RECORD_KEYS, slot);
+	StringInfoData buf;
+	uint64		pos = 0;
+
+	initStringInfo(&buf);
+	while (pos < oe_log_end())
+	{
+		const OeNote *note = oe_log_read(pos, &buf);
+		OeRecord	rec;
+
+		CHECK_FOR_INTERRUPTS();
+		if (oe_record_of(note, pos, &rec))
+		{
+			int64		values[OE_RECORD_COLUMNS] = {(int64) rec.target, rec.id, rec.cid,
+			rec.op, rec.foreign, (int64) rec.pos};
+
+			oe_sort_put(sort, *slot, OE_RECORD_COLUMNS, values);
+		}
+		pos += note->size;
+	}
+	pfree(buf.data);
+	tuplesort_performsort(sort);
+	return sort;
+}
+
+static void
+oe_merge_external(OeMerge *m)
+{
+	TupleTableSlot *slot;
+	Tuplesortstate *sort = oe_merge_sort_log(&slot);
+	Size		n = 0,
+				max = 64;
+	OeRecord   *row = palloc(max * sizeof(OeRecord));
+	int64		v[OE_RECORD_COLUMNS];
+	bool		more;
+	OeNet		net;
+
+	m->sort = oe_sort_new(OE_NET_COLUMNS, 1, &m->slot);
+	do
+	{
+		OeRecord	rec = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		more = oe_sort_get(sort, slot, OE_RECORD_COLUMNS, v);
+		if (more)
+			rec = (OeRecord) {(uint64) v[0], v[1], (CommandId) v[2], (uint32) v[3], v[4] != 0, (uint64) v[5]};
+		if (n > 0 && (!more || !oe_record_same_row(&row[0], &rec)))
+		{
+			if (oe_row_net(row, n, &net))
+				oe_merge_add(m, &net);
+			n = 0;
+		}
+		if (n == max)
+		{
+			max *= 2;
+			row = repalloc_huge(row, max * sizeof(OeRecord));
+		}
+		row[n++] = rec;
+	} while (more);
+	pfree(row);
+	tuplesort_end(sort);
+	ExecDropSingleTupleTableSlot(slot);
+	oe_merge_truncations(m);
+	tuplesort_performsort(m->sort);
+}
+
+OeMerge *
+oe_merge_begin(void)
+{
+	OeMerge    *m = palloc0(sizeof(OeMerge));
+
+	oe_merges++;
+	m->external = oe_log.spilled > 0;
+	if (m->external)
+		oe_merge_external(m);
+	else
+	{
+		m->maxnets = 64;
+		m->nets = palloc(m->maxnets * sizeof(OeNet));
+		oe_merge_memory(m);
+	}
+	return m;
+}
+
+bool
+oe_merge_next(OeMerge *m, OeNet *net)
+{
+	int64		v[OE_NET_COLUMNS];
+
+	if (!m->external)
+	{
+		if (m->next == m->nnets)
+			return false;
+		*net = m->nets[m->next++];
+		return true;
+	}
+	if (!oe_sort_get(m->sort, m->slot, OE_NET_COLUMNS, v))
+		return false;
+	net->first = (uint64) v[0];
+	net->before = (uint64) v[1];
+	net->after = (uint64) v[2];
+	return true;
+}
+
+void
+oe_merge_end(OeMerge *m)
+{
+	if (m->external)
+	{
+		tuplesort_end(m->sort);
+		ExecDropSingleTupleTableSlot(m->slot);
+	}
+	else
+		pfree(m->nets);
+	pfree(m);
+}

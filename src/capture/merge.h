@@ -1,0 +1,33 @@
+/*
+ * merge.h
+ *	  From the log of notes to the net change of each row.
+ */
+#ifndef OE_MERGE_H
+#define OE_MERGE_H
+
+#include "postgres.h"
+#include "capture/log.h"
+
+/*
+ * What the transaction did to one row, as positions in the log.  "before" is
+ * the note that has the row as it was before the transaction, OE_NOWHERE if
+ * there was none; "after" the one that has it as it is now.  They may be the
+ * same.  A truncated table has "first" alone.
+ */
+typedef struct OeNet
+{
+	uint64		first;			/* first note of this row: the order */
+	uint64		before;
+	uint64		after;
+} OeNet;
+
+typedef struct OeMerge OeMerge;
+
+/* Merges the whole log; oe_merge_next() answers net changes in the order in
+ * which their rows were first noted, false at the end.  Allocates in the
+ * caller's context. */
+extern OeMerge *oe_merge_begin(void);
+extern bool oe_merge_next(OeMerge *m, OeNet *net);
+extern void oe_merge_end(OeMerge *m);
+
+#endif							/* OE_MERGE_H */

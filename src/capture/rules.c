@@ -1,0 +1,384 @@
+/*
+ * rules.c
+ *	  Cache of capture rules by trigger.
+ *
+ * Odoo's backend.  Rows of capture_rule are read below SQL privileges, with
+ * the latest snapshot, so that a transaction that began before attach() has
+ * its rule too.  The invalidation callback only sets a flag: it may run inside
+ * any catalog access, also while an entry is being filled.  Locks capture_rule
+ * with AccessShareLock while filling.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "base/guc.h"
+#include "base/json.h"
+#include "base/oe.h"
+#include "capture/rules.h"
+
+#define OE_RULE_NATTS 4			/* of capture_rule, as far as we read it */
+#define OE_FILL_TRIES 10
+
+static OeRule *oe_rules = NULL;
+static OeShape *oe_retired = NULL;
+static bool oe_rules_stale = false;
+static Oid	oe_rule_table = InvalidOid;
+
+/*
+ * Catalog changes: flags only, no look-ups.
+ */
+static void
+oe_rules_invalidate(Datum arg, Oid relid)
+{
+	for (OeRule *r = oe_rules; r != NULL; r = r->next)
+		if (relid == InvalidOid || relid == oe_rule_table || relid == r->relid)
+		{
+			r->state = OE_RULE_INVALID;
+			oe_rules_stale = true;
+		}
+}
+
+static AttrNumber
+oe_attnum_by_name(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		/* virtual generated columns have no value in the row */
+		if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0 &&
+			(att->attgenerated == '\0' || att->attgenerated == ATTRIBUTE_GENERATED_STORED))
+			return att->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+/*
+ * Resolves 'name' or 'name=alternative=...' and adds the column, unless the
+ * table lacks it or the shape has it already.  Allocates in the shape.
+ */
+static void
+oe_shape_add(OeShape *shape, TupleDesc desc, AttrNumber *attnums, char *spec,
+			 bool significant)
+{
+	char	   *name = spec;
+	char	   *rest = strchr(spec, '=');
+	AttrNumber	attnum;
+	OeColumn   *col = &shape->cols[shape->ncols];
+	StringInfoData key;
+	Oid			outfunc;
+	bool		varlena;
+
+	if (rest)
+		*rest++ = '\0';
+	attnum = oe_attnum_by_name(desc, name);
+	while (attnum == InvalidAttrNumber && rest != NULL)
+	{
+		char	   *alternative = rest;
+
+		rest = strchr(alternative, '=');
+		if (rest)
+			*rest++ = '\0';
+		attnum = oe_attnum_by_name(desc, alternative);
+	}
+	if (attnum == InvalidAttrNumber)
+		return;
+
+	initStringInfo(&key);
+	oe_json_cstring(&key, name);
+	appendStringInfoChar(&key, ':');
+	for (int i = 0; i < shape->ncols; i++)
+		if (strcmp(shape->cols[i].key, key.data) == 0)
+			return;
+
+	col->key = key.data;
+	col->keylen = key.len;
+	col->attnum = attnum;
+	col->len = TupleDescAttr(desc, attnum - 1)->attlen;
+	col->byval = TupleDescAttr(desc, attnum - 1)->attbyval;
+	col->significant = significant;
+	col->type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
+	getTypeOutputInfo(col->type, &outfunc, &varlena);
+	fmgr_info_cxt(outfunc, &col->out, shape->cxt);
+	attnums[shape->ncols++] = attnum;
+	shape->maxatt = Max(shape->maxatt, attnum);
+}
+
+/*
+ * Adds the columns of one array of the rule.
+ */
+static void
+oe_shape_add_all(OeShape *shape, TupleDesc desc, AttrNumber *attnums,
+				 ArrayType *specs, bool significant)
+{
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(specs, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			oe_shape_add(shape, desc, attnums, TextDatumGetCString(elems[i]), significant);
+}
+
+/*
+ * Makes the shape of a rule for a relation; the caller's context is the
+ * shape's own.
+ */
+static OeShape *
+oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
+			  ArrayType *carried)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			max = 1 + ArrayGetNItems(ARR_NDIM(significant), ARR_DIMS(significant)) +
+		ArrayGetNItems(ARR_NDIM(carried), ARR_DIMS(carried));
+	OeShape    *shape = palloc0(sizeof(OeShape));
+	AttrNumber *attnums = palloc(max * sizeof(AttrNumber));
+	char		id[] = "id";
+
+	shape->cxt = CurrentMemoryContext;
+	shape->relid = shape->root = RelationGetRelid(rel);
+	if (rel->rd_rel->relispartition)
+		shape->root = llast_oid(get_partition_ancestors(shape->relid));
+	strlcpy(shape->rule, rule, NAMEDATALEN);
+	shape->cols = palloc0(max * sizeof(OeColumn));
+
+	oe_shape_add(shape, desc, attnums, id, false);
+	if (shape->ncols == 0 ||
+		(shape->cols[0].type != INT4OID && shape->cols[0].type != INT8OID))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("table \"%s\" has no integer column \"id\"",
+						RelationGetRelationName(rel))));
+	oe_shape_add_all(shape, desc, attnums, significant, true);
+	oe_shape_add_all(shape, desc, attnums, carried, false);
+
+	shape->desc = CreateTemplateTupleDesc(shape->ncols);
+	for (int i = 0; i < shape->ncols; i++)
+		TupleDescCopyEntry(shape->desc, i + 1, desc, attnums[i]);
+	return shape;
+}
+
+/*
+ * Reads the row of a rule and makes the shape; raises when there is none.
+ */
+static OeShape *
+oe_rule_read(Relation rel, const char *rule)
+{
+	Oid			relid = get_relname_relid("capture_rule", get_namespace_oid(OE_SCHEMA, false));
+	OeShape    *shape = NULL;
+	Relation	rules;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s.capture_rule\" does not exist", OE_SCHEMA)));
+	oe_rule_table = relid;
+	rules = table_open(relid, AccessShareLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	/* a few dozen rows, read once per backend and table */
+	scan = systable_beginscan(rules, InvalidOid, false, snapshot, 0, NULL);
+	while (shape == NULL && HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		Datum		values[OE_RULE_NATTS];
+		bool		nulls[OE_RULE_NATTS];
+
+		for (int i = 0; i < OE_RULE_NATTS; i++)
+			values[i] = heap_getattr(tup, i + 1, RelationGetDescr(rules), &nulls[i]);
+		if (nulls[0] || nulls[2] || nulls[3] ||
+			strcmp(TextDatumGetCString(values[0]), rule) != 0)
+			continue;
+		shape = oe_shape_make(rel, rule, DatumGetArrayTypeP(values[2]),
+							  DatumGetArrayTypeP(values[3]));
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rules, AccessShareLock);
+	if (shape == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("capture rule \"%s\" does not exist", rule),
+				 errhint("SELECT odoo_events.detach(); SELECT odoo_events.attach();")));
+	return shape;
+}
+
+/*
+ * Fills an entry inside a subtransaction, so that an error leaves nothing
+ * behind but its message.
+ */
+static void
+oe_rule_fill(OeRule *r, Relation rel)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events rule",
+											  ALLOCSET_SMALL_SIZES);
+	OeShape    *volatile shape = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(cxt);
+		shape = oe_rule_read(rel, r->rule);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(caller);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		MemoryContextDelete(cxt);
+		if (oe_guc_strict || !oe_error_is_ours(edata->sqlerrcode))
+			ReThrowError(edata);
+		strlcpy(r->reason, edata->message, sizeof(r->reason));
+		ereport(LOG_SERVER_ONLY,
+				(errcode(edata->sqlerrcode),
+				 errmsg("odoo_events cannot capture table \"%s\": %s",
+						RelationGetRelationName(rel), edata->message)));
+		FreeErrorData(edata);
+	}
+	PG_END_TRY();
+	r->shape = shape;
+}
+
+/*
+ * Notes of this transaction may refer to the shape: keep it until its end.
+ */
+static void
+oe_shape_retire(OeShape *shape)
+{
+	if (shape == NULL)
+		return;
+	shape->next = oe_retired;
+	oe_retired = shape;
+	oe_rules_stale = true;
+}
+
+static OeRule *
+oe_rule_new(const TriggerData *td)
+{
+	OeRule	   *r;
+
+	if (td->tg_trigger->tgnargs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" needs the name of a capture rule as its argument",
+						td->tg_trigger->tgname)));
+	if (oe_rules == NULL)
+	{
+		static bool registered = false;
+
+		if (!registered)
+			CacheRegisterRelcacheCallback(oe_rules_invalidate, (Datum) 0);
+		registered = true;
+	}
+	r = MemoryContextAllocZero(TopMemoryContext, sizeof(OeRule));
+	r->tgoid = td->tg_trigger->tgoid;
+	r->relid = RelationGetRelid(td->tg_relation);
+	strlcpy(r->rule, td->tg_trigger->tgargs[0], NAMEDATALEN);
+	r->next = oe_rules;
+	oe_rules = r;
+	return r;
+}
+
+OeRule *
+oe_rule_of(const TriggerData *td)
+{
+	OeRule	   *r = oe_rules;
+	OeRule	  **link = &oe_rules;
+
+	/* the last one used stands first */
+	if (likely(r != NULL && r->tgoid == td->tg_trigger->tgoid &&
+			   r->state == OE_RULE_VALID))
+		return r;
+	while (*link != NULL && (*link)->tgoid != td->tg_trigger->tgoid)
+		link = &(*link)->next;
+	r = *link;
+	if (r == NULL)
+		r = oe_rule_new(td);
+	else
+	{
+		*link = r->next;
+		r->next = oe_rules;
+		oe_rules = r;
+	}
+	for (int i = 0; r->state != OE_RULE_VALID && i < OE_FILL_TRIES; i++)
+	{
+		oe_shape_retire(r->shape);
+		r->shape = NULL;
+		r->state = OE_RULE_FILLING;
+		oe_rule_fill(r, td->tg_relation);
+		if (r->state == OE_RULE_FILLING)
+			r->state = OE_RULE_VALID;
+	}
+	return r;
+}
+
+void
+oe_rules_at_end(void)
+{
+	OeRule	  **link = &oe_rules;
+
+	if (!oe_rules_stale)
+		return;
+	oe_rules_stale = false;
+	while (oe_retired != NULL)
+	{
+		OeShape    *shape = oe_retired;
+
+		oe_retired = shape->next;
+		MemoryContextDelete(shape->cxt);
+	}
+	while (*link != NULL)
+	{
+		OeRule	   *r = *link;
+
+		if (r->state != OE_RULE_INVALID)
+		{
+			link = &r->next;
+			continue;
+		}
+		*link = r->next;
+		if (r->shape)
+			MemoryContextDelete(r->shape->cxt);
+		pfree(r);
+	}
+}
+
+/*
+ * A cancelled statement must stay cancelled, and a serialization failure must
+ * reach the client, which will try again; everything else is our own trouble.
+ */
+bool
+oe_error_is_ours(int sqlerrcode)
+{
+	return sqlerrcode != ERRCODE_QUERY_CANCELED &&
+		sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE &&
+		ERRCODE_TO_CATEGORY(sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION;
+}
