@@ -94,6 +94,7 @@ CREATE TABLE odoo_events.part (
     within      text,                               -- owner of the fields whose lines contain it
     owner       text NOT NULL,                      -- of its fields
     condition   jsonpath,
+    state_column text NOT NULL DEFAULT 'state',
     live_states text[] NOT NULL DEFAULT '{}',
     gone_states text[] NOT NULL DEFAULT '{}',
     counted     boolean NOT NULL DEFAULT true,      -- added and removed rows are changes

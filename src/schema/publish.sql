@@ -69,3 +69,56 @@ CREATE FUNCTION odoo_events._last_position() RETURNS int8
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS 'SELECT COALESCE((SELECT c.last_position FROM odoo_events.publish_cursor c ORDER BY c.n DESC LIMIT 1), 0)';
 COMMENT ON FUNCTION odoo_events._last_position() IS 'internal: position of the last event published, 0 before the first';
+
+-- Changes that could not become events, with their journal row.  requeued: the next cycle takes them again.
+CREATE TABLE odoo_events.quarantined (
+    change_id   int8 PRIMARY KEY,                   -- id of the journal row
+    xid         xid8 NOT NULL,
+    at          timestamptz NOT NULL,
+    rule        text NOT NULL,
+    relid       oid NOT NULL,
+    op          "char" NOT NULL,
+    record_id   int8,
+    old         text,
+    new         text,
+    traceparent text,
+    key         text NOT NULL,
+    entity      text NOT NULL,
+    reason      text NOT NULL,
+    attempts    int NOT NULL,
+    requeued    boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE odoo_events.quarantined IS 'changes that could not become events, and those that wait behind them';
+
+CREATE VIEW odoo_events.quarantine AS
+SELECT change_id, entity, record_id, at, reason, attempts FROM odoo_events.quarantined;
+COMMENT ON VIEW odoo_events.quarantine IS 'changes that could not become events; later changes of the same key wait behind them';
+
+CREATE FUNCTION odoo_events.requeue(ids bigint[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n bigint;
+BEGIN
+  UPDATE odoo_events.quarantined q SET requeued = true
+   WHERE NOT q.requeued AND (requeue.ids IS NULL OR q.change_id = ANY (requeue.ids));
+  GET DIAGNOSTICS n = ROW_COUNT;
+  PERFORM odoo_events._wake('changes');
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events.requeue(bigint[]) IS 'publishes quarantined changes again, in their order; all where no ids are given';
+
+CREATE FUNCTION odoo_events.drop_quarantined(ids bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n bigint;
+BEGIN
+  DELETE FROM odoo_events.quarantined q WHERE q.change_id = ANY (drop_quarantined.ids);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events.drop_quarantined(bigint[]) IS 'gives quarantined changes up: they never become events';
+
+CREATE FUNCTION odoo_events.publish(max_changes int DEFAULT NULL) RETURNS bigint
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_publish';
+COMMENT ON FUNCTION odoo_events.publish(int) IS
+'publishes what others committed, now, as the worker does; answers the number of events; about max_changes changed rows at most';

@@ -1,0 +1,574 @@
+/*
+ * catalog.c
+ *	  The catalog tables, in memory.
+ *
+ * Own work.  Kept from cycle to cycle and made anew when any row of the
+ * tables is another one (its xmin tells), in a memory context of its own.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+
+#include "publish/internal.h"
+
+const char *const oe_classes[] = {"public", "internal", "confidential", "personal", NULL};
+
+static OeCatalog *oe_current = NULL;
+
+/* ---- reading columns of the current SPI result; copies into the context ---- */
+
+static char *
+oe_col(uint64 row, int col)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col);
+}
+
+static int
+oe_col_int(uint64 row, int col)
+{
+	char	   *s = oe_col(row, col);
+
+	return s ? atoi(s) : 0;
+}
+
+static bool
+oe_col_bool(uint64 row, int col)
+{
+	char	   *s = oe_col(row, col);
+
+	return s && s[0] == 't';
+}
+
+static char **
+oe_col_list(uint64 row, int col, int *n)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+	Datum	   *elems;
+	char	  **list;
+
+	*n = 0;
+	if (isnull)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &elems, NULL, n);
+	list = palloc0(sizeof(char *) * (*n + 1));
+	for (int i = 0; i < *n; i++)
+		list[i] = TextDatumGetCString(elems[i]);
+	return list;
+}
+
+static int
+oe_class_of(const char *name)
+{
+	for (int i = 0; oe_classes[i] != NULL; i++)
+		if (name && strcmp(name, oe_classes[i]) == 0)
+			return i;
+	return 1;
+}
+
+/* Names that a predicate mentions: only those columns are given to it. */
+static void
+oe_note_words(OeCatalog *cat, const char *text)
+{
+	char		word[NAMEDATALEN];
+	int			n = 0;
+	bool		refs = false;
+
+	for (const char *p = text;; p++)
+	{
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (*p >= '0' && *p <= '9'))
+		{
+			if (n < NAMEDATALEN - 1)
+				word[n++] = *p;
+			continue;
+		}
+		if (n > 0)
+		{
+			char		key[NAMEDATALEN];
+
+			word[n] = '\0';
+			(void) hash_search(cat->words, word, HASH_ENTER, NULL);
+			if (refs)
+			{
+				snprintf(key, sizeof(key), "refs.%s", word);
+				(void) hash_search(cat->words, key, HASH_ENTER, NULL);
+			}
+			refs = strcmp(word, "refs") == 0;
+			n = 0;
+		}
+		if (*p == '\0')
+			break;
+	}
+}
+
+static void
+oe_col_predicate(OeCatalog *cat, uint64 row, int col, OePredicate *p)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+	char	   *text;
+
+	p->path = (Datum) 0;
+	p->uses_tx = false;
+	if (isnull)
+		return;
+	p->path = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
+	text = oe_col(row, col);
+	p->uses_tx = strstr(text, "$\"tx\"") != NULL || strstr(text, "$tx") != NULL;
+	oe_note_words(cat, text);
+}
+
+/* Runs one query; the memory context stays the catalog's. */
+static void
+oe_query(const char *sql)
+{
+	(void) oe_run(NULL, sql, 0, NULL, NULL, NULL, true, 0);
+}
+
+/* ---- finding by name ---- */
+
+OeRule *
+oe_rule_find(OeCatalog *cat, const char *name)
+{
+	for (int i = 0; name && i < cat->nrules; i++)
+		if (strcmp(cat->rules[i].name, name) == 0)
+			return &cat->rules[i];
+	return NULL;
+}
+
+OeReference *
+oe_reference_find(OeCatalog *cat, const char *name)
+{
+	for (int i = 0; name && i < cat->nreferences; i++)
+		if (strcmp(cat->references[i].name, name) == 0)
+			return &cat->references[i];
+	return NULL;
+}
+
+OeEntity *
+oe_entity_find(OeCatalog *cat, const char *name)
+{
+	for (int i = 0; name && i < cat->nentities; i++)
+		if (strcmp(cat->entities[i].name, name) == 0)
+			return &cat->entities[i];
+	return NULL;
+}
+
+static OeOwner *
+oe_owner_find(OeCatalog *cat, const char *name)
+{
+	for (int i = 0; name && i < cat->nowners; i++)
+		if (strcmp(cat->owners[i].name, name) == 0)
+			return &cat->owners[i];
+	return NULL;
+}
+
+OeReference *
+oe_link_of(OeRule *rule, const char *column)
+{
+	for (int i = 0; i < rule->nlinks; i++)
+		if (strcmp(rule->links[i].column, column) == 0)
+			return rule->links[i].reference;
+	return NULL;
+}
+
+/* ---- parsing the small notations ---- */
+
+static OePath
+oe_parse_path(char *s)
+{
+	OePath		path;
+	char	   *dot = strchr(s, '.');
+
+	path.column = s;
+	path.field = NULL;
+	if (dot)
+	{
+		*dot = '\0';
+		path.field = dot + 1;
+	}
+	return path;
+}
+
+static OePath *
+oe_parse_paths(char **list, int n)
+{
+	OePath	   *paths = palloc0(sizeof(OePath) * (n + 1));
+
+	for (int i = 0; i < n; i++)
+		paths[i] = oe_parse_path(list[i]);
+	return paths;
+}
+
+static OeKeyPath *
+oe_parse_keys(char **list, int n)
+{
+	OeKeyPath  *keys = palloc0(sizeof(OeKeyPath) * (n + 1));
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *eq = strchr(list[i], '=');
+
+		if (eq == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("key \"%s\" of the catalog is not of the form entity=path", list[i])));
+		*eq = '\0';
+		keys[i].entity = list[i];
+		keys[i].path = oe_parse_path(eq + 1);
+	}
+	return keys;
+}
+
+static void
+oe_parse_source(char *s, OeSource *src)
+{
+	char	   *at;
+
+	memset(src, 0, sizeof(*src));
+	if (s[0] == '#')
+	{
+		src->kind = OE_SOURCE_COMPUTED;
+		src->path.column = s + 1;
+		return;
+	}
+	if ((at = strchr(s, '@')) != NULL)
+	{
+		*at++ = '\0';
+		src->negate = *at == '!';
+		src->state = src->negate ? at + 1 : at;
+	}
+	if (strncmp(s, "sum(", 4) == 0)
+	{
+		src->kind = OE_SOURCE_SUM;
+		s[strlen(s) - 1] = '\0';
+		src->path = oe_parse_path(s + 4);
+		src->part = src->path.column;
+		src->path.column = src->path.field;
+		src->path.field = NULL;
+		return;
+	}
+	src->kind = OE_SOURCE_PATH;
+	src->path = oe_parse_path(s);
+}
+
+/* ---- loading, table by table ---- */
+
+static void
+oe_load_rules(OeCatalog *cat)
+{
+	oe_query("SELECT rule, tables, significant || carried FROM odoo_events.capture_rule ORDER BY rule");
+	cat->nrules = SPI_processed;
+	cat->rules = palloc0(sizeof(OeRule) * (cat->nrules + 1));
+	for (int i = 0; i < cat->nrules; i++)
+	{
+		OeRule	   *r = &cat->rules[i];
+
+		r->index = i;
+		r->name = oe_col(i, 1);
+		r->tables = oe_col_list(i, 2, &r->ntables);
+		r->columns = oe_col_list(i, 3, &r->ncolumns);
+	}
+}
+
+static void
+oe_load_references(OeCatalog *cat)
+{
+	oe_query("SELECT reference, tables FROM odoo_events.reference ORDER BY reference");
+	cat->nreferences = SPI_processed;
+	cat->references = palloc0(sizeof(OeReference) * (cat->nreferences + 1));
+	for (int i = 0; i < cat->nreferences; i++)
+	{
+		cat->references[i].index = i;
+		cat->references[i].name = oe_col(i, 1);
+		cat->references[i].tables = oe_col_list(i, 2, &cat->references[i].ntables);
+	}
+	oe_query("SELECT reference, field, paths, shown, target FROM odoo_events.reference_field ORDER BY reference, position, field");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		OeReference *ref = oe_reference_find(cat, oe_col(i, 1));
+		OeRefField *f;
+
+		if (ref->fields == NULL)
+			ref->fields = palloc0(sizeof(OeRefField) * (SPI_processed + 1));
+		f = &ref->fields[ref->nfields++];
+		f->name = oe_col(i, 2);
+		f->paths = oe_col_list(i, 3, &f->npaths);
+		f->shown = oe_col_bool(i, 4);
+		f->target = oe_col(i, 5);
+	}
+	oe_query("SELECT rule, column_name, reference FROM odoo_events.link ORDER BY rule, column_name");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		OeRule	   *rule = oe_rule_find(cat, oe_col(i, 1));
+
+		if (rule->links == NULL)
+			rule->links = palloc0(sizeof(OeLink) * (SPI_processed + 1));
+		rule->links[rule->nlinks].column = oe_col(i, 2);
+		rule->links[rule->nlinks].reference = oe_reference_find(cat, oe_col(i, 3));
+		if (rule->links[rule->nlinks].reference)
+			rule->nlinks++;
+	}
+}
+
+static void
+oe_load_fields(OeCatalog *cat)
+{
+	oe_query("SELECT owner, field, sources, classification FROM odoo_events.field ORDER BY owner, position, field");
+	cat->owners = palloc0(sizeof(OeOwner) * (SPI_processed + 1));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *owner = oe_col(i, 1);
+		OeOwner    *o = cat->nowners ? &cat->owners[cat->nowners - 1] : NULL;
+		OeField    *f;
+		char	  **list;
+
+		if (o == NULL || strcmp(o->name, owner) != 0)
+		{
+			o = &cat->owners[cat->nowners++];
+			o->name = owner;
+			o->fields = palloc0(sizeof(OeField) * SPI_processed);
+		}
+		f = &o->fields[o->nfields++];
+		f->name = oe_col(i, 2);
+		list = oe_col_list(i, 3, &f->nsources);
+		f->sources = palloc0(sizeof(OeSource) * (f->nsources + 1));
+		for (int j = 0; j < f->nsources; j++)
+			oe_parse_source(list[j], &f->sources[j]);
+		f->class = oe_class_of(oe_col(i, 4));
+	}
+}
+
+static void
+oe_load_entities(OeCatalog *cat)
+{
+	oe_query("SELECT entity, domain, model, rule, name_column, state_column, draft_states, open_states, cancelled_states,"
+			 " one_event, change_columns, keys, company, warehouse, correlation, actor FROM odoo_events.entity ORDER BY entity");
+	cat->nentities = SPI_processed;
+	cat->entities = palloc0(sizeof(OeEntity) * (cat->nentities + 1));
+	for (int i = 0; i < cat->nentities; i++)
+	{
+		OeEntity   *e = &cat->entities[i];
+		char	  **list;
+
+		e->index = i;
+		e->name = oe_col(i, 1);
+		e->domain = oe_col(i, 2);
+		e->model = oe_col(i, 3);
+		e->rule = oe_rule_find(cat, oe_col(i, 4));
+		e->rule->entity = e;
+		e->name_column = oe_col(i, 5);
+		e->state_column = oe_col(i, 6);
+		e->draft = oe_col_list(i, 7, &e->ndraft);
+		e->open = oe_col_list(i, 8, &e->nopen);
+		e->cancelled = oe_col_list(i, 9, &e->ncancelled);
+		e->one_event = oe_col_bool(i, 10);
+		e->change = oe_col_list(i, 11, &e->nchange);
+		list = oe_col_list(i, 12, &e->nkeys);
+		e->keys = oe_parse_keys(list, e->nkeys);
+		list = oe_col_list(i, 13, &e->ncompany);
+		e->company = oe_parse_paths(list, e->ncompany);
+		list = oe_col_list(i, 14, &e->nwarehouse);
+		e->warehouse = oe_parse_paths(list, e->nwarehouse);
+		list = oe_col_list(i, 15, &e->ncorrelation);
+		e->correlation = oe_parse_keys(list, e->ncorrelation);
+		list = oe_col_list(i, 16, &e->nactor);
+		e->actor = oe_parse_paths(list, e->nactor);
+		e->owner = oe_owner_find(cat, e->name);
+	}
+}
+
+static void
+oe_load_ladders(OeCatalog *cat)
+{
+	oe_query("SELECT entity, rung, milestone, states, gate FROM odoo_events.milestone ORDER BY entity, rung");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		OeEntity   *e = oe_entity_find(cat, oe_col(i, 1));
+		OeMilestone *m;
+
+		if (e->milestones == NULL)
+			e->milestones = palloc0(sizeof(OeMilestone) * (SPI_processed + 1));
+		m = &e->milestones[e->nmilestones++];
+		m->rung = oe_col_int(i, 2);
+		m->name = oe_col(i, 3);
+		m->states = oe_col_list(i, 4, &m->nstates);
+		m->gate = oe_col_bool(i, 5);
+	}
+	oe_query("SELECT entity, kind, purpose, condition FROM odoo_events.entity_kind ORDER BY entity, precedence");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		OeEntity   *e = oe_entity_find(cat, oe_col(i, 1));
+		OeKind	   *k;
+
+		if (e->kinds == NULL)
+			e->kinds = palloc0(sizeof(OeKind) * (SPI_processed + 1));
+		k = &e->kinds[e->nkinds++];
+		k->kind = oe_col(i, 2);
+		k->purpose = oe_col(i, 3);
+		oe_col_predicate(cat, i, 4, &k->condition);
+	}
+}
+
+static OeOccasion
+oe_occasion_of(const char *s)
+{
+	static const char *const names[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed"};
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (strcmp(s, names[i]) == 0)
+			return (OeOccasion) i;
+	elog(ERROR, "unknown occasion \"%s\"", s);
+}
+
+/* 'entity=column' or 'entity=tx:column[=alternative]' */
+static void
+oe_parse_def_key(char *s, OeDef *d)
+{
+	char	   *eq = s ? strchr(s, '=') : NULL;
+	char	   *alt;
+
+	if (eq == NULL)
+		return;
+	*eq++ = '\0';
+	d->key_entity = s;
+	d->key_in_tx = strncmp(eq, "tx:", 3) == 0;
+	d->key_column = d->key_in_tx ? eq + 3 : eq;
+	if ((alt = strchr(d->key_column, '=')) != NULL)
+	{
+		*alt++ = '\0';
+		d->key_alternative = alt;
+	}
+}
+
+static void
+oe_load_defs(OeCatalog *cat)
+{
+	oe_query("SELECT entity, type, variant, kind, occasion, milestone, choice, condition, rank, key, covers, with_lines, with_changes,"
+			 " extra::text, emit, classification, minor FROM odoo_events.event_def WHERE enabled"
+			 " ORDER BY entity, choice NULLS FIRST, precedence, type, variant");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		OeEntity   *e = oe_entity_find(cat, oe_col(i, 1));
+		OeDef	   *d;
+
+		if (e->defs == NULL)
+			e->defs = palloc0(sizeof(OeDef) * (SPI_processed + 1));
+		d = &e->defs[e->ndefs++];
+		d->type = oe_col(i, 2);
+		d->variant = oe_col_int(i, 3);
+		d->kind = oe_col(i, 4);
+		d->occasion = oe_occasion_of(oe_col(i, 5));
+		d->milestone = oe_col(i, 6);
+		d->choice = oe_col(i, 7);
+		oe_col_predicate(cat, i, 8, &d->condition);
+		d->rank = oe_col_int(i, 9);
+		oe_parse_def_key(oe_col(i, 10), d);
+		d->covers = oe_col_list(i, 11, &d->ncovers);
+		d->with_lines = oe_col_bool(i, 12);
+		d->with_changes = oe_col_bool(i, 13);
+		d->extra = oe_col(i, 14);
+		d->emit = oe_col_bool(i, 15);
+		d->class = oe_class_of(oe_col(i, 16));
+		d->minor = oe_col_int(i, 17);
+	}
+}
+
+static void
+oe_load_parts(OeCatalog *cat)
+{
+	oe_query("SELECT entity, part, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns,"
+			 " schedule_columns, state_column FROM odoo_events.part ORDER BY entity, position");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		OeEntity   *e = oe_entity_find(cat, oe_col(i, 1));
+		OePart	   *p = palloc0(sizeof(OePart));
+
+		if (e->parts == NULL)
+			e->parts = palloc0(sizeof(OePart *) * (SPI_processed + 1));
+		e->parts[e->nparts++] = p;
+		p->index = i;
+		p->entity = e;
+		p->name = oe_col(i, 2);
+		p->rule = oe_rule_find(cat, oe_col(i, 3));
+		p->parents = oe_col_list(i, 4, &p->nparents);
+		p->within = oe_col(i, 5);
+		p->owner = oe_owner_find(cat, oe_col(i, 6));
+		oe_col_predicate(cat, i, 7, &p->condition);
+		p->live = oe_col_list(i, 8, &p->nlive);
+		p->gone = oe_col_list(i, 9, &p->ngone);
+		p->counted = oe_col_bool(i, 10);
+		p->change = oe_col_list(i, 11, &p->nchange);
+		p->schedule = oe_col_list(i, 12, &p->nschedule);
+		p->state_column = oe_col(i, 13);
+		p->rule->parts = lappend(p->rule->parts, p);
+	}
+}
+
+/* Tells one state of the tables from another. */
+static char *
+oe_catalog_version(void)
+{
+	static SPIPlanPtr plan = NULL;
+
+	(void) oe_run(&plan,
+				  "SELECT pg_catalog.concat_ws(',', (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.capture_rule),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity_kind),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.milestone),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.event_def),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.part),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.field),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.link),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.reference),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.reference_field))",
+				  0, NULL, NULL, NULL, false, 1);
+	return oe_col(0, 1);
+}
+
+/*
+ * The catalog as it is now.  The pointer stays valid until the next call.
+ */
+OeCatalog *
+oe_catalog(void)
+{
+	char	   *version = oe_catalog_version();
+	MemoryContext cxt;
+	MemoryContext save;
+	OeCatalog  *cat;
+	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = NAMEDATALEN};
+
+	if (oe_current && strcmp(oe_current->version, version) == 0)
+		return oe_current;
+	oe_odoo_forget();
+	if (oe_current)
+	{
+		cxt = oe_current->cxt;
+		oe_current = NULL;
+		MemoryContextDelete(cxt);
+	}
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events catalog",
+								ALLOCSET_DEFAULT_SIZES);
+	save = MemoryContextSwitchTo(cxt);
+	cat = palloc0(sizeof(OeCatalog));
+	cat->cxt = cxt;
+	cat->version = pstrdup(version);
+	ctl.hcxt = cxt;
+	cat->words = hash_create("odoo_events words", 128, &ctl,
+							 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	oe_load_rules(cat);
+	oe_load_references(cat);
+	oe_load_fields(cat);
+	oe_load_entities(cat);
+	oe_load_ladders(cat);
+	oe_load_defs(cat);
+	oe_load_parts(cat);
+	MemoryContextSwitchTo(save);
+	MemoryContextSetParent(cxt, TopMemoryContext);
+	oe_current = cat;
+	return cat;
+}

@@ -1,0 +1,376 @@
+/*
+ * document.c
+ *	  Documents and their parts: what of a transaction belongs to one document.
+ *
+ * Foreign work.  Changes of parts are gathered per document while the rows of
+ * a transaction are looked at; then it is decided whether they are a "changed"
+ * event or already told by another event of the document.
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+
+#include "publish/internal.h"
+
+typedef struct OeDocEntry
+{
+	struct
+	{
+		int64		id;
+		int32		entity;
+		int32		pad;
+	}			key;
+	OeDoc	   *doc;
+} OeDocEntry;
+
+/*
+ * What this transaction did to one document, made when first asked for.
+ */
+OeDoc *
+oe_doc(OeTx *tx, OeEntity *e, int64 id, OeChange *c)
+{
+	OeDocEntry	want = {.key = {.id = id, .entity = e->index}};
+	OeDocEntry *entry;
+	bool		found;
+
+	if (tx->docs == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(want.key), .entrysize = sizeof(OeDocEntry), .hcxt = CurrentMemoryContext};
+
+		tx->docs = hash_create("odoo_events documents", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	entry = hash_search(tx->docs, &want.key, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->doc = palloc0(sizeof(OeDoc));
+		entry->doc->id = id;
+		entry->doc->e = e;
+		entry->doc->tx = tx;
+		entry->doc->own = oe_tx_find(tx, e->rule, id);
+		entry->doc->first = c;
+		tx->doc_list = lappend(tx->doc_list, entry->doc);
+	}
+	return entry->doc;
+}
+
+/* The row of a part's container: of this transaction, else as it stands. */
+static const OeRow *
+oe_container_row(OeCycle *cy, OeTx *tx, OeRule *rule, int64 id)
+{
+	OeChange   *c = oe_tx_find(tx, rule, id);
+
+	if (c && oe_change_parse(c))
+		return c->new.n > 0 ? &c->new : &c->old;
+	return oe_row_of(cy, rule, id);
+}
+
+static bool
+oe_direct_parent(OePart *part, const OeRow *row, int64 *id)
+{
+	for (int i = 0; i < part->nparents; i++)
+		if (oe_text_int(oe_row_find(row, part->parents[i]), id))
+			return true;
+	return false;
+}
+
+/*
+ * To which document does a row belong as this part?
+ */
+bool
+oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeRow *row, int64 *id)
+{
+	OeEntity   *e = part->entity;
+	int64		container;
+
+	if (row->n == 0 || !oe_direct_parent(part, row, id))
+		return false;
+	if (part->within == NULL)
+		return true;
+	container = *id;
+	for (int i = 0; i < e->nparts; i++)
+	{
+		OePart	   *outer = e->parts[i];
+		const OeRow *r;
+
+		if (outer->within || strcmp(outer->owner->name, part->within) != 0)
+			continue;
+		r = oe_container_row(cy, tx, outer->rule, container);
+		if (r && oe_direct_parent(outer, r, id))
+			return true;
+	}
+	return false;
+}
+
+static OePartChange *
+oe_add_change(OeDoc *doc, OePart *part, OeChange *c, const char *op)
+{
+	OePartChange *pc = palloc0(sizeof(OePartChange));
+
+	pc->part = part;
+	pc->id = c->record_id;
+	pc->op = op;
+	pc->change = c;
+	doc->changes = lappend(doc->changes, pc);
+	return pc;
+}
+
+static void
+oe_add_column(OePartChange *pc, const char *column, const OeText *old, const OeText *new)
+{
+	OeColumnChange *cc = palloc0(sizeof(OeColumnChange));
+
+	cc->column = column;
+	if (old)
+		cc->old = *old;
+	if (new)
+		cc->new = *new;
+	pc->columns = lappend(pc->columns, cc);
+}
+
+/* Columns that differ, of a list; makes the change when the first one does. */
+static OePartChange *
+oe_compare(OeDoc *doc, OePart *part, OeChange *c, OePartChange *pc, int n, char **columns)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const OeText *old = oe_row_find(&c->old, columns[i]);
+		const OeText *new = oe_row_find(&c->new, columns[i]);
+
+		if (oe_text_equal(old, new))
+			continue;
+		if (pc == NULL)
+			pc = oe_add_change(doc, part, c, "changed");
+		oe_add_column(pc, columns[i], old, new);
+	}
+	return pc;
+}
+
+/* A part that came or went, with what it was. */
+static void
+oe_came_or_went(OeDoc *doc, OePart *part, OeChange *c, bool came)
+{
+	OePartChange *pc = oe_add_change(doc, part, c, came ? "added" : "removed");
+	OeRow	   *row = came ? &c->new : &c->old;
+
+	for (int i = 0; i < part->nchange; i++)
+	{
+		const OeText *t = oe_row_find(row, part->change[i]);
+
+		if (!oe_text_null(t))
+			oe_add_column(pc, part->change[i], came ? NULL : t, came ? t : NULL);
+	}
+}
+
+static void
+oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
+{
+	const OeText *from = c->old.n ? oe_row_find(&c->old, part->state_column) : NULL;
+	const OeText *to = c->new.n ? oe_row_find(&c->new, part->state_column) : NULL;
+	bool		was = oe_text_in(from, part->nlive, part->live);
+	bool		is = oe_text_in(to, part->nlive, part->live);
+	int64		before = 0;
+	int64		after = 0;
+
+	if (!was && !is)
+		return;
+	if (was && !oe_part_document(cy, tx, part, &c->old, &before))
+		was = false;
+	if (is && !oe_part_document(cy, tx, part, &c->new, &after))
+		is = false;
+	if ((!was && !is) ||
+		!oe_holds(cy, &part->condition, tx, NULL, c->rule, NULL, c->new.n ? &c->new : &c->old))
+		return;
+	if (was && is && before == after)
+	{
+		OeDoc	   *doc = oe_doc(tx, part->entity, after, c);
+		OePartChange *pc = oe_compare(doc, part, c, NULL, part->nchange, part->change);
+
+		if (oe_text_equal(from, to))
+			(void) oe_compare(doc, part, c, pc, part->nschedule, part->schedule);
+		return;
+	}
+	if (!part->counted)
+		return;
+	if (was && (is || c->new.n == 0 || oe_text_in(to, part->ngone, part->gone)))
+		oe_came_or_went(oe_doc(tx, part->entity, before, c), part, c, false);
+	if (is)
+		oe_came_or_went(oe_doc(tx, part->entity, after, c), part, c, true);
+}
+
+/*
+ * Notes what a row's net change means for the document it is, and for those
+ * it is a part of.
+ */
+void
+oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c)
+{
+	OeEntity   *e = c->rule->entity;
+	ListCell   *lc;
+
+	if (e && c->op == 'U')
+	{
+		for (int i = 0; i < e->nchange; i++)
+			if (!oe_text_equal(oe_row_find(&c->old, e->change[i]), oe_row_find(&c->new, e->change[i])))
+			{
+				OeDoc	   *doc = oe_doc(tx, e, c->record_id, c);
+
+				(void) oe_compare(doc, NULL, c, NULL, e->nchange, e->change);
+				break;
+			}
+	}
+	foreach(lc, c->rule->parts)
+		oe_part_change(cy, tx, lfirst(lc), c);
+}
+
+/*
+ * Was the document open before the transaction, and is it open or done after
+ * it?  Else its parts' changes are no news.  A document that the transaction
+ * itself did not touch is as open as its parts are.
+ */
+bool
+oe_doc_open(OeDoc *doc)
+{
+	OeEntity   *e = doc->e;
+	const OeText *to;
+
+	if (doc->own == NULL)
+		return true;
+	if (doc->own->op != 'U' || e->state_column == NULL)
+		return false;
+	to = oe_row_find(&doc->own->new, e->state_column);
+	return oe_text_in(oe_row_find(&doc->own->old, e->state_column), e->nopen, e->open) &&
+		!oe_text_in(to, e->ncancelled, e->cancelled) && !oe_text_in(to, e->ndraft, e->draft);
+}
+
+static OeDef *
+oe_changed_def(OeEntity *e, OeKind *kind)
+{
+	for (int i = 0; i < e->ndefs; i++)
+		if (e->defs[i].occasion == OE_ON_CHANGED &&
+			(e->defs[i].kind == NULL || (kind && strcmp(kind->kind, e->defs[i].kind) == 0)))
+			return &e->defs[i];
+	return NULL;
+}
+
+static bool
+oe_has_changed_def(OeEntity *e)
+{
+	for (int i = 0; i < e->ndefs; i++)
+		if (e->defs[i].occasion == OE_ON_CHANGED)
+			return true;
+	return false;
+}
+
+/* Is there a change that no event of the document tells already? */
+static bool
+oe_doc_uncovered(OeDoc *doc)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, doc->changes)
+	{
+		OePartChange *pc = lfirst(lc);
+
+		if (strcmp(pc->op, "changed") != 0)
+			return true;
+		foreach(lc2, pc->columns)
+		{
+			OeColumnChange *cc = lfirst(lc2);
+			bool		covered = false;
+			ListCell   *lc3;
+
+			foreach(lc3, doc->covers)
+				if (strcmp(cc->column, lfirst(lc3)) == 0)
+					covered = true;
+			if (!covered)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+oe_doc_gather_covers(OeDoc *doc)
+{
+	ListCell   *lc;
+
+	foreach(lc, doc->events)
+	{
+		OeDef	   *d = ((OeEvent *) lfirst(lc))->def;
+
+		for (int i = 0; i < d->ncovers; i++)
+		{
+			if (strcmp(d->covers[i], "*") == 0)
+				doc->covered_all = true;
+			doc->covers = lappend(doc->covers, d->covers[i]);
+		}
+	}
+}
+
+/* Can this document still need a "changed" event? */
+static bool
+oe_doc_candidate(OeDoc *doc)
+{
+	OeEntity   *e = doc->e;
+
+	if (doc->changes == NIL || !oe_has_changed_def(e))
+		return false;
+	if (doc->own == NULL)
+		return true;
+	return doc->own->op == 'U' && e->state_column &&
+		oe_text_in(oe_row_find(&doc->own->old, e->state_column), e->nopen, e->open) &&
+		oe_text_in(oe_row_find(&doc->own->new, e->state_column), e->nopen, e->open);
+}
+
+/*
+ * Asks for the row of a document that only its parts show, and for what its
+ * kind depends on.
+ */
+void
+oe_doc_prepare(OeCycle *cy, OeDoc *doc)
+{
+	if (doc->own != NULL || !oe_doc_candidate(doc))
+		return;
+	doc->row = oe_row_of(cy, doc->e->rule, doc->id);
+	oe_refs_wanted(cy, doc->e->rule, doc->row ? doc->row :
+				   doc->first->new.n ? &doc->first->new : &doc->first->old);
+}
+
+/*
+ * Makes the "changed" event of a document, if there is news.
+ */
+void
+oe_doc_decide(OeCycle *cy, OeDoc *doc)
+{
+	OeRow	   *row;
+	OeKind	   *kind;
+	OeDef	   *def;
+	OeEvent    *ev;
+
+	if (!oe_doc_candidate(doc))
+		return;
+	oe_doc_gather_covers(doc);
+	if (doc->covered_all || !oe_doc_uncovered(doc))
+		return;
+	row = doc->own ? &doc->own->new : doc->row;
+	if (row == NULL)
+	{
+		/* it is gone by now: what its part says of the same columns */
+		row = doc->first->new.n ? &doc->first->new : &doc->first->old;
+	}
+	kind = oe_kind_of(cy, doc->tx, doc->e, doc->own, row);
+	def = oe_changed_def(doc->e, kind);
+	if (def == NULL)
+		return;
+	if (doc->own == NULL && doc->row == NULL)
+		row = palloc0(sizeof(OeRow));
+	ev = oe_event_new(doc->tx, doc->e, def, doc->own ? doc->own : doc->first, row, doc->id, kind);
+	ev->doc = doc;
+	ev->read_later = doc->own == NULL;
+	if (doc->own && doc->e->state_column)
+	{
+		ev->from = *oe_row_find(&doc->own->old, doc->e->state_column);
+		ev->to = *oe_row_find(&doc->own->new, doc->e->state_column);
+	}
+}

@@ -1,0 +1,145 @@
+/*
+ * event.c
+ *	  The envelope: ids, ready-made events, the frozen text.
+ *
+ * No reading.  The text is CloudEvents JSON, attributes always in the same
+ * order; it is built once and stored as it is sent.
+ */
+#include "postgres.h"
+
+#include <openssl/sha.h>
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+
+#include "base/guc.h"
+#include "base/json.h"
+#include "publish/internal.h"
+
+/*
+ * A UUID (version 8) of what the event is: the same whenever and by whomever
+ * it is published.
+ */
+void
+oe_event_id(OeEvent *ev)
+{
+	char	   *text = psprintf(UINT64_FORMAT "/%u/" UINT64_FORMAT "/%s/" INT64_FORMAT "/%s/" INT64_FORMAT,
+								GetSystemIdentifier(), MyDatabaseId, ev->tx->xid, ev->entity,
+								ev->record_id, ev->type,
+								ev->e == NULL ? ev->change->id : ev->tx->slice);
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+
+	SHA256((unsigned char *) text, strlen(text), digest);
+	memcpy(ev->id, digest, 16);
+	ev->id[6] = (ev->id[6] & 0x0f) | 0x80;
+	ev->id[8] = (ev->id[8] & 0x3f) | 0x80;
+	pfree(text);
+}
+
+static char *
+oe_member_string(const OeRow *row, const char *name, char *otherwise)
+{
+	char	   *s = oe_text_cstring(oe_row_find(row, name));
+
+	return s ? s : otherwise;
+}
+
+/*
+ * An event that somebody put into the journal as it is, or that a table was
+ * truncated.
+ */
+void
+oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c)
+{
+	OeEvent    *ev = palloc0(sizeof(OeEvent));
+	OeRow		row = {0};
+	char	   *p;
+	const OeText *data;
+
+	ev->tx = tx;
+	ev->change = c;
+	ev->record_id = c->record_id;
+	ev->rank = 50;
+	ev->class = 1;
+	if (c->op == 'T')
+	{
+		ev->type = "odoo.platform.capture.truncated.v1";
+		ev->subject = psprintf("capture/%s", c->rule_name);
+		ev->key = psprintf("capture:%s", c->rule_name);
+		ev->data = psprintf("{\"capture\":{\"table\":\"%s\"}}", c->rule_name);
+	}
+	else
+	{
+		oe_row_parse(c->new_text ? c->new_text : "", &row);
+		ev->type = oe_member_string(&row, "type", NULL);
+		data = oe_row_find(&row, "data");
+		if (ev->type == NULL || data == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("a ready-made event lacks its type or its data")));
+		ev->subject = oe_member_string(&row, "subject", psprintf("event/" INT64_FORMAT, c->id));
+		ev->key = oe_member_string(&row, "key", psprintf("event:" INT64_FORMAT, c->id));
+		ev->data = pnstrdup(data->s, data->len);
+	}
+	/* odoo.<domain>.<entity>.<verb>.v<n> */
+	ev->entity = "event";
+	p = strchr(ev->type, '.');
+	if (p && (p = strchr(p + 1, '.')) != NULL && strchr(p + 1, '.'))
+		ev->entity = pnstrdup(p + 1, strchr(p + 1, '.') - p - 1);
+	p = strrchr(ev->type, 'v');
+	ev->dataschema = psprintf("%s/%s/%d.0.json", oe_guc_schema_base, ev->type, p ? atoi(p + 1) : 1);
+	tx->events = lappend(tx->events, ev);
+}
+
+static void
+oe_attribute(StringInfo buf, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	appendStringInfo(buf, ",\"%s\":", name);
+	oe_json_cstring(buf, value);
+}
+
+/*
+ * The text of the event, in memory of the caller's context.
+ */
+char *
+oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
+{
+	StringInfoData buf;
+	unsigned char *u = ev->id;
+
+	initStringInfo(&buf);
+	enlargeStringInfo(&buf, strlen(ev->data) + 1024);
+	appendStringInfo(&buf, "{\"specversion\":\"1.0\",\"id\":\"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\"",
+					 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	oe_attribute(&buf, "source", cy->source);
+	oe_attribute(&buf, "type", ev->type);
+	oe_attribute(&buf, "subject", ev->subject);
+	appendStringInfoString(&buf, ",\"time\":");
+	oe_json_timestamptz(&buf, ev->change->at);
+	appendStringInfoString(&buf, ",\"recordedtime\":");
+	oe_json_timestamptz(&buf, cy->now);
+	oe_attribute(&buf, "datacontenttype", "application/json");
+	oe_attribute(&buf, "dataschema", ev->dataschema);
+	oe_attribute(&buf, "partitionkey", ev->key);
+	appendStringInfo(&buf, ",\"sequence\":\"%020lld\"", (long long) position);
+	oe_attribute(&buf, "correlationid", ev->correlation);
+	oe_attribute(&buf, "traceparent", ev->change->traceparent && ev->change->traceparent[0] ? ev->change->traceparent : NULL);
+	if (ev->actor > 0)
+	{
+		oe_attribute(&buf, "authtype", ev->actor == 1 ? "system" : "app_user");
+		appendStringInfo(&buf, ",\"authid\":\"" INT64_FORMAT "\"", ev->actor);
+	}
+	oe_attribute(&buf, "dataclassification", oe_classes[ev->class]);
+	if (ev->company > 0)
+		appendStringInfo(&buf, ",\"odoocompany\":" INT64_FORMAT, ev->company);
+	oe_attribute(&buf, "odoomodel", ev->model);
+	if (ev->e)
+		appendStringInfo(&buf, ",\"odoorecordid\":" INT64_FORMAT, ev->record_id);
+	appendStringInfo(&buf, ",\"odootx\":\"" UINT64_FORMAT "\",\"data\":", ev->tx->xid);
+	appendStringInfoString(&buf, ev->data);
+	appendStringInfoChar(&buf, '}');
+	return buf.data;
+}

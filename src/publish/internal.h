@@ -1,0 +1,508 @@
+/*
+ * internal.h
+ *	  What the files of src/publish share.
+ *
+ * A cycle reads whole transactions of the journal (cycle.c, window.c), finds
+ * out which events their net changes are (match.c, document.c), reads what
+ * the events name (odoo.c), writes their data (render.c) and their envelope
+ * (event.c) and stores them together with the cursor (store.c).  Everything
+ * of one cycle lives in one memory context; the catalog (catalog.c) in
+ * another one that outlives cycles.
+ */
+#ifndef OE_PUBLISH_INTERNAL_H
+#define OE_PUBLISH_INTERNAL_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/hsearch.h"
+
+#include "base/session.h"
+
+/* Transactions of more rows are published in slices. */
+#define OE_SLICE_ROWS 20000
+
+/* A piece of JSON text, not terminated; s NULL: absent. */
+typedef struct OeText
+{
+	const char *s;
+	int			len;
+} OeText;
+
+typedef struct OeMember
+{
+	OeText		key;
+	OeText		value;
+} OeMember;
+
+/* Columns of one row as JSON text, whether from the journal or from a table. */
+typedef struct OeRow
+{
+	int			n;
+	OeMember   *m;
+	OeText		id;				/* found under the name "id" */
+} OeRow;
+
+/* ---- catalog ---- */
+
+typedef struct OePredicate
+{
+	Datum		path;			/* jsonpath; 0: always true */
+	bool		uses_tx;
+} OePredicate;
+
+/* "column" or "column.field" */
+typedef struct OePath
+{
+	const char *column;
+	const char *field;			/* NULL: the column itself */
+} OePath;
+
+/* "entity=path" */
+typedef struct OeKeyPath
+{
+	const char *entity;
+	OePath		path;
+} OeKeyPath;
+
+typedef struct OeRefField
+{
+	const char *name;
+	int			npaths;
+	char	  **paths;
+	bool		shown;
+	const char *target;
+} OeRefField;
+
+typedef struct OeReference
+{
+	const char *name;
+	int			index;
+	int			ntables;
+	char	  **tables;
+	int			nfields;
+	OeRefField *fields;
+} OeReference;
+
+typedef struct OeLink
+{
+	const char *column;
+	OeReference *reference;
+} OeLink;
+
+typedef enum OeSourceKind
+{
+	OE_SOURCE_PATH,
+	OE_SOURCE_SUM,
+	OE_SOURCE_COMPUTED
+} OeSourceKind;
+
+typedef struct OeSource
+{
+	OeSourceKind kind;
+	OePath		path;			/* SUM: column; COMPUTED: word in column */
+	const char *part;			/* SUM */
+	const char *state;			/* '@state', '@!state' */
+	bool		negate;
+} OeSource;
+
+typedef struct OeField
+{
+	const char *name;
+	int			nsources;
+	OeSource   *sources;
+	int			class;			/* index of oe_classes */
+} OeField;
+
+typedef struct OeOwner
+{
+	const char *name;
+	int			nfields;
+	OeField    *fields;
+} OeOwner;
+
+struct OeEntity;
+
+typedef struct OePart
+{
+	int			index;			/* among all parts */
+	struct OeEntity *entity;
+	const char *name;
+	struct OeRule *rule;
+	int			nparents;
+	char	  **parents;
+	const char *within;			/* NULL, or owner of the lines it is in */
+	OeOwner    *owner;
+	OePredicate condition;
+	const char *state_column;
+	int			nlive;
+	char	  **live;
+	int			ngone;
+	char	  **gone;
+	bool		counted;
+	int			nchange;
+	char	  **change;
+	int			nschedule;
+	char	  **schedule;
+} OePart;
+
+typedef struct OeRule
+{
+	const char *name;
+	int			index;
+	int			ntables;
+	char	  **tables;
+	int			ncolumns;
+	char	  **columns;		/* 'name' or 'name=alternative' */
+	int			nlinks;
+	OeLink	   *links;
+	struct OeEntity *entity;	/* whose own rows these are; may be NULL */
+	List	   *parts;			/* OePart * */
+} OeRule;
+
+typedef struct OeMilestone
+{
+	int			rung;
+	const char *name;
+	int			nstates;
+	char	  **states;
+	bool		gate;
+} OeMilestone;
+
+typedef struct OeKind
+{
+	const char *kind;
+	const char *purpose;
+	OePredicate condition;
+} OeKind;
+
+typedef enum OeOccasion
+{
+	OE_ON_MILESTONE, OE_ON_CANCELLED, OE_ON_DELETED, OE_ON_INSERTED,
+	OE_ON_UPDATED, OE_ON_OPEN, OE_ON_CHANGED
+} OeOccasion;
+
+typedef struct OeDef
+{
+	const char *type;
+	int			variant;
+	const char *kind;
+	OeOccasion	occasion;
+	const char *milestone;
+	const char *choice;
+	OePredicate condition;
+	int			rank;
+	const char *key_entity;
+	const char *key_column;		/* NULL: the entity's own key */
+	const char *key_alternative;
+	bool		key_in_tx;
+	int			ncovers;
+	char	  **covers;
+	bool		with_lines;
+	bool		with_changes;
+	const char *extra;			/* JSON object text or NULL */
+	bool		emit;
+	int			class;
+	int			minor;
+} OeDef;
+
+typedef struct OeEntity
+{
+	const char *name;
+	int			index;
+	const char *domain;
+	const char *model;
+	OeRule	   *rule;
+	const char *name_column;
+	const char *state_column;
+	int			ndraft;
+	char	  **draft;
+	int			nopen;
+	char	  **open;
+	int			ncancelled;
+	char	  **cancelled;
+	bool		one_event;
+	int			nchange;
+	char	  **change;
+	int			nkeys;
+	OeKeyPath  *keys;
+	int			ncompany;
+	OePath	   *company;
+	int			nwarehouse;
+	OePath	   *warehouse;
+	int			ncorrelation;
+	OeKeyPath  *correlation;
+	int			nactor;
+	OePath	   *actor;
+	int			nmilestones;
+	OeMilestone *milestones;
+	int			nkinds;
+	OeKind	   *kinds;
+	int			ndefs;
+	OeDef	   *defs;			/* enabled ones, by choice and precedence */
+	int			nparts;
+	OePart	  **parts;
+	OeOwner    *owner;
+} OeEntity;
+
+typedef struct OeCatalog
+{
+	MemoryContext cxt;
+	char	   *version;		/* of the rows it was made from */
+	int			nrules;
+	OeRule	   *rules;
+	int			nreferences;
+	OeReference *references;
+	int			nentities;
+	OeEntity   *entities;
+	int			nowners;
+	OeOwner    *owners;
+	HTAB	   *words;			/* names that predicates mention */
+} OeCatalog;
+
+/* ---- one cycle ---- */
+
+typedef struct OeChange
+{
+	uint64		xid;
+	int64		id;
+	TimestampTz at;
+	char	   *rule_name;
+	OeRule	   *rule;			/* NULL: not in the catalog */
+	Oid			relid;
+	char		op;
+	int64		record_id;
+	char	   *old_text;
+	char	   *new_text;
+	char	   *traceparent;
+	bool		parsed;
+	OeRow		old;			/* whole rows; n 0 where there was none */
+	OeRow		new;
+	char	   *key;			/* of the document it belongs to */
+	bool		requeued;		/* comes from quarantine */
+	int			attempts;
+	bool		quarantined;	/* in this cycle */
+	char	   *reason;
+	Datum		root;			/* jsonb for predicates, made when needed */
+} OeChange;
+
+typedef struct OeTx
+{
+	int			index;
+	uint64		xid;
+	int64		slice;			/* first id, where it is a slice; else 0 */
+	int			n;
+	OeChange   *changes;
+	Datum		vars;			/* jsonb {"tx": ...}, made when needed */
+	HTAB	   *rows;			/* (rule, id) -> change */
+	HTAB	   *children;		/* (part, parent's id) -> changes */
+	HTAB	   *docs;			/* (entity, id) -> OeDoc */
+	List	   *doc_list;
+	List	   *events;			/* OeEvent * */
+} OeTx;
+
+typedef struct OeColumnChange
+{
+	const char *column;
+	OeText		old;
+	OeText		new;
+} OeColumnChange;
+
+typedef struct OePartChange
+{
+	OePart	   *part;			/* NULL: the document itself */
+	int64		id;
+	const char *op;				/* added, removed, changed */
+	OeChange   *change;
+	List	   *columns;		/* OeColumnChange * */
+} OePartChange;
+
+/* A document that a transaction touched, itself or by its parts. */
+typedef struct OeDoc
+{
+	int32		entity;			/* hash key ... */
+	int64		id;
+	OeTx	   *tx;
+	OeEntity   *e;
+	OeChange   *own;			/* NULL: only parts changed */
+	OeChange   *first;			/* earliest change */
+	List	   *changes;		/* OePartChange * */
+	List	   *events;
+	bool		covered_all;
+	List	   *covers;			/* char * */
+	OeRow	   *row;			/* where own is NULL: as read from its table */
+} OeDoc;
+
+typedef struct OeEvent
+{
+	OeTx	   *tx;
+	OeEntity   *e;				/* NULL: ready-made */
+	OeDef	   *def;
+	OeChange   *change;			/* the row it is about, or the first of the
+								 * changes of a document's parts */
+	OeDoc	   *doc;			/* whose changes it carries; may be NULL */
+	OeRow	   *row;
+	int64		record_id;
+	const char *kind;
+	const char *purpose;
+	OeText		from;
+	OeText		to;
+	int			rank;
+	OeText		about;			/* name in the subject; s NULL: its own */
+	bool		read_later;		/* something in it was read from tables */
+	/* what goes out */
+	char	   *type;
+	char	   *dataschema;
+	char	   *entity;
+	char	   *subject;
+	char	   *key;
+	char	   *data;
+	char	   *correlation;
+	char	   *model;
+	int			class;
+	int64		company;		/* 0: none */
+	int64		warehouse;
+	int64		actor;
+	int64		key_first;		/* least change of its key */
+	bool		incomplete;		/* to be rendered again after reading */
+	unsigned char id[16];
+} OeEvent;
+
+typedef struct OeCycle
+{
+	MemoryContext cxt;
+	OeCatalog  *cat;
+	TimestampTz now;			/* recordedtime of its events */
+	char	   *source;
+	HTAB	   *read;			/* what was read of Odoo's tables; odoo.c */
+	List	  **wanted;			/* per query: ids still to be read */
+	int			nwanted;		/* length of it */
+	bool		missing;		/* something not yet read was asked for */
+	HTAB	   *blocked;		/* keys in quarantine -> first change id */
+	int			ntx;
+	OeTx	   *tx;
+	TimestampTz lines_read_at;
+} OeCycle;
+
+extern const char *const oe_classes[];
+
+/* oe_spi() leaves the memory context at SPI's own; this one does not. */
+static inline int
+oe_run(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,
+	   const Datum *values, const char *nulls, bool read_only, long limit)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	int			ret = oe_spi(slot, sql, nargs, types, values, nulls, read_only, limit);
+
+	MemoryContextSwitchTo(cxt);
+	return ret;
+}
+
+/* row.c */
+extern void oe_row_parse(const char *text, OeRow *row);
+extern const OeText *oe_row_find(const OeRow *row, const char *key);
+extern bool oe_text_null(const OeText *t);
+extern bool oe_text_int(const OeText *t, int64 *value);
+extern char *oe_text_cstring(const OeText *t);
+extern bool oe_text_is(const OeText *t, const char *s);
+extern bool oe_text_equal(const OeText *a, const OeText *b);
+extern bool oe_text_in(const OeText *t, int n, char **list);
+extern void oe_text_write(StringInfo buf, const OeText *t);
+extern bool oe_change_parse(OeChange *c);
+
+/* catalog.c: own work */
+extern OeCatalog *oe_catalog(void);
+extern OeRule *oe_rule_find(OeCatalog *cat, const char *name);
+extern OeReference *oe_reference_find(OeCatalog *cat, const char *name);
+extern OeEntity *oe_entity_find(OeCatalog *cat, const char *name);
+extern OeReference *oe_link_of(OeRule *rule, const char *column);
+
+/* odoo.c: foreign work.  What is asked for and was not read yet answers NULL
+ * and is read by the next oe_odoo_read(), which answers whether there was
+ * anything to read. */
+typedef struct OeLine
+{
+	int64		id;
+	OeRow		row;
+} OeLine;
+
+extern void oe_odoo_prepare(OeCycle *cy);
+extern void oe_odoo_forget(void);
+extern OeRow *oe_ref(OeCycle *cy, OeReference *ref, int64 id);
+extern OeRow *oe_row_of(OeCycle *cy, OeRule *rule, int64 id);
+extern List *oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id);
+extern bool oe_odoo_read(OeCycle *cy);
+
+/* match.c, document.c */
+extern const OeText *oe_path(OeCycle *cy, OeRule *rule, const OeRow *row,
+							 const OePath *path, OeReference **ref);
+extern bool oe_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeChange *c,
+					 OeRule *rule, const OeRow *old, const OeRow *new);
+extern void oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c);
+extern char *oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs);
+extern OeChange *oe_tx_find(OeTx *tx, OeRule *rule, int64 id);
+extern void oe_match_change(OeCycle *cy, OeTx *tx, OeChange *c);
+extern void oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row);
+extern OeKind *oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c, OeRow *row);
+extern OeEvent *oe_event_new(OeTx *tx, OeEntity *e, OeDef *def, OeChange *c,
+							 OeRow *row, int64 id, OeKind *kind);
+extern List *oe_tx_children(OeTx *tx, OePart *part, int64 id);
+extern char *oe_key_text(const char *entity, int64 id);
+extern OeDoc *oe_doc(OeTx *tx, OeEntity *e, int64 id, OeChange *c);
+extern bool oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeRow *row, int64 *id);
+extern void oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c);
+extern bool oe_doc_open(OeDoc *doc);
+extern void oe_doc_prepare(OeCycle *cy, OeDoc *doc);
+extern void oe_doc_decide(OeCycle *cy, OeDoc *doc);
+
+/* render.c */
+extern void oe_render(OeCycle *cy, OeEvent *ev);
+extern void oe_render_prepare(OeCycle *cy, OeEvent *ev);
+
+/* event.c */
+extern void oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c);
+extern void oe_event_id(OeEvent *ev);
+extern char *oe_event_text(OeCycle *cy, OeEvent *ev, int64 position);
+
+/* window.c: own work */
+typedef struct OeCursor
+{
+	int64		n;
+	char	   *s1;
+	char	   *s2;				/* NULL: no reading in progress */
+	int64		done_id;
+	int64		slice_id;		/* 0: none */
+	int64		last_position;
+} OeCursor;
+
+typedef struct OeReading
+{
+	OeCursor	cursor;			/* as read, then as it will be written */
+	bool		more;
+	bool		open_transactions;
+	int			taken;			/* transactions of the list that are whole */
+	int64		rows;
+} OeReading;
+
+extern void oe_window_read(OeCycle *cy, int max_changes, OeReading *r);
+extern void oe_window_stored(const OeReading *r);
+
+/* quarantine.c: own work, but for the first two */
+extern bool oe_blocked(OeCycle *cy, OeChange *c);
+extern void oe_quarantine(OeCycle *cy, OeChange *c, const char *reason);
+extern void oe_quarantine_load(OeCycle *cy, int max_changes);
+extern void oe_quarantine_store(OeCycle *cy);
+extern void oe_change_read(OeCycle *cy, OeChange *c, uint64 row);
+
+/* store.c: own work */
+extern int	oe_outbox_member;	/* being filled; -1: not known */
+extern int64 oe_store(OeCycle *cy, OeReading *r);
+
+/* transform.c: foreign work */
+extern void oe_transform(OeCycle *cy, int first, int last, const char *only);
+extern void oe_narrow(OeCycle *cy);
+extern char *oe_attempt(OeCycle *cy, int first, int last, const char *only);
+
+#endif							/* OE_PUBLISH_INTERNAL_H */

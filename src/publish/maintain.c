@@ -1,0 +1,167 @@
+/*
+ * maintain.c
+ *	  The rings of journal, cursor and outbox: moving on, emptying.
+ *
+ * Worker only, outside a transaction.  Never waits for a lock, so that no
+ * insert of Odoo's ever queues behind it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "port/atomics.h"
+#include "utils/timestamp.h"
+
+#include "base/guc.h"
+#include "base/oe.h"
+#include "base/ring.h"
+#include "base/session.h"
+#include "base/shmem.h"
+#include "publish/internal.h"
+#include "publish/publish.h"
+
+/* A journal member is left at this size, or, when all of it is published, at
+ * the smaller one, so that it can be emptied. */
+#define OE_JOURNAL_FULL (16 * 1024 * 1024)
+#define OE_JOURNAL_WORTH (256 * 1024)
+
+/* The outbox is left this many times per retention. */
+#define OE_OUTBOX_TURNS 6
+
+#define OE_UNREAD \
+	"EXISTS (SELECT FROM odoo_events.journal_%d j WHERE NOT pg_catalog.pg_visible_in_snapshot(j.xid," \
+	" COALESCE((SELECT c.s1 FROM odoo_events.publish_cursor c ORDER BY c.n DESC LIMIT 1), '3:3:'::pg_snapshot)))"
+
+typedef struct OeRingState
+{
+	int64		size;			/* bytes, or, of the outbox, greatest position */
+	bool		needed;
+	bool		old;			/* outbox: should be left */
+} OeRingState;
+
+static int64
+oe_maintain_int8(uint64 row, int col)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
+}
+
+static bool
+oe_maintain_bool(uint64 row, int col)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+
+	return !isnull && DatumGetBool(d);
+}
+
+/* Runs a query that answers (size, needed, old) per member. */
+static void
+oe_ring_states(const char *sql, int n, OeRingState *states)
+{
+	OeSession	s;
+
+	oe_own_begin(&s);
+	(void) oe_spi(NULL, sql, 0, NULL, NULL, NULL, true, 0);
+	for (int i = 0; i < n && i < SPI_processed; i++)
+	{
+		states[i].size = oe_maintain_int8(i, 1);
+		states[i].needed = oe_maintain_bool(i, 2);
+		states[i].old = oe_maintain_bool(i, 3);
+	}
+	oe_own_end(&s);
+}
+
+static void
+oe_maintain_journal(void)
+{
+	OeSlot	   *slot = oe_slot_mine();
+	OeRingState states[OE_JOURNAL_MEMBERS] = {0};
+	StringInfoData sql;
+	uint32		hint = slot ? pg_atomic_read_u32(&slot->journal_hint) % OE_JOURNAL_MEMBERS : 0;
+	uint32		next = (hint + 1) % OE_JOURNAL_MEMBERS;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < OE_JOURNAL_MEMBERS; i++)
+	{
+		appendStringInfo(&sql, "%sSELECT pg_catalog.pg_relation_size('odoo_events.journal_%d'), ", i ? " UNION ALL " : "", i);
+		appendStringInfo(&sql, OE_UNREAD, i);
+		appendStringInfoString(&sql, ", false");
+	}
+	oe_ring_states(sql.data, OE_JOURNAL_MEMBERS, states);
+	if (slot && states[next].size == 0 &&
+		(states[hint].size > OE_JOURNAL_FULL ||
+		 (states[hint].size > OE_JOURNAL_WORTH && !states[hint].needed)))
+	{
+		pg_atomic_write_u32(&slot->journal_hint, next);
+		hint = next;
+	}
+	for (int i = 0; i < OE_JOURNAL_MEMBERS; i++)
+		if (i != hint && states[i].size > 0 && !states[i].needed)
+			(void) oe_ring_empty("journal", i, psprintf("SELECT " OE_UNREAD, i), 0, NULL, NULL, NULL);
+}
+
+/* The member whose rows are all older than the other's first. */
+static void
+oe_maintain_cursor(void)
+{
+	OeRingState states[OE_LOG_MEMBERS] = {0};
+
+	oe_ring_states("SELECT COALESCE((SELECT pg_catalog.max(n) FROM odoo_events.publish_cursor_0), -1), false, false UNION ALL"
+				   " SELECT COALESCE((SELECT pg_catalog.max(n) FROM odoo_events.publish_cursor_1), -1), false, false",
+				   OE_LOG_MEMBERS, states);
+	for (int i = 0; i < OE_LOG_MEMBERS; i++)
+		if (states[i].size >= 0 && states[i].size < states[1 - i].size)
+			(void) oe_ring_empty("publish_cursor", i,
+								 psprintf("SELECT (SELECT pg_catalog.max(n) FROM odoo_events.publish_cursor_%d)"
+										  " > (SELECT pg_catalog.max(n) FROM odoo_events.publish_cursor_%d)", i, 1 - i),
+								 0, NULL, NULL, NULL);
+}
+
+#define OE_OUTBOX_NEEDED \
+	"COALESCE((SELECT o.position >= " INT64_FORMAT " OR o.recordedtime > pg_catalog.now() - pg_catalog.make_interval(secs => %d)" \
+	" FROM odoo_events.outbox_%d o ORDER BY o.position DESC LIMIT 1), false)"
+
+static void
+oe_maintain_outbox(int64 low_water)
+{
+	OeRingState states[OE_OUTBOX_MEMBERS] = {0};
+	StringInfoData sql;
+	int			current = 0;
+	int			next;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
+	{
+		appendStringInfo(&sql, "%sSELECT COALESCE((SELECT pg_catalog.max(position) FROM odoo_events.outbox_%d), -1), ", i ? " UNION ALL " : "", i);
+		appendStringInfo(&sql, OE_OUTBOX_NEEDED, low_water, oe_guc_retention, i);
+		appendStringInfo(&sql, ", (SELECT o.recordedtime < pg_catalog.now() - pg_catalog.make_interval(secs => %d) FROM odoo_events.outbox_%d o ORDER BY o.position LIMIT 1)",
+						 Max(oe_guc_retention / OE_OUTBOX_TURNS, 1), i);
+	}
+	oe_ring_states(sql.data, OE_OUTBOX_MEMBERS, states);
+	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
+	{
+		if (states[i].size > states[current].size)
+			current = i;
+	}
+	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
+		if (i != current && states[i].size >= 0 && !states[i].needed &&
+			oe_ring_empty("outbox", i, psprintf("SELECT " OE_OUTBOX_NEEDED, low_water, oe_guc_retention, i), 0, NULL, NULL, NULL))
+			states[i].size = -1;
+	next = (current + 1) % OE_OUTBOX_MEMBERS;
+	oe_outbox_member = states[current].old && states[next].size < 0 ? next : current;
+}
+
+void
+oe_publish_maintain(int64 low_water)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events maintain", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext save = MemoryContextSwitchTo(cxt);
+
+	oe_maintain_journal();
+	oe_maintain_cursor();
+	oe_maintain_outbox(low_water);
+	MemoryContextSwitchTo(save);
+	MemoryContextDelete(cxt);
+}

@@ -1,0 +1,685 @@
+/*
+ * odoo.c
+ *	  Reading Odoo's tables: references, documents, lines, in batches.
+ *
+ * Foreign work only.  Statements are generated from the catalog and from the
+ * tables and columns that this database has.  Plans and what was detected are
+ * kept until a table concerned changes (relcache callback) or reading failed.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "commands/dbcommands.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "base/guc.h"
+#include "base/json.h"
+#include "base/oe.h"
+#include "publish/internal.h"
+
+typedef struct OeColumn
+{
+	const char *name;
+	Oid			type;
+} OeColumn;
+
+typedef struct OeTable
+{
+	char		name[NAMEDATALEN];	/* hash key */
+	char	   *qualified;
+	Oid			relid;
+	int			ncolumns;
+	OeColumn   *columns;
+} OeTable;
+
+/* One statement: rows of a reference by id, of a rule's table by id, or of a
+ * rule's table by another column. */
+typedef struct OeQuery
+{
+	OeReference *reference;
+	OeRule	   *rule;
+	const char *column;			/* NULL: by id */
+	bool		absent;			/* no such table or column here */
+	SPIPlanPtr	plan;
+	int			nnames;
+	const char **names;			/* of the result's columns from the third on */
+} OeQuery;
+
+/* Everything that was detected lives here; NULL: to be detected. */
+static MemoryContext oe_cxt = NULL;
+static HTAB *oe_tables;
+static List *oe_queries;
+static char *oe_uuid;
+static bool oe_stale = false;
+static bool oe_complete;		/* every table of the catalog exists */
+
+typedef struct OeReadKey
+{
+	int64		id;
+	int32		query;
+	int32		pad;
+} OeReadKey;
+
+typedef struct OeReadEntry
+{
+	OeReadKey	key;
+	bool		read;
+	OeRow	   *row;			/* by id; NULL: there is none */
+	List	   *lines;			/* by column: OeLine * */
+} OeReadEntry;
+
+/*
+ * Runs inside any catalog access: only notes that what we know may be old.
+ */
+static void
+oe_relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS seq;
+	OeTable    *t;
+
+	if (oe_cxt == NULL || oe_stale)
+		return;
+	if (relid == InvalidOid || !oe_complete)
+	{
+		oe_stale = true;
+		return;
+	}
+	hash_seq_init(&seq, oe_tables);
+	while ((t = hash_seq_search(&seq)) != NULL)
+		if (t->relid == relid)
+			oe_stale = true;
+}
+
+/*
+ * Drops plans and what was detected; the next oe_odoo_prepare() looks anew.
+ */
+void
+oe_odoo_forget(void)
+{
+	ListCell   *lc;
+
+	if (oe_cxt == NULL)
+		return;
+	foreach(lc, oe_queries)
+	{
+		OeQuery    *q = lfirst(lc);
+
+		if (q->plan)
+			SPI_freeplan(q->plan);
+	}
+	MemoryContextDelete(oe_cxt);
+	oe_cxt = NULL;
+	oe_queries = NIL;
+	oe_uuid = NULL;
+}
+
+static OeTable *
+oe_table(const char *name)
+{
+	return hash_search(oe_tables, name, HASH_FIND, NULL);
+}
+
+static OeTable *
+oe_first_table(int n, char **names)
+{
+	for (int i = 0; i < n; i++)
+	{
+		OeTable    *t = oe_table(names[i]);
+
+		if (t)
+			return t;
+	}
+	return NULL;
+}
+
+static bool
+oe_has_column(OeTable *t, const char *name)
+{
+	for (int i = 0; t && i < t->ncolumns; i++)
+		if (strcmp(t->columns[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* 'a>table.b', 'a^table.b': the table's name, or NULL for a plain column. */
+static char *
+oe_hop_table(const char *path, char *column, char *table, char *field)
+{
+	const char *hop = strpbrk(path, ">^");
+	const char *dot = hop ? strchr(hop, '.') : NULL;
+
+	if (hop == NULL || dot == NULL)
+		return NULL;
+	strlcpy(column, path, Min(hop - path + 1, NAMEDATALEN));
+	strlcpy(table, hop + 1, Min(dot - hop, NAMEDATALEN));
+	strlcpy(field, dot + 1, NAMEDATALEN);
+	return table;
+}
+
+static List *
+oe_table_names(OeCatalog *cat)
+{
+	List	   *names = list_make1("ir_config_parameter");
+	char		column[NAMEDATALEN];
+	char		table[NAMEDATALEN];
+	char		field[NAMEDATALEN];
+
+	for (int i = 0; i < cat->nrules; i++)
+		for (int j = 0; j < cat->rules[i].ntables; j++)
+			names = lappend(names, cat->rules[i].tables[j]);
+	for (int i = 0; i < cat->nreferences; i++)
+	{
+		OeReference *r = &cat->references[i];
+
+		for (int j = 0; j < r->ntables; j++)
+			names = lappend(names, r->tables[j]);
+		for (int j = 0; j < r->nfields; j++)
+			for (int k = 0; k < r->fields[j].npaths; k++)
+				if (oe_hop_table(r->fields[j].paths[k], column, table, field))
+					names = lappend(names, pstrdup(table));
+	}
+	return names;
+}
+
+/*
+ * Which of the catalog's tables exist, where, with which columns.  Odoo's
+ * schema is "public"; a table that is not there is looked for elsewhere.
+ */
+static void
+oe_detect(OeCatalog *cat)
+{
+	List	   *names = oe_table_names(cat);
+	Datum	   *elems = palloc(sizeof(Datum) * list_length(names));
+	Oid			types[1] = {TEXTARRAYOID};
+	Datum		values[1];
+	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = sizeof(OeTable)};
+	MemoryContext save;
+	ListCell   *lc;
+	int			n = 0;
+	OeTable    *t = NULL;
+
+	foreach(lc, names)
+		elems[n++] = CStringGetTextDatum(lfirst(lc));
+	values[0] = PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, TYPALIGN_INT));
+	(void) oe_run(NULL,
+				  "SELECT c.relname, n.nspname, c.oid::int8, a.attname, a.atttypid::int8 FROM pg_catalog.pg_class c"
+				  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+				  " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+				  " WHERE c.relname = ANY ($1::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+				  " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'odoo_events')"
+				  " ORDER BY c.relname, n.nspname <> 'public', n.nspname, a.attnum",
+				  1, types, values, NULL, true, 0);
+	oe_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events tables of Odoo", ALLOCSET_DEFAULT_SIZES);
+	save = MemoryContextSwitchTo(oe_cxt);
+	ctl.hcxt = oe_cxt;
+	oe_tables = hash_create("odoo_events tables", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tup = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		char	   *name = SPI_getvalue(tup, desc, 1);
+		Oid			relid = (Oid) atoll(SPI_getvalue(tup, desc, 3));
+		bool		found;
+
+		if (t == NULL || strcmp(t->name, name) != 0)
+		{
+			t = hash_search(oe_tables, name, HASH_ENTER, &found);
+			t->qualified = psprintf("%s.%s", quote_identifier(SPI_getvalue(tup, desc, 2)),
+									quote_identifier(name));
+			t->relid = relid;
+			t->ncolumns = 0;
+			t->columns = palloc(sizeof(OeColumn) * MaxHeapAttributeNumber);
+		}
+		if (t->relid != relid)
+			continue;			/* the same name in a later schema */
+		t->columns[t->ncolumns].name = SPI_getvalue(tup, desc, 4);
+		t->columns[t->ncolumns].type = (Oid) atoll(SPI_getvalue(tup, desc, 5));
+		t->ncolumns++;
+	}
+	oe_complete = true;
+	foreach(lc, names)
+		if (oe_table(lfirst(lc)) == NULL)
+			oe_complete = false;
+	oe_stale = false;
+	MemoryContextSwitchTo(save);
+}
+
+/* ---- statements ---- */
+
+/*
+ * The expression that a reference's field is read by, and the join it needs
+ * (appended to "joins" unless there already); false where a table or column
+ * is missing.
+ */
+static bool
+oe_field_expression(OeTable *t, const char *path, StringInfo expr, StringInfo joins)
+{
+	char		column[NAMEDATALEN];
+	char		table[NAMEDATALEN];
+	char		field[NAMEDATALEN];
+	OeTable    *other;
+	char	   *alias;
+
+	if (oe_hop_table(path, column, table, field) == NULL)
+	{
+		if (!oe_has_column(t, path))
+			return false;
+		appendStringInfo(expr, "t.%s", quote_identifier(path));
+		return true;
+	}
+	other = oe_table(table);
+	if (!oe_has_column(t, column) || !oe_has_column(other, field))
+		return false;
+	if (strchr(path, '^'))
+	{
+		appendStringInfo(expr, "(SELECT w.id FROM %s w JOIN %s v ON v.id OPERATOR(pg_catalog.=) w.%s"
+						 " WHERE pg_catalog.starts_with(t.%s::pg_catalog.text, v.%s::pg_catalog.text)"
+						 " ORDER BY pg_catalog.length(v.%s::pg_catalog.text) DESC LIMIT 1)",
+						 other->qualified, t->qualified, quote_identifier(field),
+						 quote_identifier(column), quote_identifier(column), quote_identifier(column));
+		return true;
+	}
+	alias = psprintf("%s_%s", column, table);
+	alias[Min(strlen(alias), NAMEDATALEN - 1)] = '\0';
+	if (strstr(joins->data, psprintf(" %s ON", quote_identifier(alias))) == NULL)
+		appendStringInfo(joins, " LEFT JOIN %s %s ON %s.id OPERATOR(pg_catalog.=) t.%s", other->qualified,
+						 quote_identifier(alias), quote_identifier(alias), quote_identifier(column));
+	appendStringInfo(expr, "%s.%s", quote_identifier(alias), quote_identifier(field));
+	return true;
+}
+
+static char *
+oe_reference_statement(OeQuery *q)
+{
+	OeReference *r = q->reference;
+	OeTable    *t = oe_first_table(r->ntables, r->tables);
+	StringInfoData sql;
+	StringInfoData joins;
+
+	if (t == NULL)
+		return NULL;
+	initStringInfo(&sql);
+	initStringInfo(&joins);
+	q->names = palloc0(sizeof(char *) * (r->nfields + 1));
+	appendStringInfoString(&sql, "SELECT t.id::pg_catalog.int8, t.id::pg_catalog.int8");
+	for (int i = 0; i < r->nfields; i++)
+	{
+		StringInfoData expr;
+
+		initStringInfo(&expr);
+		for (int j = 0; j < r->fields[i].npaths; j++)
+			if (oe_field_expression(t, r->fields[i].paths[j], &expr, &joins))
+			{
+				appendStringInfo(&sql, ", %s", expr.data);
+				q->names[q->nnames++] = r->fields[i].name;
+				break;
+			}
+	}
+	appendStringInfo(&sql, " FROM %s t%s WHERE t.id OPERATOR(pg_catalog.=) ANY ($1)", t->qualified, joins.data);
+	return sql.data;
+}
+
+/*
+ * A rule's columns, under the names that the journal gives them.
+ */
+static char *
+oe_rule_statement(OeQuery *q)
+{
+	OeTable    *t = oe_first_table(q->rule->ntables, q->rule->tables);
+	const char *by = q->column ? q->column : "id";
+	StringInfoData sql;
+
+	if (t == NULL || !oe_has_column(t, by))
+		return NULL;
+	initStringInfo(&sql);
+	q->names = palloc0(sizeof(char *) * (q->rule->ncolumns + 1));
+	appendStringInfo(&sql, "SELECT t.%s::pg_catalog.int8, t.id::pg_catalog.int8", quote_identifier(by));
+	for (int i = 0; i < q->rule->ncolumns; i++)
+	{
+		char	   *name = pstrdup(q->rule->columns[i]);
+		char	   *alt = strchr(name, '=');
+
+		if (alt)
+			*alt++ = '\0';
+		if (!oe_has_column(t, name) && (alt == NULL || !oe_has_column(t, alt)))
+			continue;
+		appendStringInfo(&sql, ", t.%s", quote_identifier(oe_has_column(t, name) ? name : alt));
+		q->names[q->nnames++] = name;
+	}
+	appendStringInfo(&sql, " FROM %s t WHERE t.%s OPERATOR(pg_catalog.=) ANY ($1) ORDER BY t.id", t->qualified, quote_identifier(by));
+	return sql.data;
+}
+
+/*
+ * The query for one kind of row, its plan made when it is first asked for.
+ */
+static int
+oe_query_find(OeReference *reference, OeRule *rule, const char *column)
+{
+	ListCell   *lc;
+	int			i = 0;
+	OeQuery    *q;
+	MemoryContext save;
+
+	foreach(lc, oe_queries)
+	{
+		q = lfirst(lc);
+		if (q->reference == reference && q->rule == rule &&
+			(q->column == column || (q->column && column && strcmp(q->column, column) == 0)))
+			return i;
+		i++;
+	}
+	save = MemoryContextSwitchTo(oe_cxt);
+	q = palloc0(sizeof(OeQuery));
+	q->reference = reference;
+	q->rule = rule;
+	q->column = column;
+	oe_queries = lappend(oe_queries, q);
+	MemoryContextSwitchTo(save);
+	return i;
+}
+
+static void
+oe_query_plan(OeQuery *q)
+{
+	static const Oid types[1] = {INT8ARRAYOID};
+	MemoryContext save = MemoryContextSwitchTo(oe_cxt);
+	char	   *sql = q->reference ? oe_reference_statement(q) : oe_rule_statement(q);
+	SPIPlanPtr	plan;
+
+	q->absent = sql == NULL;
+	if (sql != NULL)
+	{
+		plan = SPI_prepare(sql, 1, (Oid *) types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+		q->plan = plan;
+	}
+	MemoryContextSwitchTo(save);
+}
+
+/* ---- results ---- */
+
+/*
+ * A translated name: the wanted language, else English, else any.
+ */
+static void
+oe_translated(StringInfo buf, Jsonb *jb)
+{
+	const char *languages[] = {oe_guc_language, "en_US"};
+	JsonbValue	v;
+	JsonbIterator *it;
+
+	if (!JB_ROOT_IS_OBJECT(jb))
+	{
+		appendStringInfoString(buf, JsonbToCString(NULL, &jb->root, VARSIZE(jb)));
+		return;
+	}
+	for (int i = 0; i < lengthof(languages); i++)
+		if (getKeyJsonValueFromContainer(&jb->root, languages[i], strlen(languages[i]), &v) &&
+			v.type == jbvString)
+		{
+			oe_json_string(buf, v.val.string.val, v.val.string.len);
+			return;
+		}
+	it = JsonbIteratorInit(&jb->root);
+	for (JsonbIteratorToken tok = JsonbIteratorNext(&it, &v, true); tok != WJB_DONE;
+		 tok = JsonbIteratorNext(&it, &v, true))
+		if (tok == WJB_VALUE && v.type == jbvString)
+		{
+			oe_json_string(buf, v.val.string.val, v.val.string.len);
+			return;
+		}
+	appendStringInfoString(buf, "null");
+}
+
+static void
+oe_result_row(OeQuery *q, HeapTuple tup, TupleDesc desc, FmgrInfo *out, int64 id, OeRow *row)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	row->n = q->nnames;
+	row->m = palloc(sizeof(OeMember) * (q->nnames + 1));
+	row->id.s = psprintf(INT64_FORMAT, id);
+	row->id.len = strlen(row->id.s);
+	for (int i = 0; i < q->nnames; i++)
+	{
+		bool		isnull;
+		Datum		d = SPI_getbinval(tup, desc, i + 3, &isnull);
+		Oid			type = TupleDescAttr(desc, i + 2)->atttypid;
+		OeMember   *m = &row->m[i];
+
+		m->key.s = q->names[i];
+		m->key.len = strlen(q->names[i]);
+		m->value.s = (const char *) (intptr_t) buf.len;
+		if (isnull)
+			appendStringInfoString(&buf, "null");
+		else if (type == JSONBOID && q->reference)
+			oe_translated(&buf, DatumGetJsonbP(d));
+		else
+			oe_json_datum(&buf, type, &out[i], d);
+		m->value.len = buf.len - (int) (intptr_t) m->value.s;
+	}
+	for (int i = 0; i < q->nnames; i++)
+		row->m[i].value.s = buf.data + (intptr_t) row->m[i].value.s;
+}
+
+static OeReadEntry *
+oe_entry(OeCycle *cy, int query, int64 id, bool *found)
+{
+	OeReadKey	key = {.id = id, .query = query};
+
+	return hash_search(cy->read, &key, found ? HASH_ENTER : HASH_FIND, found);
+}
+
+static void
+oe_query_results(OeCycle *cy, OeQuery *q, int query)
+{
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	FmgrInfo   *out = palloc0(sizeof(FmgrInfo) * (desc->natts + 1));
+
+	for (int i = 2; i < desc->natts; i++)
+	{
+		Oid			fn;
+		bool		varlena;
+
+		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &fn, &varlena);
+		fmgr_info(fn, &out[i - 2]);
+	}
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tup = SPI_tuptable->vals[i];
+		bool		isnull;
+		int64		by = DatumGetInt64(SPI_getbinval(tup, desc, 1, &isnull));
+		int64		id = DatumGetInt64(SPI_getbinval(tup, desc, 2, &isnull));
+		OeReadEntry *e = oe_entry(cy, query, by, NULL);
+
+		if (e == NULL)
+			continue;
+		if (q->column)
+		{
+			OeLine	   *line = palloc0(sizeof(OeLine));
+
+			line->id = id;
+			oe_result_row(q, tup, desc, out, id, &line->row);
+			e->lines = lappend(e->lines, line);
+		}
+		else
+		{
+			e->row = palloc0(sizeof(OeRow));
+			oe_result_row(q, tup, desc, out, id, e->row);
+		}
+	}
+}
+
+static int
+oe_id_cmp(const void *a, const void *b)
+{
+	int64		x = DatumGetInt64(*(const Datum *) a);
+	int64		y = DatumGetInt64(*(const Datum *) b);
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+static void
+oe_query_run(OeCycle *cy, int query, List *ids)
+{
+	OeQuery    *q = list_nth(oe_queries, query);
+	Datum	   *elems = palloc(sizeof(Datum) * list_length(ids));
+	Datum		value;
+	ListCell   *lc;
+	int			n = 0;
+	MemoryContext save = CurrentMemoryContext;
+
+	foreach(lc, ids)
+		elems[n++] = Int64GetDatum(*(int64 *) lfirst(lc));
+	if (q->plan == NULL && !q->absent)
+		oe_query_plan(q);
+	if (!q->absent)
+	{
+		int			ret;
+
+		qsort(elems, n, sizeof(Datum), oe_id_cmp);
+		value = PointerGetDatum(construct_array(elems, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		ret = SPI_execute_plan(q->plan, &value, NULL, true, 0);
+		MemoryContextSwitchTo(save);
+		if (ret < 0)
+			elog(ERROR, "could not read Odoo's tables: %s", SPI_result_code_string(ret));
+		oe_query_results(cy, q, query);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	foreach(lc, ids)
+		oe_entry(cy, query, *(int64 *) lfirst(lc), NULL)->read = true;
+}
+
+/*
+ * What is known of (query, id); where nothing is, notes that it is wanted.
+ */
+static OeReadEntry *
+oe_wanted(OeCycle *cy, int query, int64 id)
+{
+	bool		found;
+	OeReadEntry *e = oe_entry(cy, query, id, &found);
+
+	if (!found || !e->read)
+		cy->missing = true;
+	if (!found)
+	{
+		int64	   *copy = palloc(sizeof(int64));
+
+		e->read = false;
+		e->row = NULL;
+		e->lines = NIL;
+		*copy = id;
+		if (query >= cy->nwanted)
+		{
+			int			n = query + 32;
+
+			cy->wanted = cy->wanted ? repalloc(cy->wanted, sizeof(List *) * n) : palloc(sizeof(List *) * n);
+			memset(cy->wanted + cy->nwanted, 0, sizeof(List *) * (n - cy->nwanted));
+			cy->nwanted = n;
+		}
+		cy->wanted[query] = lappend(cy->wanted[query], copy);
+	}
+	return e;
+}
+
+OeRow *
+oe_ref(OeCycle *cy, OeReference *ref, int64 id)
+{
+	return oe_wanted(cy, oe_query_find(ref, NULL, NULL), id)->row;
+}
+
+OeRow *
+oe_row_of(OeCycle *cy, OeRule *rule, int64 id)
+{
+	return oe_wanted(cy, oe_query_find(NULL, rule, NULL), id)->row;
+}
+
+List *
+oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id)
+{
+	return oe_wanted(cy, oe_query_find(NULL, rule, column), id)->lines;
+}
+
+/*
+ * Reads whatever is wanted; false if nothing was.
+ */
+bool
+oe_odoo_read(OeCycle *cy)
+{
+	bool		any = false;
+
+	for (int i = 0; i < cy->nwanted; i++)
+	{
+		List	   *ids = cy->wanted[i];
+
+		if (ids == NIL)
+			continue;
+		cy->wanted[i] = NIL;
+		oe_query_run(cy, i, ids);
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * Odoo's own name of the database, for "source".
+ */
+static char *
+oe_database_uuid(void)
+{
+	OeTable    *t = oe_table("ir_config_parameter");
+
+	if (t == NULL || !oe_has_column(t, "key") || !oe_has_column(t, "value"))
+		return NULL;
+	(void) oe_run(NULL, psprintf("SELECT value::pg_catalog.text FROM %s WHERE key::pg_catalog.text OPERATOR(pg_catalog.=) 'database.uuid'", t->qualified),
+				  0, NULL, NULL, NULL, true, 1);
+	return SPI_processed == 1 ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : NULL;
+}
+
+/*
+ * At the start of each foreign transaction of a cycle.
+ */
+void
+oe_odoo_prepare(OeCycle *cy)
+{
+	static bool registered = false;
+	HASHCTL		ctl = {.keysize = sizeof(OeReadKey), .entrysize = sizeof(OeReadEntry)};
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(oe_relation_changed, (Datum) 0);
+		registered = true;
+	}
+	if (oe_stale)
+		oe_odoo_forget();
+	if (oe_cxt == NULL)
+	{
+		oe_detect(cy->cat);
+		if (oe_guc_source[0] == '\0')
+		{
+			char	   *uuid = oe_database_uuid();
+
+			if (uuid)
+				oe_uuid = MemoryContextStrdup(oe_cxt, uuid);
+		}
+	}
+	if (oe_guc_source[0] != '\0')
+		cy->source = pstrdup(oe_guc_source);
+	else
+		cy->source = psprintf("/odoo/%s", oe_uuid ? oe_uuid : get_database_name(MyDatabaseId));
+	ctl.hcxt = CurrentMemoryContext;
+	cy->read = hash_create("odoo_events rows read", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	cy->wanted = NULL;
+	cy->nwanted = 0;
+}

@@ -1,0 +1,386 @@
+/*
+ * row.c
+ *	  Rows as JSON text: reading the flat objects of the journal.
+ *
+ * Any process.  The journal's text is written by capture in one fixed form;
+ * a member's value is kept as the slice of text it is, so that no digit is
+ * lost and nothing is built that no event asks for.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "common/shortest_dec.h"
+#include "mb/pg_wchar.h"
+
+#include "base/json.h"
+#include "publish/internal.h"
+
+static void
+oe_row_malformed(const char *text, const char *at)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("a row of the journal is not a JSON object"),
+			 errdetail("At character %d.", (int) (at - text) + 1)));
+}
+
+static const char *
+oe_skip_space(const char *p)
+{
+	while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
+		p++;
+	return p;
+}
+
+/* Past the closing quote of the string that begins at p; NULL if it has none. */
+static const char *
+oe_skip_string(const char *p)
+{
+	for (p++; *p != '\0' && *p != '"'; p++)
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+	return *p == '"' ? p + 1 : NULL;
+}
+
+/* Past the value that begins at p, whatever it is; NULL where it is cut off. */
+static const char *
+oe_skip_value(const char *p)
+{
+	int			depth = 0;
+
+	if (*p == '"')
+		return oe_skip_string(p);
+	if (*p != '{' && *p != '[')
+	{
+		const char *start = p;
+
+		while (*p != '\0' && *p != ',' && *p != '}' && *p != ']' && !isspace((unsigned char) *p))
+			p++;
+		return p > start ? p : NULL;
+	}
+	for (; *p != '\0'; p++)
+	{
+		if (*p == '"')
+		{
+			p = oe_skip_string(p);
+			if (p == NULL)
+				return NULL;
+			p--;
+		}
+		else if (*p == '{' || *p == '[')
+			depth++;
+		else if ((*p == '}' || *p == ']') && --depth == 0)
+			return p + 1;
+	}
+	return NULL;
+}
+
+/*
+ * Splits an object into its members; the slices point into "text".
+ */
+void
+oe_row_parse(const char *text, OeRow *row)
+{
+	const char *p = oe_skip_space(text);
+	int			room = 0;
+
+	row->n = 0;
+	row->m = NULL;
+	if (*p != '{')
+		oe_row_malformed(text, p);
+	p = oe_skip_space(p + 1);
+	while (*p != '}')
+	{
+		OeMember   *m;
+		const char *end;
+
+		if (row->n == room)
+		{
+			room = room ? room * 2 : 48;
+			row->m = row->m ? repalloc(row->m, sizeof(OeMember) * room)
+				: palloc(sizeof(OeMember) * room);
+		}
+		m = &row->m[row->n++];
+		if (*p != '"' || (end = oe_skip_string(p)) == NULL)
+			oe_row_malformed(text, p);
+		m->key.s = p + 1;
+		m->key.len = end - p - 2;
+		p = oe_skip_space(end);
+		if (*p != ':')
+			oe_row_malformed(text, p);
+		p = oe_skip_space(p + 1);
+		if ((end = oe_skip_value(p)) == NULL)
+			oe_row_malformed(text, p);
+		m->value.s = p;
+		m->value.len = end - p;
+		p = oe_skip_space(end);
+		if (*p == ',')
+			p = oe_skip_space(p + 1);
+		else if (*p != '}')
+			oe_row_malformed(text, p);
+	}
+}
+
+/*
+ * A column's value, null included; NULL where the row has no such column.
+ */
+const OeText *
+oe_row_find(const OeRow *row, const char *key)
+{
+	int			len = strlen(key);
+
+	for (int i = 0; i < row->n; i++)
+		if (row->m[i].key.len == len && memcmp(row->m[i].key.s, key, len) == 0)
+			return &row->m[i].value;
+	return strcmp(key, "id") == 0 && row->id.s != NULL ? &row->id : NULL;
+}
+
+bool
+oe_text_null(const OeText *t)
+{
+	return t == NULL || t->s == NULL || (t->len == 4 && memcmp(t->s, "null", 4) == 0);
+}
+
+bool
+oe_text_int(const OeText *t, int64 *value)
+{
+	char		buf[24];
+	char	   *end;
+
+	if (oe_text_null(t) || t->len >= sizeof(buf))
+		return false;
+	memcpy(buf, t->s, t->len);
+	buf[t->len] = '\0';
+	errno = 0;
+	*value = strtoll(buf, &end, 10);
+	return errno == 0 && end > buf && *end == '\0';
+}
+
+/* One escape after its backslash; appends it and returns what follows. */
+static const char *
+oe_unescape(StringInfo buf, const char *p, const char *end)
+{
+	unsigned int code = 0;
+	unsigned char utf8[MAX_UNICODE_EQUIVALENT_STRING + 1];
+
+	switch (*p)
+	{
+		case 'n':
+			appendStringInfoChar(buf, '\n');
+			return p + 1;
+		case 't':
+			appendStringInfoChar(buf, '\t');
+			return p + 1;
+		case 'r':
+			appendStringInfoChar(buf, '\r');
+			return p + 1;
+		case 'b':
+			appendStringInfoChar(buf, '\b');
+			return p + 1;
+		case 'f':
+			appendStringInfoChar(buf, '\f');
+			return p + 1;
+		case 'u':
+			if (end - p < 5 || sscanf(p + 1, "%4x", &code) != 1 || code == 0)
+				return Min(p + 5, end);
+			pg_unicode_to_server(code, utf8);
+			appendStringInfoString(buf, (char *) utf8);
+			return p + 5;
+		default:
+			appendStringInfoChar(buf, *p);
+			return p + 1;
+	}
+}
+
+/*
+ * The value as a C string: a string without its quotes and escapes, anything
+ * else as it stands; NULL for null.
+ */
+char *
+oe_text_cstring(const OeText *t)
+{
+	StringInfoData buf;
+	const char *p;
+	const char *end;
+
+	if (oe_text_null(t))
+		return NULL;
+	if (t->s[0] != '"')
+		return pnstrdup(t->s, t->len);
+	p = t->s + 1;
+	end = t->s + t->len - 1;
+	if (memchr(p, '\\', end - p) == NULL)
+		return pnstrdup(p, end - p);
+	initStringInfo(&buf);
+	while (p < end)
+	{
+		if (*p == '\\' && p + 1 < end)
+			p = oe_unescape(&buf, p + 1, end);
+		else
+			appendStringInfoChar(&buf, *p++);
+	}
+	return buf.data;
+}
+
+/* Is it the string s?  For states and such, which need no escapes. */
+bool
+oe_text_is(const OeText *t, const char *s)
+{
+	int			len = strlen(s);
+
+	return t != NULL && t->s != NULL && t->len == len + 2 && t->s[0] == '"' &&
+		memcmp(t->s + 1, s, len) == 0;
+}
+
+bool
+oe_text_in(const OeText *t, int n, char **list)
+{
+	for (int i = 0; i < n; i++)
+		if (oe_text_is(t, list[i]))
+			return true;
+	return false;
+}
+
+bool
+oe_text_equal(const OeText *a, const OeText *b)
+{
+	if (oe_text_null(a) || oe_text_null(b))
+		return oe_text_null(a) && oe_text_null(b);
+	return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
+}
+
+/* Digits that matter and the power of ten of the last one. */
+static int
+oe_number_digits(const char *s, int len, char *digits, int *exponent)
+{
+	int			n = 0;
+	int			point = 0;
+	bool		fraction = false;
+	int			exp10 = 0;
+
+	for (int i = 0; i < len; i++)
+	{
+		if (s[i] == '.')
+			fraction = true;
+		else if (s[i] == 'e' || s[i] == 'E')
+		{
+			exp10 = atoi(s + i + 1);
+			break;
+		}
+		else if (isdigit((unsigned char) s[i]))
+		{
+			if (fraction)
+				point--;
+			if (n > 0 || s[i] != '0')
+				digits[n++] = s[i];
+		}
+	}
+	while (n > 0 && digits[n - 1] == '0')
+	{
+		n--;
+		point++;
+	}
+	*exponent = point + exp10;
+	return n;
+}
+
+/*
+ * Does a double hold this number with exactly the digits that are written?
+ */
+static bool
+oe_number_exact(const char *s, int len)
+{
+	char		copy[64];
+	char		shortest[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char		d1[64];
+	char		d2[64];
+	int			e1;
+	int			e2;
+	int			n1;
+
+	if (len >= sizeof(copy))
+		return false;
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	n1 = oe_number_digits(copy, len, d1, &e1);
+	if (n1 <= 15 && e1 > -300 && e1 < 290)
+		return true;
+	double_to_shortest_decimal_buf(strtod(copy, NULL), shortest);
+	return oe_number_digits(shortest, strlen(shortest), d2, &e2) == n1 &&
+		memcmp(d1, d2, n1) == 0 && e1 == e2;
+}
+
+/*
+ * A value as it goes into an event: as it stands, but for a number that a
+ * reader's double would round, which becomes a string.
+ */
+void
+oe_text_write(StringInfo buf, const OeText *t)
+{
+	if (oe_text_null(t))
+		appendStringInfoString(buf, "null");
+	else if ((t->s[0] == '-' || isdigit((unsigned char) t->s[0])) &&
+			 t->len > 15 && !oe_number_exact(t->s, t->len))
+	{
+		appendStringInfoChar(buf, '"');
+		appendBinaryStringInfo(buf, t->s, t->len);
+		appendStringInfoChar(buf, '"');
+	}
+	else
+		appendBinaryStringInfo(buf, t->s, t->len);
+}
+
+/* new with the members of "diff" put in: the row before an update. */
+static void
+oe_row_overlay(const OeRow *new, const OeRow *diff, OeRow *old)
+{
+	old->n = new->n;
+	old->m = palloc(sizeof(OeMember) * (new->n + diff->n));
+	memcpy(old->m, new->m, sizeof(OeMember) * new->n);
+	for (int i = 0; i < diff->n; i++)
+	{
+		int			j;
+
+		for (j = 0; j < old->n; j++)
+			if (old->m[j].key.len == diff->m[i].key.len &&
+				memcmp(old->m[j].key.s, diff->m[i].key.s, diff->m[i].key.len) == 0)
+				break;
+		old->m[j] = diff->m[i];
+		if (j == old->n)
+			old->n++;
+	}
+}
+
+/*
+ * Splits the two images of a change, once.  False for a marker (truncated
+ * table, ready-made event), which has none.
+ */
+bool
+oe_change_parse(OeChange *c)
+{
+	OeRow		diff = {0};
+
+	if (c->op != 'I' && c->op != 'U' && c->op != 'D')
+		return false;
+	if (c->parsed)
+		return true;
+	if (c->quarantined)
+		return false;			/* as if it were not there */
+	if ((c->op != 'D' && c->new_text == NULL) || (c->op != 'I' && c->old_text == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a row of the journal lacks an image of the record")));
+	if (c->op != 'D')
+		oe_row_parse(c->new_text, &c->new);
+	if (c->op != 'I')
+		oe_row_parse(c->old_text, &diff);
+	if (c->op == 'D')
+		c->old = diff;
+	else if (c->op == 'U')
+		oe_row_overlay(&c->new, &diff, &c->old);
+	c->old.id.s = c->new.id.s = psprintf(INT64_FORMAT, c->record_id);
+	c->old.id.len = c->new.id.len = strlen(c->new.id.s);
+	c->parsed = true;
+	return true;
+}

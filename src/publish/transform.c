@@ -1,0 +1,364 @@
+/*
+ * transform.c
+ *	  Transactions of the journal become events; what cannot is narrowed down.
+ *
+ * Foreign work, one bracket per attempt.  A batch is tried as a whole; where
+ * that fails, each transaction; where that fails, each document of it, and
+ * only what fails by itself goes into quarantine.  Errors that are not about
+ * the data (cancelled, shutting down, no memory, a lock not to be had) are
+ * not narrowed: the whole cycle is tried again later.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "publish/internal.h"
+
+/* Readings that may become necessary one after another: far more than the
+ * longest path through the catalog. */
+#define OE_MAX_PASSES 8
+
+static bool
+oe_selected(OeChange *c, const char *only)
+{
+	return !c->quarantined && (only == NULL || strcmp(c->key, only) == 0);
+}
+
+/* Reads all that matching looks at, then gives each change its key. */
+static void
+oe_prepare_changes(OeCycle *cy, int first, int last)
+{
+	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
+	{
+		for (int i = first; i <= last; i++)
+			for (int j = 0; j < cy->tx[i].n; j++)
+				if (!cy->tx[i].changes[j].quarantined)
+					oe_match_prepare(cy, &cy->tx[i], &cy->tx[i].changes[j]);
+		if (!oe_odoo_read(cy))
+			break;
+	}
+	for (int i = first; i <= last; i++)
+		for (int j = 0; j < cy->tx[i].n; j++)
+		{
+			OeChange   *c = &cy->tx[i].changes[j];
+
+			if (c->key == NULL)
+				c->key = oe_change_key(cy, &cy->tx[i], c, true);
+			if (!c->quarantined)
+				(void) oe_blocked(cy, c);
+		}
+}
+
+static void
+oe_match_changes(OeCycle *cy, OeTx *tx, const char *only)
+{
+	for (int j = 0; j < tx->n; j++)
+	{
+		OeChange   *c = &tx->changes[j];
+
+		if (!oe_selected(c, only))
+			continue;
+		if (c->op == 'E' || c->op == 'T')
+		{
+			oe_event_ready_made(cy, tx, c);
+			continue;
+		}
+		if (c->rule == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("there is no capture rule \"%s\"", c->rule_name)));
+		if (!oe_change_parse(c))
+			continue;
+		if (c->rule->entity)
+			oe_match_change(cy, tx, c);
+		oe_doc_changes(cy, tx, c);
+	}
+}
+
+static void
+oe_decide_documents(OeCycle *cy, int first, int last)
+{
+	ListCell   *lc;
+
+	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
+	{
+		for (int i = first; i <= last; i++)
+			foreach(lc, cy->tx[i].doc_list)
+				oe_doc_prepare(cy, lfirst(lc));
+		if (!oe_odoo_read(cy))
+			break;
+	}
+	for (int i = first; i <= last; i++)
+		foreach(lc, cy->tx[i].doc_list)
+			oe_doc_decide(cy, lfirst(lc));
+}
+
+static void
+oe_render_events(OeCycle *cy, int first, int last)
+{
+	ListCell   *lc;
+	bool		again = true;
+
+	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
+	{
+		for (int i = first; i <= last; i++)
+			foreach(lc, cy->tx[i].events)
+				if (((OeEvent *) lfirst(lc))->e)
+					oe_render_prepare(cy, lfirst(lc));
+		if (!oe_odoo_read(cy))
+			break;
+	}
+	for (int pass = 0; again && pass < OE_MAX_PASSES; pass++)
+	{
+		again = false;
+		for (int i = first; i <= last; i++)
+			foreach(lc, cy->tx[i].events)
+			{
+				OeEvent    *ev = lfirst(lc);
+
+				if (ev->e && (pass == 0 || ev->incomplete))
+				{
+					oe_render(cy, ev);
+					again |= ev->incomplete;
+				}
+			}
+		if (again)
+			(void) oe_odoo_read(cy);
+	}
+}
+
+static int
+oe_event_key_cmp(const ListCell *a, const ListCell *b)
+{
+	OeEvent    *x = lfirst(a);
+	OeEvent    *y = lfirst(b);
+	int			c = strcmp(x->key, y->key);
+
+	return c ? c : x->change->id < y->change->id ? -1 : x->change->id > y->change->id ? 1 : 0;
+}
+
+/* By key, in the order in which keys appear; within a key by rank. */
+static int
+oe_event_cmp(const ListCell *a, const ListCell *b)
+{
+	OeEvent    *x = lfirst(a);
+	OeEvent    *y = lfirst(b);
+	int			c;
+
+	if (x->key_first != y->key_first)
+		return x->key_first < y->key_first ? -1 : 1;
+	if ((c = strcmp(x->key, y->key)) != 0)
+		return c;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	if (x->change->id != y->change->id)
+		return x->change->id < y->change->id ? -1 : 1;
+	return strcmp(x->type, y->type);
+}
+
+static void
+oe_order_events(OeTx *tx)
+{
+	OeEvent    *head = NULL;
+	ListCell   *lc;
+
+	list_sort(tx->events, oe_event_key_cmp);
+	foreach(lc, tx->events)
+	{
+		OeEvent    *ev = lfirst(lc);
+
+		if (head == NULL || strcmp(head->key, ev->key) != 0)
+			head = ev;
+		ev->key_first = head->change->id;
+		oe_event_id(ev);
+	}
+	list_sort(tx->events, oe_event_cmp);
+}
+
+/*
+ * The events of some transactions, or of one document ("only") of one.
+ */
+void
+oe_transform(OeCycle *cy, int first, int last, const char *only)
+{
+	cy->lines_read_at = GetCurrentTimestamp();
+	for (int i = first; i <= last; i++)
+	{
+		OeTx	   *tx = &cy->tx[i];
+
+		tx->events = NIL;
+		tx->doc_list = NIL;
+		tx->docs = tx->rows = tx->children = NULL;
+		tx->vars = (Datum) 0;
+		for (int j = 0; j < tx->n; j++)
+			tx->changes[j].root = (Datum) 0;
+	}
+	oe_prepare_changes(cy, first, last);
+	for (int i = first; i <= last; i++)
+		oe_match_changes(cy, &cy->tx[i], only);
+	oe_decide_documents(cy, first, last);
+	oe_render_events(cy, first, last);
+	for (int i = first; i <= last; i++)
+		oe_order_events(&cy->tx[i]);
+}
+
+/* ---- errors ---- */
+
+/* Is this about the data, so that trying less of it makes sense? */
+static bool
+oe_about_data(int sqlerrcode)
+{
+	static const int others[] = {
+		ERRCODE_OPERATOR_INTERVENTION, ERRCODE_INSUFFICIENT_RESOURCES, ERRCODE_TRANSACTION_ROLLBACK,
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, ERRCODE_SYSTEM_ERROR, ERRCODE_CONFIG_FILE_ERROR
+	};
+
+	for (int i = 0; i < lengthof(others); i++)
+		if (ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(others[i]))
+			return false;
+	return true;
+}
+
+/* Undoes a foreign bracket whose work failed. */
+static void
+oe_foreign_failed(OeSession *s)
+{
+	if (oe_session_is_worker)
+		AbortCurrentTransaction();
+	else
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = (ResourceOwner) s->save_owner;
+	}
+	MemoryContextSwitchTo(s->save_cxt);
+}
+
+/*
+ * oe_transform() in its bracket.  NULL, or why it failed.
+ */
+char *
+oe_attempt(OeCycle *cy, int first, int last, const char *only)
+{
+	OeSession	s;
+	char	   *volatile failure = NULL;
+	volatile bool inside = false;
+
+	PG_TRY();
+	{
+		oe_foreign_begin(&s);
+		inside = true;
+		MemoryContextSwitchTo(cy->cxt);
+		oe_odoo_prepare(cy);
+		oe_transform(cy, first, last, only);
+		inside = false;
+		oe_foreign_end(&s);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+
+		MemoryContextSwitchTo(cy->cxt);
+		e = CopyErrorData();
+		if (!inside || !oe_about_data(e->sqlerrcode))
+			PG_RE_THROW();
+		FlushErrorState();
+		oe_foreign_failed(&s);
+		oe_odoo_forget();
+		failure = psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cy->cxt);
+	return failure;
+}
+
+/*
+ * A key for each change of a transaction that failed, from the rows alone.
+ * What is no row at all goes into quarantine here.
+ */
+static void
+oe_safe_keys(OeCycle *cy, OeTx *tx)
+{
+	for (int i = 0; i < tx->n; i++)
+	{
+		OeChange   *volatile c = &tx->changes[i];
+
+		if (c->quarantined)
+			continue;
+		PG_TRY();
+		{
+			(void) oe_change_parse(c);
+		}
+		PG_CATCH();
+		{
+			ErrorData  *e;
+
+			MemoryContextSwitchTo(cy->cxt);
+			e = CopyErrorData();
+			FlushErrorState();
+			c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->name : c->rule_name, c->record_id);
+			oe_quarantine(cy, c, psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message));
+		}
+		PG_END_TRY();
+	}
+	for (int i = 0; i < tx->n; i++)
+		if (tx->changes[i].key == NULL)
+			tx->changes[i].key = oe_change_key(cy, tx, &tx->changes[i], false);
+}
+
+/* Each document of one transaction by itself. */
+static void
+oe_narrow_tx(OeCycle *cy, OeTx *tx)
+{
+	List	   *good = NIL;
+	List	   *tried = NIL;
+	ListCell   *lc;
+
+	tx->rows = tx->children = NULL;
+	oe_safe_keys(cy, tx);
+	for (int i = 0; i < tx->n; i++)
+	{
+		OeChange   *c = &tx->changes[i];
+		char	   *failure;
+		bool		done = false;
+
+		foreach(lc, tried)
+			done = done || strcmp(lfirst(lc), c->key) == 0;
+		if (done || c->quarantined || oe_blocked(cy, c))
+			continue;
+		tried = lappend(tried, c->key);
+		failure = oe_attempt(cy, tx->index, tx->index, c->key);
+		if (failure == NULL)
+		{
+			good = list_concat(good, tx->events);
+			continue;
+		}
+		for (int j = i; j < tx->n; j++)
+			if (oe_selected(&tx->changes[j], c->key))
+			{
+				bool		is_first = j == i;
+
+				if (!is_first && oe_blocked(cy, &tx->changes[j]))
+					continue;
+				oe_quarantine(cy, &tx->changes[j], failure);
+			}
+	}
+	tx->events = good;
+	oe_order_events(tx);
+}
+
+/*
+ * After the whole batch failed.
+ */
+void
+oe_narrow(OeCycle *cy)
+{
+	for (int i = 0; i < cy->ntx; i++)
+		for (int j = 0; j < cy->tx[i].n; j++)
+			if (!cy->tx[i].changes[j].parsed)
+				cy->tx[i].changes[j].key = NULL;
+	for (int i = 0; i < cy->ntx; i++)
+		if (oe_attempt(cy, i, i, NULL) != NULL)
+			oe_narrow_tx(cy, &cy->tx[i]);
+}

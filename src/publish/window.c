@@ -1,0 +1,450 @@
+/*
+ * window.c
+ *	  Reading the journal by snapshots.
+ *
+ * Own work, under the publisher's lock.  A window is what a snapshot S2 sees
+ * and an earlier one S1 did not; both are taken from statements that read the
+ * journal.  The transactions of a window are published in the order of their
+ * first id: ids are taken just before commit while row locks are held, so that
+ * of two transactions that touched one record, or one of which saw the other,
+ * all ids of the first are lower.  The durable cursor says how far the window
+ * is done; the list of its transactions is only a cache of this process.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/xid8.h"
+
+#include "base/oe.h"
+#include "publish/internal.h"
+
+/* Transactions listed at a time; a window may have more. */
+#define OE_LIST_ROOM 50000
+
+#define OE_EMPTY_SNAPSHOT "3:3:"
+
+typedef struct OeListed
+{
+	uint64		xid;
+	int64		first;			/* least id */
+	int64		rows;
+} OeListed;
+
+/* What this process knows beyond the cursor's row; thrown away when that row
+ * is not the one expected. */
+static struct
+{
+	MemoryContext cxt;
+	bool		valid;
+	OeCursor	cursor;
+	char	   *s1;				/* newer than the cursor's: nothing came between */
+	int			n;
+	int			next;
+	bool		complete;		/* no more than these are in the window */
+	OeListed   *list;
+} oe_win;
+
+static void
+oe_win_reset(void)
+{
+	if (oe_win.cxt == NULL)
+		oe_win.cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events window", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(oe_win.cxt);
+	oe_win.valid = false;
+	oe_win.s1 = NULL;
+	oe_win.n = oe_win.next = 0;
+	oe_win.list = NULL;
+	oe_win.complete = true;
+}
+
+static bool
+oe_same(const char *a, const char *b)
+{
+	return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
+}
+
+static bool
+oe_cursor_equal(const OeCursor *a, const OeCursor *b)
+{
+	return a->n == b->n && oe_same(a->s1, b->s1) && oe_same(a->s2, b->s2) && a->done_id == b->done_id &&
+		a->slice_id == b->slice_id && a->last_position == b->last_position;
+}
+
+static void
+oe_win_remember(const OeCursor *cursor)
+{
+	MemoryContext save = MemoryContextSwitchTo(oe_win.cxt);
+
+	oe_win.cursor = *cursor;
+	oe_win.cursor.s1 = pstrdup(cursor->s1);
+	oe_win.cursor.s2 = cursor->s2 ? pstrdup(cursor->s2) : NULL;
+	oe_win.valid = true;
+	MemoryContextSwitchTo(save);
+}
+
+static int64
+oe_value_int8(uint64 row, int col)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
+}
+
+static char *
+oe_value(uint64 row, int col)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col);
+}
+
+/*
+ * A journal of another cluster (pg_upgrade, restored files) cannot be read by
+ * snapshots: its xids mean nothing here.  Positions go on.
+ */
+static void
+oe_start_afresh(OeCursor *cursor)
+{
+	(void) oe_run(NULL, "LOCK TABLE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2 IN ACCESS EXCLUSIVE MODE NOWAIT",
+				  0, NULL, NULL, NULL, false, 0);
+	(void) oe_run(NULL, "TRUNCATE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2,"
+				  " odoo_events.publish_cursor_0, odoo_events.publish_cursor_1",
+				  0, NULL, NULL, NULL, false, 0);
+	ereport(LOG,
+			(errmsg("journal and cursor of %s belong to another cluster and were emptied", OE_EXTENSION)));
+	cursor->s1 = NULL;
+}
+
+static void
+oe_cursor_read(OeCursor *cursor)
+{
+	static SPIPlanPtr plan = NULL;
+	bool		found;
+
+	memset(cursor, 0, sizeof(*cursor));
+	(void) oe_run(&plan, "SELECT n, system_identifier, s1::text, s2::text, done_id, slice_id, last_position"
+				  " FROM odoo_events.publish_cursor ORDER BY n DESC LIMIT 1",
+				  0, NULL, NULL, NULL, false, 1);
+	found = SPI_processed == 1;
+	if (found)
+	{
+		uint64		sysid = (uint64) oe_value_int8(0, 2);
+
+		cursor->n = oe_value_int8(0, 1);
+		cursor->s1 = oe_value(0, 3);
+		cursor->s2 = oe_value(0, 4);
+		cursor->done_id = oe_value_int8(0, 5);
+		cursor->slice_id = oe_value_int8(0, 6);
+		cursor->last_position = oe_value_int8(0, 7);
+		if (sysid == GetSystemIdentifier())
+			return;
+		oe_start_afresh(cursor);
+		(void) oe_run(NULL, "SELECT pg_catalog.pg_current_snapshot()::text", 0, NULL, NULL, NULL, false, 1);
+		cursor->s1 = oe_value(0, 1);
+		cursor->s2 = NULL;
+		cursor->done_id = cursor->slice_id = 0;
+	}
+	else
+		cursor->s1 = pstrdup(OE_EMPTY_SNAPSHOT);
+	(void) oe_run(NULL, "SELECT COALESCE(pg_catalog.max(position), 0) FROM odoo_events.outbox_all", 0, NULL, NULL, NULL, false, 1);
+	cursor->last_position = Max(cursor->last_position, oe_value_int8(0, 1));
+}
+
+/* The parts of 'xmin:xmax:xip,...'. */
+static char *
+oe_snapshot_xmax(const char *snapshot)
+{
+	const char *p = strchr(snapshot, ':') + 1;
+
+	return pnstrdup(p, strchr(p, ':') - p);
+}
+
+static char *
+oe_snapshot_xip(const char *snapshot)
+{
+	return psprintf("{%s}", strchr(strchr(snapshot, ':') + 1, ':') + 1);
+}
+
+/* Is anybody but ourselves in progress in this snapshot? */
+static bool
+oe_snapshot_open(const char *snapshot)
+{
+	char	   *xip = strchr(strchr(snapshot, ':') + 1, ':') + 1;
+	char		mine[32];
+
+	snprintf(mine, sizeof(mine), UINT64_FORMAT, U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
+	return xip[0] != '\0' && strcmp(xip, mine) != 0;
+}
+
+#define OE_LISTED(i) \
+	"SELECT xid, id FROM odoo_events.journal_" i " WHERE xid >= $1::text::xid8" \
+	" UNION ALL SELECT xid, id FROM odoo_events.journal_" i " WHERE xid = ANY ($2::text::xid8[])"
+
+/*
+ * Lists transactions of a window: of that in progress (s2, after done_id), or,
+ * s2 NULL, of a new one, whose end the statement's own snapshot then is.
+ */
+static char *
+oe_list(const char *s1, const char *s2, int64 done_id)
+{
+	static SPIPlanPtr plan = NULL;
+	static const Oid types[] = {TEXTOID, TEXTOID, TEXTOID, INT8OID};
+	Datum		values[4];
+	char		nulls[5] = "    ";
+	char	   *snapshot;
+	MemoryContext save;
+
+	values[0] = CStringGetTextDatum(oe_snapshot_xmax(s1));
+	values[1] = CStringGetTextDatum(oe_snapshot_xip(s1));
+	values[2] = s2 ? CStringGetTextDatum(s2) : (Datum) 0;
+	nulls[2] = s2 ? ' ' : 'n';
+	values[3] = Int64GetDatum(done_id);
+	(void) oe_run(&plan,
+				  "SELECT pg_catalog.pg_current_snapshot()::text, x.xid, x.first, x.rows FROM (SELECT 1) one LEFT JOIN"
+				  " (SELECT j.xid, pg_catalog.min(j.id) AS first, pg_catalog.count(*) AS rows FROM ("
+				  OE_LISTED("0") " UNION ALL " OE_LISTED("1") " UNION ALL " OE_LISTED("2") ") j"
+				  " WHERE $3 IS NULL OR pg_catalog.pg_visible_in_snapshot(j.xid, $3::text::pg_snapshot)"
+				  " GROUP BY j.xid HAVING pg_catalog.min(j.id) > $4 ORDER BY 2 LIMIT 50000) x ON true ORDER BY x.first",
+				  4, types, values, nulls, false, 0);
+	snapshot = oe_value(0, 1);
+	save = MemoryContextSwitchTo(oe_win.cxt);
+	oe_win.list = palloc(sizeof(OeListed) * SPI_processed);
+	oe_win.n = oe_win.next = 0;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		xid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull);
+
+		if (isnull)
+			continue;
+		oe_win.list[oe_win.n].xid = U64FromFullTransactionId(DatumGetFullTransactionId(xid));
+		oe_win.list[oe_win.n].first = oe_value_int8(i, 3);
+		oe_win.list[oe_win.n++].rows = oe_value_int8(i, 4);
+	}
+	oe_win.complete = oe_win.n < OE_LIST_ROOM;
+	MemoryContextSwitchTo(save);
+	return snapshot;
+}
+
+/* ---- rows ---- */
+
+/* Columns in the order of oe_change_read(). */
+#define OE_COLUMNS "xid, id, at, rule, relid, op, record_id, old, new, traceparent"
+#define OE_ROWS(i, where) "SELECT " OE_COLUMNS " FROM odoo_events.journal_" i " WHERE " where
+
+static int
+oe_listed_cmp(const void *a, const void *b)
+{
+	uint64		x = ((const OeListed *) a)->xid;
+	uint64		y = ((const OeListed *) b)->xid;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+static OeTx *
+oe_add_tx(OeCycle *cy, uint64 xid, int64 slice, int room)
+{
+	OeTx	   *tx = &cy->tx[cy->ntx];
+
+	memset(tx, 0, sizeof(*tx));
+	tx->index = cy->ntx++;
+	tx->xid = xid;
+	tx->slice = slice;
+	tx->changes = palloc0(sizeof(OeChange) * Max(room, 1));
+	return tx;
+}
+
+/*
+ * Reads whole transactions: the first "n" of the list that are not done.
+ */
+static void
+oe_rows_whole(OeCycle *cy, int n)
+{
+	static SPIPlanPtr plan = NULL;
+	static const Oid types[] = {TEXTOID};
+	OeListed   *listed = &oe_win.list[oe_win.next];
+	OeListed   *sorted = palloc(sizeof(OeListed) * n);
+	int			base = cy->ntx;
+	StringInfoData xids;
+	Datum		values[1];
+
+	initStringInfo(&xids);
+	for (int i = 0; i < n; i++)
+	{
+		appendStringInfo(&xids, "%c" UINT64_FORMAT, i ? ',' : '{', listed[i].xid);
+		(void) oe_add_tx(cy, listed[i].xid, 0, listed[i].rows);
+		sorted[i].xid = listed[i].xid;
+		sorted[i].first = base + i;
+	}
+	appendStringInfoChar(&xids, '}');
+	qsort(sorted, n, sizeof(OeListed), oe_listed_cmp);
+	values[0] = CStringGetTextDatum(xids.data);
+	(void) oe_run(&plan,
+				  OE_ROWS("0", "xid = ANY ($1::xid8[])") " UNION ALL " OE_ROWS("1", "xid = ANY ($1::xid8[])")
+				  " UNION ALL " OE_ROWS("2", "xid = ANY ($1::xid8[])") " ORDER BY id",
+				  1, types, values, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		OeListed	key;
+		OeListed   *found;
+		OeTx	   *tx;
+		bool		isnull;
+
+		key.xid = U64FromFullTransactionId(DatumGetFullTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
+		found = bsearch(&key, sorted, n, sizeof(OeListed), oe_listed_cmp);
+		if (found == NULL)
+			elog(ERROR, "a transaction of the journal is not in the list");
+		tx = &cy->tx[found->first];
+		if (tx->n >= listed[found->first - base].rows)
+			elog(ERROR, "a transaction of the journal has grown");
+		oe_change_read(cy, &tx->changes[tx->n++], i);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Reads the next slice of a very large transaction; answers its last id, or 0
+ * when that was the last slice.
+ */
+static int64
+oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
+{
+	static const Oid types[] = {TEXTOID, INT8OID};
+	Datum		values[2];
+	OeTx	   *tx;
+	int64		last = 0;
+
+	values[0] = CStringGetTextDatum(psprintf(UINT64_FORMAT, listed->xid));
+	values[1] = Int64GetDatum(after);
+	(void) oe_run(NULL,
+				  "SELECT * FROM (" OE_ROWS("0", "xid = $1::xid8 AND id > $2") " UNION ALL " OE_ROWS("1", "xid = $1::xid8 AND id > $2")
+				  " UNION ALL " OE_ROWS("2", "xid = $1::xid8 AND id > $2") ") j ORDER BY id LIMIT 20001",
+				  2, types, values, NULL, false, 0);
+	tx = oe_add_tx(cy, listed->xid, after ? after : listed->first, SPI_processed);
+	for (uint64 i = 0; i < SPI_processed && i < OE_SLICE_ROWS; i++)
+	{
+		oe_change_read(cy, &tx->changes[tx->n++], i);
+		last = tx->changes[tx->n - 1].id;
+	}
+	if (SPI_processed <= OE_SLICE_ROWS)
+		last = 0;
+	SPI_freetuptable(SPI_tuptable);
+	return last;
+}
+
+/*
+ * Takes the next transactions of the window into the cycle, and works out the
+ * cursor as it will be when they are published.
+ */
+static void
+oe_take(OeCycle *cy, int max_changes, OeReading *r)
+{
+	OeListed   *listed = &oe_win.list[oe_win.next];
+	int			left = oe_win.n - oe_win.next;
+	int			n = 0;
+
+	cy->tx = cy->tx ? repalloc(cy->tx, sizeof(OeTx) * (cy->ntx + left + 1)) : palloc(sizeof(OeTx) * (left + 1));
+	if (listed[0].rows > OE_SLICE_ROWS)
+	{
+		int64		last = oe_rows_slice(cy, &listed[0], r->cursor.slice_id);
+
+		r->rows = cy->tx[cy->ntx - 1].n;
+		r->cursor.slice_id = last;
+		n = last == 0 ? 1 : 0;
+	}
+	else
+	{
+		for (n = 0; n < left && listed[n].rows <= OE_SLICE_ROWS; n++)
+		{
+			if (n > 0 && r->rows + listed[n].rows > max_changes)
+				break;
+			r->rows += listed[n].rows;
+		}
+		oe_rows_whole(cy, n);
+	}
+	if (n > 0)
+		r->cursor.done_id = listed[n - 1].first;
+	r->taken = n;
+}
+
+/*
+ * Finds out what is new and reads as much of it as is to be published now.
+ * Nothing is: r->rows is 0.
+ */
+void
+oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
+{
+	bool		resumed = true;
+
+	if (oe_win.cxt == NULL)
+		oe_win_reset();
+	/* the rings' statistics are always wrong; undone with the own work */
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	oe_cursor_read(&r->cursor);
+	if (!oe_win.valid || !oe_cursor_equal(&oe_win.cursor, &r->cursor))
+	{
+		oe_win_reset();
+		oe_win_remember(&r->cursor);
+	}
+	if (r->cursor.s2 != NULL && oe_win.next >= oe_win.n)
+		(void) oe_list(r->cursor.s1, r->cursor.s2, r->cursor.done_id);
+	if (r->cursor.s2 == NULL || oe_win.next >= oe_win.n)
+	{
+		/* a new window; that before it, if any, is done */
+		char	   *s1 = r->cursor.s2 ? r->cursor.s2 : oe_win.s1 ? oe_win.s1 : r->cursor.s1;
+
+		resumed = false;
+		r->cursor.s1 = s1;
+		r->cursor.s2 = oe_list(s1, NULL, 0);
+		r->cursor.done_id = r->cursor.slice_id = 0;
+	}
+	r->open_transactions = oe_snapshot_open(r->cursor.s2);
+	if (oe_win.n == 0)
+	{
+		/* no need to write that down: what was read is a later beginning */
+		MemoryContext save = MemoryContextSwitchTo(oe_win.cxt);
+
+		if (oe_win.s1)
+			pfree(oe_win.s1);
+		oe_win.s1 = pstrdup(r->cursor.s2);
+		MemoryContextSwitchTo(save);
+		r->cursor.s1 = oe_win.s1;
+		r->cursor.s2 = NULL;
+		return;
+	}
+	oe_take(cy, max_changes, r);
+	if (oe_win.next + r->taken >= oe_win.n && oe_win.complete)
+	{
+		r->cursor.s1 = r->cursor.s2;
+		r->cursor.s2 = NULL;
+		r->cursor.done_id = r->cursor.slice_id = 0;
+		r->more = resumed;		/* others may have committed meanwhile */
+	}
+	else
+		r->more = true;
+}
+
+/*
+ * The cursor of "r" is in its table: what is listed stays good.
+ */
+void
+oe_window_stored(const OeReading *r)
+{
+	if (r->cursor.s2 == NULL)
+		oe_win_reset();
+	else
+	{
+		oe_win.next += r->taken;
+		pfree(oe_win.cursor.s1);
+		if (oe_win.cursor.s2)
+			pfree(oe_win.cursor.s2);
+		oe_win.s1 = NULL;
+	}
+	oe_win_remember(&r->cursor);
+}
