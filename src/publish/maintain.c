@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "port/atomics.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/guc.h"

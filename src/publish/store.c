@@ -99,6 +99,8 @@ oe_bulk_add(OeCycle *cy, OeBulk *b, OeEvent *ev, int64 position)
 	b->n++;
 }
 
+#define OE_UNNEST(n) "pg_catalog.unnest($" n ")"
+
 static void
 oe_bulk_insert(OeBulk *b, int member)
 {
@@ -117,7 +119,11 @@ oe_bulk_insert(OeBulk *b, int member)
 													   oe_columns[i].len, oe_columns[i].byval, oe_columns[i].align));
 	}
 	(void) oe_run(&plans[member],
-				  psprintf("INSERT INTO odoo_events.outbox_%d SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)", member),
+				  psprintf("INSERT INTO odoo_events.outbox_%d SELECT * FROM ROWS FROM ("
+						   OE_UNNEST("1") ", " OE_UNNEST("2") ", " OE_UNNEST("3") ", " OE_UNNEST("4") ", " OE_UNNEST("5") ", "
+						   OE_UNNEST("6") ", " OE_UNNEST("7") ", " OE_UNNEST("8") ", " OE_UNNEST("9") ", " OE_UNNEST("10") ", "
+						   OE_UNNEST("11") ", " OE_UNNEST("12") ", " OE_UNNEST("13") ", " OE_UNNEST("14") ", " OE_UNNEST("15") ")",
+						   member),
 				  OE_OUTBOX_COLUMNS, types, arrays, NULL, false, 0);
 	b->n = 0;
 }

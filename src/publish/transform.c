@@ -273,35 +273,36 @@ oe_attempt(OeCycle *cy, int first, int last, const char *only)
 	return failure;
 }
 
+/* What is no row at all goes into quarantine here. */
+static void
+oe_safe_parse(OeCycle *cy, OeChange *c)
+{
+	PG_TRY();
+	{
+		(void) oe_change_parse(c);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+
+		MemoryContextSwitchTo(cy->cxt);
+		e = CopyErrorData();
+		FlushErrorState();
+		c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->name : c->rule_name, c->record_id);
+		oe_quarantine(cy, c, psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message));
+	}
+	PG_END_TRY();
+}
+
 /*
  * A key for each change of a transaction that failed, from the rows alone.
- * What is no row at all goes into quarantine here.
  */
 static void
 oe_safe_keys(OeCycle *cy, OeTx *tx)
 {
 	for (int i = 0; i < tx->n; i++)
-	{
-		OeChange   *volatile c = &tx->changes[i];
-
-		if (c->quarantined)
-			continue;
-		PG_TRY();
-		{
-			(void) oe_change_parse(c);
-		}
-		PG_CATCH();
-		{
-			ErrorData  *e;
-
-			MemoryContextSwitchTo(cy->cxt);
-			e = CopyErrorData();
-			FlushErrorState();
-			c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->name : c->rule_name, c->record_id);
-			oe_quarantine(cy, c, psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message));
-		}
-		PG_END_TRY();
-	}
+		if (!tx->changes[i].quarantined)
+			oe_safe_parse(cy, &tx->changes[i]);
 	for (int i = 0; i < tx->n; i++)
 		if (tx->changes[i].key == NULL)
 			tx->changes[i].key = oe_change_key(cy, tx, &tx->changes[i], false);
