@@ -1,7 +1,28 @@
 # odoo_events: business events from an Odoo database, delivered to webhooks.
 #
 #   make, make install    build and install with the PostgreSQL that pg_config names
-#   make check            every test, in private instances (see test/README.md)
+#   make installcheck     the pg_regress and isolation tests against the running server that PGHOST, PGPORT name
+#   make check            every test, in private instances; nothing is installed (see test/README.md)
+#   make check-all        the same on PostgreSQL 17 and 18 too, in chroots (needs root)
+#   make check-long       the crash test, with a thousand crashes (ROUNDS=n)
+#   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
+#   make receiver         the demo's receiver alone (PORT=8765 SECRET=whsec_...)
+#   make format           lay the C sources out; make format-check only looks
+
+TEST_GOALS = check check-all check-long demo receiver format format-check
+ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
+
+# These bring their own server, so nothing of the build's settings concerns them.
+.PHONY: $(TEST_GOALS)
+check: ; @test/lib/check.sh
+check-all: ; @test/lib/check.sh all
+check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 040_crash
+demo: ; @test/demo/demo.sh
+receiver: ; @test/demo/receiver.sh
+format: ; @test/lib/format.sh
+format-check: ; @test/lib/format.sh check
+
+else
 
 EXTENSION = odoo_events
 EXTVERSION = 0.1.0
@@ -24,6 +45,11 @@ SHLIB_LINK = -lcurl -lcrypto
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type \
 	-Wno-declaration-after-statement $(if $(WERROR),-Werror)
 
+# For installcheck.  The server must preload the library and have odoo_events.databases = 'none-such', so that no worker publishes first.
+REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
+ISOLATION = $(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test/isolation
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -32,3 +58,5 @@ $(OBJS): $(wildcard src/*/*.h)
 
 $(DATA_built): $(SCHEMA_FILES) Makefile
 	@(printf '%s\n' '\echo Use "CREATE EXTENSION odoo_events" to load this file. \quit'; cat $(SCHEMA_FILES)) > $@.tmp && mv $@.tmp $@
+
+endif

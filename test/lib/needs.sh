@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# What building, tests and demo need on Debian.  Sourced; "need_packages WHAT..." with WHAT of build, test, format, chroot: where something
+# lacks, root installs it, anybody else is told the one line to run.
+
+# The PostgreSQL this Debian comes with, where none is installed yet.
+debian_postgresql() {
+  case "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" in bookworm) echo 15 ;; trixie) echo 17 ;; *) echo 18 ;; esac
+}
+
+missing_packages() {
+  local major
+  major=$("${PG_CONFIG:-pg_config}" --version 2>/dev/null | sed -E 's/^[^0-9]*([0-9]+).*/\1/') || true
+  : "${major:=$(debian_postgresql)}"
+  local have=command\ -v what
+  for what in "$@"; do
+    case "$what" in
+      build)
+        $have gcc >/dev/null || echo "gcc libc6-dev"
+        $have make >/dev/null || echo make
+        $have pkg-config >/dev/null || echo pkg-config
+        pkg-config --exists libcurl 2>/dev/null || echo libcurl4-openssl-dev
+        pkg-config --exists libcrypto 2>/dev/null || echo libssl-dev
+        # libpq's pg_config answers too; the server's headers and programs are packages of their own
+        [ -f "$("${PG_CONFIG:-pg_config}" --pgxs 2>/dev/null)" ] || echo "postgresql-server-dev-$major"
+        [ -x "$("${PG_CONFIG:-pg_config}" --bindir 2>/dev/null)/postgres" ] || [ -x "/usr/lib/postgresql/$major/bin/postgres" ] ||
+          echo "postgresql-$major"
+        $have python3 >/dev/null || echo python3
+        $have runuser >/dev/null || echo util-linux ;;
+      test)
+        perl -MIPC::Run -MTest::More -MJSON::PP -e 1 2>/dev/null || echo "perl libipc-run-perl"
+        $have node >/dev/null || echo nodejs
+        [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm ;;
+      format) $have pg_bsd_indent >/dev/null || echo pg-bsd-indent ;;
+      chroot) $have debootstrap >/dev/null || echo debootstrap ;;
+    esac
+  done | tr ' ' '\n' | sort -u | tr '\n' ' '
+}
+
+need_packages() {
+  local missing line
+  missing=$(missing_packages "$@")
+  [ -n "$missing" ] || return 0
+  line="apt-get install --no-install-recommends ${missing% }"
+  if [ "$(id -u)" != 0 ]; then
+    printf 'This needs packages that are not installed. As root:\n\n  %s\n\n' "$line" >&2
+    return 1
+  fi
+  echo "$line"
+  # No cluster of Debian's own is needed, nor started: the tests bring theirs.
+  if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -q update >/dev/null || true
+  # shellcheck disable=SC2086
+  apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 install $missing >/tmp/odoo_events-apt.log 2>&1 </dev/null || {
+    tail -20 /tmp/odoo_events-apt.log >&2; return 1; }
+}
