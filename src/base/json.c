@@ -294,7 +294,8 @@ oe_json_other(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
 	static const char *const fixed[][2] = {
 		{"bytea_output", "hex"}, {"datestyle", "ISO, YMD"},
 		{"extra_float_digits", "1"}, {"intervalstyle", "iso_8601"},
-		{"lc_monetary", "C"}, {"search_path", "pg_catalog, pg_temp"},
+		{"lc_monetary", "C"}, {"quote_all_identifiers", "off"},
+		{"search_path", "pg_catalog, pg_temp"},
 		{"timezone", "UTC"},
 	};
 	char	   *text;

@@ -11,7 +11,9 @@
 
 #include "access/xact.h"
 #include "commands/tablespace.h"
-#include "storage/buffile.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/fd.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -19,6 +21,8 @@
 #include "capture/log.h"
 
 #define OE_LOG_FIRST_SIZE 8192
+#define OE_WINDOW_SIZE (64 * 1024)
+#define OE_WRITE_SIZE (1024 * 1024)
 
 /* Where the first note of a subtransaction that is still open stands. */
 typedef struct OeMark
@@ -31,7 +35,10 @@ OeLog		oe_log;
 
 static char *oe_log_memory;
 static Size oe_log_size;
-static BufFile *oe_log_file;
+static File oe_log_file;			/* 0: none */
+static char *oe_window;			/* part of the file, for reading */
+static uint64 oe_window_pos;
+static Size oe_window_len;
 static OeMark *oe_marks;
 static int	oe_nmarks;
 static int	oe_maxmarks;
@@ -112,21 +119,38 @@ oe_log_fail(const char *reason)
 static void
 oe_log_spill_out(void)
 {
-	if (oe_log_file == NULL)
+	Size		done = 0;
+
+	if (oe_log_file == 0)
 	{
 		ResourceOwner owner = CurrentResourceOwner;
 
-		MemoryContextSwitchTo(oe_log.cxt);
 		CurrentResourceOwner = TopTransactionResourceOwner;
 		PrepareTempTablespaces();
-		oe_log_file = BufFileCreateTemp(false);
+		oe_log_file = OpenTemporaryFile(false);
 		CurrentResourceOwner = owner;
 	}
-	if (BufFileSeek(oe_log_file, 0, (off_t) oe_log.spilled, SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not seek in temporary file of noted changes")));
-	BufFileWrite(oe_log_file, oe_log_memory, oe_log.used);
+	oe_window_len = 0;
+	while (done < oe_log.used)
+	{
+		int			want = Min(oe_log.used - done, OE_WRITE_SIZE);
+		int			n;
+
+		CHECK_FOR_INTERRUPTS();
+		errno = 0;
+		n = FileWrite(oe_log_file, oe_log_memory + done, want,
+					  (off_t) (oe_log.spilled + done), PG_WAIT_EXTENSION);
+		if (n != want)
+		{
+			/* a short write without an error means that the disk is full */
+			if (errno == 0)
+				errno = ENOSPC;
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write temporary file of noted changes: %m")));
+		}
+		done += n;
+	}
 }
 
 /*
@@ -268,14 +292,39 @@ oe_log_append(OeNote *note)
 	oe_log.used += note->size;
 }
 
+/*
+ * Copies a part of the file; notes are mostly read one after another, so a
+ * window of it is kept.
+ */
 static void
-oe_log_read_file(uint64 pos, void *data, Size size)
+oe_log_read_file(uint64 pos, char *data, Size size)
 {
-	if (BufFileSeek(oe_log_file, 0, (off_t) pos, SEEK_SET) != 0 ||
-		BufFileRead(oe_log_file, data, size) != size)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read temporary file of noted changes")));
+	while (size > 0)
+	{
+		Size		n;
+
+		if (pos < oe_window_pos || pos >= oe_window_pos + oe_window_len)
+		{
+			int			got;
+
+			if (oe_window == NULL)
+				oe_window = MemoryContextAlloc(oe_log.cxt, OE_WINDOW_SIZE);
+			oe_window_len = 0;
+			got = FileRead(oe_log_file, oe_window, OE_WINDOW_SIZE, (off_t) pos,
+						   PG_WAIT_EXTENSION);
+			if (got <= 0)
+				ereport(ERROR,
+						(errcode_for_file_access(),
+						 errmsg("could not read temporary file of noted changes: %m")));
+			oe_window_pos = pos;
+			oe_window_len = got;
+		}
+		n = Min(size, oe_window_len - (pos - oe_window_pos));
+		memcpy(data, oe_window + (pos - oe_window_pos), n);
+		data += n;
+		pos += n;
+		size -= n;
+	}
 }
 
 const OeNote *
@@ -285,7 +334,7 @@ oe_log_read(uint64 pos, StringInfo buf)
 
 	if (pos >= oe_log.spilled)
 		return (const OeNote *) (oe_log_memory + (pos - oe_log.spilled));
-	oe_log_read_file(pos, &head, sizeof(head));
+	oe_log_read_file(pos, (char *) &head, sizeof(head));
 	resetStringInfo(buf);
 	enlargeStringInfo(buf, head.size);
 	oe_log_read_file(pos, buf->data, head.size);
@@ -342,8 +391,8 @@ void
 oe_log_close(void)
 {
 	if (oe_log_file)
-		BufFileClose(oe_log_file);
-	oe_log_file = NULL;
+		FileClose(oe_log_file);
+	oe_log_file = 0;
 }
 
 /*
@@ -358,7 +407,9 @@ oe_log_reset(void)
 	memset(&oe_log, 0, sizeof(oe_log));
 	oe_log.tx = tx;
 	oe_log_memory = NULL;
-	oe_log_file = NULL;
+	oe_log_file = 0;
+	oe_window = NULL;
+	oe_window_len = 0;
 	oe_marks = NULL;
 	oe_nmarks = 0;
 }
