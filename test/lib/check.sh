@@ -87,7 +87,7 @@ regress() { # regress KIND INPUTDIR PROGRAM SUFFIX CHOICES...
   CONF=$conf test/lib/instance.sh start "$kind"; rm -f "$conf"
   rm -rf "$out/$kind"; mkdir -p "$out/$kind"
   (eval "$(test/lib/instance.sh env "$kind")"
-   PGTZ=UTC "$program" --use-existing --bindir="$tree/bin" --inputdir="$input" --outputdir="$out/$kind" --host="$PGHOST" --port="$PGPORT" \
+   PGTZ=UTC "$program" --bindir="$tree/bin" --inputdir="$input" --outputdir="$out/$kind" --host="$PGHOST" --port="$PGPORT" \
      --user=postgres --dbname="contrib_$kind" "${tests[@]}") >"$out/$kind/log" 2>&1 </dev/null || status=$?
   bad=$(grep -cE '^test .*FAILED|^not ok ' "$out/$kind/log" || true)
   n=$((${#tests[@]} - bad))
