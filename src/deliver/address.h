@@ -1,0 +1,36 @@
+/*
+ * address.h
+ *	  Which addresses a subscription may talk to.
+ *
+ * Any process; no locks, no look-ups but oe_address_check_url(), which
+ * resolves a host name and may therefore wait for DNS.
+ */
+#ifndef OE_ADDRESS_H
+#define OE_ADDRESS_H
+
+#include "postgres.h"
+#include "utils/array.h"
+
+#include <sys/socket.h>
+
+/* One network of a subscription's allow_networks. */
+typedef struct OeNetwork
+{
+	unsigned char bytes[16];
+	int			bits;
+	bool		v6;
+} OeNetwork;
+
+/* Turns a cidr[] into networks, palloc'd; *n is their number. */
+extern OeNetwork *oe_networks_from_array(ArrayType *array, int *n);
+
+/* May a connection be made to this address?  Plain http needs the address to
+ * be listed; https only where it is not a public one. */
+extern bool oe_address_allowed(const struct sockaddr *addr, bool plain,
+							   const OeNetwork *nets, int n);
+
+/* The same for a numeric address in text. */
+extern bool oe_address_text_allowed(const char *text, bool plain,
+									const OeNetwork *nets, int n);
+
+#endif							/* OE_ADDRESS_H */

@@ -1,0 +1,492 @@
+/*
+ * answer.c
+ *	  What an answer means: settled, try again, give up, stop.
+ *
+ * Worker only, outside any transaction: changes memory, settle.c writes it.
+ * A delivery failure is data, not an error.
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "deliver/internal.h"
+
+#define OE_SECOND INT64CONST(1000000)
+#define OE_BREAKER_FAILURES 10
+#define OE_BREAKER_SUCCESSES 5
+#define OE_PROBE_MIN_MS 30000
+#define OE_PROBE_MAX_MS 600000
+#define OE_DISABLE_AFTER (5 * 86400 * OE_SECOND)
+
+/* Delays before each retry; their sum is also what retries by key may take. */
+static const int64 oe_default_schedule[] = {
+	5 * OE_SECOND, 300 * OE_SECOND, 1800 * OE_SECOND, 7200 * OE_SECOND, 18000 * OE_SECOND,
+	36000 * OE_SECOND, 50400 * OE_SECOND, 72000 * OE_SECOND, 86400 * OE_SECOND,
+};
+
+#define OE_DEFAULT_AGE (272105 * OE_SECOND)
+
+typedef enum OeOutcome
+{
+	OE_DELIVERED,
+	OE_FAILED,
+	OE_GIVE_UP,					/* the endpoint says so */
+	OE_STOPPED					/* the endpoint wants no more: not counted */
+} OeOutcome;
+
+/*
+ * Makes text of the database's encoding out of what an endpoint sent: no
+ * control characters, nothing invalid.
+ */
+static char *
+oe_clean_text(const char *data, int len)
+{
+	char	   *out = MemoryContextAlloc(oe_deliver_cxt, len + 1);
+	int			o = 0;
+
+	for (int i = 0; i < len;)
+	{
+		unsigned char c = (unsigned char) data[i];
+		int			n = 1;
+
+		if (c >= 0x80 && GetDatabaseEncoding() == PG_UTF8)
+		{
+			n = pg_utf_mblen((const unsigned char *) data + i);
+			if (i + n > len || !pg_utf8_islegal((const unsigned char *) data + i, n))
+				n = 0;
+		}
+		else if (c >= 0x80)
+			n = 0;
+		if (n == 0)
+		{
+			out[o++] = '?';
+			i++;
+			continue;
+		}
+		if (n == 1 && (c == 0x7f || (c < ' ' && c != '\n' && c != '\t')))
+			out[o++] = ' ';
+		else
+		{
+			memcpy(out + o, data + i, n);
+			o += n;
+		}
+		i += n;
+	}
+	out[o] = '\0';
+	return out;
+}
+
+/*
+ * An endpoint may send back what it got: values of our headers do not go into
+ * a table that others read.
+ */
+static void
+oe_redact(char *text, const char *secret)
+{
+	Size		n = strlen(secret);
+	char	   *p = text;
+
+	if (n < 4)
+		return;
+	while ((p = strstr(p, secret)) != NULL)
+	{
+		memset(p, '*', n);
+		p += n;
+	}
+}
+
+/*
+ * "Bearer abc" is as secret without its first word.
+ */
+static void
+oe_redact_headers(char *text, const OeConf *conf)
+{
+	for (int i = 0; i < conf->nheaders; i++)
+	{
+		const char *space = strrchr(conf->header_values[i], ' ');
+
+		oe_redact(text, conf->header_values[i]);
+		if (space != NULL)
+			oe_redact(text, space + 1);
+	}
+}
+
+static int64
+oe_jitter(int64 delay)
+{
+	return (int64) (delay * (0.9 + 0.2 * pg_prng_double(&pg_global_prng_state)));
+}
+
+/*
+ * When to try again after "attempts" attempts; 0: not any more.
+ */
+static TimestampTz
+oe_retry_at(const OeConf *conf, bool by_age, int attempts, TimestampTz first_at, int retry_after)
+{
+	int64		delay;
+
+	if (conf->schedule != NULL)
+	{
+		if (attempts > conf->nschedule)
+			return 0;
+		delay = conf->schedule[attempts - 1];
+	}
+	else if (by_age)
+	{
+		delay = attempts > 9 ? 300 * OE_SECOND : Min(OE_SECOND << (attempts - 1), 300 * OE_SECOND);
+		if (oe_now + delay > first_at + OE_DEFAULT_AGE)
+			return 0;
+	}
+	else
+	{
+		if (attempts > lengthof(oe_default_schedule))
+			return 0;
+		delay = oe_default_schedule[attempts - 1];
+	}
+	delay = oe_jitter(delay);
+	if (retry_after > 0)
+		delay = Max(delay, retry_after * OE_SECOND);
+	return oe_now + Max(delay, 1);
+}
+
+/*
+ * Notes the request for the view attempt.
+ */
+static void
+oe_note_attempt(OeRequest *req, const char *error, double took)
+{
+	OeAnswer   *a = oe_answer_add();
+	OeEvent    *first = req->batch ? req->batch->items[0]->event : req->item->event;
+	OeEvent    *last = req->batch ? req->batch->items[req->batch->n - 1]->event : first;
+
+	a->sub = req->sub->id;
+	a->first = first->position;
+	a->last = last->position;
+	a->attempt = req->attempt;
+	a->at = req->started;
+	a->duration = took;
+	a->status = req->status;
+	if (req->batch != NULL)
+	{
+		a->has_batch = true;
+		a->batch_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(req->batch->id)));
+	}
+	if (req->batch == NULL || req->batch->n == 1)
+	{
+		a->has_event = true;
+		a->event_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(first->id)));
+	}
+	if (error != NULL)
+	{
+		a->error = oe_clean_text(error, Min(strlen(error), 200));
+		oe_redact_headers(a->error, req->conf);
+	}
+	if ((req->status < 200 || req->status > 299) && req->response_len > 0)
+	{
+		a->response = oe_clean_text(req->response, req->response_len);
+		oe_redact_headers(a->response, req->conf);
+	}
+}
+
+static void
+oe_breaker_open(OeSub *sub)
+{
+	sub->probe_ms = sub->breaker == OE_BREAKER_CLOSED ? OE_PROBE_MIN_MS :
+		Min(Max(sub->probe_ms, OE_PROBE_MIN_MS) * 2, OE_PROBE_MAX_MS);
+	sub->breaker = OE_BREAKER_OPEN;
+	sub->successes = 0;
+	sub->probe_held = !sub->probe_held;
+	sub->not_before = Max(sub->not_before, TimestampTzPlusMilliseconds(oe_now, sub->probe_ms));
+}
+
+static void
+oe_breaker_success(OeSub *sub)
+{
+	sub->failures = 0;
+	sub->throttled = 0;
+	sub->failing_since = 0;
+	sub->last_success_at = oe_now;
+	if (sub->breaker == OE_BREAKER_CLOSED)
+		return;
+	sub->breaker = OE_BREAKER_HALF;
+	sub->not_before = 0;
+	if (++sub->successes >= OE_BREAKER_SUCCESSES)
+		sub->breaker = OE_BREAKER_CLOSED;
+}
+
+/*
+ * Only first attempts show whether an endpoint is down: a poison event that
+ * is retried must not hold back the others.
+ */
+static void
+oe_breaker_failure(OeSub *sub, OeRequest *req)
+{
+	if (sub->failing_since == 0)
+		sub->failing_since = oe_now;
+	if (req->retry_after > 0 && (req->status == 429 || req->status == 503))
+		sub->not_before = Max(sub->not_before, oe_now + req->retry_after * OE_SECOND);
+	if (req->status == 429)
+	{
+		if (req->retry_after <= 0)
+			sub->not_before = Max(sub->not_before,
+								  oe_now + (OE_SECOND << Min(sub->throttled, 6)));
+		sub->throttled++;
+		return;
+	}
+	if (req->attempt == 1)
+		sub->failures++;
+	if (sub->breaker == OE_BREAKER_OPEN ||
+		(sub->breaker == OE_BREAKER_HALF && req->attempt == 1) ||
+		(sub->breaker == OE_BREAKER_CLOSED && sub->failures >= OE_BREAKER_FAILURES))
+		oe_breaker_open(sub);
+	if (sub->last_success_at < oe_now - OE_DISABLE_AFTER &&
+		sub->failing_since < oe_now - OE_DISABLE_AFTER && sub->disable == NULL)
+	{
+		sub->disable = MemoryContextStrdup(oe_deliver_cxt, "no success for 5 days");
+		sub->active = false;
+	}
+}
+
+/*
+ * The subscription's own figures.
+ */
+static OeOutcome
+oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
+{
+	bool		good = req->status >= 200 && req->status <= 299;
+	int			n = req->batch ? req->batch->n : 1;
+
+	sub->dirty = true;
+	sub->last_status = req->status;
+	sub->took[sub->ntook++ % lengthof(sub->took)] = (float) took;
+	if (req->disable || req->status == 410)
+	{
+		if (sub->disable == NULL)
+			sub->disable = MemoryContextStrdup(oe_deliver_cxt, req->disable ?
+											   "the endpoint answered webhook-delivery: disable" :
+											   "the endpoint answered 410 Gone");
+		sub->active = false;
+	}
+	if (good)
+	{
+		sub->delivered += n;
+		sub->last_error[0] = '\0';
+		oe_breaker_success(sub);
+		return OE_DELIVERED;
+	}
+	sub->failed++;
+	if (error != NULL)
+	{
+		char	   *text = oe_clean_text(error, Min(strlen(error), 200));
+
+		oe_redact_headers(text, req->conf);
+		strlcpy(sub->last_error, text, sizeof(sub->last_error));
+		pfree(text);
+	}
+	else
+		snprintf(sub->last_error, sizeof(sub->last_error), "HTTP status %d", req->status);
+	if (req->disable || req->status == 410)
+		return OE_STOPPED;
+	oe_breaker_failure(sub, req);
+	return req->abort_message ? OE_GIVE_UP : OE_FAILED;
+}
+
+/*
+ * Gives an item up: a dead letter; its key goes on.
+ */
+static void
+oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error)
+{
+	OeDeath    *d = oe_death_add();
+
+	d->sub = item->sub->id;
+	d->position = item->event->position;
+	d->id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(item->event->id)));
+	d->attempts = attempts;
+	d->first_at = first_at != 0 ? first_at : oe_now;
+	d->last_at = oe_now;
+	d->status = status;
+	d->error = MemoryContextStrdup(oe_deliver_cxt, error ? error : "");
+	d->again = item->replay != NULL && item->replay->dead_letters;
+	if (item->replay != NULL)
+		oe_replay_settle(item->replay, item, false);
+	else
+		oe_item_settle(item);
+}
+
+/*
+ * A single live or held event failed.
+ */
+static void
+oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
+{
+	OeKey	   *key = item->key;
+	OeSub	   *sub = item->sub;
+	TimestampTz next = 0;
+
+	if (key->first_at == 0)
+		key->first_at = req->started;
+	if (key->early)
+	{
+		/* a probe ahead of its time costs it nothing */
+		next = Max(key->next_at, oe_now + 1);
+		key->early = false;
+	}
+	else
+	{
+		key->attempts++;
+		next = oe_retry_at(req->conf, key->mode != 'n', key->attempts, key->first_at, req->retry_after);
+	}
+	if (give_up || next == 0)
+	{
+		oe_item_dies(item, Max(key->attempts, 1), key->first_at, req->status, sub->last_error);
+		return;
+	}
+	key->next_at = next;
+	key->last_status = req->status;
+	if (key->last_error)
+		pfree(key->last_error);
+	key->last_error = MemoryContextStrdup(oe_deliver_cxt, sub->last_error);
+	oe_key_hold(key, item->event->position);
+}
+
+/*
+ * A replayed event failed: it is retried from memory, the replay's cursor
+ * does not pass it.  A dead letter stays one.
+ */
+static void
+oe_replayed_failed(OeItem *item, OeRequest *req, bool give_up)
+{
+	TimestampTz next;
+
+	item->attempts++;
+	if (item->first_at == 0)
+		item->first_at = req->started;
+	next = oe_retry_at(req->conf, item->key->mode != 'n', item->attempts, item->first_at, req->retry_after);
+	if (give_up || next == 0 || item->replay->dead_letters)
+		oe_item_dies(item, item->attempts, item->first_at, req->status, item->sub->last_error);
+	else
+		item->key->replay_at = next;
+}
+
+static void
+oe_single_answered(OeRequest *req, OeOutcome outcome)
+{
+	OeItem	   *item = req->item;
+	OeKey	   *key = item->key;
+
+	key->busy--;
+	if (outcome == OE_DELIVERED && item->replay != NULL)
+		oe_replay_settle(item->replay, item, true);
+	else if (outcome == OE_DELIVERED)
+		oe_item_settle(item);
+	else if (outcome == OE_STOPPED)
+		key->early = false;		/* stays where it is */
+	else if (item->replay != NULL)
+		oe_replayed_failed(item, req, outcome == OE_GIVE_UP);
+	else
+		oe_single_failed(item, req, outcome == OE_GIVE_UP);
+	oe_key_schedule(key);
+}
+
+/*
+ * All members of a batch are dead letters: the endpoint asked for it, or it
+ * is the last try of one that was alone.
+ */
+static void
+oe_batch_dies(OeBatch *batch, OeRequest *req)
+{
+	int			n = batch->n;
+	OeItem	  **items = batch->items;
+
+	batch->items = NULL;
+	batch->n = 0;
+	for (int i = 0; i < n; i++)
+	{
+		OeKey	   *key = items[i]->key;
+
+		key->busy--;
+		items[i]->batch = NULL;
+		oe_item_dies(items[i], batch->attempts, batch->first_at, req->status, items[i]->sub->last_error);
+		if (key->busy == 0)
+			oe_key_schedule(key);
+	}
+	pfree(items);
+	oe_batch_free(batch);
+}
+
+/*
+ * Does the status say that the content is at fault, so that sending the same
+ * again would be in vain?
+ */
+static bool
+oe_content_refused(int status)
+{
+	return status == 400 || status == 413 || status == 422;
+}
+
+static void
+oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
+{
+	TimestampTz next;
+	bool		last = batch->items[0]->single;
+
+	if (batch->first_at == 0)
+		batch->first_at = req->started;
+	batch->attempts++;
+	batch->sub->dirty = true;
+	if (batch->replay)
+	{
+		batch->items[0]->attempts = batch->attempts - 1;
+		batch->items[0]->first_at = batch->first_at;
+	}
+	next = oe_retry_at(req->conf, req->conf->ordering != 'n', batch->attempts, batch->first_at, req->retry_after);
+	if (give_up || last || (next == 0 && batch->n == 1) ||
+		(batch->replay && batch->items[0]->replay->dead_letters))
+		oe_batch_dies(batch, req);
+	else if (next == 0 || (batch->n > 1 && oe_content_refused(req->status)))
+		oe_batch_give_up(batch);
+	else
+	{
+		batch->state = OE_BATCH_WAITING;
+		batch->next_at = next;
+	}
+}
+
+static void
+oe_batch_answered(OeRequest *req, OeOutcome outcome)
+{
+	OeBatch    *batch = req->batch;
+
+	if (outcome == OE_DELIVERED)
+		oe_batch_delivered(batch);
+	else if (outcome == OE_STOPPED)
+		batch->state = OE_BATCH_READY;
+	else
+		oe_batch_failed(batch, req, outcome == OE_GIVE_UP);
+}
+
+/*
+ * A request is over.  curl_error is NULL where there is a status.
+ */
+void
+oe_answered(OeRequest *req, const char *curl_error)
+{
+	OeSub	   *sub = req->sub;
+	double		took;
+	OeOutcome	outcome;
+
+	oe_now = GetCurrentTimestamp();
+	took = Max(oe_now - req->started, 0) / 1000000.0;
+	oe_note_attempt(req, curl_error, took);
+	outcome = oe_note_outcome(sub, req, curl_error, took);
+	if (req->batch != NULL)
+		oe_batch_answered(req, outcome);
+	else
+		oe_single_answered(req, outcome);
+}

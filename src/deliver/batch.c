@@ -1,0 +1,350 @@
+/*
+ * batch.c
+ *	  Batches: frozen before their first attempt, settled as a whole.
+ *
+ * Worker only; no transaction.  A batch is NEW until settle.c has committed
+ * its members and id with progress, so that it is sent again as it was, after
+ * a crash too.  While it lives the keys of its members are busy.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "deliver/internal.h"
+
+OeBatch *
+oe_batch_make(OeSub *sub, OeItem **items, int n, const char *id)
+{
+	OeBatch    *batch = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeBatch));
+
+	batch->sub = sub;
+	if (n > 0)
+	{
+		batch->items = MemoryContextAlloc(oe_deliver_cxt, sizeof(OeItem *) * n);
+		memcpy(batch->items, items, sizeof(OeItem *) * n);
+		batch->n = n;
+	}
+	if (id != NULL)
+		strlcpy(batch->id, id, OE_ID_LEN);
+	else
+		oe_batch_id(items, n, batch->id);
+	for (int i = 0; i < n; i++)
+	{
+		items[i]->batch = batch;
+		items[i]->key->busy++;
+	}
+	dlist_push_tail(&sub->batches, &batch->node);
+	sub->nbatches++;
+	return batch;
+}
+
+/*
+ * Forgets a batch; its items stay.
+ */
+void
+oe_batch_free(OeBatch *batch)
+{
+	for (int i = 0; i < batch->n; i++)
+	{
+		batch->items[i]->batch = NULL;
+		batch->items[i]->key->busy--;
+	}
+	dlist_delete(&batch->node);
+	batch->sub->nbatches--;
+	if (batch->items)
+		pfree(batch->items);
+	pfree(batch);
+}
+
+static int
+oe_item_compare(const void *a, const void *b)
+{
+	const OeItem *x = *(OeItem *const *) a;
+	const OeItem *y = *(OeItem *const *) b;
+
+	return x->event->position < y->event->position ? -1 : 1;
+}
+
+/*
+ * A member from behind a held key becomes a live item: progress lists it from
+ * now on, and the key waits from the event after it.
+ */
+static void
+oe_item_enliven(OeItem *item)
+{
+	OeKey	   *key = item->key;
+
+	if (item->kind != OE_CHAINED)
+		return;
+	item->kind = OE_LIVE;
+	dlist_push_tail(&item->sub->live, &item->in_sub);
+	item->sub->nlive++;
+	if (key->implicit_from != 0 && key->implicit_from <= item->event->position)
+	{
+		dlist_node *next = dlist_has_next(&key->queue, &item->in_key) ?
+			dlist_next_node(&key->queue, &item->in_key) : NULL;
+
+		if (next != NULL)
+			key->implicit_from = dlist_container(OeItem, in_key, next)->event->position;
+		else
+		{
+			int64		end = key->mode != 'k' ? 0 : key->upto != 0 ? key->upto : item->sub->cursor;
+
+			key->implicit_from = Max(item->event->position, key->loaded_to) + 1;
+			if (key->implicit_from > end)
+				key->implicit_from = 0;
+		}
+		oe_key_dirty(key);
+	}
+}
+
+/*
+ * Gathers the first items of ready keys, up to "max".  An item that its batch
+ * was given up for goes alone.
+ */
+static int
+oe_batch_gather(OeSub *sub, OeItem **items, int max)
+{
+	int			n = 0;
+	dlist_iter	k;
+
+	dlist_foreach(k, &sub->ready)
+	{
+		OeKey	   *key = dlist_container(OeKey, link, k.cur);
+		dlist_iter	i;
+
+		if (dlist_is_empty(&key->queue))
+			continue;
+		dlist_foreach(i, &key->queue)
+		{
+			OeItem	   *item = dlist_container(OeItem, in_key, i.cur);
+
+			if (n == max || (item->single && n > 0))
+				break;
+			items[n++] = item;
+			if (item->single)
+				return n;
+		}
+		if (n == max)
+			break;
+	}
+	return n;
+}
+
+/*
+ * The head of a key that has nothing but replays to send goes alone; nothing
+ * of it needs to be committed before.
+ */
+static bool
+oe_batch_form_replay(OeSub *sub)
+{
+	dlist_iter	k;
+
+	dlist_foreach(k, &sub->ready)
+	{
+		OeKey	   *key = dlist_container(OeKey, link, k.cur);
+		OeItem	   *item;
+		OeBatch    *batch;
+
+		if (!dlist_is_empty(&key->queue))
+			continue;
+		item = dlist_head_element(OeItem, in_key, &key->replays);
+		batch = oe_batch_make(sub, &item, 1, NULL);
+		batch->replay = true;
+		batch->attempts = item->attempts;
+		batch->first_at = item->first_at;
+		batch->state = OE_BATCH_READY;
+		oe_key_schedule(key);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Forms batches of what is ready; true if some must be committed before they
+ * can be sent.  Waits up to batch_wait for a full one.
+ */
+bool
+oe_batch_form(OeSub *sub)
+{
+	int			size = sub->conf->batch_size;
+	OeItem	  **items;
+	bool		formed = false;
+
+	if (sub->nready == 0 || sub->nbatches >= 2 * sub->conf->max_in_flight)
+		return false;
+	items = palloc(sizeof(OeItem *) * size);
+	while (sub->nready > 0 && sub->nbatches < 2 * sub->conf->max_in_flight)
+	{
+		int			n = oe_batch_gather(sub, items, size);
+		OeBatch    *batch;
+
+		if (n == 0 && oe_batch_form_replay(sub))
+			continue;
+		if (n == 0 ||
+			(n < size && !items[0]->single && sub->conf->batch_wait > 0 &&
+			 oe_now - items[0]->since < sub->conf->batch_wait))
+			break;
+		qsort(items, n, sizeof(OeItem *), oe_item_compare);
+		batch = oe_batch_make(sub, items, n, NULL);
+		for (int i = 0; i < n; i++)
+			oe_item_enliven(items[i]);
+		for (int i = 0; i < n; i++)
+			if (items[i]->key->state == OE_KEY_READY)
+				oe_key_schedule(items[i]->key);
+		batch->state = OE_BATCH_NEW;
+		sub->dirty = true;
+		formed = true;
+	}
+	pfree(items);
+	return formed;
+}
+
+/*
+ * What was formed is committed now, and may be sent.
+ */
+void
+oe_batches_committed(OeSub *sub)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &sub->batches)
+	{
+		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
+
+		if (batch->state == OE_BATCH_NEW)
+			batch->state = OE_BATCH_READY;
+	}
+}
+
+/*
+ * Settles all members, in order.
+ */
+void
+oe_batch_delivered(OeBatch *batch)
+{
+	int			n = batch->n;
+	OeItem	  **items = batch->items;
+
+	batch->items = NULL;
+	batch->n = 0;
+	for (int i = 0; i < n; i++)
+	{
+		OeKey	   *key = items[i]->key;
+
+		key->busy--;
+		if (items[i]->replay != NULL)
+			oe_replay_settle(items[i]->replay, items[i], true);
+		else
+			oe_item_settle(items[i]);
+		if (key->busy == 0)
+			oe_key_schedule(key);
+	}
+	pfree(items);
+	oe_batch_free(batch);
+}
+
+/*
+ * The batch has used up its schedule: each member is tried once, alone.
+ */
+void
+oe_batch_give_up(OeBatch *batch)
+{
+	int			n = batch->n;
+	OeItem	  **items = batch->items;
+
+	batch->items = NULL;
+	batch->n = 0;
+	batch->sub->dirty = true;
+	for (int i = 0; i < n; i++)
+	{
+		OeKey	   *key = items[i]->key;
+
+		items[i]->batch = NULL;
+		items[i]->single = true;
+		if (--key->busy == 0)
+			oe_key_schedule(key);
+	}
+	pfree(items);
+	oe_batch_free(batch);
+}
+
+/*
+ * A batch that can be sent now, the longest waiting first; NULL if none.
+ */
+OeBatch *
+oe_batch_due(OeSub *sub)
+{
+	dlist_mutable_iter it;
+
+	dlist_foreach_modify(it, &sub->batches)
+	{
+		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
+
+		if (batch->n == 0)
+		{
+			/* recovered, and its events are gone */
+			oe_batch_free(batch);
+			continue;
+		}
+		if (batch->state == OE_BATCH_READY ||
+			(batch->state == OE_BATCH_WAITING &&
+			 (batch->next_at <= oe_now || sub->breaker == OE_BREAKER_OPEN)))
+			return batch;
+	}
+	return NULL;
+}
+
+/*
+ * When the next batch is due or full enough; PG_INT64_MAX if none waits.
+ */
+TimestampTz
+oe_batch_next(OeSub *sub)
+{
+	TimestampTz next = PG_INT64_MAX;
+	dlist_iter	it;
+
+	dlist_foreach(it, &sub->batches)
+	{
+		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
+
+		if (batch->state == OE_BATCH_WAITING)
+			next = Min(next, batch->next_at);
+		else if (batch->state == OE_BATCH_READY)
+			next = 0;
+	}
+	if (sub->nready > 0 && sub->nbatches < 2 * sub->conf->max_in_flight)
+	{
+		OeKey	   *key = dlist_head_element(OeKey, link, &sub->ready);
+
+		next = Min(next, dlist_is_empty(&key->queue) ? 0 :
+				   dlist_head_element(OeItem, in_key, &key->queue)->since + sub->conf->batch_wait);
+	}
+	return next;
+}
+
+/*
+ * The batches as progress keeps them.
+ */
+void
+oe_batch_json(OeSub *sub, StringInfo buf)
+{
+	dlist_iter	it;
+	bool		first = true;
+
+	appendStringInfoChar(buf, '[');
+	dlist_foreach(it, &sub->batches)
+	{
+		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
+
+		if (batch->replay)
+			continue;
+		appendStringInfo(buf, "%s{\"id\":\"%s\",\"attempts\":%d,\"first\":" INT64_FORMAT ",\"next\":" INT64_FORMAT ",\"positions\":[",
+						 first ? "" : ",", batch->id, batch->attempts, batch->first_at, batch->next_at);
+		for (int i = 0; i < batch->n; i++)
+			appendStringInfo(buf, "%s" INT64_FORMAT, i > 0 ? "," : "", batch->items[i]->event->position);
+		appendStringInfoString(buf, "]}");
+		first = false;
+	}
+	appendStringInfoChar(buf, ']');
+}

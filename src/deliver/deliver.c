@@ -1,0 +1,284 @@
+/*
+ * deliver.c
+ *	  The dispatcher: what is started when (deliver.h).
+ *
+ * Worker only.  A step loads configuration if asked, takes events in, freezes
+ * batches, starts requests and settles answers; each of these that touches
+ * tables is a short transaction of own work, and none is open while curl
+ * works.  Nothing of one subscription's troubles reaches another: each has its
+ * window, its breaker and its share of the requests, in turn.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "deliver/deliver.h"
+#include "deliver/internal.h"
+
+#define OE_IDLE_MS 60000
+
+static bool oe_armed = false;
+static int64 oe_last_position = 0;
+
+void
+oe_deliver_init(void)
+{
+	oe_state_init();
+	oe_http_init();
+}
+
+int
+oe_deliver_fd(void)
+{
+	return oe_http_fd();
+}
+
+void
+oe_deliver_pump(void)
+{
+	oe_http_pump();
+}
+
+/*
+ * May this subscription start a request now?  An open breaker lets one probe
+ * through when it is time, a half-open one a single request at a time.
+ */
+static bool
+oe_sub_may_start(OeSub *sub)
+{
+	if (!sub->active || sub->written_at == 0 || sub->conf->secret == NULL ||
+		sub->not_before > oe_now || sub->requests >= sub->conf->max_in_flight)
+		return false;
+	return sub->breaker == OE_BREAKER_CLOSED || sub->requests == 0;
+}
+
+/*
+ * Keys whose time has come move from waiting to loading (or ready).
+ */
+static void
+oe_wake_keys(OeSub *sub)
+{
+	while (!pairingheap_is_empty(&sub->waiting))
+	{
+		OeKey	   *key = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting));
+
+		if (key->due > oe_now)
+			break;
+		oe_key_schedule(key);
+	}
+}
+
+/*
+ * An open breaker whose time has come probes by turns with what is ready and
+ * with what is held; the latter ahead of its time if need be.
+ */
+static void
+oe_choose_probe(OeSub *sub)
+{
+	OeKey	   *key;
+
+	if (sub->breaker != OE_BREAKER_OPEN || sub->not_before > oe_now || sub->requests > 0 ||
+		!dlist_is_empty(&sub->loading) || pairingheap_is_empty(&sub->waiting) ||
+		(sub->nready > 0 && !sub->probe_held))
+		return;
+	key = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting));
+	if (key->implicit_from == 0)
+		return;
+	pairingheap_remove(&sub->waiting, &key->heap);
+	key->early = true;
+	key->state = OE_KEY_LOADING;
+	dlist_push_tail(&sub->loading, &key->link);
+}
+
+static int
+oe_attempt_of(OeItem *item)
+{
+	return (item->kind == OE_REPLAY ? item->attempts : item->key->attempts) + 1;
+}
+
+/*
+ * Starts the first item of the key whose turn it is.
+ */
+static bool
+oe_start_single(OeSub *sub)
+{
+	OeKey	   *key;
+	OeItem	   *item;
+
+	if (sub->nready == 0)
+		return false;
+	key = dlist_head_element(OeKey, link, &sub->ready);
+	item = !dlist_is_empty(&key->queue) ? dlist_head_element(OeItem, in_key, &key->queue)
+		: dlist_head_element(OeItem, in_key, &key->replays);
+	oe_http_start(sub, item, NULL, oe_attempt_of(item));
+	key->busy++;
+	oe_key_schedule(key);
+	return true;
+}
+
+static bool
+oe_start_batch(OeSub *sub)
+{
+	OeBatch    *batch = oe_batch_due(sub);
+
+	if (batch == NULL)
+		return false;
+	oe_http_start(sub, NULL, batch, batch->attempts + 1);
+	batch->state = OE_BATCH_BUSY;
+	return true;
+}
+
+/*
+ * Starts requests, one per subscription and round, until nothing is due or
+ * the limits are reached.  The list is turned so that another one is first
+ * the next time.
+ */
+static bool
+oe_start(void)
+{
+	int			limit = oe_http_limit();
+	bool		started = false;
+	bool		any = true;
+
+	if (!dlist_is_empty(&oe_subs))
+		dlist_push_tail(&oe_subs, dlist_pop_head_node(&oe_subs));
+	while (any)
+	{
+		dlist_iter	it;
+
+		any = false;
+		dlist_foreach(it, &oe_subs)
+		{
+			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+			if (oe_requests >= limit || oe_nanswers >= OE_ANSWERS_MAX)
+				return started;
+			if (!oe_sub_may_start(sub))
+				continue;
+			if (sub->conf->batched || !dlist_is_empty(&sub->batches) ? oe_start_batch(sub) || (!sub->conf->batched && oe_start_single(sub))
+				: oe_start_single(sub))
+				any = started = true;
+		}
+	}
+	return started;
+}
+
+/*
+ * Freezes batches of what is ready; they are committed before they are sent.
+ */
+static void
+oe_form_batches(void)
+{
+	bool		formed = false;
+	dlist_iter	it;
+
+	dlist_foreach(it, &oe_subs)
+	{
+		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+		if (sub->conf != NULL && sub->conf->batched && oe_sub_may_start(sub) && oe_batch_form(sub))
+			formed = true;
+	}
+	if (formed)
+		oe_settle();
+}
+
+/*
+ * See deliver.h.  Where a part raises, memory is as it was before that part
+ * or a part of its work is done; nothing needs to be undone.
+ */
+void
+oe_deliver_step(bool reload, bool armed, int64 last_position)
+{
+	dlist_iter	it;
+
+	oe_now = GetCurrentTimestamp();
+	oe_armed = armed;
+	oe_last_position = last_position;
+	if (reload || !oe_config_loaded())
+		oe_config_load(last_position);
+	if (armed)
+	{
+		dlist_foreach(it, &oe_subs)
+		{
+			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+			oe_wake_keys(sub);
+			oe_choose_probe(sub);
+		}
+		if (oe_read_wanted(last_position))
+			oe_read(last_position);
+		oe_form_batches();
+		if (oe_start())
+			oe_http_pump();
+	}
+	if (oe_settle_due())
+		oe_settle();
+}
+
+/*
+ * When a subscription wants to be looked at again without an answer or a new
+ * event: a retry, a probe, a batch that has waited long enough.
+ */
+static TimestampTz
+oe_sub_next(OeSub *sub)
+{
+	TimestampTz next = PG_INT64_MAX;
+
+	if (!sub->active || sub->conf == NULL || sub->conf->secret == NULL)
+		return next;
+	if (!pairingheap_is_empty(&sub->waiting))
+		next = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting))->due;
+	if (sub->requests < sub->conf->max_in_flight && (sub->breaker == OE_BREAKER_CLOSED || sub->requests == 0))
+	{
+		if (sub->conf->batched || !dlist_is_empty(&sub->batches))
+			next = Min(next, oe_batch_next(sub));
+		else if (sub->nready > 0)
+			next = 0;
+		if (sub->breaker == OE_BREAKER_OPEN && !pairingheap_is_empty(&sub->waiting))
+			next = Min(next, sub->not_before);
+		/* whatever is due, not before the subscription is */
+		next = Max(next, sub->not_before);
+	}
+	else if (next <= oe_now)
+		next = PG_INT64_MAX;	/* an answer will come first */
+	return next;
+}
+
+long
+oe_deliver_timeout(void)
+{
+	TimestampTz next = oe_settle_next();
+	TimestampTz now = GetCurrentTimestamp();
+	long		timeout = OE_IDLE_MS;
+	long		curl = oe_http_timeout();
+	dlist_iter	it;
+
+	if (oe_armed && oe_requests < oe_http_limit() && oe_nanswers < OE_ANSWERS_MAX)
+	{
+		if (oe_read_wanted(oe_last_position))
+			return 0;
+		dlist_foreach(it, &oe_subs)
+			next = Min(next, oe_sub_next(dlist_container(OeSub, node, it.cur)));
+	}
+	if (next <= now)
+		return 0;
+	if (next < now + (int64) OE_IDLE_MS * 1000)
+		timeout = (long) ((next - now + 999) / 1000);
+	if (curl >= 0)
+		timeout = Min(timeout, curl);
+	return timeout;
+}
+
+/*
+ * The last act: what is answered is written, what is on its way is sent again
+ * by the next worker.  curl is not cleaned up: it would wait for its resolver.
+ */
+void
+oe_deliver_shutdown(void)
+{
+	oe_http_pump();
+	oe_settle();
+}

@@ -1,0 +1,446 @@
+/*
+ * internal.h
+ *	  What the files of src/deliver share: the dispatcher's memory.
+ *
+ * Worker only.  Memory is the truth while the worker lives; settle.c writes
+ * what changed, all of it in one transaction, and recover.c builds it again
+ * from the tables.  Nothing here is changed inside that transaction, so that
+ * a failing one leaves all marks as they were and is simply repeated.
+ *
+ * An event that a subscription has still to get is in one of three places:
+ *	- an OE_LIVE item: taken in, not settled; listed in progress.in_flight (or
+ *	  in progress.batches if it is a member of a batch);
+ *	- behind a key's implicit_from: all events of the key from there up to the
+ *	  cursor wait, without being in memory; the row in "held" says so.  Those
+ *	  of them that are loaded are OE_CHAINED items;
+ *	- after the cursor.
+ * OE_REPLAY items are sent again; the replay's own cursor covers them.
+ *
+ * A key is in one state at a time, chosen by oe_key_schedule():
+ *	  READY    its first item can be sent	(sub->ready)
+ *	  BUSY     its first items are on their way, or in a batch
+ *	  WAITING  its head is due later		(sub->waiting)
+ *	  LOADING  its head is not in memory	(sub->loading)
+ *	  IDLE     nothing to do; freed when its row is written
+ */
+#ifndef OE_DELIVER_INTERNAL_H
+#define OE_DELIVER_INTERNAL_H
+
+#include "postgres.h"
+
+#include <curl/curl.h>
+
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
+#include "lib/stringinfo.h"
+#include "utils/jsonpath.h"
+#include "utils/uuid.h"
+
+#include "deliver/address.h"
+
+#define OE_ID_LEN 37			/* a UUID's text with its end */
+#define OE_CHAIN_MAX 32			/* items of one key in memory */
+#define OE_WINDOW_MIN 256		/* items taken in per subscription ... */
+#define OE_WINDOW_MAX 8192
+#define OE_BYTES_MAX (24 * 1024 * 1024) /* events in memory, over all, beyond
+										 * the share each may always have */
+#define OE_BYTES_SHARE (256 * 1024)
+#define OE_REPLAY_WINDOW 128
+#define OE_RESPONSE_KEPT 4096
+#define OE_RESPONSE_READ 65536
+#define OE_ANSWERS_MAX 2000		/* unwritten answers beyond which none starts */
+
+typedef struct OeSub OeSub;
+typedef struct OeKey OeKey;
+typedef struct OeBatch OeBatch;
+typedef struct OeReplay OeReplay;
+typedef struct OeRequest OeRequest;
+
+/* An event in memory, shared by all items that are about it. */
+typedef struct OeEvent
+{
+	int64		position;
+	int			refs;
+	char		id[OE_ID_LEN];
+	char	   *key;
+	int			key_len;
+	char	   *body;
+	int			body_len;
+	Size		size;
+} OeEvent;
+
+/* A row of the outbox while it is being looked at. */
+typedef struct OeRow
+{
+	int64		position;
+	pg_uuid_t  *id;
+	const char *type;
+	int			type_len;
+	const char *subject;
+	int			subject_len;
+	const char *key;
+	int			key_len;
+	bool		has_company;
+	bool		has_warehouse;
+	int			company;
+	int			warehouse;
+	const char *body;
+	int			body_len;
+	OeEvent    *event;			/* once somebody wanted it */
+	Datum		jsonb;			/* once a filter wanted it; 0 */
+	bool		jsonb_failed;
+} OeRow;
+
+/* A subscription's configuration; requests under way keep theirs. */
+typedef struct OeConf
+{
+	MemoryContext cxt;
+	int			refs;
+	int64		version;
+	char	   *name;
+	char	   *url;
+	bool		plain;			/* http, not https */
+	char	  **types;
+	int			ntypes;
+	JsonPath   *filter;
+	int		   *companies;		/* NULL: all */
+	int			ncompanies;
+	int		   *warehouses;
+	int			nwarehouses;
+	bool		batched;
+	char		ordering;		/* 'k'ey, 'n'one, 's'trict */
+	int			batch_size;
+	int64		batch_wait;		/* us */
+	int			max_in_flight;
+	int			timeout_ms;
+	int64	   *schedule;		/* us before each retry; NULL: the default */
+	int			nschedule;
+	OeNetwork  *networks;
+	int			nnetworks;
+	char	  **headers;		/* "Name: value" */
+	char	  **header_values;
+	int			nheaders;
+	unsigned char *secret;		/* NULL: none here, nothing can be sent */
+	int			secret_len;
+	dlist_head	idle;			/* OeRequest.node: handles ready for use */
+} OeConf;
+
+typedef enum OeItemKind
+{
+	OE_LIVE,
+	OE_CHAINED,
+	OE_REPLAY
+} OeItemKind;
+
+typedef struct OeItem
+{
+	OeItemKind	kind;
+	dlist_node	in_sub;			/* sub->live, or replay->items */
+	dlist_node	in_key;
+	OeSub	   *sub;
+	OeKey	   *key;
+	OeEvent    *event;
+	OeBatch    *batch;
+	OeReplay   *replay;
+	TimestampTz since;			/* in memory since */
+	TimestampTz first_at;		/* replay: first attempt */
+	int			attempts;		/* replay: made */
+	bool		single;			/* its batch was given up: alone, once */
+} OeItem;
+
+typedef enum OeKeyState
+{
+	OE_KEY_IDLE,
+	OE_KEY_READY,
+	OE_KEY_BUSY,
+	OE_KEY_WAITING,
+	OE_KEY_LOADING
+} OeKeyState;
+
+struct OeKey
+{
+	OeSub	   *sub;
+	char		mode;			/* 'k', 'n', 's': how it follows on */
+	char	   *name;
+	int			name_len;
+	OeKeyState	state;
+	int			busy;			/* items on their way */
+	dlist_head	queue;			/* live or chained items, in order */
+	int			nqueue;
+	dlist_head	replays;
+	dlist_node	link;			/* ready or loading */
+	pairingheap_node heap;		/* waiting */
+	TimestampTz due;			/* waiting until */
+	int64		implicit_from;	/* 0: none */
+	int64		upto;			/* of mode 'k': last implicit one; 0: cursor */
+	int64		loaded_to;		/* chained items cover positions up to here */
+	int			attempts;		/* of the head */
+	bool		early;			/* a probe ahead of its time: not counted */
+	TimestampTz first_at;
+	TimestampTz next_at;
+	TimestampTz replay_at;		/* head of replays is due */
+	int			last_status;
+	char	   *last_error;
+	bool		dirty;			/* row differs from the table */
+	bool		stored;			/* has a row */
+	dlist_node	in_dirty;
+};
+
+typedef enum OeBatchState
+{
+	OE_BATCH_NEW,				/* not committed: must not be sent */
+	OE_BATCH_READY,
+	OE_BATCH_BUSY,
+	OE_BATCH_WAITING
+} OeBatchState;
+
+struct OeBatch
+{
+	dlist_node	node;			/* sub->batches */
+	OeSub	   *sub;
+	OeBatchState state;
+	bool		replay;			/* of one replayed item: not committed */
+	char		id[OE_ID_LEN];
+	int			n;
+	OeItem	  **items;
+	int			attempts;
+	TimestampTz first_at;
+	TimestampTz next_at;
+};
+
+struct OeReplay
+{
+	dlist_node	node;			/* sub->replays */
+	int64		id;
+	OeSub	   *sub;
+	bool		dead_letters;
+	int64		to_position;
+	int64		read;			/* cursor of reading */
+	bool		read_all;
+	dlist_head	items;			/* in order */
+	int			nitems;
+	int64		sent;
+	int64		failed;
+	bool		dirty;
+};
+
+/* What is still to be written about a request. */
+typedef struct OeAnswer
+{
+	int			sub;
+	bool		has_event;
+	bool		has_batch;
+	pg_uuid_t	event_id;
+	pg_uuid_t	batch_id;
+	int64		first;
+	int64		last;
+	int			attempt;
+	TimestampTz at;
+	double		duration;
+	int			status;
+	char	   *error;
+	char	   *response;
+} OeAnswer;
+
+/* A dead letter to be written; its bytes are taken from the outbox. */
+typedef struct OeDeath
+{
+	int			sub;
+	int64		position;
+	pg_uuid_t	id;
+	int			attempts;
+	TimestampTz first_at;
+	TimestampTz last_at;
+	int			status;
+	char	   *error;
+	bool		resurrected;	/* a dead letter was delivered: delete it */
+	bool		again;			/* a dead letter failed once more: update it */
+} OeDeath;
+
+typedef enum OeBreaker
+{
+	OE_BREAKER_CLOSED,
+	OE_BREAKER_OPEN,
+	OE_BREAKER_HALF
+} OeBreaker;
+
+struct oe_keytab_hash;
+
+struct OeSub
+{
+	dlist_node	node;			/* oe_subs */
+	int			id;
+	OeConf	   *conf;
+	bool		active;			/* state in the table */
+	bool		seen;			/* while configuration is loaded */
+	TimestampTz state_since;
+	char	   *disable;		/* reason to write into the table */
+	int64		cursor;
+	struct oe_keytab_hash *keys;
+	dlist_head	live;			/* items in order of taking in */
+	int			nlive;
+	Size		bytes;
+	dlist_head	ready;
+	int			nready;			/* keys */
+	dlist_head	loading;
+	pairingheap waiting;
+	dlist_head	batches;
+	int			nbatches;
+	dlist_head	replays;
+	int			requests;
+	dlist_head	in_flight;		/* OeRequest.node */
+	bool		dirty;			/* progress must be written */
+	bool		moved;			/* only the cursor moved: can wait */
+	TimestampTz written_at;
+	/* health of the endpoint */
+	OeBreaker	breaker;
+	int			failures;		/* consecutive, of first attempts */
+	int			successes;		/* while half open */
+	int			probe_ms;
+	bool		probe_held;		/* the next probe is a held one */
+	TimestampTz not_before;
+	int			throttled;		/* consecutive 429 */
+	int64		delivered;
+	int64		failed;
+	int64		filter_errors;
+	int			last_status;
+	char		last_error[256];
+	TimestampTz last_success_at;
+	TimestampTz failing_since;
+	float		took[128];		/* seconds, of the latest requests */
+	int			ntook;
+};
+
+/* One request: an easy handle and all that curl points to. */
+struct OeRequest
+{
+	dlist_node	node;
+	CURL	   *easy;
+	OeConf	   *conf;
+	OeSub	   *sub;			/* NULL: the subscription went meanwhile */
+	OeItem	   *item;
+	OeBatch    *batch;
+	struct curl_slist *headers; /* array, linked */
+	char		h_id[64];
+	char		h_timestamp[48];
+	char		h_signature[96];
+	char		h_attempt[40];
+	char		h_trace[80];
+	char	   *body;			/* of a batch, malloc'd */
+	int			attempt;
+	TimestampTz started;
+	int64		started_mono;	/* us */
+	char		errbuf[CURL_ERROR_SIZE];
+	/* the answer */
+	bool		refused;		/* the address policy said no */
+	int			status;
+	int			retry_after;	/* s, -1: none */
+	bool		abort_message;
+	bool		disable;
+	int			header_bytes;
+	int			read;
+	int			response_len;
+	char		response[OE_RESPONSE_KEPT];
+};
+
+/* state.c */
+extern MemoryContext oe_deliver_cxt;
+extern dlist_head oe_subs;
+extern dlist_head oe_dirty_keys;
+extern Size oe_event_bytes;
+extern int	oe_requests;
+extern TimestampTz oe_now;
+extern OeAnswer *oe_answers;
+extern int	oe_nanswers;
+extern OeDeath *oe_deaths;
+extern int	oe_ndeaths;
+
+extern void oe_state_init(void);
+extern OeSub *oe_sub_make(int id);
+extern OeSub *oe_sub_find(int id);
+extern void oe_sub_free(OeSub *sub);
+extern void oe_sub_forget_keys(OeSub *sub);
+extern OeEvent *oe_event_make(OeRow *row);
+extern void oe_event_release(OeEvent *event);
+extern OeKey *oe_key_find(OeSub *sub, char mode, const char *name, int len);
+extern OeKey *oe_key_get(OeSub *sub, char mode, const char *name, int len);
+extern void oe_key_free(OeKey *key);
+extern void oe_key_dirty(OeKey *key);
+extern void oe_key_schedule(OeKey *key);
+extern void oe_key_imply(OeKey *key, int64 from);
+extern void oe_key_hold(OeKey *key, int64 position);
+extern void oe_key_passed(OeKey *key, int64 position);
+extern void oe_key_each(OeSub *sub, void (*fn) (OeKey *key, void *arg), void *arg);
+extern int	oe_key_count(OeSub *sub);
+extern OeItem *oe_item_make(OeSub *sub, OeKey *key, OeEvent *event, OeItemKind kind);
+extern void oe_item_free(OeItem *item);
+extern void oe_item_settle(OeItem *item);
+extern OeAnswer *oe_answer_add(void);
+extern OeDeath *oe_death_add(void);
+extern void oe_answers_clear(void);
+
+/* config.c */
+extern bool oe_config_loaded(void);
+extern void oe_config_load(int64 last_position);
+extern void oe_conf_release(OeConf *conf);
+
+/* match.c */
+extern bool oe_sub_wants(OeSub *sub, OeRow *row);
+
+/* read.c */
+extern void oe_read(int64 last_position);
+extern bool oe_read_wanted(int64 last_position);
+extern void oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first);
+extern void oe_row_done(OeRow *row);
+
+/* recover.c */
+extern void oe_recover(OeSub **subs, int n, int64 last_position);
+
+/* replay.c */
+extern void oe_replay_load(void);
+extern bool oe_replay_wanted(OeSub *sub);
+extern void oe_replay_read(OeSub *sub);
+extern void oe_replay_settle(OeReplay *replay, OeItem *item, bool sent);
+extern void oe_replay_free(OeReplay *replay);
+extern void oe_commands_take(void);
+
+/* batch.c */
+extern bool oe_batch_form(OeSub *sub);
+extern OeBatch *oe_batch_make(OeSub *sub, OeItem **items, int n, const char *id);
+extern void oe_batch_free(OeBatch *batch);
+extern void oe_batches_committed(OeSub *sub);
+extern void oe_batch_delivered(OeBatch *batch);
+extern void oe_batch_give_up(OeBatch *batch);
+extern OeBatch *oe_batch_due(OeSub *sub);
+extern TimestampTz oe_batch_next(OeSub *sub);
+extern void oe_batch_json(OeSub *sub, StringInfo buf);
+
+/* sign.c */
+extern void oe_sign(const OeConf *conf, const char *id, int64 timestamp,
+					const char *body, Size len, char *out, Size size);
+extern void oe_batch_id(OeItem **items, int n, char *out);
+extern void oe_traceparent(const char *body, int len, char *out, Size size);
+
+/* http.c */
+extern void oe_http_init(void);
+extern int	oe_http_fd(void);
+extern long oe_http_timeout(void);
+extern void oe_http_pump(void);
+extern void oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt);
+extern void oe_http_abandon(OeSub *sub);
+extern void oe_http_free_idle(OeConf *conf);
+extern bool oe_http_settings_changed(void);
+extern int	oe_http_limit(void);
+
+/* answer.c */
+extern void oe_answered(OeRequest *req, const char *curl_error);
+
+/* settle.c */
+extern int	oe_progress_hint;
+extern int	oe_attempt_hint;
+extern bool oe_settle_due(void);
+extern TimestampTz oe_settle_next(void);
+extern void oe_settle(void);
+
+#endif							/* OE_DELIVER_INTERNAL_H */

@@ -1,0 +1,164 @@
+/*
+ * match.c
+ *	  Does a subscription want an event?
+ *
+ * Worker only, inside own work (a filter reads the event as jsonb).  An error
+ * in a filter is no match; it is counted and shown in subscription_status.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "deliver/internal.h"
+
+#define OE_PING "odoo.platform.subscription.pinged.v1"
+
+/*
+ * Does the pattern, in which '*' stands for any characters, match?
+ */
+static bool
+oe_glob(const char *pattern, const char *s, int len)
+{
+	const char *star = NULL;
+	int			i = 0;
+	int			back = 0;
+
+	while (i < len)
+	{
+		if (*pattern == '*')
+		{
+			star = ++pattern;
+			back = i;
+		}
+		else if (*pattern != '\0' && *pattern == s[i])
+		{
+			pattern++;
+			i++;
+		}
+		else if (star != NULL)
+		{
+			pattern = star;
+			i = ++back;
+		}
+		else
+			return false;
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}
+
+static bool
+oe_listed(const int *list, int n, bool has, int value)
+{
+	if (list == NULL)
+		return true;
+	for (int i = 0; has && i < n; i++)
+		if (list[i] == value)
+			return true;
+	return false;
+}
+
+/*
+ * The event as jsonb, made once per row; false if it cannot be read as such
+ * (\u0000 is valid JSON, but not in jsonb).  jsonb_in() keeps nothing but
+ * memory, so that its error can be caught without a subtransaction.
+ */
+static bool
+oe_row_jsonb(OeRow *row)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	if (row->jsonb != (Datum) 0 || row->jsonb_failed)
+		return !row->jsonb_failed;
+	PG_TRY();
+	{
+		char	   *text = pnstrdup(row->body, row->body_len);
+
+		row->jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		if (code != ERRCODE_UNTRANSLATABLE_CHARACTER && code != ERRCODE_INVALID_TEXT_REPRESENTATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(cxt);
+		FlushErrorState();
+		row->jsonb_failed = true;
+	}
+	PG_END_TRY();
+	return !row->jsonb_failed;
+}
+
+static bool
+oe_filter_passes(OeSub *sub, OeRow *row)
+{
+	LOCAL_FCINFO(fcinfo, 4);
+	static Datum empty = (Datum) 0;
+	Datum		result;
+
+	if (sub->conf->filter == NULL)
+		return true;
+	if (!oe_row_jsonb(row))
+	{
+		sub->filter_errors++;
+		return false;
+	}
+	if (empty == (Datum) 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		empty = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+		MemoryContextSwitchTo(old);
+	}
+	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = row->jsonb;
+	fcinfo->args[1].value = JsonPathPGetDatum(sub->conf->filter);
+	fcinfo->args[2].value = empty;
+	fcinfo->args[3].value = BoolGetDatum(true);
+	for (int i = 0; i < 4; i++)
+		fcinfo->args[i].isnull = false;
+	result = jsonb_path_match(fcinfo);
+	if (fcinfo->isnull)
+	{
+		sub->filter_errors++;
+		return false;
+	}
+	return DatumGetBool(result);
+}
+
+/*
+ * A ping goes to the subscription its subject names, whatever that filters,
+ * and to no other.
+ */
+static bool
+oe_is_ping_for(OeSub *sub, OeRow *row)
+{
+	static const char prefix[] = "subscription/";
+	int			n = sizeof(prefix) - 1;
+
+	return row->subject_len > n && memcmp(row->subject, prefix, n) == 0 &&
+		row->subject_len - n == (int) strlen(sub->conf->name) &&
+		memcmp(row->subject + n, sub->conf->name, row->subject_len - n) == 0;
+}
+
+bool
+oe_sub_wants(OeSub *sub, OeRow *row)
+{
+	OeConf	   *conf = sub->conf;
+	bool		typed = false;
+
+	if (row->type_len == sizeof(OE_PING) - 1 && memcmp(row->type, OE_PING, row->type_len) == 0)
+		return oe_is_ping_for(sub, row);
+	for (int i = 0; i < conf->ntypes && !typed; i++)
+		typed = oe_glob(conf->types[i], row->type, row->type_len);
+	return typed &&
+		oe_listed(conf->companies, conf->ncompanies, row->has_company, row->company) &&
+		oe_listed(conf->warehouses, conf->nwarehouses, row->has_warehouse, row->warehouse) &&
+		oe_filter_passes(sub, row);
+}

@@ -1,0 +1,368 @@
+/*
+ * replay.c
+ *	  Sends again what was delivered before, and takes operators' orders.
+ *
+ * Worker only.  A replay reads its events by _replay_events(), a window of
+ * them at a time; they queue behind everything else of their key.  Its cursor
+ * passes an event only when that is settled, so that after a crash at most a
+ * window is sent once more.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/session.h"
+#include "deliver/internal.h"
+
+static OeReplay *
+oe_replay_find(OeSub *sub, int64 id)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &sub->replays)
+	{
+		OeReplay   *r = dlist_container(OeReplay, node, it.cur);
+
+		if (r->id == id)
+			return r;
+	}
+	return NULL;
+}
+
+/*
+ * Forgets a replay and what of it is not on its way; the rest is finished by
+ * others' sake and counts for nothing, so it is called when nothing is, or
+ * when its subscription is gone.
+ */
+void
+oe_replay_free(OeReplay *replay)
+{
+	while (!dlist_is_empty(&replay->items))
+	{
+		OeItem	   *item = dlist_head_element(OeItem, in_sub, &replay->items);
+
+		oe_item_free(item);
+	}
+	dlist_delete(&replay->node);
+	pfree(replay);
+}
+
+/*
+ * A cancelled replay reads no more; what waits in queues is taken out.
+ */
+static void
+oe_replay_cancel(OeReplay *replay)
+{
+	dlist_mutable_iter it;
+
+	replay->read_all = true;
+	replay->dirty = true;
+	replay->sub->dirty = true;
+	dlist_foreach_modify(it, &replay->items)
+	{
+		OeItem	   *item = dlist_container(OeItem, in_sub, it.cur);
+		OeKey	   *key = item->key;
+
+		/* the head of a busy key is on its way */
+		if (item->batch != NULL || (key->busy > 0 && dlist_is_empty(&key->queue)))
+			continue;
+		oe_item_free(item);
+		key->replay_at = 0;
+		oe_key_schedule(key);
+	}
+}
+
+/*
+ * Reads the running replays, inside the transaction that loads configuration.
+ */
+void
+oe_replay_load(void)
+{
+	SPITupleTable *table;
+	dlist_iter	it;
+
+	(void) oe_spi(NULL, "SELECT id, subscription_id, dead_letters, to_position, cursor, sent, failed"
+				  " FROM odoo_events.replay_job WHERE state = 'running' ORDER BY id",
+				  0, NULL, NULL, NULL, true, 0);
+	table = SPI_tuptable;
+	dlist_foreach(it, &oe_subs)
+		dlist_container(OeSub, node, it.cur)->seen = false;
+	dlist_foreach(it, &oe_subs)
+	{
+		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+		dlist_iter	r;
+
+		dlist_foreach(r, &sub->replays)
+		{
+			OeReplay   *replay = dlist_container(OeReplay, node, r.cur);
+			bool		running = false;
+
+			for (int i = 0; i < (int) table->numvals; i++)
+			{
+				bool		isnull;
+
+				if (DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)) == replay->id)
+					running = true;
+			}
+			if (!running && !replay->read_all)
+				oe_replay_cancel(replay);
+		}
+	}
+	for (int i = 0; i < (int) table->numvals; i++)
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+		OeSub	   *sub = oe_sub_find(DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull)));
+		OeReplay   *replay;
+
+		if (sub == NULL || oe_replay_find(sub, id) != NULL)
+			continue;
+		replay = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeReplay));
+		dlist_init(&replay->items);
+		replay->id = id;
+		replay->sub = sub;
+		replay->dead_letters = DatumGetBool(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
+		replay->to_position = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
+		replay->read = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull));
+		replay->sent = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 6, &isnull));
+		replay->failed = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 7, &isnull));
+		dlist_push_tail(&sub->replays, &replay->node);
+	}
+	SPI_freetuptable(table);
+}
+
+/*
+ * Has a replay of this subscription room for more?
+ */
+bool
+oe_replay_wanted(OeSub *sub)
+{
+	dlist_iter	it;
+
+	if (!sub->active || sub->conf->secret == NULL || sub->written_at == 0)
+		return false;
+	dlist_foreach(it, &sub->replays)
+	{
+		OeReplay   *r = dlist_container(OeReplay, node, it.cur);
+
+		if (!r->read_all && r->nitems <= OE_REPLAY_WINDOW / 2 &&
+			(sub->bytes < OE_BYTES_SHARE || oe_event_bytes < OE_BYTES_MAX))
+			return true;
+	}
+	return false;
+}
+
+static void
+oe_replay_item(OeReplay *replay, OeRow *row)
+{
+	OeSub	   *sub = replay->sub;
+	char		number[24];
+	OeKey	   *key;
+	OeItem	   *item;
+
+	if (sub->conf->ordering == 'n')
+		key = oe_key_get(sub, 'n', number, snprintf(number, sizeof(number), INT64_FORMAT, row->position));
+	else if (sub->conf->ordering == 's')
+		key = oe_key_get(sub, 's', "", 0);
+	else
+		key = oe_key_get(sub, 'k', row->key, row->key_len);
+	item = oe_item_make(sub, key, oe_event_make(row), OE_REPLAY);
+	item->replay = replay;
+	dlist_push_tail(&replay->items, &item->in_sub);
+	replay->nitems++;
+	replay->read = row->position;
+	oe_key_schedule(key);
+}
+
+/*
+ * Takes in the next events of a subscription's replays, inside oe_read().
+ */
+void
+oe_replay_read(OeSub *sub)
+{
+	static const Oid types[3] = {INT8OID, INT8OID, INT4OID};
+	dlist_iter	it;
+
+	dlist_foreach(it, &sub->replays)
+	{
+		OeReplay   *replay = dlist_container(OeReplay, node, it.cur);
+		int			limit = OE_REPLAY_WINDOW - replay->nitems;
+		Datum		values[3] = {Int64GetDatum(replay->id), Int64GetDatum(replay->read), Int32GetDatum(limit)};
+		SPITupleTable *table;
+		int64		rows;
+
+		if (replay->read_all || limit < OE_REPLAY_WINDOW / 2)
+			continue;
+		(void) oe_spi(NULL, "SELECT e.* FROM odoo_events.replay_job r, odoo_events._replay_events(r, $2, $3) e WHERE r.id = $1 ORDER BY e.position",
+					  3, types, values, NULL, true, 0);
+		table = SPI_tuptable;
+		rows = SPI_processed;
+		for (int64 i = 0; i < rows; i++)
+		{
+			OeRow		row;
+
+			oe_row_from(&row, table->vals[i], table->tupdesc, 0);
+			oe_replay_item(replay, &row);
+		}
+		SPI_freetuptable(table);
+		if (rows < limit)
+			replay->read_all = true;
+		replay->dirty = true;
+		sub->dirty = true;
+	}
+}
+
+/*
+ * A replayed event is settled: acknowledged, or given up.
+ */
+void
+oe_replay_settle(OeReplay *replay, OeItem *item, bool sent)
+{
+	if (sent)
+		replay->sent++;
+	else
+		replay->failed++;
+	replay->dirty = true;
+	if (sent && replay->dead_letters)
+	{
+		OeDeath    *d = oe_death_add();
+
+		d->sub = item->sub->id;
+		d->id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(item->event->id)));
+		d->resurrected = true;
+	}
+	oe_item_settle(item);
+}
+
+/* What "skip" looks for. */
+typedef struct OeSkip
+{
+	int64		position;
+	OeKey	   *key;
+} OeSkip;
+
+static void
+oe_skip_match(OeKey *key, void *arg)
+{
+	OeSkip	   *skip = arg;
+
+	if (key->implicit_from == skip->position && key->busy == 0)
+		skip->key = key;
+}
+
+/*
+ * The head of a held key becomes a dead letter by order.
+ */
+static void
+oe_skip(OeSub *sub, int64 position, const char *by)
+{
+	OeSkip		skip = {position, NULL};
+	OeKey	   *key;
+	OeDeath    *d;
+	SPITupleTable *saved = SPI_tuptable;
+	static const Oid types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(position)};
+	bool		isnull;
+
+	oe_key_each(sub, oe_skip_match, &skip);
+	key = skip.key;
+	if (key == NULL)
+		return;
+	(void) oe_spi(NULL, "SELECT id FROM odoo_events.outbox_all WHERE position = $1", 1, types, values, NULL, true, 1);
+	if (SPI_processed == 1)
+	{
+		d = oe_death_add();
+		d->sub = sub->id;
+		d->position = position;
+		d->id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		d->attempts = key->attempts;
+		d->first_at = key->first_at != 0 ? key->first_at : oe_now;
+		d->last_at = oe_now;
+		d->status = key->last_status;
+		d->error = MemoryContextStrdup(oe_deliver_cxt, psprintf("skipped by %s", by));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	SPI_tuptable = saved;
+	while (!dlist_is_empty(&key->queue) && dlist_head_element(OeItem, in_key, &key->queue)->kind == OE_CHAINED)
+		oe_item_free(dlist_head_element(OeItem, in_key, &key->queue));
+	key->loaded_to = 0;
+	oe_key_passed(key, position);
+	oe_key_schedule(key);
+}
+
+static void
+oe_due_now(OeKey *key, void *arg)
+{
+	if (key->implicit_from != 0 && key->next_at > oe_now)
+	{
+		key->next_at = oe_now;
+		oe_key_dirty(key);
+	}
+	key->replay_at = 0;
+}
+
+/*
+ * All that waits is due, and the breaker is closed.
+ */
+static void
+oe_retry_now(OeSub *sub)
+{
+	dlist_iter	it;
+
+	sub->breaker = OE_BREAKER_CLOSED;
+	sub->failures = 0;
+	sub->not_before = 0;
+	sub->dirty = true;
+	oe_key_each(sub, oe_due_now, NULL);
+	while (!pairingheap_is_empty(&sub->waiting))
+		oe_key_schedule(pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting)));
+	dlist_foreach(it, &sub->batches)
+	{
+		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
+
+		if (batch->state == OE_BATCH_WAITING)
+			batch->next_at = oe_now;
+	}
+}
+
+/*
+ * Carries out what operators ordered, and takes the orders away, inside the
+ * transaction that loads configuration.
+ */
+void
+oe_commands_take(void)
+{
+	SPITupleTable *table;
+	int64		rows;
+
+	(void) oe_spi(NULL, "DELETE FROM odoo_events.command RETURNING subscription_id, what, positions, by",
+				  0, NULL, NULL, NULL, false, 0);
+	table = SPI_tuptable;
+	rows = SPI_processed;
+	for (int64 i = 0; i < rows; i++)
+	{
+		bool		isnull;
+		OeSub	   *sub = oe_sub_find(DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)));
+		char	   *what = TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+		char	   *by = TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
+		Datum	   *positions;
+		bool	   *nulls;
+		int			n;
+
+		if (sub == NULL)
+			continue;
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull)),
+						  INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &positions, &nulls, &n);
+		if (strcmp(what, "retry_now") == 0)
+			oe_retry_now(sub);
+		for (int p = 0; p < n; p++)
+			oe_skip(sub, DatumGetInt64(positions[p]), by);
+	}
+	SPI_freetuptable(table);
+}
