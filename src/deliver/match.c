@@ -118,7 +118,7 @@ oe_filter_passes(OeSub *sub, OeRow *row)
 	}
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = row->jsonb;
-	fcinfo->args[1].value = JsonPathPGetDatum(sub->conf->filter);
+	fcinfo->args[1].value = PointerGetDatum(sub->conf->filter);
 	fcinfo->args[2].value = empty;
 	fcinfo->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)

@@ -288,8 +288,8 @@ BEGIN
   IF c.max_in_flight NOT BETWEEN 1 AND 256 THEN
     RAISE EXCEPTION 'argument "max_in_flight" is %', c.max_in_flight USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 256.';
   END IF;
-  IF c.timeout < interval '1 ms' OR c.timeout > interval '10 minutes' THEN
-    RAISE EXCEPTION 'argument "timeout" is %', c.timeout USING ERRCODE = 'invalid_parameter_value', HINT = 'Give more than 0, up to 10 minutes.';
+  IF c.timeout < interval '1 ms' OR c.timeout > interval '1 hour' THEN
+    RAISE EXCEPTION 'argument "timeout" is %', c.timeout USING ERRCODE = 'invalid_parameter_value', HINT = 'Give more than 0, up to 1 hour.';
   END IF;
   IF EXISTS (SELECT 1 FROM unnest(c.retry_schedule) r WHERE r IS NULL OR r < interval '0' OR r > interval '30 days')
      OR cardinality(c.retry_schedule) > 100 THEN

@@ -8,6 +8,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA odoo_events FROM PUBLIC;
 GRANT USAGE ON SCHEMA odoo_events TO pg_monitor;
 GRANT SELECT ON odoo_events.worker_status TO pg_monitor;
 GRANT SELECT ON odoo_events.capture_status, odoo_events.capture_error, odoo_events.attached TO pg_monitor;
+GRANT SELECT ON odoo_events.subscription_status TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[]), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events.version() TO pg_monitor;
 
@@ -15,4 +16,5 @@ GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events.version() TO pg_mon
 -- restores.  It sees configuration without secrets, and no payloads.
 GRANT USAGE ON SCHEMA odoo_events TO pg_database_owner;
 GRANT SELECT ON odoo_events.attached, odoo_events.capture_rule TO pg_database_owner;
+GRANT SELECT ON odoo_events.subscription_config, odoo_events.subscription_id_seq TO pg_database_owner;
 GRANT EXECUTE ON FUNCTION odoo_events.capture(), odoo_events.capture_truncate() TO pg_database_owner;
