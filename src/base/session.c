@@ -20,7 +20,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -180,8 +179,8 @@ oe_foreign_end(OeSession *s)
 	if (oe_session_is_worker)
 	{
 		AbortCurrentTransaction();
-		/* what outlives a transaction: advisory locks, prepared statements */
-		LockReleaseAll(USER_LOCKMETHOD, true);
+		/* what outlives a transaction.  Not advisory locks: the publisher's is
+		 * of their kind, since an abort drops session locks of the other. */
 		DropAllPreparedStatements();
 	}
 	else
