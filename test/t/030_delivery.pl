@@ -145,12 +145,12 @@ $node->safe_psql($db, q{SELECT odoo_events.retry_now('absent')});
 complete($db, $absent, '/absent', q{type LIKE 'odoo.logistics.%'}, 'back again');
 
 # --- a copy never sends
-my $sent = () = $receiver->ledger;
+my $sent = () = $receiver->ledger('/moves');
 $node->safe_psql('postgres', "CREATE DATABASE copy TEMPLATE $db");
 ok($node->poll_query_until('copy', q{SELECT state = 'idle' FROM odoo_events.worker_status}), 'a copy has its worker');
 $node->safe_psql('copy', q{SELECT odoo_events.ping('moves')});
 ok($node->poll_query_until('copy', q{SELECT lag_events > 0 FROM odoo_events.subscription_status WHERE name = 'moves'}), 'and its events');
-is(scalar($receiver->ledger), $sent, 'and sends none of them');
+is(scalar($receiver->ledger('/moves')), $sent, 'and sends none of them');
 
 # --- secrets: in no log, no dump, no view, no pg_stat_activity
 my $secret = $node->safe_psql($db, q{SELECT odoo_events.subscribe('token', 'https://127.0.0.1:1/x', allow_networks => '{127.0.0.0/8}',
