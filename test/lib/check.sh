@@ -16,9 +16,15 @@ cd "$top"
 what=${1:-check}; [ $# -eq 0 ] || shift
 passed=0; failed=0
 
+case "$what" in
+  all) ;;
+  format) need_packages build format ;;
+  check) if [ "${OE_FORMAT:-yes}" = no ]; then need_packages build test; else need_packages build test format; fi ;;
+  *) need_packages build test ;;
+esac
+
 # User postgres must be able to read the tree and to write under build/; where it cannot, a copy in /tmp is tested.
 if [ "$(id -u)" = 0 ] && [ "$what" != all ] && [ -z "${OE_COPY:-}" ]; then
-  case "$what" in format) need_packages build format ;; *) need_packages build test format ;; esac
   if ! runuser -u postgres -- test -r "$top/Makefile"; then
     copy=/tmp/odoo_events-check-$(printf %s "$top" | cksum | cut -d' ' -f1)
     mkdir -p "$copy"; chmod 755 "$copy"
@@ -27,8 +33,6 @@ if [ "$(id -u)" = 0 ] && [ "$what" != all ] && [ -z "${OE_COPY:-}" ]; then
     chmod -R a+rX "$copy"
     OE_COPY=$top exec "$copy/test/lib/check.sh" "$what" "$@"
   fi
-elif [ "$what" != all ]; then
-  need_packages build test ${OE_COPY:+format}
 fi
 
 as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
