@@ -437,8 +437,9 @@ oe_parse_def_key(char *s, OeDef *d)
 	*eq++ = '\0';
 	d->key_entity = s;
 	d->key_in_tx = strncmp(eq, "tx:", 3) == 0;
-	d->key_column = d->key_in_tx ? eq + 3 : eq;
-	if ((alt = strchr(d->key_column, '=')) != NULL)
+	eq += d->key_in_tx ? 3 : 0;
+	d->key_column = eq;
+	if ((alt = strchr(eq, '=')) != NULL)
 	{
 		*alt++ = '\0';
 		d->key_alternative = alt;

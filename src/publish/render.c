@@ -445,8 +445,8 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 	if (ev->def->extra)
 	{
 		/* an object of its own: its members go in here */
-		char	   *open = strchr(ev->def->extra, '{');
-		char	   *close = strrchr(ev->def->extra, '}');
+		const char *open = strchr(ev->def->extra, '{');
+		const char *close = strrchr(ev->def->extra, '}');
 
 		if (close > open + 1)
 		{

@@ -174,7 +174,7 @@ oe_snapshot_xip(const char *snapshot)
 static bool
 oe_snapshot_open(const char *snapshot)
 {
-	char	   *xip = strchr(strchr(snapshot, ':') + 1, ':') + 1;
+	const char *xip = strchr(strchr(snapshot, ':') + 1, ':') + 1;
 	char		mine[32];
 
 	snprintf(mine, sizeof(mine), UINT64_FORMAT, U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));

@@ -123,7 +123,7 @@ def steps(trace):
         text = f.read()
     for piece in text.split("-- ##### ")[1:]:
         title, _, statements = piece.partition("\n")
-        flow, _, step = title.partition(" / ")
+        flow, _, step = title.rpartition(" / ")
         yield flow[2:] if flow[1:2] == " " else flow, step, statements
 
 
