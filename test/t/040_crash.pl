@@ -26,11 +26,13 @@ my $receiver = OdooEvents->receiver;
 OdooEvents->load($node, 'plant', 'odoo19');
 OdooEvents->replay($node, 'plant', 'odoo19-sales');
 $node->safe_psql('plant', q{
+  SET ROLE odoo;
   CREATE TABLE audit (n bigserial, picking int, state text);
   CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
     $$BEGIN INSERT INTO public.audit (picking, state) VALUES (NEW.id, NEW.state); RETURN NULL; END$$;
   UPDATE stock_picking SET state = 'assigned' WHERE id <= 8;
   CREATE TRIGGER audit AFTER UPDATE OF state ON stock_picking FOR EACH ROW EXECUTE FUNCTION audit();
+  RESET ROLE;
   SELECT odoo_events.attach()});
 $receiver->subscribe($node, 'plant', 'single', '/single');
 $receiver->subscribe($node, 'plant', 'batched', '/batched', q{format => 'batch', batch_size => 20});
@@ -72,8 +74,8 @@ sub crash
 	if ($what eq 'postmaster')
 	{
 		$node->kill9;
-		# its children go by themselves once they notice
-		OdooEvents::Receiver::wait_until(sub { $node->start(fail_ok => 1) }, 'the server starts again');
+		# its children go by themselves once they notice; until then a start fails, and leaves the object believing in it
+		OdooEvents::Receiver::wait_until(sub { $node->{_pid} = undef; $node->start(fail_ok => 1) }, 'the server starts again');
 		return;
 	}
 	if ($what eq 'immediate')
@@ -105,6 +107,7 @@ foreach my $round (1 .. $rounds)
 }
 my $last = load_for(100);
 $last->finish;
+is($last->result(0), 0, 'the load runs to its end');
 $receiver->misbehave();
 $node->safe_psql('plant', q{SELECT odoo_events.retry_now(name) FROM odoo_events.subscription});
 
