@@ -67,6 +67,15 @@ sub load_for
 	return $run;
 }
 
+# An answer of the server, which may be recovering from the last crash when first asked.
+sub ask
+{
+	my ($sql) = @_;
+	my $answer;
+	OdooEvents::Receiver::wait_until(sub { (my $status, $answer) = $node->psql('plant', $sql); $status == 0 }, "the server answers $sql");
+	return $answer;
+}
+
 # Kills something; returns when the server answers again.
 sub crash
 {
@@ -85,9 +94,9 @@ sub crash
 		return;
 	}
 	my $type = $what eq 'worker' ? 'odoo_events worker' : 'client backend';
-	my $pid = $node->safe_psql('postgres', qq{SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' AND datname = 'plant' LIMIT 1});
+	my $pid = ask(qq{SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' AND datname = 'plant' LIMIT 1});
 	kill 'KILL', $pid if $pid;
-	$node->poll_query_until('postgres', 'SELECT true');
+	ask('SELECT true');
 	return;
 }
 
@@ -97,13 +106,13 @@ foreach my $round (1 .. $rounds)
 	my $what = $round <= @kinds ? $kinds[ $round - 1 ] : $kinds[ int rand @kinds ];
 	my $run = load_for(400);
 	# crash somewhere between the first and the last of these transactions
-	my $target = ($node->safe_psql('plant', 'SELECT count(*) FROM audit') || 0) + 50 + int rand 500;
+	my $target = ask('SELECT count(*) FROM audit') + 50 + int rand 500;
 	OdooEvents::Receiver::wait_until(
-		sub { $run->pump_nb if $run->pumpable; !$run->pumpable || $node->safe_psql('plant', 'SELECT count(*) FROM audit') >= $target },
+		sub { $run->pump_nb if $run->pumpable; !$run->pumpable || ask('SELECT count(*) FROM audit') >= $target },
 		'the load is under way');
 	crash($what);
 	$run->kill_kill;
-	ok($node->poll_query_until('plant', 'SELECT true'), "round $round: the server is back after $what");
+	is(ask('SELECT 1'), '1', "round $round: the server is back after $what");
 }
 my $last = load_for(100);
 $last->finish;
