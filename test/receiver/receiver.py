@@ -2,7 +2,7 @@
 """A webhook receiver for tests and the demo: Python's standard library, nothing else.
 
 It verifies Standard Webhooks signatures by itself, knows an event it has seen, checks the order of each key, and keeps a ledger: one JSON
-object per line and request, written before the answer goes out.  What it finds wrong stands in the ledger's "problems".
+object per line and request, written before the answer goes out. Started again with the same ledger, it remembers.  What it finds wrong stands in the ledger's "problems".
 
   receiver.py [--port 8765] [--port-file F] [--secrets F] [--ledger F] [--control F] [--print] [--until-eof]
 
@@ -96,15 +96,39 @@ class Receiver:
     def __init__(self, options):
         self.secrets = Watched(options.secrets, parse_secrets) if options.secrets else None
         self.rules = Watched(options.control, parse_rules) if options.control else None
-        self.ledger = open(options.ledger, "a", encoding="utf-8") if options.ledger else None
         self.show = options.print
         self.lock = threading.Lock()
-        self.started = time.monotonic()
         self.requests = self.events = self.duplicates = self.refused = self.problems = 0
         self.digest = {}        # (path, webhook-id) -> sha256 of the body
         self.acked = {}         # (path, event id) -> True once answered with 2xx
         self.last = {}          # (path, partitionkey) -> sequence of the last new event that was answered with 2xx
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        if options.ledger and os.path.exists(options.ledger):
+            self.remember(options.ledger)
+        self.ledger = open(options.ledger, "a", encoding="utf-8") if options.ledger else None
+
+    def remember(self, ledger):
+        """What was seen before this receiver was started again."""
+        with open(ledger, encoding="utf-8") as f:
+            for line in f:
+                if not line.endswith("\n"):
+                    break       # killed while writing it
+                e = json.loads(line)
+                self.requests = e["n"]
+                self.digest.setdefault((e["path"], e["webhook_id"]), e["sha256"])
+                if 200 <= e["status"] < 300:
+                    for event in parse_events(e["headers"], e["body"].encode(), []):
+                        self.accept(e["path"], event, [])
+
+    def accept(self, path, event, problems):
+        """Takes note of an event that is acknowledged; one that was overtaken by a later one of its key is a problem."""
+        if (path, event.get("id")) in self.acked:
+            return
+        key, sequence = (path, event.get("partitionkey")), event.get("sequence", "")
+        if event.get("partitionkey") and sequence <= self.last.get(key, ""):
+            problems.append(f"out of order for {event['partitionkey']}: {sequence} after {self.last[key]}")
+        self.last[key] = max(sequence, self.last.get(key, ""))
+        self.acked[(path, event.get("id"))] = True
 
     def check_signature(self, path, headers, body):
         """None where there is nothing to verify with, else whether a secret of the path fits, and why not."""
@@ -160,14 +184,9 @@ class Receiver:
             if msg_id and self.digest.setdefault((path, msg_id), digest) != digest:
                 problems.append("the same webhook-id came with other bytes")
             for e in events:
-                new = (path, e.get("id")) not in self.acked
-                fresh.append(new)
-                key, sequence = (path, e.get("partitionkey")), e.get("sequence", "")
-                if new and accepted:
-                    if e.get("partitionkey") and sequence <= self.last.get(key, ""):
-                        problems.append(f"out of order for {e['partitionkey']}: {sequence} after {self.last[key]}")
-                    self.last[key] = max(sequence, self.last.get(key, ""))
-                    self.acked[(path, e.get("id"))] = True
+                fresh.append((path, e.get("id")) not in self.acked)
+                if accepted:
+                    self.accept(path, e, problems)
             self.requests += 1
             self.events += sum(fresh) if accepted else 0
             self.duplicates += len(fresh) - sum(fresh)
