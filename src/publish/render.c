@@ -422,6 +422,7 @@ static void
 oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 {
 	bool		first = false;
+	bool		later = ev->change->rule != ev->e->rule;
 
 	appendStringInfo(buf, "{\"id\":" INT64_FORMAT, ev->record_id);
 	for (int i = 0; ev->e->owner && i < ev->e->owner->nfields; i++)
@@ -430,7 +431,12 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 		OeText		value;
 		OeReference *ref;
 
-		if (f->nsources > 0 && f->sources[0].kind == OE_SOURCE_COMPUTED)
+		/* of a document that was only read later, its state is not that of the
+		 * time of the event */
+		if (later && ev->e->state_column && f->sources[0].kind == OE_SOURCE_PATH &&
+			strcmp(f->sources[0].path.column, ev->e->state_column) == 0)
+			continue;
+		if (f->sources[0].kind == OE_SOURCE_COMPUTED)
 		{
 			oe_write_computed(cy, ev, buf, &first, f, lines);
 			continue;
@@ -576,7 +582,7 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "{\"%s\":", ev->entity);
 	oe_write_entity(cy, ev, &buf, lines);
-	if (ev->e->state_column)
+	if (ev->e->state_column && ev->change->rule == ev->e->rule)
 	{
 		appendStringInfoString(&buf, ",\"transition\":{\"from\":");
 		oe_text_write(&buf, &ev->from);
