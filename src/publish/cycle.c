@@ -2,10 +2,12 @@
  * cycle.c
  *	  One cycle of publishing, and publish().
  *
- * Worker, or a backend that runs publish().  The publisher's lock is held from
- * before the cursor is read until what was written is committed: by the
- * session in the worker, whose cycle is three transactions, and by the
- * transaction in a backend.
+ * Worker, or a backend that runs publish().  The publisher's lock belongs to
+ * a transaction.  In a backend that is the caller's, so that it is held until
+ * what was written is committed.  The worker's cycle is three transactions
+ * (the foreign one gives every lock of the session back): it takes the lock
+ * for reading and again for writing, and throws its work away if the cursor
+ * has moved in between.
  */
 #include "postgres.h"
 
@@ -41,51 +43,66 @@ oe_lock_publisher(void)
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, OE_LOCK_KEY, OE_LOCK_CLASS);
-	return LockAcquire(&tag, ExclusiveLock, oe_session_is_worker, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-static void
-oe_unlock_publisher(void)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, OE_LOCK_KEY, OE_LOCK_CLASS);
-	(void) LockRelease(&tag, ExclusiveLock, true);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /*
- * The three steps: read, make events, write.
+ * Writes what was made of "r", unless somebody else has published since it was
+ * read; answers whether it did.
  */
-static void
+static bool
+oe_cycle_write(OeCycle *cy, OeReading *r, int64 *events)
+{
+	OeSession	s;
+	bool		ours;
+
+	oe_own_begin(&s);
+	MemoryContextSwitchTo(cy->cxt);
+	ours = oe_lock_publisher() && oe_window_unmoved(r);
+	if (ours)
+		*events = oe_store(cy, r);
+	oe_own_end(&s);
+	if (ours)
+		oe_window_stored(r);
+	return ours;
+}
+
+/*
+ * The three steps: read, make events, write.  False if another process is
+ * publishing.
+ */
+static bool
 oe_cycle(OeCycle *cy, int max_changes, OePublishResult *result)
 {
 	OeSession	s;
 	OeReading	r = {0};
+	bool		ours;
 
 	oe_own_begin(&s);
 	MemoryContextSwitchTo(cy->cxt);
-	cy->now = GetCurrentTimestamp();
-	cy->cat = oe_catalog();
-	oe_quarantine_load(cy, max_changes);
-	oe_window_read(cy, max_changes, &r);
+	ours = oe_lock_publisher();
+	if (ours)
+	{
+		cy->now = GetCurrentTimestamp();
+		cy->cat = oe_catalog();
+		oe_quarantine_load(cy, max_changes);
+		oe_window_read(cy, max_changes, &r);
+	}
 	oe_own_end(&s);
 	MemoryContextSwitchTo(cy->cxt);
 
-	if (cy->ntx > 0)
+	if (ours && cy->ntx > 0)
 	{
 		if (oe_attempt(cy, 0, cy->ntx - 1, NULL) != NULL)
 			oe_narrow(cy);
-		oe_own_begin(&s);
-		MemoryContextSwitchTo(cy->cxt);
-		result->events = oe_store(cy, &r);
-		oe_own_end(&s);
-		oe_window_stored(&r);
+		ours = oe_cycle_write(cy, &r, &result->events);
 	}
 	result->changes = r.rows;
 	result->last_position = r.cursor.last_position;
 	result->more = r.more;
 	result->open_transactions = r.open_transactions;
 	result->published_until = cy->now;
+	return ours;
 }
 
 bool
@@ -93,28 +110,24 @@ oe_publish_cycle(int max_changes, OePublishResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext cxt;
+	volatile bool ours = false;
 
 	memset(result, 0, sizeof(*result));
-	if (!oe_lock_publisher())
-		return false;
 	cxt = AllocSetContextCreate(oe_session_is_worker ? TopMemoryContext : caller, "odoo_events publish", ALLOCSET_DEFAULT_SIZES);
 	PG_TRY();
 	{
 		OeCycle    *cy = MemoryContextAllocZero(cxt, sizeof(OeCycle));
 
 		cy->cxt = cxt;
-		oe_cycle(cy, Max(max_changes, 1), result);
+		ours = oe_cycle(cy, Max(max_changes, 1), result);
 	}
 	PG_FINALLY();
 	{
-		/* in a backend the lock stays until the transaction ends */
-		if (oe_session_is_worker)
-			oe_unlock_publisher();
 		MemoryContextSwitchTo(caller);
 		MemoryContextDelete(cxt);
 	}
 	PG_END_TRY();
-	return true;
+	return ours;
 }
 
 /*

@@ -479,7 +479,8 @@ typedef struct OeCursor
 
 typedef struct OeReading
 {
-	OeCursor	cursor;			/* as read, then as it will be written */
+	OeCursor	read;			/* as it was read */
+	OeCursor	cursor;			/* as it will be written */
 	bool		more;
 	bool		open_transactions;
 	int			taken;			/* transactions of the list that are whole */
@@ -487,6 +488,7 @@ typedef struct OeReading
 } OeReading;
 
 extern void oe_window_read(OeCycle *cy, int max_changes, OeReading *r);
+extern bool oe_window_unmoved(const OeReading *r);
 extern void oe_window_stored(const OeReading *r);
 
 /* quarantine.c: own work, but for the first two */

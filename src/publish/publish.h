@@ -3,7 +3,7 @@
  *	  From the journal to the outbox.
  *
  * Run by the worker, and by publish() in a backend.  Takes the publisher's
- * lock (a session-level advisory-class lock, conditionally).  Reads journal
+ * lock (advisory-style, conditionally, for each of its transactions).  Reads journal
  * and catalog as own work, Odoo's tables as foreign work, writes outbox and
  * cursor as own work.  Knows nothing of subscriptions or HTTP.
  */

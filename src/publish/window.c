@@ -387,6 +387,7 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	oe_cursor_read(&r->cursor);
+	r->read = r->cursor;
 	if (!oe_win.valid || !oe_cursor_equal(&oe_win.cursor, &r->cursor))
 	{
 		oe_win_reset();
@@ -428,6 +429,18 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 	}
 	else
 		r->more = true;
+}
+
+/*
+ * Is the cursor still what it was when "r" was read?
+ */
+bool
+oe_window_unmoved(const OeReading *r)
+{
+	OeCursor	now;
+
+	oe_cursor_read(&now);
+	return oe_cursor_equal(&now, &r->read);
 }
 
 /*
