@@ -365,7 +365,6 @@ typedef struct OeEvent
 	int64		company;		/* 0: none */
 	int64		warehouse;
 	int64		actor;
-	int64		key_first;		/* least change of its key */
 	bool		incomplete;		/* to be rendered again after reading */
 	unsigned char id[16];
 } OeEvent;

@@ -275,10 +275,25 @@ oe_field_of_column(OeOwner *owner, const char *column)
 		{
 			OeSource   *src = &owner->fields[i].sources[j];
 
-			if (src->kind == OE_SOURCE_PATH && src->path.field == NULL && strcmp(src->path.column, column) == 0)
+			if (src->kind == OE_SOURCE_PATH && src->path.field == NULL && !src->negate &&
+				strcmp(src->path.column, column) == 0)
 				return &owner->fields[i];
 		}
 	return NULL;
+}
+
+/* The document's own first, then part by part. */
+static int
+oe_part_change_cmp(const ListCell *a, const ListCell *b)
+{
+	OePartChange *x = lfirst(a);
+	OePartChange *y = lfirst(b);
+	int			px = x->part ? x->part->index : -1;
+	int			py = y->part ? y->part->index : -1;
+
+	if (px != py)
+		return px < py ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id ? 1 : 0;
 }
 
 /* Of a document that was not open, only what its own row says. */
@@ -290,6 +305,7 @@ oe_changes_of(OeEvent *ev)
 
 	if (ev->doc == NULL || !ev->def->with_changes)
 		return NIL;
+	list_sort(ev->doc->changes, oe_part_change_cmp);
 	if (oe_doc_open(ev->doc))
 		return ev->doc->changes;
 	foreach(lc, ev->doc->changes)

@@ -129,31 +129,45 @@ oe_render_events(OeCycle *cy, int first, int last)
 	}
 }
 
+/* Keys, 'entity:id', by entity and number. */
 static int
-oe_event_key_cmp(const ListCell *a, const ListCell *b)
+oe_key_cmp(const char *x, const char *y)
 {
-	OeEvent    *x = lfirst(a);
-	OeEvent    *y = lfirst(b);
-	int			c = strcmp(x->key, y->key);
+	const char *cx = strrchr(x, ':');
+	const char *cy = strrchr(y, ':');
+	int			c;
 
-	return c ? c : x->change->id < y->change->id ? -1 : x->change->id > y->change->id ? 1 : 0;
+	if (cx && cy && cx - x == cy - y && memcmp(x, y, cx - x) == 0)
+	{
+		long long	nx = strtoll(cx + 1, NULL, 10);
+		long long	ny = strtoll(cy + 1, NULL, 10);
+
+		if (nx != ny)
+			return nx < ny ? -1 : 1;
+	}
+	c = strcmp(x, y);
+	return c;
 }
 
-/* By key, in the order in which keys appear; within a key by rank. */
+/*
+ * The order of one transaction's events: by key; within a key by rank.  Ids
+ * of the journal do not count: for rows of one statement they depend on the
+ * plan it had.
+ */
 static int
 oe_event_cmp(const ListCell *a, const ListCell *b)
 {
 	OeEvent    *x = lfirst(a);
 	OeEvent    *y = lfirst(b);
-	int			c;
+	int			c = oe_key_cmp(x->key, y->key);
 
-	if (x->key_first != y->key_first)
-		return x->key_first < y->key_first ? -1 : 1;
-	if ((c = strcmp(x->key, y->key)) != 0)
+	if (c != 0)
 		return c;
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
-	if (x->change->id != y->change->id)
+	if (x->record_id != y->record_id)
+		return x->record_id < y->record_id ? -1 : 1;
+	if (x->e == NULL && x->change->id != y->change->id)
 		return x->change->id < y->change->id ? -1 : 1;
 	return strcmp(x->type, y->type);
 }
@@ -161,20 +175,11 @@ oe_event_cmp(const ListCell *a, const ListCell *b)
 static void
 oe_order_events(OeTx *tx)
 {
-	OeEvent    *head = NULL;
 	ListCell   *lc;
 
-	list_sort(tx->events, oe_event_key_cmp);
-	foreach(lc, tx->events)
-	{
-		OeEvent    *ev = lfirst(lc);
-
-		if (head == NULL || strcmp(head->key, ev->key) != 0)
-			head = ev;
-		ev->key_first = head->change->id;
-		oe_event_id(ev);
-	}
 	list_sort(tx->events, oe_event_cmp);
+	foreach(lc, tx->events)
+		oe_event_id(lfirst(lc));
 }
 
 /*

@@ -1,0 +1,28 @@
+-- every event of the recording, by the step it came from
+SELECT a.step, o.position, replace(o.type, 'odoo.', '') AS type, o.subject, o.partitionkey,
+       concat_ws(' -> ', coalesce(o.event->'data'->'transition'->>'from', 'null'), coalesce(o.event->'data'->'transition'->>'to', 'null')) AS transition
+  FROM odoo_events.outbox o LEFT JOIN (SELECT DISTINCT xid, step FROM audit) a ON a.xid = o.odootx
+ ORDER BY o.position;
+-- what changed in documents that were open
+SELECT o.position, split_part(o.type, '.', 4) AS verb, c->>'part' AS part, c->>'id' AS id, c->>'op' AS op, f.key AS field,
+       coalesce(f.value->0->>'name', f.value->0->>'id', f.value->>0) AS old, coalesce(f.value->1->>'name', f.value->1->>'id', f.value->>1) AS new
+  FROM odoo_events.outbox o, json_array_elements(o.event->'data'->'changes') c, json_each(c->'fields') f
+ WHERE f.key NOT LIKE 'date%' AND f.key <> 'planned_start'
+ ORDER BY 1, 3, 4, 6;
+-- the same milestones as an independent derivation finds: both empty
+SELECT * FROM (SELECT * FROM derived EXCEPT ALL SELECT * FROM announced) x ORDER BY 1, 2, 3;
+SELECT * FROM (SELECT * FROM announced EXCEPT ALL SELECT * FROM derived) x ORDER BY 1, 2, 3;
+SELECT count(*) > 0 AS derived_something FROM derived;
+-- positions without a gap; ids that differ; the text says what the columns say; key and order
+SELECT count(*) = max(position) AND min(position) = 1 AS gap_free, count(DISTINCT id) = count(*) AS ids_differ FROM odoo_events.outbox;
+SELECT position FROM odoo_events.outbox
+ WHERE (event->>'id')::uuid <> id OR event->>'type' <> type OR event->>'subject' <> subject OR event->>'partitionkey' <> partitionkey
+    OR (event->>'sequence')::int8 <> position OR (event->>'time')::timestamptz <> "time" OR (event->>'odootx')::xid8 <> odootx
+    OR event->'data'->entity IS NULL OR event->>'specversion' <> '1.0';
+-- sum of the lines of a done transfer = sum of its movements
+SELECT o.position, o.subject FROM odoo_events.outbox o
+ WHERE o.entity = 'transfer' AND split_part(o.type, '.', 4) IN ('dispatched', 'received', 'completed')
+   AND (SELECT sum((l->>'done')::numeric) FROM json_array_elements(o.event->'data'->'lines') l)
+       IS DISTINCT FROM (SELECT sum((m.event->'data'->'stock_move'->>'quantity')::numeric) FROM odoo_events.outbox m
+                          WHERE m.partitionkey = o.partitionkey AND m.entity = 'stock_move' AND m.type NOT LIKE '%.scrapped.%' AND m.type NOT LIKE '%.corrected.%');
+SELECT * FROM odoo_events.quarantine;
