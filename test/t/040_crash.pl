@@ -72,7 +72,12 @@ sub ask
 {
 	my ($sql) = @_;
 	my $answer;
-	OdooEvents::Receiver::wait_until(sub { (my $status, $answer) = $node->psql('plant', $sql); $status == 0 }, "the server answers $sql");
+	OdooEvents::Receiver::wait_until(sub {
+			# psql may be gone before it has read the question
+			my $status = eval { (my $s, $answer) = $node->psql('plant', $sql); $s };
+			defined $status && $status == 0;
+		},
+		"the server answers $sql");
 	return $answer;
 }
 
