@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -438,8 +440,8 @@ oe_write_progress(OeSub *sub, int member)
 	nulls[13] = sub->last_success_at == 0 ? 'n' : ' ';
 	v[14] = TimestampTzGetDatum(sub->failing_since);
 	nulls[14] = sub->failing_since == 0 ? 'n' : ' ';
-	v[15] = Float8GetDatum(n > 0 ? took[n / 2] : 0);
-	v[16] = Float8GetDatum(n > 0 ? took[n * 95 / 100] : 0);
+	v[15] = Float8GetDatum(n > 0 ? rint(took[n / 2] * 1e6) / 1e6 : 0);
+	v[16] = Float8GetDatum(n > 0 ? rint(took[n * 95 / 100] * 1e6) / 1e6 : 0);
 	nulls[15] = nulls[16] = n == 0 ? 'n' : ' ';
 	(void) oe_spi(&plans[member], member == 0 ? OE_PROGRESS_SQL("0") : OE_PROGRESS_SQL("1"), 17, types, v, nulls, false, 0);
 }
