@@ -54,7 +54,7 @@ BEGIN
         at              timestamptz NOT NULL,
         cursor          int8 NOT NULL,
         in_flight       int8[] NOT NULL DEFAULT '{}',
-        batches         jsonb NOT NULL DEFAULT '[]',      -- id, positions, attempts, first, next (microseconds)
+        batches         jsonb NOT NULL DEFAULT '[]',      -- id, positions, attempts, first, next (us since 2000)
         requests        int4 NOT NULL DEFAULT 0,          -- open when this was written
         delivered       int8 NOT NULL DEFAULT 0,
         failed          int8 NOT NULL DEFAULT 0,
@@ -755,7 +755,7 @@ SELECT c.name,
        (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = c.id) AS dead_letters,
        p.delivered AS delivered_total, p.failed AS failed_total, p.filter_errors AS filter_errors_total, p.breaker,
        LEAST(h.next_attempt_at, p.not_before,
-             (SELECT min(to_timestamp((b ->> 'next')::int8 / 1000000.0)) FROM jsonb_array_elements(p.batches) b
+             (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
                WHERE (b ->> 'attempts')::int4 > 0)) AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95
   FROM odoo_events.subscription_config c
@@ -778,7 +778,7 @@ SELECT p.name AS subscription, o.id AS event_id, o.position, o.type, o.subject, 
        CROSS JOIN LATERAL (
          SELECT f AS position, NULL::int4 AS batch_attempts, NULL::timestamptz AS next_attempt_at FROM unnest(p.in_flight) f
          UNION ALL
-         SELECT e::int8, (b ->> 'attempts')::int4, to_timestamp(NULLIF((b ->> 'next')::int8, 0) / 1000000.0)
+         SELECT e::int8, (b ->> 'attempts')::int4, timestamptz '2000-01-01 00:00Z' + NULLIF((b ->> 'next')::int8, 0) * interval '1 us'
            FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) w
        JOIN odoo_events.outbox_all o ON o.position = w.position
 UNION ALL
