@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
@@ -34,6 +35,21 @@
 
 static ProcessUtility_hook_type oe_prev_utility = NULL;
 
+/* PostgreSQL's own check is exported only by the latest minor versions of 15. */
+static bool
+oe_may_create_databases(void)
+{
+	HeapTuple	tup = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tup))
+	{
+		result = ((Form_pg_authid) GETSTRUCT(tup))->rolcreatedb;
+		ReleaseSysCache(tup);
+	}
+	return result;
+}
+
 /*
  * May the current user do what these commands do?  The same checks as theirs,
  * so that a command that will be refused stops nobody's worker.
@@ -45,7 +61,7 @@ oe_may(Oid dboid, bool need_owner, bool need_createdb)
 		return true;
 	if (need_owner && !oe_database_ownercheck(dboid, GetUserId()))
 		return false;
-	return !need_createdb || have_createdb_privilege();
+	return !need_createdb || oe_may_create_databases();
 }
 
 static bool
