@@ -22,7 +22,6 @@ typedef struct OeExtension
 {
 	Oid			oid;
 	Oid			owner;
-	Oid			schema;
 } OeExtension;
 
 /* Finds the extension in the current database; false where it is not. */

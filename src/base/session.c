@@ -57,7 +57,6 @@ oe_extension_lookup(OeExtension *ext)
 
 		ext->oid = form->oid;
 		ext->owner = form->extowner;
-		ext->schema = form->extnamespace;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
