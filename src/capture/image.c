@@ -2,9 +2,12 @@
  * image.c
  *	  Images of rows in notes (image.h).
  *
- * An image is a minimal tuple of the shape's own descriptor, values flat and
- * out of TOAST: it stays readable after ALTER TABLE, and after the old heap is
- * gone.
+ * An image is the row version as it stands in the table, to be read with the
+ * descriptor that the shape has kept: it stays readable after ALTER TABLE.
+ * Values in TOAST are brought along when noting, those of the noted columns
+ * only: before commit they could not be fetched any more, and the old heap may
+ * be gone.  Copying a version is far cheaper than picking columns out of it,
+ * and most notes are of one change per row.
  */
 #include "postgres.h"
 
@@ -31,133 +34,212 @@ oe_same_slow(const OeColumn *col, Datum a, Datum b)
 		DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
 }
 
+static bool
+oe_same_varlena(const OeColumn *col, char *a, char *b)
+{
+	/* equal bytes: also the same value in TOAST, which is not fetched then */
+	if (VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0)
+		return true;
+	if (VARATT_IS_SHORT(a) && VARATT_IS_SHORT(b) && col->type != NUMERICOID)
+		return false;
+	return oe_same_slow(col, PointerGetDatum(a), PointerGetDatum(b));
+}
+
 bool
 oe_same(const OeColumn *col, Datum a, bool a_null, Datum b, bool b_null)
 {
-	Pointer		pa,
-				pb;
-
 	if (a_null || b_null)
 		return a_null == b_null;
 	if (col->byval)
 		return a == b;
-	pa = DatumGetPointer(a);
-	pb = DatumGetPointer(b);
 	if (col->len > 0)
-		return memcmp(pa, pb, col->len) == 0;
-	/* equal bytes: also the same value in TOAST, which is not fetched then */
-	if (VARSIZE_ANY(pa) == VARSIZE_ANY(pb) && memcmp(pa, pb, VARSIZE_ANY(pa)) == 0)
-		return true;
-	if (VARATT_IS_SHORT(pa) && VARATT_IS_SHORT(pb) && col->type != NUMERICOID)
-		return false;
-	return oe_same_slow(col, a, b);
+		return memcmp(DatumGetPointer(a), DatumGetPointer(b), col->len) == 0;
+	return oe_same_varlena(col, DatumGetPointer(a), DatumGetPointer(b));
 }
 
 /*
- * Brings values out of TOAST.  Needs the snapshot of the statement, which is
- * why it is done when noting.
+ * Two stored values of a column, neither null.
  */
-static void
-oe_row_flatten(const OeShape *shape, OeRow *row)
+static inline bool
+oe_same_stored(const OeColumn *col, char *a, char *b)
 {
+	switch (col->len)
+	{
+		case -1:
+			return oe_same_varlena(col, a, b);
+		case 1:
+			return *a == *b;
+		case 2:
+			return *(int16 *) a == *(int16 *) b;
+		case 4:
+			return *(int32 *) a == *(int32 *) b;
+		case 8:
+			return memcmp(a, b, 8) == 0;
+		default:
+			return memcmp(a, b, col->len) == 0;
+	}
+}
+
+/*
+ * Walks over the stored attributes of a row version.
+ */
+typedef struct OeWalker
+{
+	char	   *data;
+	bits8	   *bits;			/* NULL: no nulls */
+	Size		off;			/* behind the attribute last visited */
+} OeWalker;
+
+static inline void
+oe_walk_begin(OeWalker *w, HeapTuple tup)
+{
+	w->data = (char *) tup->t_data + tup->t_data->t_hoff;
+	w->bits = HeapTupleHasNulls(tup) ? tup->t_data->t_bits : NULL;
+	w->off = 0;
+}
+
+/*
+ * Where the value of the next attribute stands; NULL if it is null.
+ */
+static inline char *
+oe_walk_next(OeWalker *w, int attr, int len, Size align_mask)
+{
+	char	   *at;
+
+	if (w->bits && att_isnull(attr, w->bits))
+		return NULL;
+	if (len > 0)
+	{
+		w->off = (w->off + align_mask) & ~align_mask;
+		at = w->data + w->off;
+		w->off += len;
+		return at;
+	}
+	/* short varlena values are not aligned; padding is zero */
+	if (w->data[w->off] == 0)
+		w->off = (w->off + align_mask) & ~align_mask;
+	at = w->data + w->off;
+	w->off += VARSIZE_ANY(at);
+	return at;
+}
+
+/*
+ * The general way, for versions that are older than a column of the table.
+ */
+static bool
+oe_tuples_differ_slow(const OeShape *shape, HeapTuple old, HeapTuple new,
+					  uint64 *changed)
+{
+	bool		differ = false;
+
 	for (int i = 0; i < shape->ncols; i++)
-		if (!row->nulls[i] && shape->cols[i].len == -1 &&
-			VARATT_IS_EXTERNAL(DatumGetPointer(row->values[i])))
-			row->values[i] = PointerGetDatum(detoast_external_attr((struct varlena *)
-																   DatumGetPointer(row->values[i])));
+	{
+		const OeColumn *col = &shape->cols[i];
+		bool		old_null,
+					new_null;
+		Datum		old_value = heap_getattr(old, col->attnum, shape->desc, &old_null);
+		Datum		new_value = heap_getattr(new, col->attnum, shape->desc, &new_null);
+
+		if (oe_same(col, old_value, old_null, new_value, new_null))
+			continue;
+		oe_bit_set(changed, i);
+		differ = true;
+	}
+	return differ;
 }
 
-static Size
-oe_image_size(const OeShape *shape, OeRow *row, Size *data_size)
+bool
+oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new, uint64 *changed)
 {
-	oe_row_flatten(shape, row);
-	*data_size = heap_compute_data_size(shape->desc, row->values, row->nulls);
-	/* always with a null bitmap: simpler, and old images of U need it anyway */
-	return MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(shape->ncols)) -
-		MINIMAL_TUPLE_OFFSET + *data_size;
+	bool		differ = false;
+	OeWalker	a,
+				b;
+
+	memset(changed, 0, oe_nwords(shape->ncols) * sizeof(uint64));
+	if (shape->steps == NULL ||
+		HeapTupleHeaderGetNatts(old->t_data) < shape->maxatt ||
+		HeapTupleHeaderGetNatts(new->t_data) < shape->maxatt)
+		return oe_tuples_differ_slow(shape, old, new, changed);
+
+	oe_walk_begin(&a, old);
+	oe_walk_begin(&b, new);
+	for (int attr = 0; attr < shape->maxatt; attr++)
+	{
+		const OeStep *step = &shape->steps[attr];
+		char	   *was = oe_walk_next(&a, attr, step->len, step->align_mask);
+		char	   *is = oe_walk_next(&b, attr, step->len, step->align_mask);
+
+		if (step->col < 0)
+			continue;
+		if (was == NULL || is == NULL ? was == is :
+			oe_same_stored(&shape->cols[step->col], was, is))
+			continue;
+		oe_bit_set(changed, step->col);
+		differ = true;
+	}
+	return differ;
 }
 
-static void
-oe_image_pack(const OeShape *shape, OeRow *row, char *to, Size size, Size data_size)
+bool
+oe_tuple_id(const OeShape *shape, HeapTuple tup, int64 *id)
 {
-	MinimalTuple tup = (MinimalTuple) to;
+	const OeColumn *col = &shape->cols[0];
+	bool		isnull;
+	Datum		value = heap_getattr(tup, col->attnum, shape->desc, &isnull);
 
-	memset(tup, 0, size);
-	tup->t_len = size;
-	HeapTupleHeaderSetNatts(tup, shape->ncols);
-	tup->t_hoff = size - data_size + MINIMAL_TUPLE_OFFSET;
-	tup->t_infomask = HEAP_HASNULL;
-	heap_fill_tuple(shape->desc, row->values, row->nulls, to + (size - data_size),
-					data_size, &tup->t_infomask, tup->t_bits);
-}
-
-static void
-oe_image_unpack(const OeNote *note, uint32 offset, OeRow *row)
-{
-	MinimalTuple mtup = (MinimalTuple) ((char *) note + offset);
-	HeapTupleData tup;
-
-	tup.t_len = mtup->t_len + MINIMAL_TUPLE_OFFSET;
-	tup.t_data = (HeapTupleHeader) ((char *) mtup - MINIMAL_TUPLE_OFFSET);
-	heap_deform_tuple(&tup, note->shape->desc, row->values, row->nulls);
-}
-
-void
-oe_image_new(const OeNote *note, OeRow *row)
-{
-	oe_image_unpack(note, note->new_image, row);
+	if (isnull)
+		return false;
+	*id = col->len == sizeof(int64) ? DatumGetInt64(value) : DatumGetInt32(value);
+	return true;
 }
 
 /*
- * The old image of U is laid over the new one.
+ * Brings the values of noted columns out of TOAST, and leaves the others out.
+ * Needs the snapshot of the statement, which is why it is done when noting.
  */
-void
-oe_image_old(const OeNote *note, OeRow *row)
+static HeapTuple
+oe_flatten(const OeShape *shape, HeapTuple tup, const uint64 *wanted)
 {
-	int			ncols = note->shape->ncols;
-	const uint64 *changed = oe_note_changed(note);
-	OeRow		after;
+	int			natts = shape->desc->natts;
+	Datum	   *values = palloc(natts * sizeof(Datum));
+	bool	   *nulls = palloc(natts * sizeof(bool));
+	bool	   *keep = palloc0(natts * sizeof(bool));
 
-	oe_image_unpack(note, note->old_image, row);
-	if (note->op != 'U')
-		return;
-	after.values = palloc(ncols * sizeof(Datum));
-	after.nulls = palloc(ncols * sizeof(bool));
-	oe_image_new(note, &after);
-	for (int i = 0; i < ncols; i++)
-		if (!oe_bit_test(changed, i))
-		{
-			row->values[i] = after.values[i];
-			row->nulls[i] = after.nulls[i];
-		}
+	for (int i = 0; i < shape->ncols; i++)
+		if (wanted == NULL || oe_bit_test(wanted, i))
+			keep[shape->cols[i].attnum - 1] = true;
+	heap_deform_tuple(tup, shape->desc, values, nulls);
+	for (int i = 0; i < natts; i++)
+	{
+		if (nulls[i] || TupleDescAttr(shape->desc, i)->attlen != -1 ||
+			!VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
+			continue;
+		if (keep[i])
+			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *)
+															  DatumGetPointer(values[i])));
+		else
+			nulls[i] = true;
+	}
+	return heap_form_tuple(shape->desc, values, nulls);
 }
 
 bool
 oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
-		OeRow *old, OeRow *new, const uint64 *changed)
+		HeapTuple old, HeapTuple new, const uint64 *changed)
 {
-	Size		size = MAXALIGN(sizeof(OeNote));
-	Size		old_size = 0,
-				old_data = 0,
-				new_size = 0,
-				new_data = 0;
+	Size		bits = changed ? oe_nwords(shape->ncols) * sizeof(uint64) : 0;
 	uint32		old_at,
 				new_at;
+	Size		size;
 	OeNote	   *note;
 
-	if (changed)
-	{
-		for (int i = 0; i < shape->ncols; i++)
-			if (!oe_bit_test(changed, i))
-				old->nulls[i] = true;
-		size += MAXALIGN(oe_nwords(shape->ncols) * sizeof(uint64));
-	}
-	old_at = size;
-	if (old)
-		size += MAXALIGN(old_size = oe_image_size(shape, old, &old_data));
-	new_at = size;
-	if (new)
-		size += MAXALIGN(new_size = oe_image_size(shape, new, &new_data));
+	if (old && HeapTupleHasExternal(old))
+		old = oe_flatten(shape, old, changed);
+	if (new && HeapTupleHasExternal(new))
+		new = oe_flatten(shape, new, NULL);
+	old_at = MAXALIGN(sizeof(OeNote)) + MAXALIGN(bits);
+	new_at = old_at + (old ? MAXALIGN(old->t_len) : 0);
+	size = new_at + (new ? MAXALIGN(new->t_len) : 0);
 
 	note = oe_log_reserve(size);
 	if (note == NULL)
@@ -169,14 +251,65 @@ oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 	note->op = op;
 	note->foreign = foreign;
 	note->old_image = old ? old_at : 0;
+	note->old_len = old ? old->t_len : 0;
 	note->new_image = new ? new_at : 0;
+	note->new_len = new ? new->t_len : 0;
 	if (changed)
-		memcpy((char *) note + MAXALIGN(sizeof(OeNote)), changed,
-			   oe_nwords(shape->ncols) * sizeof(uint64));
+		memcpy((char *) note + MAXALIGN(sizeof(OeNote)), changed, bits);
 	if (old)
-		oe_image_pack(shape, old, (char *) note + old_at, old_size, old_data);
+		memcpy((char *) note + old_at, old->t_data, old->t_len);
 	if (new)
-		oe_image_pack(shape, new, (char *) note + new_at, new_size, new_data);
+		memcpy((char *) note + new_at, new->t_data, new->t_len);
 	oe_log_append(note);
 	return true;
+}
+
+static void
+oe_image_read(const OeNote *note, uint32 offset, uint32 len, OeRow *row)
+{
+	HeapTupleData tup = {0};
+
+	tup.t_len = len;
+	tup.t_data = (HeapTupleHeader) ((char *) note + offset);
+	heap_deform_tuple(&tup, note->shape->desc, row->values, row->nulls);
+}
+
+static OeRow
+oe_row_alloc(const OeShape *shape)
+{
+	OeRow		row;
+
+	row.values = palloc(shape->desc->natts * sizeof(Datum));
+	row.nulls = palloc(shape->desc->natts * sizeof(bool));
+	return row;
+}
+
+void
+oe_image_new(const OeNote *note, OeRow *row)
+{
+	*row = oe_row_alloc(note->shape);
+	oe_image_read(note, note->new_image, note->new_len, row);
+}
+
+/*
+ * An unchanged value of U may have been left out of the old version: all of
+ * them are in the new one.
+ */
+void
+oe_image_old(const OeNote *note, OeRow *row)
+{
+	const OeShape *shape = note->shape;
+	OeRow		after;
+
+	*row = oe_row_alloc(shape);
+	oe_image_read(note, note->old_image, note->old_len, row);
+	if (note->op != 'U')
+		return;
+	oe_image_new(note, &after);
+	for (int i = 0; i < shape->ncols; i++)
+		if (!oe_bit_test(oe_note_changed(note), i))
+		{
+			oe_value(row, &shape->cols[i]) = oe_value(&after, &shape->cols[i]);
+			oe_null(row, &shape->cols[i]) = oe_null(&after, &shape->cols[i]);
+		}
 }

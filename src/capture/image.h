@@ -1,6 +1,6 @@
 /*
  * image.h
- *	  Images of rows in notes: packing, unpacking, comparing.
+ *	  Images of rows in notes: keeping, reading, comparing.
  *
  * Odoo's backend.  Allocates in the caller's context; reads no catalogs but
  * where values of unequal representation need their type's comparison.
@@ -9,6 +9,8 @@
 #define OE_IMAGE_H
 
 #include "postgres.h"
+#include "access/htup.h"
+
 #include "capture/log.h"
 
 #define OE_WORD_BITS 64
@@ -16,27 +18,36 @@
 #define oe_bit_test(words, i) (((words)[(i) / OE_WORD_BITS] >> ((i) % OE_WORD_BITS)) & 1)
 #define oe_bit_set(words, i) ((words)[(i) / OE_WORD_BITS] |= UINT64CONST(1) << ((i) % OE_WORD_BITS))
 
-/* Values of the columns of a shape. */
+/* Values of all attributes of a table; those of column i of a shape are at
+ * index cols[i].attnum - 1. */
 typedef struct OeRow
 {
 	Datum	   *values;
 	bool	   *nulls;
 } OeRow;
 
+#define oe_value(row, col) ((row)->values[(col)->attnum - 1])
+#define oe_null(row, col) ((row)->nulls[(col)->attnum - 1])
+
 /* Whether two values of a column are the same. */
 extern bool oe_same(const OeColumn *col, Datum a, bool a_null, Datum b, bool b_null);
 
-/*
- * Appends a note.  old and new may be NULL; with "changed" (U) only those
- * columns of old are kept.  False when the log has failed.
- */
-extern bool oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
-					OeRow *old, OeRow *new, const uint64 *changed);
+/* Sets the bits of the columns that differ between two versions of a row;
+ * false if none does.  "changed" is oe_nwords(shape->ncols) long. */
+extern bool oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new,
+							 uint64 *changed);
 
-/* The rows before and after a note; arrays for note->shape->ncols columns are
- * the caller's, by-reference values point into the note. */
-extern void oe_image_new(const OeNote *note, OeRow *row);
+/* The id of a row; false if it is null. */
+extern bool oe_tuple_id(const OeShape *shape, HeapTuple tup, int64 *id);
+
+/* Appends a note.  old, new and changed (U) may be NULL.  False when the log
+ * has failed. */
+extern bool oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
+					HeapTuple old, HeapTuple new, const uint64 *changed);
+
+/* The row before and after a note; by-reference values point into it. */
 extern void oe_image_old(const OeNote *note, OeRow *row);
+extern void oe_image_new(const OeNote *note, OeRow *row);
 
 /* U: the columns that differ. */
 #define oe_note_changed(note) ((const uint64 *) ((const char *) (note) + MAXALIGN(sizeof(OeNote))))

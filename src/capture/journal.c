@@ -77,30 +77,25 @@ oe_text_end(StringInfo text)
 	return PointerGetDatum(text->data);
 }
 
-static OeRow
-oe_row_alloc(const OeShape *shape)
+static inline void
+oe_append(StringInfo buf, const char *data, int len)
 {
-	OeRow		row;
-
-	row.values = palloc(shape->ncols * sizeof(Datum));
-	row.nulls = palloc(shape->ncols * sizeof(bool));
-	return row;
+	if (unlikely(buf->len + len >= buf->maxlen))
+		enlargeStringInfo(buf, len);
+	memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
 }
 
 /*
- * Appends "name":value.
+ * Appends "name":value, with a comma where it is not the first.
  */
-static void
+static inline void
 oe_json_member(StringInfo buf, OeColumn *col, Datum value, bool isnull)
 {
-	char		last = buf->data[buf->len - 1];
+	int			skip = buf->data[buf->len - 1] == '{' ? 1 : 0;
 
-	if (last != '{')
-		appendStringInfoCharMacro(buf, ',');
-	appendBinaryStringInfo(buf, col->key, col->keylen);
-	if (isnull)
-		appendBinaryStringInfo(buf, "null", 4);
-	else
+	oe_append(buf, col->key + skip, col->keylen + (isnull ? 4 : 0) - skip);
+	if (!isnull)
 		oe_json_datum(buf, col->type, &col->out, value);
 }
 
@@ -109,7 +104,11 @@ oe_json_row(StringInfo buf, OeShape *shape, const OeRow *row)
 {
 	appendStringInfoCharMacro(buf, '{');
 	for (int i = 0; i < shape->ncols; i++)
-		oe_json_member(buf, &shape->cols[i], row->values[i], row->nulls[i]);
+	{
+		OeColumn   *col = &shape->cols[i];
+
+		oe_json_member(buf, col, oe_value(row, col), oe_null(row, col));
+	}
 	appendStringInfoCharMacro(buf, '}');
 }
 
@@ -158,11 +157,11 @@ oe_json_difference(StringInfo buf, OeShape *was, const OeRow *before,
 	{
 		OeColumn   *col = &is->cols[i];
 		int			j = was == is ? i : oe_column_like(was, col);
-		Datum		value = j < 0 ? (Datum) 0 : before->values[j];
-		bool		isnull = j < 0 || before->nulls[j];
 		OeColumn   *old = j < 0 ? col : &was->cols[j];
+		Datum		value = j < 0 ? (Datum) 0 : oe_value(before, old);
+		bool		isnull = j < 0 || oe_null(before, old);
 
-		if (oe_same_across(old, value, isnull, col, after->values[i], after->nulls[i]))
+		if (oe_same_across(old, value, isnull, col, oe_value(after, col), oe_null(after, col)))
 			continue;
 		oe_json_member(buf, old, value, isnull);
 		significant |= col->significant;
@@ -180,18 +179,23 @@ oe_json_noted_difference(StringInfo buf, const OeNote *note)
 	OeShape    *shape = note->shape;
 	const uint64 *changed = oe_note_changed(note);
 	bool		significant = false;
-	OeRow		old;
+	HeapTupleData old = {0};
 
 	for (int i = 0; i < shape->ncols; i++)
 		significant |= shape->cols[i].significant && oe_bit_test(changed, i);
 	if (!significant)
 		return false;
-	old = oe_row_alloc(shape);
-	oe_image_old(note, &old);
+	old.t_len = note->old_len;
+	old.t_data = (HeapTupleHeader) ((char *) note + note->old_image);
 	appendStringInfoCharMacro(buf, '{');
 	for (int i = 0; i < shape->ncols; i++)
 		if (oe_bit_test(changed, i))
-			oe_json_member(buf, &shape->cols[i], old.values[i], old.nulls[i]);
+		{
+			bool		isnull;
+			Datum		value = heap_getattr(&old, shape->cols[i].attnum, shape->desc, &isnull);
+
+			oe_json_member(buf, &shape->cols[i], value, isnull);
+		}
 	appendStringInfoCharMacro(buf, '}');
 	return true;
 }
@@ -215,7 +219,6 @@ oe_net_texts(OeWriter *w, const OeNote *before, const OeNote *after)
 	}
 	else if (before)
 	{
-		was = oe_row_alloc(before->shape);
 		oe_image_old(before, &was);
 		if (after == NULL)
 		{
@@ -223,7 +226,6 @@ oe_net_texts(OeWriter *w, const OeNote *before, const OeNote *after)
 			return 'D';
 		}
 	}
-	is = oe_row_alloc(after->shape);
 	oe_image_new(after, &is);
 	if (before && before != after &&
 		!oe_json_difference(&w->old, before->shape, &was, after->shape, &is))

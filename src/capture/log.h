@@ -36,8 +36,7 @@ typedef struct OeTarget
 
 /*
  * One noted change.  After the header: for U a bitmap of the columns that
- * differ (uint64 words), then old and new image as minimal tuples of the
- * shape's descriptor.  The old image of U holds only the columns that differ.
+ * differ (uint64 words), then the old and the new version of the row.
  */
 typedef struct OeNote
 {
@@ -48,7 +47,9 @@ typedef struct OeNote
 	char		op;				/* I, U, D; T truncated */
 	bool		foreign;		/* the old version is not of this transaction */
 	uint32		old_image;		/* offset in the note; 0: none */
+	uint32		old_len;
 	uint32		new_image;
+	uint32		new_len;
 } OeNote;
 
 /* A TRUNCATE: voids the notes of the relation that stand before it. */

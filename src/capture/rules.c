@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tupmacs.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -74,9 +75,9 @@ oe_attnum_by_name(TupleDesc desc, const char *name)
  * table lacks it or the shape has it already.  Allocates in the shape.
  */
 static void
-oe_shape_add(OeShape *shape, TupleDesc desc, AttrNumber *attnums, char *spec,
-			 bool significant)
+oe_shape_add(OeShape *shape, char *spec, bool significant)
 {
+	TupleDesc	desc = shape->desc;
 	char	   *name = spec;
 	char	   *rest = strchr(spec, '=');
 	AttrNumber	attnum;
@@ -101,14 +102,15 @@ oe_shape_add(OeShape *shape, TupleDesc desc, AttrNumber *attnums, char *spec,
 		return;
 
 	initStringInfo(&key);
+	appendStringInfoChar(&key, ',');
 	oe_json_cstring(&key, name);
-	appendStringInfoChar(&key, ':');
+	appendStringInfoString(&key, ":null");
 	for (int i = 0; i < shape->ncols; i++)
 		if (strcmp(shape->cols[i].key, key.data) == 0)
 			return;
 
 	col->key = key.data;
-	col->keylen = key.len;
+	col->keylen = key.len - strlen("null");
 	col->attnum = attnum;
 	col->len = TupleDescAttr(desc, attnum - 1)->attlen;
 	col->byval = TupleDescAttr(desc, attnum - 1)->attbyval;
@@ -116,7 +118,7 @@ oe_shape_add(OeShape *shape, TupleDesc desc, AttrNumber *attnums, char *spec,
 	col->type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
 	getTypeOutputInfo(col->type, &outfunc, &varlena);
 	fmgr_info_cxt(outfunc, &col->out, shape->cxt);
-	attnums[shape->ncols++] = attnum;
+	shape->ncols++;
 	shape->maxatt = Max(shape->maxatt, attnum);
 }
 
@@ -124,8 +126,7 @@ oe_shape_add(OeShape *shape, TupleDesc desc, AttrNumber *attnums, char *spec,
  * Adds the columns of one array of the rule.
  */
 static void
-oe_shape_add_all(OeShape *shape, TupleDesc desc, AttrNumber *attnums,
-				 ArrayType *specs, bool significant)
+oe_shape_add_all(OeShape *shape, ArrayType *specs, bool significant)
 {
 	Datum	   *elems;
 	bool	   *nulls;
@@ -134,7 +135,35 @@ oe_shape_add_all(OeShape *shape, TupleDesc desc, AttrNumber *attnums,
 	deconstruct_array(specs, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
-			oe_shape_add(shape, desc, attnums, TextDatumGetCString(elems[i]), significant);
+			oe_shape_add(shape, TextDatumGetCString(elems[i]), significant);
+}
+
+/*
+ * How to walk over stored rows; left out where two columns of the rule are the
+ * same column of the table.
+ */
+static void
+oe_shape_add_steps(OeShape *shape)
+{
+	OeStep	   *steps = palloc(shape->maxatt * sizeof(OeStep));
+
+	for (int i = 0; i < shape->maxatt; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(shape->desc, i);
+
+		steps[i].len = att->attlen;
+		steps[i].col = -1;
+		steps[i].align_mask = att_align_nominal(1, att->attalign) - 1;
+	}
+	for (int i = 0; i < shape->ncols; i++)
+	{
+		OeStep	   *step = &steps[shape->cols[i].attnum - 1];
+
+		if (step->col >= 0)
+			return;
+		step->col = i;
+	}
+	shape->steps = steps;
 }
 
 /*
@@ -145,11 +174,9 @@ static OeShape *
 oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 			  ArrayType *carried)
 {
-	TupleDesc	desc = RelationGetDescr(rel);
 	int			max = 1 + ArrayGetNItems(ARR_NDIM(significant), ARR_DIMS(significant)) +
 		ArrayGetNItems(ARR_NDIM(carried), ARR_DIMS(carried));
 	OeShape    *shape = palloc0(sizeof(OeShape));
-	AttrNumber *attnums = palloc(max * sizeof(AttrNumber));
 	char		id[] = "id";
 
 	shape->cxt = CurrentMemoryContext;
@@ -157,21 +184,20 @@ oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 	if (rel->rd_rel->relispartition)
 		shape->root = llast_oid(get_partition_ancestors(shape->relid));
 	strlcpy(shape->rule, rule, NAMEDATALEN);
+	/* with the values that rows lack which are older than their column */
+	shape->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	shape->cols = palloc0(max * sizeof(OeColumn));
 
-	oe_shape_add(shape, desc, attnums, id, false);
+	oe_shape_add(shape, id, false);
 	if (shape->ncols == 0 ||
 		(shape->cols[0].type != INT4OID && shape->cols[0].type != INT8OID))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("table \"%s\" has no integer column \"id\"",
 						RelationGetRelationName(rel))));
-	oe_shape_add_all(shape, desc, attnums, significant, true);
-	oe_shape_add_all(shape, desc, attnums, carried, false);
-
-	shape->desc = CreateTemplateTupleDesc(shape->ncols);
-	for (int i = 0; i < shape->ncols; i++)
-		TupleDescCopyEntry(shape->desc, i + 1, desc, attnums[i]);
+	oe_shape_add_all(shape, significant, true);
+	oe_shape_add_all(shape, carried, false);
+	oe_shape_add_steps(shape);
 	return shape;
 }
 

@@ -20,8 +20,8 @@ struct OeTarget;
 
 typedef struct OeColumn
 {
-	char	   *key;			/* "name": as in JSON, colon included */
-	int			keylen;
+	char	   *key;			/* ,"name":null */
+	int			keylen;			/* without null */
 	AttrNumber	attnum;
 	int16		len;
 	bool		byval;
@@ -29,6 +29,14 @@ typedef struct OeColumn
 	Oid			type;			/* base type of a domain */
 	FmgrInfo	out;
 } OeColumn;
+
+/* How to walk over one attribute of a stored row. */
+typedef struct OeStep
+{
+	int16		len;
+	int16		col;			/* of the shape; -1: not noted */
+	Size		align_mask;
+} OeStep;
 
 typedef struct OeShape
 {
@@ -38,8 +46,9 @@ typedef struct OeShape
 	char		rule[NAMEDATALEN];
 	int			ncols;			/* column 0 is "id" */
 	AttrNumber	maxatt;
-	TupleDesc	desc;			/* of the noted columns */
+	TupleDesc	desc;			/* of the table, as it was */
 	OeColumn   *cols;
+	OeStep	   *steps;			/* maxatt of them; NULL: walk the general way */
 	struct OeTarget *target;	/* in transaction number target_tx */
 	uint64		target_tx;
 	uint64		void_before;	/* notes before it are void, in merge number */

@@ -25,11 +25,9 @@
 PG_FUNCTION_INFO_V1(oe_sql_capture);
 PG_FUNCTION_INFO_V1(oe_sql_capture_truncate);
 
-/* Rows of the call in hand, reused: no call can nest in another. */
-static OeRow oe_old_row;
-static OeRow oe_new_row;
+/* Columns that differ in the call in hand, reused: no call nests in another. */
 static uint64 *oe_changed;
-static int	oe_row_size = 0;
+static int	oe_changed_words = 0;
 
 static void
 oe_trigger_check(FunctionCallInfo fcinfo, bool row)
@@ -57,16 +55,12 @@ oe_capture_is_off(void)
 }
 
 static void
-oe_rows_enlarge(int ncols)
+oe_changed_enlarge(int words)
 {
-	if (ncols <= oe_row_size)
+	if (words <= oe_changed_words)
 		return;
-	oe_old_row.values = MemoryContextAlloc(TopMemoryContext, ncols * sizeof(Datum));
-	oe_old_row.nulls = MemoryContextAlloc(TopMemoryContext, ncols * sizeof(bool));
-	oe_new_row.values = MemoryContextAlloc(TopMemoryContext, ncols * sizeof(Datum));
-	oe_new_row.nulls = MemoryContextAlloc(TopMemoryContext, ncols * sizeof(bool));
-	oe_changed = MemoryContextAlloc(TopMemoryContext, oe_nwords(ncols) * sizeof(uint64));
-	oe_row_size = ncols;
+	oe_changed = MemoryContextAlloc(TopMemoryContext, words * sizeof(uint64));
+	oe_changed_words = words;
 }
 
 /*
@@ -89,54 +83,6 @@ oe_count_lost(Oid relid, const char *rule, const char *reason)
 }
 
 /*
- * Takes the noted columns out of a slot.
- */
-static void
-oe_row_of_slot(const OeShape *shape, TupleTableSlot *slot, OeRow *row)
-{
-	slot_getsomeattrs(slot, shape->maxatt);
-	for (int i = 0; i < shape->ncols; i++)
-	{
-		int			a = shape->cols[i].attnum - 1;
-
-		row->values[i] = slot->tts_values[a];
-		row->nulls[i] = slot->tts_isnull[a];
-	}
-}
-
-/*
- * Which columns differ; false if none does.
- */
-static bool
-oe_rows_differ(const OeShape *shape, TupleTableSlot *old, TupleTableSlot *new)
-{
-	bool		differ = false;
-
-	slot_getsomeattrs(old, shape->maxatt);
-	slot_getsomeattrs(new, shape->maxatt);
-	memset(oe_changed, 0, oe_nwords(shape->ncols) * sizeof(uint64));
-	for (int i = 0; i < shape->ncols; i++)
-	{
-		const OeColumn *col = &shape->cols[i];
-		int			a = col->attnum - 1;
-
-		if (oe_same(col, old->tts_values[a], old->tts_isnull[a],
-					new->tts_values[a], new->tts_isnull[a]))
-			continue;
-		oe_bit_set(oe_changed, i);
-		differ = true;
-	}
-	return differ;
-}
-
-static int64
-oe_row_id(const OeShape *shape, const OeRow *row)
-{
-	return shape->cols[0].type == INT8OID ? DatumGetInt64(row->values[0]) :
-		DatumGetInt32(row->values[0]);
-}
-
-/*
  * A version that was there before this transaction.  The raw xmin: a row that
  * COPY FREEZE wrote in this transaction is ours.
  */
@@ -154,45 +100,45 @@ oe_is_foreign(HeapTuple tup)
 static bool
 oe_note_update(TriggerData *td, OeShape *shape)
 {
+	HeapTuple	old = td->tg_trigtuple;
+	HeapTuple	new = td->tg_newtuple;
 	CommandId	cid;
 	bool		foreign;
-	int64		id;
+	int64		old_id,
+				new_id;
 
-	if (!oe_rows_differ(shape, td->tg_trigslot, td->tg_newslot))
+	oe_changed_enlarge(oe_nwords(shape->ncols));
+	if (!oe_tuples_differ(shape, old, new, oe_changed))
 		return true;
-	cid = HeapTupleHeaderGetCmin(td->tg_newtuple->t_data);
-	foreign = oe_is_foreign(td->tg_trigtuple);
-	oe_row_of_slot(shape, td->tg_trigslot, &oe_old_row);
-	oe_row_of_slot(shape, td->tg_newslot, &oe_new_row);
-	if (oe_old_row.nulls[0] || oe_new_row.nulls[0])
+	if (!oe_tuple_id(shape, old, &old_id) || !oe_tuple_id(shape, new, &new_id))
 		return false;
-	id = oe_row_id(shape, &oe_new_row);
-	if (!oe_bit_test(oe_changed, 0))
-		return oe_note(shape, 'U', cid, foreign, id, &oe_old_row, &oe_new_row, oe_changed);
-	return oe_note(shape, 'D', cid, foreign, oe_row_id(shape, &oe_old_row),
-				   &oe_old_row, NULL, NULL) &&
-		oe_note(shape, 'I', cid, false, id, NULL, &oe_new_row, NULL);
+	cid = HeapTupleHeaderGetCmin(new->t_data);
+	foreign = oe_is_foreign(old);
+	if (likely(old_id == new_id))
+		return oe_note(shape, 'U', cid, foreign, new_id, old, new, oe_changed);
+	return oe_note(shape, 'D', cid, foreign, old_id, old, NULL, NULL) &&
+		oe_note(shape, 'I', cid, false, new_id, NULL, new, NULL);
 }
 
 static bool
 oe_note_insert(TriggerData *td, OeShape *shape)
 {
-	oe_row_of_slot(shape, td->tg_trigslot, &oe_new_row);
-	if (oe_new_row.nulls[0])
-		return false;
-	return oe_note(shape, 'I', HeapTupleHeaderGetCmin(td->tg_trigtuple->t_data), false,
-				   oe_row_id(shape, &oe_new_row), NULL, &oe_new_row, NULL);
+	HeapTuple	tup = td->tg_trigtuple;
+	int64		id;
+
+	return oe_tuple_id(shape, tup, &id) &&
+		oe_note(shape, 'I', HeapTupleHeaderGetCmin(tup->t_data), false, id, NULL, tup, NULL);
 }
 
 static bool
 oe_note_delete(TriggerData *td, OeShape *shape)
 {
-	oe_row_of_slot(shape, td->tg_trigslot, &oe_old_row);
-	if (oe_old_row.nulls[0])
-		return false;
-	return oe_note(shape, 'D', HeapTupleHeaderGetCmax(td->tg_trigtuple->t_data),
-				   oe_is_foreign(td->tg_trigtuple), oe_row_id(shape, &oe_old_row),
-				   &oe_old_row, NULL, NULL);
+	HeapTuple	tup = td->tg_trigtuple;
+	int64		id;
+
+	return oe_tuple_id(shape, tup, &id) &&
+		oe_note(shape, 'D', HeapTupleHeaderGetCmax(tup->t_data), oe_is_foreign(tup), id,
+				tup, NULL, NULL);
 }
 
 /*
@@ -214,7 +160,6 @@ oe_sql_capture(PG_FUNCTION_ARGS)
 		oe_count_lost(rule->relid, rule->rule, rule->reason);
 		return PointerGetDatum(NULL);
 	}
-	oe_rows_enlarge(rule->shape->ncols);
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
 		noted = oe_note_update(td, rule->shape);
 	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
