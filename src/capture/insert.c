@@ -4,8 +4,8 @@
  *
  * Odoo's backend, as whatever user it runs: no privilege is checked.  Columns
  * that default in SQL must be set by the caller.  Index entries are made from
- * the tuple identifier that heap_multi_insert() leaves in the slot, which is
- * right for toasted rows too.  Holds RowExclusiveLock on the table and its
+ * the tuple identifier that the heap leaves in the slot, which is right for
+ * toasted rows too.  Holds RowExclusiveLock on the table and its
  * indexes until the transaction ends.
  */
 #include "postgres.h"
@@ -14,6 +14,7 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/catalog.h"
 #include "catalog/index.h"
 #include "nodes/makefuncs.h"
 #include "utils/memutils.h"
@@ -80,6 +81,30 @@ oe_insert_index_entries(OeInserter *ins, TupleTableSlot *slot)
 	}
 }
 
+/*
+ * Stores the rows of a chunk.  Where logical decoding could see them they go
+ * one by one, because only that way it can be told not to: a publication of
+ * all tables must not carry our tables away.
+ */
+static void
+oe_insert_heap(OeInserter *ins)
+{
+	CommandId	cid = GetCurrentCommandId(true);
+
+	if (!RelationIsLogicallyLogged(ins->rel))
+	{
+		heap_multi_insert(ins->rel, ins->slots, ins->n, cid, 0, NULL);
+		return;
+	}
+	for (int i = 0; i < ins->n; i++)
+	{
+		HeapTuple	tup = ExecFetchSlotHeapTuple(ins->slots[i], true, NULL);
+
+		heap_insert(ins->rel, tup, cid, HEAP_INSERT_NO_LOGICAL, NULL);
+		ins->slots[i]->tts_tid = tup->t_self;
+	}
+}
+
 static void
 oe_insert_chunk(OeInserter *ins)
 {
@@ -88,8 +113,7 @@ oe_insert_chunk(OeInserter *ins)
 	if (ins->n == 0)
 		return;
 	old = MemoryContextSwitchTo(ins->chunk_cxt);
-	heap_multi_insert(ins->rel, ins->slots, ins->n, GetCurrentCommandId(true),
-					  HEAP_INSERT_NO_LOGICAL, NULL);
+	oe_insert_heap(ins);
 	for (int i = 0; i < ins->n; i++)
 		oe_insert_index_entries(ins, ins->slots[i]);
 	for (int i = 0; i < ins->n; i++)

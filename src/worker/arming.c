@@ -41,15 +41,19 @@ oe_identity_read(OeIdentity *id)
 
 	oe_foreign_begin(&session);
 	(void) oe_spi(NULL,
-				  "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
+				  "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
+				  " pg_catalog.has_table_privilege(c.oid, 'SELECT')"
 				  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 				  " WHERE c.relname = 'ir_config_parameter' AND c.relkind = 'r'"
 				  " AND n.nspname !~ '^(pg_|information_schema|odoo_events)'"
 				  " ORDER BY n.nspname <> 'public', n.nspname LIMIT 1",
 				  0, NULL, NULL, NULL, true, 1);
 	if (SPI_processed == 1)
+	{
 		table = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (table)
+		id->unreadable = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2)[0] != 't';
+	}
+	if (table && !id->unreadable)
 	{
 		(void) oe_spi(NULL,
 					  psprintf("SELECT key, value FROM %s"
@@ -108,6 +112,11 @@ oe_armed_for(const OeIdentity *id, char *reason, Size size)
 		strlcpy(reason, why ? why : "", size);
 	}
 	oe_own_end(&session);
+	if (armed && id->unreadable)
+	{
+		strlcpy(reason, "the database's owner cannot read ir_config_parameter", size);
+		armed = false;
+	}
 	if (armed && id->neutralized)
 	{
 		strlcpy(reason, "Odoo says that the database is neutralized", size);
