@@ -541,7 +541,7 @@ oe_catalog(void)
 	MemoryContext cxt;
 	MemoryContext save;
 	OeCatalog  *cat;
-	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = NAMEDATALEN};
+	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = NAMEDATALEN};
 
 	if (oe_current && strcmp(oe_current->version, version) == 0)
 		return oe_current;

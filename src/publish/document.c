@@ -29,13 +29,13 @@ typedef struct OeDocEntry
 OeDoc *
 oe_doc(OeTx *tx, OeEntity *e, int64 id, OeChange *c)
 {
-	OeDocEntry	want = {.key = {.id = id, .entity = e->index}};
+	OeDocEntry	want = {.key = {.id = id,.entity = e->index}};
 	OeDocEntry *entry;
 	bool		found;
 
 	if (tx->docs == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(want.key), .entrysize = sizeof(OeDocEntry), .hcxt = CurrentMemoryContext};
+		HASHCTL		ctl = {.keysize = sizeof(want.key),.entrysize = sizeof(OeDocEntry),.hcxt = CurrentMemoryContext};
 
 		tx->docs = hash_create("odoo_events documents", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
@@ -282,7 +282,7 @@ oe_doc_uncovered(OeDoc *doc)
 
 			foreach(lc3, doc->covers)
 				if (strcmp(cc->column, lfirst(lc3)) == 0)
-					covered = true;
+				covered = true;
 			if (!covered)
 				return true;
 		}

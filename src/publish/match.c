@@ -58,12 +58,12 @@ oe_key_text(const char *entity, int64 id)
 OeChange *
 oe_tx_find(OeTx *tx, OeRule *rule, int64 id)
 {
-	OeTxKey		key = {.id = id, .rule = rule->index};
+	OeTxKey		key = {.id = id,.rule = rule->index};
 	OeTxEntry  *e;
 
 	if (tx->rows == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(OeTxKey), .entrysize = sizeof(OeTxEntry), .hcxt = CurrentMemoryContext};
+		HASHCTL		ctl = {.keysize = sizeof(OeTxKey),.entrysize = sizeof(OeTxEntry),.hcxt = CurrentMemoryContext};
 
 		tx->rows = hash_create("odoo_events transaction", tx->n + 8, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		for (int i = 0; i < tx->n; i++)
@@ -88,13 +88,13 @@ oe_tx_find(OeTx *tx, OeRule *rule, int64 id)
 List *
 oe_tx_children(OeTx *tx, OePart *part, int64 id)
 {
-	OeChildKey	key = {.id = id, .part = part->index};
+	OeChildKey	key = {.id = id,.part = part->index};
 	OeChildEntry *e;
 	bool		found;
 
 	if (tx->children == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(OeChildKey), .entrysize = sizeof(OeChildEntry), .hcxt = CurrentMemoryContext};
+		HASHCTL		ctl = {.keysize = sizeof(OeChildKey),.entrysize = sizeof(OeChildEntry),.hcxt = CurrentMemoryContext};
 
 		tx->children = hash_create("odoo_events children", tx->n + 8, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		for (int i = 0; i < tx->n; i++)
@@ -319,6 +319,7 @@ oe_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeChange *c, OeRule *rule,
 		 const OeRow *old, const OeRow *new)
 {
 	static Datum empty = (Datum) 0;
+
 	LOCAL_FCINFO(fcinfo, 4);
 	Datum		root;
 	Datum		result;
@@ -515,7 +516,7 @@ oe_climb(OeEntity *e, OeChange *c, OeClimb *climb)
 	{
 		OeMilestone *m = &e->milestones[i];
 		bool		fires = m->gate ? low < m->rung && m->rung <= high
-			: oe_text_in(climb->to, m->nstates, m->states) && !oe_text_in(climb->from, m->nstates, m->states);
+		: oe_text_in(climb->to, m->nstates, m->states) && !oe_text_in(climb->from, m->nstates, m->states);
 
 		if (fires && e->one_event)
 			climb->fired = UINT64CONST(1) << i;

@@ -200,7 +200,7 @@ oe_detect(OeCatalog *cat)
 	Datum	   *elems = palloc(sizeof(Datum) * list_length(names));
 	Oid			types[1] = {TEXTARRAYOID};
 	Datum		values[1];
-	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = sizeof(OeTable)};
+	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = sizeof(OeTable)};
 	MemoryContext save;
 	ListCell   *lc;
 	int			n = 0;
@@ -247,7 +247,7 @@ oe_detect(OeCatalog *cat)
 	oe_complete = true;
 	foreach(lc, names)
 		if (oe_table(lfirst(lc)) == NULL)
-			oe_complete = false;
+		oe_complete = false;
 	oe_stale = false;
 	MemoryContextSwitchTo(save);
 }
@@ -476,7 +476,7 @@ oe_result_row(OeQuery *q, HeapTuple tup, TupleDesc desc, FmgrInfo *out, int64 id
 static OeReadEntry *
 oe_entry(OeCycle *cy, int query, int64 id, bool *found)
 {
-	OeReadKey	key = {.id = id, .query = query};
+	OeReadKey	key = {.id = id,.query = query};
 
 	return hash_search(cy->read, &key, found ? HASH_ENTER : HASH_FIND, found);
 }
@@ -654,7 +654,7 @@ void
 oe_odoo_prepare(OeCycle *cy)
 {
 	static bool registered = false;
-	HASHCTL		ctl = {.keysize = sizeof(OeReadKey), .entrysize = sizeof(OeReadEntry)};
+	HASHCTL		ctl = {.keysize = sizeof(OeReadKey),.entrysize = sizeof(OeReadEntry)};
 
 	if (!registered)
 	{

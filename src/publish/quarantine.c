@@ -34,7 +34,7 @@ oe_block(OeCycle *cy, const char *text, bool enter)
 	strlcpy(key, text, sizeof(key));
 	if (cy->blocked == NULL)
 	{
-		HASHCTL		ctl = {.keysize = OE_KEY_LENGTH, .entrysize = sizeof(OeBlock), .hcxt = cy->cxt};
+		HASHCTL		ctl = {.keysize = OE_KEY_LENGTH,.entrysize = sizeof(OeBlock),.hcxt = cy->cxt};
 
 		cy->blocked = hash_create("odoo_events blocked keys", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	}

@@ -191,12 +191,12 @@ oe_gather(OeCycle *cy, OeEvent *ev, List *list, OePart *part, int64 id)
 	}
 	for (int i = 0; i < part->nparents; i++)
 		foreach(lc, oe_lines_of(cy, part->rule, part->parents[i], id))
-		{
-			OeLine	   *line = lfirst(lc);
+	{
+		OeLine	   *line = lfirst(lc);
 
-			if (oe_tx_find(ev->tx, part->rule, line->id) == NULL)
-				list = oe_gather_one(cy, ev, list, part, line->id, &line->row, true);
-		}
+		if (oe_tx_find(ev->tx, part->rule, line->id) == NULL)
+			list = oe_gather_one(cy, ev, list, part, line->id, &line->row, true);
+	}
 	return list;
 }
 
@@ -310,7 +310,7 @@ oe_changes_of(OeEvent *ev)
 		return ev->doc->changes;
 	foreach(lc, ev->doc->changes)
 		if (((OePartChange *) lfirst(lc))->part == NULL && ev->def->occasion == OE_ON_UPDATED)
-			list = lappend(list, lfirst(lc));
+		list = lappend(list, lfirst(lc));
 	return list;
 }
 
@@ -447,8 +447,10 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 		OeText		value;
 		OeReference *ref;
 
-		/* of a document that was only read later, its state is not that of the
-		 * time of the event */
+		/*
+		 * of a document that was only read later, its state is not that of
+		 * the time of the event
+		 */
 		if (later && ev->e->state_column && f->sources[0].kind == OE_SOURCE_PATH &&
 			strcmp(f->sources[0].path.column, ev->e->state_column) == 0)
 			continue;

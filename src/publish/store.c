@@ -165,15 +165,15 @@ oe_outbox_append(OeCycle *cy, OeReading *r)
 	bulk->n = 0;
 	for (int i = 0; i < cy->ntx; i++)
 		foreach(lc, cy->tx[i].events)
+	{
+		oe_bulk_add(cy, bulk, lfirst(lc), ++r->cursor.last_position);
+		n++;
+		if (bulk->n == OE_INSERT_ROWS)
 		{
-			oe_bulk_add(cy, bulk, lfirst(lc), ++r->cursor.last_position);
-			n++;
-			if (bulk->n == OE_INSERT_ROWS)
-			{
-				oe_bulk_insert(bulk, hint);
-				MemoryContextReset(work);
-			}
+			oe_bulk_insert(bulk, hint);
+			MemoryContextReset(work);
 		}
+	}
 	oe_bulk_insert(bulk, hint);
 	MemoryContextSwitchTo(save);
 	MemoryContextDelete(work);

@@ -106,7 +106,7 @@ oe_render_events(OeCycle *cy, int first, int last)
 		for (int i = first; i <= last; i++)
 			foreach(lc, cy->tx[i].events)
 				if (((OeEvent *) lfirst(lc))->e)
-					oe_render_prepare(cy, lfirst(lc));
+				oe_render_prepare(cy, lfirst(lc));
 		if (!oe_odoo_read(cy))
 			break;
 	}
@@ -115,15 +115,15 @@ oe_render_events(OeCycle *cy, int first, int last)
 		again = false;
 		for (int i = first; i <= last; i++)
 			foreach(lc, cy->tx[i].events)
-			{
-				OeEvent    *ev = lfirst(lc);
+		{
+			OeEvent    *ev = lfirst(lc);
 
-				if (ev->e && (pass == 0 || ev->incomplete))
-				{
-					oe_render(cy, ev);
-					again |= ev->incomplete;
-				}
+			if (ev->e && (pass == 0 || ev->incomplete))
+			{
+				oe_render(cy, ev);
+				again |= ev->incomplete;
 			}
+		}
 		if (again)
 			(void) oe_odoo_read(cy);
 	}

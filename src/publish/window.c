@@ -43,12 +43,13 @@ static struct
 	MemoryContext cxt;
 	bool		valid;
 	OeCursor	cursor;
-	char	   *s1;				/* newer than the cursor's: nothing came between */
+	char	   *s1;				/* newer than the cursor's: nothing came
+								 * between */
 	int			n;
 	int			next;
 	bool		complete;		/* no more than these are in the window */
 	OeListed   *list;
-} oe_win;
+}			oe_win;
 
 static void
 oe_win_reset(void)
