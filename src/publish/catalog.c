@@ -70,9 +70,29 @@ oe_class_of(const char *name)
 	return 1;
 }
 
-/* Names that a predicate mentions: only those columns are given to it. */
+/* Adds a name to a list of a multiple of 16, unless it is there. */
 static void
-oe_note_words(OeCatalog *cat, const char *text)
+oe_add_word(char ***list, int *n, const char *word)
+{
+	for (int i = 0; i < *n; i++)
+		if (strcmp((*list)[i], word) == 0)
+			return;
+	if (*n % 16 == 0)
+		*list = *list ? repalloc(*list, sizeof(char *) * (*n + 16)) : palloc(sizeof(char *) * 16);
+	(*list)[(*n)++] = pstrdup(word);
+}
+
+static void
+oe_add_words(OeWords *to, const OeWords *from)
+{
+	for (int i = 0; i < from->n; i++)
+		oe_add_word(&to->words, &to->n, from->words[i]);
+	for (int i = 0; i < from->nrefs; i++)
+		oe_add_word(&to->refs, &to->nrefs, from->refs[i]);
+}
+
+static void
+oe_note_words(OeWords *words, const char *text)
 {
 	char		word[NAMEDATALEN];
 	int			n = 0;
@@ -88,15 +108,10 @@ oe_note_words(OeCatalog *cat, const char *text)
 		}
 		if (n > 0)
 		{
-			char		key[NAMEDATALEN];
-
 			word[n] = '\0';
-			(void) hash_search(cat->words, word, HASH_ENTER, NULL);
+			oe_add_word(&words->words, &words->n, word);
 			if (refs)
-			{
-				snprintf(key, sizeof(key), "refs.%s", word);
-				(void) hash_search(cat->words, key, HASH_ENTER, NULL);
-			}
+				oe_add_word(&words->refs, &words->nrefs, word);
 			refs = strcmp(word, "refs") == 0;
 			n = 0;
 		}
@@ -112,14 +127,14 @@ oe_col_predicate(OeCatalog *cat, uint64 row, int col, OePredicate *p)
 	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
 	char	   *text;
 
-	p->path = (Datum) 0;
-	p->uses_tx = false;
+	memset(p, 0, sizeof(*p));
 	if (isnull)
 		return;
 	p->path = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
 	text = oe_col(row, col);
 	p->uses_tx = strstr(text, "$\"tx\"") != NULL || strstr(text, "$tx") != NULL;
-	oe_note_words(cat, text);
+	oe_note_words(&p->words, text);
+	oe_add_words(&cat->words, &p->words);
 }
 
 /* Runs one query; the memory context stays the catalog's. */
@@ -467,6 +482,7 @@ oe_load_defs(OeCatalog *cat)
 		d->milestone = oe_col(i, 6);
 		d->choice = oe_col(i, 7);
 		oe_col_predicate(cat, i, 8, &d->condition);
+		oe_add_words(&e->words, &d->condition.words);
 		d->rank = oe_col_int(i, 9);
 		oe_parse_def_key(oe_col(i, 10), d);
 		d->covers = oe_col_list(i, 11, &d->ncovers);
@@ -541,7 +557,6 @@ oe_catalog(void)
 	MemoryContext cxt;
 	MemoryContext save;
 	OeCatalog  *cat;
-	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = NAMEDATALEN};
 
 	if (oe_current && strcmp(oe_current->version, version) == 0)
 		return oe_current;
@@ -558,9 +573,6 @@ oe_catalog(void)
 	cat = palloc0(sizeof(OeCatalog));
 	cat->cxt = cxt;
 	cat->version = pstrdup(version);
-	ctl.hcxt = cxt;
-	cat->words = hash_create("odoo_events words", 128, &ctl,
-							 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	oe_load_rules(cat);
 	oe_load_references(cat);
 	oe_load_fields(cat);

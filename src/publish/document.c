@@ -359,7 +359,7 @@ oe_doc_decide(OeCycle *cy, OeDoc *doc)
 		/* it is gone by now: what its part says of the same columns */
 		row = doc->first->new.n ? &doc->first->new : &doc->first->old;
 	}
-	kind = oe_kind_of(cy, doc->tx, doc->e, doc->own, row);
+	kind = oe_kind_of(cy, doc->tx, doc->e, row);
 	def = oe_changed_def(doc->e, kind);
 	if (def == NULL)
 		return;

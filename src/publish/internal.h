@@ -47,10 +47,20 @@ typedef struct OeRow
 
 /* ---- catalog ---- */
 
+/* Names that predicates mention; only those columns are given to them. */
+typedef struct OeWords
+{
+	int			n;
+	char	  **words;
+	int			nrefs;			/* those that stand behind $.refs */
+	char	  **refs;
+} OeWords;
+
 typedef struct OePredicate
 {
 	Datum		path;			/* jsonpath; 0: always true */
 	bool		uses_tx;
+	OeWords		words;
 } OePredicate;
 
 /* "column" or "column.field" */
@@ -245,6 +255,7 @@ typedef struct OeEntity
 	int			nparts;
 	OePart	  **parts;
 	OeOwner    *owner;
+	OeWords		words;			/* of all its definitions */
 } OeEntity;
 
 typedef struct OeCatalog
@@ -259,7 +270,7 @@ typedef struct OeCatalog
 	OeEntity   *entities;
 	int			nowners;
 	OeOwner    *owners;
-	HTAB	   *words;			/* names that predicates mention */
+	OeWords		words;			/* of all predicates */
 } OeCatalog;
 
 /* ---- one cycle ---- */
@@ -278,6 +289,7 @@ typedef struct OeChange
 	char	   *new_text;
 	char	   *traceparent;
 	bool		parsed;
+	bool		prepared;		/* what matching looks at was read */
 	OeRow		old;			/* whole rows; n 0 where there was none */
 	OeRow		new;
 	char	   *key;			/* of the document it belongs to */
@@ -365,6 +377,9 @@ typedef struct OeEvent
 	int64		company;		/* 0: none */
 	int64		warehouse;
 	int64		actor;
+	bool		prepared;		/* what rendering needs was read */
+	bool		gathered;
+	List	   *lines;			/* render.c */
 	bool		incomplete;		/* to be rendered again after reading */
 	unsigned char id[16];
 } OeEvent;
@@ -444,7 +459,7 @@ extern char *oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs);
 extern OeChange *oe_tx_find(OeTx *tx, OeRule *rule, int64 id);
 extern void oe_match_change(OeCycle *cy, OeTx *tx, OeChange *c);
 extern void oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row);
-extern OeKind *oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c, OeRow *row);
+extern OeKind *oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeRow *row);
 extern OeEvent *oe_event_new(OeTx *tx, OeEntity *e, OeDef *def, OeChange *c,
 							 OeRow *row, int64 id, OeKind *kind);
 extern List *oe_tx_children(OeTx *tx, OePart *part, int64 id);

@@ -157,24 +157,12 @@ oe_path(OeCycle *cy, OeRule *rule, const OeRow *row, const OePath *path, OeRefer
 /* ---- predicates ---- */
 
 static bool
-oe_word(OeCycle *cy, const OeText *key)
+oe_ref_word(const OeWords *words, const char *column)
 {
-	char		word[NAMEDATALEN];
-
-	if (key->len >= NAMEDATALEN)
-		return false;
-	memcpy(word, key->s, key->len);
-	word[key->len] = '\0';
-	return hash_search(cy->cat->words, word, HASH_FIND, NULL) != NULL;
-}
-
-static bool
-oe_ref_word(OeCycle *cy, const char *column)
-{
-	char		word[NAMEDATALEN];
-
-	snprintf(word, sizeof(word), "refs.%s", column);
-	return hash_search(cy->cat->words, word, HASH_FIND, NULL) != NULL;
+	for (int i = 0; i < words->nrefs; i++)
+		if (strcmp(words->refs[i], column) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -216,52 +204,56 @@ oe_push_text(JsonbParseState **st, const OeText *t)
 	(void) pushJsonbValue(st, WJB_VALUE, &v);
 }
 
-/* One image under "name"; only columns that some predicate mentions. */
+/* One image under "name"; only columns that are mentioned. */
 static void
-oe_push_row(OeCycle *cy, JsonbParseState **st, const char *name, const OeRow *row)
+oe_push_row(JsonbParseState **st, const char *name, const OeRow *row, const OeWords *words)
 {
 	oe_push_key(st, name, strlen(name));
 	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < row->n; i++)
-		if (oe_word(cy, &row->m[i].key))
-		{
-			oe_push_key(st, row->m[i].key.s, row->m[i].key.len);
-			oe_push_text(st, &row->m[i].value);
-		}
+	for (int i = 0; i < words->n; i++)
+	{
+		const OeText *t = oe_row_find(row, words->words[i]);
+
+		if (t == NULL)
+			continue;
+		oe_push_key(st, words->words[i], strlen(words->words[i]));
+		oe_push_text(st, t);
+	}
 	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
 }
 
 static void
-oe_push_refs(OeCycle *cy, JsonbParseState **st, OeRule *rule, const OeRow *row)
+oe_push_refs(OeCycle *cy, JsonbParseState **st, OeRule *rule, const OeRow *row, const OeWords *words)
 {
 	oe_push_key(st, "refs", 4);
 	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < rule->nlinks; i++)
+	for (int i = 0; i < words->nrefs; i++)
 	{
-		OeLink	   *l = &rule->links[i];
-		const OeText *t = oe_row_find(row, l->column);
+		OeReference *link = oe_link_of(rule, words->refs[i]);
 		OeRow	   *ref;
 		int64		id;
 
-		if (!oe_ref_word(cy, l->column) || !oe_text_int(t, &id) || (ref = oe_ref(cy, l->reference, id)) == NULL)
+		if (link == NULL || !oe_text_int(oe_row_find(row, words->refs[i]), &id) ||
+			(ref = oe_ref(cy, link, id)) == NULL)
 			continue;
-		oe_push_row(cy, st, l->column, ref);
+		oe_push_row(st, words->refs[i], ref, words);
 	}
 	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
 }
 
 static Datum
-oe_root(OeCycle *cy, OeRule *rule, const OeRow *old, const OeRow *new)
+oe_root(OeCycle *cy, OeRule *rule, const OeRow *old, const OeRow *new, const OeWords *words)
 {
 	JsonbParseState *st = NULL;
 	JsonbValue *v;
 
 	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
 	if (old && old->n > 0)
-		oe_push_row(cy, &st, "old", old);
+		oe_push_row(&st, "old", old, words);
 	if (new && new->n > 0)
-		oe_push_row(cy, &st, "new", new);
-	oe_push_refs(cy, &st, rule, new && new->n > 0 ? new : old);
+		oe_push_row(&st, "new", new, words);
+	if (words->nrefs > 0)
+		oe_push_refs(cy, &st, rule, new && new->n > 0 ? new : old, words);
 	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
 	return JsonbPGetDatum(JsonbValueToJsonb(v));
 }
@@ -297,9 +289,9 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 			oe_push_key(&st, id, strlen(id));
 			(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
 			if (c->old.n > 0)
-				oe_push_row(cy, &st, "old", &c->old);
+				oe_push_row(&st, "old", &c->old, &cy->cat->words);
 			if (c->new.n > 0)
-				oe_push_row(cy, &st, "new", &c->new);
+				oe_push_row(&st, "new", &c->new, &cy->cat->words);
 			(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
 		}
 		(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
@@ -336,11 +328,11 @@ oe_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeChange *c, OeRule *rule,
 	if (c != NULL && new == NULL && old == NULL)
 	{
 		if (c->root == (Datum) 0)
-			c->root = oe_root(cy, rule, &c->old, &c->new);
+			c->root = oe_root(cy, rule, &c->old, &c->new, &rule->entity->words);
 		root = c->root;
 	}
 	else
-		root = oe_root(cy, rule, old, new);
+		root = oe_root(cy, rule, old, new, &p->words);
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = root;
 	fcinfo->args[1].value = p->path;
@@ -364,7 +356,7 @@ oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row)
 	{
 		int64		id;
 
-		if (oe_ref_word(cy, rule->links[i].column) &&
+		if (oe_ref_word(&cy->cat->words, rule->links[i].column) &&
 			oe_text_int(oe_row_find(row, rule->links[i].column), &id))
 			(void) oe_ref(cy, rule->links[i].reference, id);
 	}
@@ -420,12 +412,10 @@ oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 /* ---- matching ---- */
 
 OeKind *
-oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c, OeRow *row)
+oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeRow *row)
 {
-	bool		own = c && c->rule == e->rule && c->new.n > 0 && row == &c->new;
-
 	for (int i = 0; i < e->nkinds; i++)
-		if (oe_holds(cy, &e->kinds[i].condition, tx, own ? c : NULL, e->rule, NULL, own ? NULL : row))
+		if (oe_holds(cy, &e->kinds[i].condition, tx, NULL, e->rule, NULL, row))
 			return &e->kinds[i];
 	return NULL;
 }
@@ -576,7 +566,7 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeChange *c)
 			continue;
 		if (d->kind && !kind_known)
 		{
-			kind = oe_kind_of(cy, tx, e, c, row);
+			kind = oe_kind_of(cy, tx, e, row);
 			kind_known = true;
 		}
 		if (d->kind && (kind == NULL || strcmp(kind->kind, d->kind) != 0))

@@ -217,11 +217,19 @@ static List *
 oe_gather_all(OeCycle *cy, OeEvent *ev)
 {
 	List	   *list = NIL;
+	bool		missing = cy->missing;
 
+	if (ev->gathered)
+		return ev->lines;
+	cy->missing = false;
 	for (int i = 0; i < ev->e->nparts; i++)
 		if (ev->e->parts[i]->within == NULL)
 			list = oe_gather(cy, ev, list, ev->e->parts[i], ev->record_id);
 	list_sort(list, oe_rendered_cmp);
+	/* what is complete need not be gathered again */
+	ev->gathered = !cy->missing;
+	ev->lines = list;
+	cy->missing |= missing;
 	return list;
 }
 

@@ -34,8 +34,15 @@ oe_prepare_changes(OeCycle *cy, int first, int last)
 	{
 		for (int i = first; i <= last; i++)
 			for (int j = 0; j < cy->tx[i].n; j++)
-				if (!cy->tx[i].changes[j].quarantined)
-					oe_match_prepare(cy, &cy->tx[i], &cy->tx[i].changes[j]);
+			{
+				OeChange   *c = &cy->tx[i].changes[j];
+
+				if (c->quarantined || c->prepared)
+					continue;
+				cy->missing = false;
+				oe_match_prepare(cy, &cy->tx[i], c);
+				c->prepared = !cy->missing;
+			}
 		if (!oe_odoo_read(cy))
 			break;
 	}
@@ -198,7 +205,10 @@ oe_transform(OeCycle *cy, int first, int last, const char *only)
 		tx->docs = tx->rows = tx->children = NULL;
 		tx->vars = (Datum) 0;
 		for (int j = 0; j < tx->n; j++)
+		{
 			tx->changes[j].root = (Datum) 0;
+			tx->changes[j].prepared = false;
+		}
 	}
 	oe_prepare_changes(cy, first, last);
 	for (int i = first; i <= last; i++)
