@@ -33,6 +33,7 @@ typedef struct OeInserter
 
 /* "rel" is open and locked; it is closed by oe_insert_end(). */
 extern void oe_insert_begin(OeInserter *ins, Relation rel);
+
 /* The caller fills values and nulls of the slot and calls oe_insert_row();
  * what they point to may then go. */
 extern TupleTableSlot *oe_insert_slot(OeInserter *ins);

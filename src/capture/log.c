@@ -35,7 +35,7 @@ OeLog		oe_log;
 
 static char *oe_log_memory;
 static Size oe_log_size;
-static File oe_log_file;			/* 0: none */
+static File oe_log_file;		/* 0: none */
 static char *oe_window;			/* part of the file, for reading */
 static uint64 oe_window_pos;
 static Size oe_window_len;

@@ -93,6 +93,7 @@ extern void oe_log_fail(const char *reason);
 
 extern void oe_log_sub_commit(SubTransactionId sub, SubTransactionId parent);
 extern void oe_log_sub_abort(SubTransactionId sub);
+
 /* Before the transaction ends well: closes the file. */
 extern void oe_log_close(void);
 extern void oe_log_reset(void);

@@ -28,8 +28,8 @@ typedef struct OeRecord
 	uint64		target;
 	int64		id;
 	CommandId	cid;
-	uint32		op;				/* D < U < I: at one command id a row that goes
-								 * makes room for the one that comes */
+	uint32		op;				/* D < U < I: at one command id a row that
+								 * goes makes room for the one that comes */
 	bool		foreign;
 	uint64		pos;
 } OeRecord;
@@ -354,6 +354,17 @@ oe_merge_sort_log(TupleTableSlot **slot)
 }
 
 static void
+oe_record_unpack(OeRecord *rec, const int64 *v)
+{
+	rec->target = (uint64) v[0];
+	rec->id = v[1];
+	rec->cid = (CommandId) v[2];
+	rec->op = (uint32) v[3];
+	rec->foreign = v[4] != 0;
+	rec->pos = (uint64) v[5];
+}
+
+static void
 oe_merge_external(OeMerge *m)
 {
 	TupleTableSlot *slot;
@@ -373,7 +384,7 @@ oe_merge_external(OeMerge *m)
 		CHECK_FOR_INTERRUPTS();
 		more = oe_sort_get(sort, slot, OE_RECORD_COLUMNS, v);
 		if (more)
-			rec = (OeRecord) {(uint64) v[0], v[1], (CommandId) v[2], (uint32) v[3], v[4] != 0, (uint64) v[5]};
+			oe_record_unpack(&rec, v);
 		if (n > 0 && (!more || !oe_record_same_row(&row[0], &rec)))
 		{
 			if (oe_row_net(row, n, &net))

@@ -175,7 +175,7 @@ oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 			  ArrayType *carried)
 {
 	int			max = 1 + ArrayGetNItems(ARR_NDIM(significant), ARR_DIMS(significant)) +
-		ArrayGetNItems(ARR_NDIM(carried), ARR_DIMS(carried));
+	ArrayGetNItems(ARR_NDIM(carried), ARR_DIMS(carried));
 	OeShape    *shape = palloc0(sizeof(OeShape));
 	char		id[] = "id";
 

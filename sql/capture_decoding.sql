@@ -1,0 +1,39 @@
+-- Logical decoding: no publication, also not one for all tables, carries the journal away.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+-- an owner that cannot log in keeps the worker away: the journal stays as it is
+CREATE ROLE regress_capture_owner NOLOGIN;
+CREATE DATABASE capture_decoding OWNER regress_capture_owner;
+\c capture_decoding
+SET client_min_messages = warning;
+CREATE EXTENSION odoo_events;
+-- A rule and tables of our own, so that the tests do not depend on the catalog.
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried, builtin)
+VALUES ('doc', '{doc}', '{state,qty}', '{name,note=memo,tags}', false);
+CREATE TABLE doc (id int PRIMARY KEY, state text, qty numeric, name text, memo text, other text);
+SELECT odoo_events._capture_table('doc'::regclass, 'doc');
+CREATE VIEW j AS
+SELECT rule, op, record_id AS id, old, new FROM (SELECT * FROM odoo_events.journal_0 UNION ALL SELECT * FROM odoo_events.journal_1
+  UNION ALL SELECT * FROM odoo_events.journal_2) u ORDER BY u.id;
+\set clear 'TRUNCATE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2'
+CREATE EXTENSION amcheck;
+SET client_min_messages = error;
+CREATE PUBLICATION everything FOR ALL TABLES;
+SELECT slot_name FROM pg_create_logical_replication_slot('capture_decoding', 'test_decoding');
+BEGIN;
+INSERT INTO doc SELECT i, 'draft' FROM generate_series(1, 3) i;
+UPDATE doc SET name = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 4000) i) WHERE id = 1;
+COMMIT;
+ALTER SEQUENCE odoo_events.journal_id_seq RENAME TO hidden;
+DELETE FROM doc WHERE id = 3;
+ALTER SEQUENCE odoo_events.hidden RENAME TO journal_id_seq;
+SELECT count(*) AS journal FROM j;
+SELECT count(*) AS gaps FROM odoo_events.capture_gap;
+SELECT split_part(data, ':', 1) AS change, count(*) FROM pg_logical_slot_get_changes('capture_decoding', NULL, NULL)
+ WHERE data ~ '^table' AND data !~ '^table pg_' GROUP BY 1 ORDER BY 1;
+SELECT bt_index_check(c.oid, true) FROM pg_class c WHERE c.relname ~ '^journal_[0-2]_pkey$' AND c.relnamespace = 'odoo_events'::regnamespace;
+SELECT pg_drop_replication_slot('capture_decoding');
+
+\c postgres
+DROP DATABASE capture_decoding;
+DROP ROLE regress_capture_owner;
