@@ -29,7 +29,7 @@ SELECT odoo_events._low_water();
 -- three in flight, one batch, one key that is retried with what stands behind it
 SELECT subscribe('w', 'https://203.0.113.7/x', types => '{odoo.test.*}') IS NOT NULL AS secret;
 INSERT INTO progress_1 (subscription_id, at, cursor, in_flight, batches, last_error)
-SELECT c.id, now(), 11, '{3,5}', '[{"id": "00000000-0000-8000-8000-0000000000ff", "attempts": 2, "first": 0, "next": 31525200000000000, "positions": [6, 9]}]', 'HTTP status 500'
+SELECT c.id, now(), 11, '{3,5}', '[{"id": "00000000-0000-8000-8000-0000000000ff", "attempts": 2, "first": 0, "next": 41525200000000000, "positions": [6, 9]}]', 'HTTP status 500'
   FROM subscription_config c WHERE c.name = 'w';
 INSERT INTO held (subscription_id, mode, key, position, attempts, first_at, next_attempt_at, last_status, last_error)
 SELECT c.id, 'key', 'thing:1', 4, 3, now(), '2999-01-01', 500, 'HTTP status 500' FROM subscription_config c WHERE c.name = 'w';

@@ -49,7 +49,7 @@ static const struct
 }			oe_special_v6[] = {
 	{{0}, 127},					/* unspecified and loopback */
 	{{0xfc}, 7},				/* unique local */
-	{{0xfe, 0x80}, 10}, {{0xfe, 0xc0}, 10},	/* link and site local */
+	{{0xfe, 0x80}, 10}, {{0xfe, 0xc0}, 10}, /* link and site local */
 	{{0xff}, 8},				/* multicast */
 	{{0x01}, 64},				/* discard only */
 	{{0x20, 0x01, 0, 0}, 32},	/* Teredo: embeds any IPv4 address */

@@ -82,7 +82,7 @@ oe_item_enliven(OeItem *item)
 	if (key->implicit_from != 0 && key->implicit_from <= item->event->position)
 	{
 		dlist_node *next = dlist_has_next(&key->queue, &item->in_key) ?
-			dlist_next_node(&key->queue, &item->in_key) : NULL;
+		dlist_next_node(&key->queue, &item->in_key) : NULL;
 
 		if (next != NULL)
 			key->implicit_from = dlist_container(OeItem, in_key, next)->event->position;

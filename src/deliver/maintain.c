@@ -26,7 +26,7 @@ typedef struct OeRingState
 	bool		progress_used[2];
 	bool		progress_full[2];
 	bool		attempt_used[2];
-	bool		attempt_old[2];		/* its first row is older than the retention */
+	bool		attempt_old[2]; /* its first row is older than the retention */
 } OeRingState;
 
 static bool

@@ -407,7 +407,7 @@ oe_write_progress(OeSub *sub, int member)
 {
 	static SPIPlanPtr plans[OE_LOG_MEMBERS];
 	static const Oid types[17] = {INT4OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, TEXTOID, INT4OID, INT8OID, INT8OID,
-		INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID};
+	INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID};
 	static const char *const breakers[] = {"closed", "open", "half_open"};
 	Datum		v[17];
 	char		nulls[17];
@@ -473,7 +473,7 @@ oe_write_replays(OeSub *sub)
 		OeReplay   *r = dlist_container(OeReplay, node, it.cur);
 		bool		done = r->read_all && r->nitems == 0;
 		int64		cursor = r->nitems > 0 ?
-			dlist_head_element(OeItem, in_sub, &r->items)->event->position - 1 : r->read;
+		dlist_head_element(OeItem, in_sub, &r->items)->event->position - 1 : r->read;
 		Datum		v[5] = {Int64GetDatum(r->id), Int64GetDatum(cursor), Int64GetDatum(r->sent),
 		Int64GetDatum(r->failed), BoolGetDatum(done)};
 
