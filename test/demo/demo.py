@@ -39,7 +39,7 @@ def headline(text):
 
 def sql(db, statement, *options):
     """Runs one statement as superuser and answers what psql prints; psql's error is ours."""
-    done = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", *options, "-d", db, "-c", statement], capture_output=True, text=True)
+    done = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", *options, "-d", db, "-c", statement], capture_output=True, encoding="utf-8")
     if done.returncode:
         raise SystemExit(f"{statement}\n{done.stderr}")
     return done.stdout.rstrip("\n")
@@ -102,7 +102,7 @@ class OdooSession:
 
     def __init__(self, db):
         self.psql = subprocess.Popen(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-U", "odoo", "-d", db], stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE, text=True)
+                                     stdout=subprocess.PIPE, encoding="utf-8")
 
     def run(self, statements):
         self.psql.stdin.write(statements + "\n\\echo step-is-done\n")
@@ -129,7 +129,7 @@ def steps(trace):
 
 def load(db):
     """A database of role odoo with the recorded base."""
-    sql("postgres", f'CREATE DATABASE "{db}" OWNER odoo')
+    sql("postgres", f"CREATE DATABASE \"{db}\" OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'")
     with gzip.open(os.path.join(TOP, "test/odoo/odoo19-base.sql.gz"), "rb") as f:
         done = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-U", "odoo", "-d", db], input=f.read(), capture_output=True)
     if done.returncode:

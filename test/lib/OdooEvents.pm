@@ -58,7 +58,8 @@ sub _pipe
 sub load
 {
 	my ($class, $node, $db, $base) = @_;
-	$node->safe_psql('postgres', qq{CREATE DATABASE "$db" OWNER odoo});
+	# as Odoo creates its databases, whatever the locale of the tests
+	$node->safe_psql('postgres', qq{CREATE DATABASE "$db" OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'});
 	_pipe($node, $db, "$base-base");
 	$node->safe_psql($db, 'CREATE EXTENSION odoo_events');
 	return;

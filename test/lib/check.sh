@@ -9,6 +9,7 @@
 # Nothing is installed into the system's PostgreSQL, no port is listened on but on loopback by the receivers (free ones), and no server
 # is left running.  As root the servers run as user "postgres".
 set -euo pipefail
+export LANG=C.UTF-8; unset LC_ALL LANGUAGE       # the same for everybody
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
 : "${PG_CONFIG:=pg_config}"
