@@ -107,9 +107,19 @@ sub start
 		],
 		'<', \$self->{stdin}, '>', "$dir/log", '2>&1');
 	push @receivers, $self;
-	wait_until(sub { -s "$dir/port" || !$self->{run}->pumpable }, 'the receiver listens');
+	# the program makes the file, or ends and leaves its reason in the log
+	wait_until(sub { -s "$dir/port" || _ended($self->{run}) }, 'the receiver listens');
+	die "the $self->{kind} receiver does not start: " . PostgreSQL::Test::Utils::slurp_file("$dir/log") unless -s "$dir/port";
 	chomp($self->{port} = PostgreSQL::Test::Utils::slurp_file("$dir/port"));
 	return;
+}
+
+# Has the program of this harness ended?
+sub _ended
+{
+	my ($run) = @_;
+	$run->reap_nb;
+	return !$run->_running_kids;
 }
 
 # The endpoint goes down: connections are refused until start().

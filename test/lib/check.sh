@@ -119,7 +119,7 @@ tap() {
       timeout "${TAP_TIMEOUT:-900}" prove --norc -v "$top/$file" >"$dir/output" 2>&1 </dev/null || status=$?
     if [ "$status" != 0 ]; then
       grep -E -A8 '^not ok|^Bailout|^Bail out|Failed|timed out|^#' "$dir/output" | tail -60 || true
-      tail -5 "$dir/output"
+      tail -5 "$dir/output"; tail -qn 5 "$dir"/tmp_check/log/regress_log_* 2>/dev/null || true
       for log in "$dir"/tmp_check/log/*.log; do
         [ ! -e "$log" ] || { say "-- $(basename "$log")"; grep -E 'PANIC|FATAL|ERROR|terminated by' "$log" | tail -15 || true; }
       done
@@ -133,6 +133,10 @@ tap() {
 # The public library with which the Node receiver judges signatures; locked by its hash in package-lock.json.
 node_library() {
   [ ! -d test/receiver/node_modules/standardwebhooks ] || return 0
+  # Node has its own list of certificate authorities; this machine's is the one that counts.
+  if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
+    export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
+  fi
   (cd test/receiver && npm ci --no-audit --no-fund --loglevel=error >"$out/npm.log" 2>&1 </dev/null) ||
     { tail -20 "$out/npm.log"; say "npm could not install the library standardwebhooks: tests that use it will fail"; }
   chmod -R a+rX test/receiver/node_modules 2>/dev/null || true
