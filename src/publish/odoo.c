@@ -1,6 +1,7 @@
 /*
  * odoo.c
- *	  Reading Odoo's tables: references, documents, lines, in batches.
+ *	  Which of Odoo's tables and columns there are, and the statements that
+ *	  read them.
  *
  * Foreign work only.  Statements are generated from the catalog and from the
  * tables and columns that this database has.  Plans and what was detected are
@@ -9,21 +10,17 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "commands/dbcommands.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
-#include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "base/guc.h"
-#include "base/json.h"
-#include "base/oe.h"
 #include "publish/internal.h"
+#include "publish/odoo.h"
 
 typedef struct OeColumn
 {
@@ -40,19 +37,6 @@ typedef struct OeTable
 	OeColumn   *columns;
 } OeTable;
 
-/* One statement: rows of a reference by id, of a rule's table by id, or of a
- * rule's table by another column. */
-typedef struct OeQuery
-{
-	OeReference *reference;
-	OeRule	   *rule;
-	const char *column;			/* NULL: by id */
-	bool		absent;			/* no such table or column here */
-	SPIPlanPtr	plan;
-	int			nnames;
-	const char **names;			/* of the result's columns from the third on */
-} OeQuery;
-
 /* Everything that was detected lives here; NULL: to be detected. */
 static MemoryContext oe_cxt = NULL;
 static HTAB *oe_tables;
@@ -60,21 +44,6 @@ static List *oe_queries;
 static char *oe_uuid;
 static bool oe_stale = false;
 static bool oe_complete;		/* every table of the catalog exists */
-
-typedef struct OeReadKey
-{
-	int64		id;
-	int32		query;
-	int32		pad;
-} OeReadKey;
-
-typedef struct OeReadEntry
-{
-	OeReadKey	key;
-	bool		read;
-	OeRow	   *row;			/* by id; NULL: there is none */
-	List	   *lines;			/* by column: OeLine * */
-} OeReadEntry;
 
 /*
  * Runs inside any catalog access: only notes that what we know may be old.
@@ -359,9 +328,10 @@ oe_rule_statement(OeQuery *q)
 }
 
 /*
- * The query for one kind of row, its plan made when it is first asked for.
+ * The number of the query for one kind of row; its plan is made when it is
+ * first run.
  */
-static int
+int
 oe_query_find(OeReference *reference, OeRule *rule, const char *column)
 {
 	ListCell   *lc;
@@ -387,7 +357,7 @@ oe_query_find(OeReference *reference, OeRule *rule, const char *column)
 	return i;
 }
 
-static void
+void
 oe_query_plan(OeQuery *q)
 {
 	static const Oid types[1] = {INT8ARRAYOID};
@@ -406,230 +376,10 @@ oe_query_plan(OeQuery *q)
 	MemoryContextSwitchTo(save);
 }
 
-/* ---- results ---- */
-
-/*
- * A translated name: the wanted language, else English, else any.
- */
-static void
-oe_translated(StringInfo buf, Jsonb *jb)
+OeQuery *
+oe_query(int query)
 {
-	const char *languages[] = {oe_guc_language, "en_US"};
-	JsonbValue	v;
-	JsonbIterator *it;
-
-	if (!JB_ROOT_IS_OBJECT(jb))
-	{
-		appendStringInfoString(buf, JsonbToCString(NULL, &jb->root, VARSIZE(jb)));
-		return;
-	}
-	for (int i = 0; i < lengthof(languages); i++)
-		if (getKeyJsonValueFromContainer(&jb->root, languages[i], strlen(languages[i]), &v) &&
-			v.type == jbvString)
-		{
-			oe_json_string(buf, v.val.string.val, v.val.string.len);
-			return;
-		}
-	it = JsonbIteratorInit(&jb->root);
-	for (JsonbIteratorToken tok = JsonbIteratorNext(&it, &v, true); tok != WJB_DONE;
-		 tok = JsonbIteratorNext(&it, &v, true))
-		if (tok == WJB_VALUE && v.type == jbvString)
-		{
-			oe_json_string(buf, v.val.string.val, v.val.string.len);
-			return;
-		}
-	appendStringInfoString(buf, "null");
-}
-
-static void
-oe_result_row(OeQuery *q, HeapTuple tup, TupleDesc desc, FmgrInfo *out, int64 id, OeRow *row)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	row->n = q->nnames;
-	row->m = palloc(sizeof(OeMember) * (q->nnames + 1));
-	row->id.s = psprintf(INT64_FORMAT, id);
-	row->id.len = strlen(row->id.s);
-	for (int i = 0; i < q->nnames; i++)
-	{
-		bool		isnull;
-		Datum		d = SPI_getbinval(tup, desc, i + 3, &isnull);
-		Oid			type = TupleDescAttr(desc, i + 2)->atttypid;
-		OeMember   *m = &row->m[i];
-
-		m->key.s = q->names[i];
-		m->key.len = strlen(q->names[i]);
-		m->value.s = (const char *) (intptr_t) buf.len;
-		if (isnull)
-			appendStringInfoString(&buf, "null");
-		else if (type == JSONBOID && q->reference)
-			oe_translated(&buf, DatumGetJsonbP(d));
-		else
-			oe_json_datum(&buf, type, &out[i], d);
-		m->value.len = buf.len - (int) (intptr_t) m->value.s;
-	}
-	for (int i = 0; i < q->nnames; i++)
-		row->m[i].value.s = buf.data + (intptr_t) row->m[i].value.s;
-}
-
-static OeReadEntry *
-oe_entry(OeCycle *cy, int query, int64 id, bool *found)
-{
-	OeReadKey	key = {.id = id,.query = query};
-
-	return hash_search(cy->read, &key, found ? HASH_ENTER : HASH_FIND, found);
-}
-
-static void
-oe_query_results(OeCycle *cy, OeQuery *q, int query)
-{
-	TupleDesc	desc = SPI_tuptable->tupdesc;
-	FmgrInfo   *out = palloc0(sizeof(FmgrInfo) * (desc->natts + 1));
-
-	for (int i = 2; i < desc->natts; i++)
-	{
-		Oid			fn;
-		bool		varlena;
-
-		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &fn, &varlena);
-		fmgr_info(fn, &out[i - 2]);
-	}
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	tup = SPI_tuptable->vals[i];
-		bool		isnull;
-		int64		by = DatumGetInt64(SPI_getbinval(tup, desc, 1, &isnull));
-		int64		id = DatumGetInt64(SPI_getbinval(tup, desc, 2, &isnull));
-		OeReadEntry *e = oe_entry(cy, query, by, NULL);
-
-		if (e == NULL)
-			continue;
-		if (q->column)
-		{
-			OeLine	   *line = palloc0(sizeof(OeLine));
-
-			line->id = id;
-			oe_result_row(q, tup, desc, out, id, &line->row);
-			e->lines = lappend(e->lines, line);
-		}
-		else
-		{
-			e->row = palloc0(sizeof(OeRow));
-			oe_result_row(q, tup, desc, out, id, e->row);
-		}
-	}
-}
-
-static int
-oe_id_cmp(const void *a, const void *b)
-{
-	int64		x = DatumGetInt64(*(const Datum *) a);
-	int64		y = DatumGetInt64(*(const Datum *) b);
-
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
-static void
-oe_query_run(OeCycle *cy, int query, List *ids)
-{
-	OeQuery    *q = list_nth(oe_queries, query);
-	Datum	   *elems = palloc(sizeof(Datum) * list_length(ids));
-	Datum		value;
-	ListCell   *lc;
-	int			n = 0;
-	MemoryContext save = CurrentMemoryContext;
-
-	foreach(lc, ids)
-		elems[n++] = Int64GetDatum(*(int64 *) lfirst(lc));
-	if (q->plan == NULL && !q->absent)
-		oe_query_plan(q);
-	if (!q->absent)
-	{
-		int			ret;
-
-		qsort(elems, n, sizeof(Datum), oe_id_cmp);
-		value = PointerGetDatum(construct_array(elems, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		ret = SPI_execute_plan(q->plan, &value, NULL, true, 0);
-		MemoryContextSwitchTo(save);
-		if (ret < 0)
-			elog(ERROR, "could not read Odoo's tables: %s", SPI_result_code_string(ret));
-		oe_query_results(cy, q, query);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	foreach(lc, ids)
-		oe_entry(cy, query, *(int64 *) lfirst(lc), NULL)->read = true;
-}
-
-/*
- * What is known of (query, id); where nothing is, notes that it is wanted.
- */
-static OeReadEntry *
-oe_wanted(OeCycle *cy, int query, int64 id)
-{
-	bool		found;
-	OeReadEntry *e = oe_entry(cy, query, id, &found);
-
-	if (!found || !e->read)
-		cy->missing = true;
-	if (!found)
-	{
-		int64	   *copy = palloc(sizeof(int64));
-
-		e->read = false;
-		e->row = NULL;
-		e->lines = NIL;
-		*copy = id;
-		if (query >= cy->nwanted)
-		{
-			int			n = query + 32;
-
-			cy->wanted = cy->wanted ? repalloc(cy->wanted, sizeof(List *) * n) : palloc(sizeof(List *) * n);
-			memset(cy->wanted + cy->nwanted, 0, sizeof(List *) * (n - cy->nwanted));
-			cy->nwanted = n;
-		}
-		cy->wanted[query] = lappend(cy->wanted[query], copy);
-	}
-	return e;
-}
-
-OeRow *
-oe_ref(OeCycle *cy, OeReference *ref, int64 id)
-{
-	return oe_wanted(cy, oe_query_find(ref, NULL, NULL), id)->row;
-}
-
-OeRow *
-oe_row_of(OeCycle *cy, OeRule *rule, int64 id)
-{
-	return oe_wanted(cy, oe_query_find(NULL, rule, NULL), id)->row;
-}
-
-List *
-oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id)
-{
-	return oe_wanted(cy, oe_query_find(NULL, rule, column), id)->lines;
-}
-
-/*
- * Reads whatever is wanted; false if nothing was.
- */
-bool
-oe_odoo_read(OeCycle *cy)
-{
-	bool		any = false;
-
-	for (int i = 0; i < cy->nwanted; i++)
-	{
-		List	   *ids = cy->wanted[i];
-
-		if (ids == NIL)
-			continue;
-		cy->wanted[i] = NIL;
-		oe_query_run(cy, i, ids);
-		any = true;
-	}
-	return any;
+	return list_nth(oe_queries, query);
 }
 
 /*
@@ -654,7 +404,6 @@ void
 oe_odoo_prepare(OeCycle *cy)
 {
 	static bool registered = false;
-	HASHCTL		ctl = {.keysize = sizeof(OeReadKey),.entrysize = sizeof(OeReadEntry)};
 
 	if (!registered)
 	{
@@ -678,8 +427,5 @@ oe_odoo_prepare(OeCycle *cy)
 		cy->source = pstrdup(oe_guc_source);
 	else
 		cy->source = psprintf("/odoo/%s", oe_uuid ? oe_uuid : get_database_name(MyDatabaseId));
-	ctl.hcxt = CurrentMemoryContext;
-	cy->read = hash_create("odoo_events rows read", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	cy->wanted = NULL;
-	cy->nwanted = 0;
+	oe_read_begin(cy);
 }

@@ -22,6 +22,12 @@ BEGIN
         odootx        xid8 NOT NULL,
         event         text NOT NULL
       )$f$, i);
+    BEGIN
+      -- not every server is built with it
+      EXECUTE pg_catalog.format('ALTER TABLE odoo_events.outbox_%s ALTER COLUMN event SET COMPRESSION lz4', i);
+    EXCEPTION WHEN feature_not_supported THEN
+      NULL;
+    END;
     EXECUTE pg_catalog.format('CREATE INDEX outbox_%1$s_key ON odoo_events.outbox_%1$s (partitionkey, position)', i);
     EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.outbox_%s IS %L', i,
       'outbox ring: the event log, read through the view outbox');

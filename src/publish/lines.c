@@ -1,0 +1,346 @@
+/*
+ * lines.c
+ *	  Values, lines and changes of an event, as JSON text.
+ *
+ * Foreign work.  The lines of a document are its rows as the transaction left
+ * them, where it touched them, and as their table has them now, where not.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "base/json.h"
+#include "publish/render.h"
+
+/* ---- values ---- */
+
+static OeText
+oe_text_of(const char *s)
+{
+	OeText		t;
+
+	t.s = s;
+	t.len = strlen(s);
+	return t;
+}
+
+/* Sum of a column over the rows inside; false if they have no such column. */
+static bool
+oe_sum(List *inner, const char *part, const char *column, OeText *result)
+{
+	Datum		sum = DirectFunctionCall3(numeric_in, CStringGetDatum("0"), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	ListCell   *lc;
+
+	foreach(lc, inner)
+	{
+		OeRendered *r = lfirst(lc);
+		const OeText *t;
+
+		if (strcmp(r->part->name, part) != 0)
+			continue;
+		t = oe_row_find(r->row, column);
+		if (t == NULL)
+			return false;
+		if (!oe_text_null(t))
+			sum = DirectFunctionCall2(numeric_add, sum,
+									  DirectFunctionCall3(numeric_in, CStringGetDatum(oe_text_cstring(t)), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	}
+	*result = oe_text_of(DatumGetCString(DirectFunctionCall1(numeric_out, sum)));
+	return true;
+}
+
+/*
+ * The value of a field: the first of its sources that the row has.
+ */
+bool
+oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_column,
+			   OeField *f, List *inner, OeText *value, OeReference **ref)
+{
+	for (int i = 0; i < f->nsources; i++)
+	{
+		OeSource   *src = &f->sources[i];
+		const OeText *t;
+
+		*ref = NULL;
+		if (src->kind == OE_SOURCE_SUM)
+		{
+			if (oe_sum(inner, src->part, src->path.column, value))
+				return true;
+			continue;
+		}
+		if (src->kind == OE_SOURCE_COMPUTED)
+			continue;
+		t = oe_path(cy, rule, row, &src->path, ref);
+		if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
+			continue;
+		*value = *t;
+		if (src->state && state_column &&
+			oe_text_is(oe_row_find(row, state_column), src->state) == src->negate)
+			*value = oe_text_of("0");
+		return true;
+	}
+	return false;
+}
+
+/* A value, or, where it is an id, the object with its business keys. */
+void
+oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *ref)
+{
+	int64		id;
+	OeRow	   *row;
+
+	if (ref == NULL || !oe_text_int(value, &id))
+	{
+		oe_text_write(buf, value);
+		return;
+	}
+	appendStringInfo(buf, "{\"id\":" INT64_FORMAT, id);
+	row = oe_ref(cy, ref, id);
+	for (int i = 0; row && i < ref->nfields; i++)
+	{
+		const OeText *t = ref->fields[i].shown ? oe_row_find(row, ref->fields[i].name) : NULL;
+
+		if (t == NULL || oe_text_null(t))
+			continue;
+		appendStringInfo(buf, ",\"%s\":", ref->fields[i].name);
+		oe_text_write(buf, t);
+	}
+	appendStringInfoChar(buf, '}');
+}
+
+void
+oe_write_member(StringInfo buf, bool *first, const char *name)
+{
+	if (!*first)
+		appendStringInfoChar(buf, ',');
+	*first = false;
+	oe_json_cstring(buf, name);
+	appendStringInfoChar(buf, ':');
+}
+
+/* ---- lines ---- */
+
+static bool
+oe_line_belongs(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c, const OeRow *row)
+{
+	if (part->condition.path == (Datum) 0)
+		return true;
+	oe_refs_wanted(cy, part->rule, row);
+	return oe_holds(cy, &part->condition, tx, NULL, part->rule, NULL, row);
+}
+
+static void oe_gather_inner(OeCycle *cy, OeEvent *ev, OeRendered *outer);
+
+static List *
+oe_gather_one(OeCycle *cy, OeEvent *ev, List *list, OePart *part, int64 id, const OeRow *row, bool later)
+{
+	OeRendered *r;
+
+	if (!oe_line_belongs(cy, ev->tx, part, NULL, row))
+		return list;
+	r = palloc0(sizeof(OeRendered));
+	r->part = part;
+	r->id = id;
+	r->row = row;
+	r->later = later;
+	oe_gather_inner(cy, ev, r);
+	return lappend(list, r);
+}
+
+static int
+oe_rendered_cmp(const ListCell *a, const ListCell *b)
+{
+	OeRendered *x = lfirst(a);
+	OeRendered *y = lfirst(b);
+
+	if (x->part != y->part)
+		return x->part->index < y->part->index ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id ? 1 : 0;
+}
+
+/*
+ * The rows that are this part of "id": those that the transaction changed as
+ * it left them, the others as their table has them now.
+ */
+static List *
+oe_gather(OeCycle *cy, OeEvent *ev, List *list, OePart *part, int64 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, oe_tx_children(ev->tx, part, id))
+	{
+		OeChange   *c = lfirst(lc);
+
+		list = oe_gather_one(cy, ev, list, part, c->record_id, &c->new, false);
+	}
+	for (int i = 0; i < part->nparents; i++)
+		foreach(lc, oe_lines_of(cy, part->rule, part->parents[i], id))
+	{
+		OeLine	   *line = lfirst(lc);
+
+		if (oe_tx_find(ev->tx, part->rule, line->id) == NULL)
+			list = oe_gather_one(cy, ev, list, part, line->id, &line->row, true);
+	}
+	return list;
+}
+
+static void
+oe_gather_inner(OeCycle *cy, OeEvent *ev, OeRendered *outer)
+{
+	for (int i = 0; i < ev->e->nparts; i++)
+	{
+		OePart	   *p = ev->e->parts[i];
+
+		if (p->within && strcmp(p->within, outer->part->owner->name) == 0)
+			outer->inner = oe_gather(cy, ev, outer->inner, p, outer->id);
+	}
+	list_sort(outer->inner, oe_rendered_cmp);
+}
+
+List *
+oe_gather_all(OeCycle *cy, OeEvent *ev)
+{
+	List	   *list = NIL;
+	bool		missing = cy->missing;
+
+	if (ev->gathered)
+		return ev->lines;
+	cy->missing = false;
+	for (int i = 0; i < ev->e->nparts; i++)
+		if (ev->e->parts[i]->within == NULL)
+			list = oe_gather(cy, ev, list, ev->e->parts[i], ev->record_id);
+	list_sort(list, oe_rendered_cmp);
+	/* what is complete need not be gathered again */
+	ev->gathered = !cy->missing;
+	ev->lines = list;
+	cy->missing |= missing;
+	return list;
+}
+
+void
+oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
+{
+	ListCell   *lc;
+	bool		first_line = true;
+
+	appendStringInfoChar(buf, '[');
+	foreach(lc, lines)
+	{
+		OeRendered *r = lfirst(lc);
+		bool		first = false;
+
+		if (!first_line)
+			appendStringInfoChar(buf, ',');
+		first_line = false;
+		ev->read_later |= r->later;
+		appendStringInfo(buf, "{\"part\":\"%s\",\"id\":" INT64_FORMAT, r->part->name, r->id);
+		for (int i = 0; i < r->part->owner->nfields; i++)
+		{
+			OeField    *f = &r->part->owner->fields[i];
+			OeText		value;
+			OeReference *ref;
+
+			if (!oe_field_value(cy, r->part->rule, r->row, r->part->state_column, f, r->inner, &value, &ref) ||
+				oe_text_null(&value))
+				continue;
+			oe_write_member(buf, &first, f->name);
+			oe_write_value(cy, buf, &value, ref);
+			ev->class = Max(ev->class, f->class);
+		}
+		if (r->inner != NIL)
+		{
+			appendStringInfoString(buf, ",\"lines\":");
+			oe_write_lines(cy, ev, buf, r->inner);
+		}
+		appendStringInfoChar(buf, '}');
+	}
+	appendStringInfoChar(buf, ']');
+}
+
+/* ---- changes ---- */
+
+static const OeField *
+oe_field_of_column(OeOwner *owner, const char *column)
+{
+	for (int i = 0; owner && i < owner->nfields; i++)
+		for (int j = 0; j < owner->fields[i].nsources; j++)
+		{
+			OeSource   *src = &owner->fields[i].sources[j];
+
+			if (src->kind == OE_SOURCE_PATH && src->path.field == NULL && !src->negate &&
+				strcmp(src->path.column, column) == 0)
+				return &owner->fields[i];
+		}
+	return NULL;
+}
+
+/* The document's own first, then part by part. */
+static int
+oe_part_change_cmp(const ListCell *a, const ListCell *b)
+{
+	OePartChange *x = lfirst(a);
+	OePartChange *y = lfirst(b);
+	int			px = x->part ? x->part->index : -1;
+	int			py = y->part ? y->part->index : -1;
+
+	if (px != py)
+		return px < py ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id ? 1 : 0;
+}
+
+/* Of a document that was not open, only what its own row says. */
+List *
+oe_changes_of(OeEvent *ev)
+{
+	List	   *list = NIL;
+	ListCell   *lc;
+
+	if (ev->doc == NULL || !ev->def->with_changes)
+		return NIL;
+	list_sort(ev->doc->changes, oe_part_change_cmp);
+	if (oe_doc_open(ev->doc))
+		return ev->doc->changes;
+	foreach(lc, ev->doc->changes)
+		if (((OePartChange *) lfirst(lc))->part == NULL && ev->def->occasion == OE_ON_UPDATED)
+		list = lappend(list, lfirst(lc));
+	return list;
+}
+
+void
+oe_write_changes(OeCycle *cy, OeEvent *ev, StringInfo buf, List *changes)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+	bool		first_change = true;
+
+	foreach(lc, changes)
+	{
+		OePartChange *pc = lfirst(lc);
+		OeOwner    *owner = pc->part ? pc->part->owner : ev->e->owner;
+		OeRule	   *rule = pc->part ? pc->part->rule : ev->e->rule;
+		bool		first = true;
+
+		appendStringInfoString(buf, first_change ? "" : ",");
+		first_change = false;
+		appendStringInfo(buf, "{\"part\":\"%s\",\"id\":" INT64_FORMAT ",\"op\":\"%s\",\"fields\":{",
+						 pc->part ? pc->part->name : ev->e->name, pc->id, pc->op);
+		foreach(lc2, pc->columns)
+		{
+			OeColumnChange *cc = lfirst(lc2);
+			const OeField *f = oe_field_of_column(owner, cc->column);
+			OeReference *ref = oe_link_of(rule, cc->column);
+
+			if (f)
+				ev->class = Max(ev->class, f->class);
+			oe_write_member(buf, &first, f ? f->name : cc->column);
+			appendStringInfoChar(buf, '[');
+			oe_write_value(cy, buf, &cc->old, ref);
+			appendStringInfoChar(buf, ',');
+			oe_write_value(cy, buf, &cc->new, ref);
+			appendStringInfoChar(buf, ']');
+		}
+		appendStringInfoString(buf, "}}");
+	}
+}

@@ -1,0 +1,28 @@
+/*
+ * odoo.h
+ *	  Between odoo.c, which makes statements, and read.c, which runs them.
+ */
+#ifndef OE_PUBLISH_ODOO_H
+#define OE_PUBLISH_ODOO_H
+
+#include "publish/internal.h"
+
+/* One statement: rows of a reference by id, of a rule's table by id, or of a
+ * rule's table by another column. */
+typedef struct OeQuery
+{
+	OeReference *reference;
+	OeRule	   *rule;
+	const char *column;			/* NULL: by id */
+	bool		absent;			/* no such table or column here */
+	SPIPlanPtr	plan;
+	int			nnames;
+	const char **names;			/* of the result's columns from the third on */
+} OeQuery;
+
+extern int	oe_query_find(OeReference *reference, OeRule *rule, const char *column);
+extern OeQuery *oe_query(int query);
+extern void oe_query_plan(OeQuery *q);
+extern void oe_read_begin(OeCycle *cy);
+
+#endif							/* OE_PUBLISH_ODOO_H */
