@@ -34,7 +34,8 @@ typedef enum OeWorkerState
 	OE_WORKER_STARTING,
 	OE_WORKER_RUNNING,
 	OE_WORKER_BACKOFF,			/* died; not before next_start */
-	OE_WORKER_HELD,				/* a DROP, RENAME ... holds it off until next_start */
+	OE_WORKER_HELD,				/* a DROP, RENAME ... holds it off until
+								 * next_start */
 	OE_WORKER_ABSENT,			/* the database has no extension */
 	OE_WORKER_REFUSED			/* cannot run: see last_error */
 } OeWorkerState;
@@ -62,8 +63,8 @@ typedef struct OeSlot
 	char		activity[64];	/* what the worker is doing */
 	char		last_error[256];
 	TimestampTz last_error_at;
-	TimestampTz published_until;	/* commit time up to which all is published;
-									 * 0 before the first cycle */
+	TimestampTz published_until;	/* commit time up to which all is
+									 * published; 0 before the first cycle */
 	int			open_pid;		/* backend whose transaction the stored
 								 * snapshot waits for, 0 for none */
 	pg_atomic_uint32 wakes;
@@ -80,6 +81,7 @@ extern void oe_shmem_init(void);
  * keep the address across transactions. */
 extern OeSlot *oe_slot_mine(void);
 extern OeSlot *oe_slot_find(Oid dboid, bool create);
+
 /* All slots, for the launcher and the views; NULL without preload. */
 extern OeSlot *oe_slots(void);
 extern void oe_slots_lock(bool exclusive);

@@ -155,8 +155,10 @@ oe_sets_tablespace(AlterDatabaseStmt *stmt)
 	ListCell   *lc;
 
 	foreach(lc, stmt->options)
+	{
 		if (strcmp(lfirst_node(DefElem, lc)->defname, "tablespace") == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -111,8 +111,10 @@ oe_database_wanted(const char *name)
 	if (!SplitIdentifierString(pstrdup(oe_guc_databases), ',', &names))
 		return false;
 	foreach(lc, names)
+	{
 		if (strcmp((char *) lfirst(lc), name) == 0)
 			found = true;
+	}
 	list_free(names);
 	return found;
 }
@@ -296,8 +298,10 @@ oe_has_child(Oid dboid)
 	ListCell   *lc;
 
 	foreach(lc, oe_children)
+	{
 		if (((OeChild *) lfirst(lc))->dboid == dboid)
 			return true;
+	}
 	return false;
 }
 
@@ -317,8 +321,10 @@ oe_free_slots(List *databases)
 		if (!OidIsValid(slots[i].dboid) || oe_has_child(slots[i].dboid))
 			continue;
 		foreach(lc, databases)
+		{
 			if (((OeDatabase *) lfirst(lc))->oid == slots[i].dboid)
 				exists = true;
+		}
 		if (exists)
 			continue;
 		oe_slots_lock(true);
@@ -336,7 +342,7 @@ oe_consider(OeDatabase *db, bool may_probe)
 {
 	OeSlot	   *slot = oe_slot_find(db->oid, false);
 	bool		registered = slot &&
-		(pg_atomic_read_u32(&slot->wakes) & OE_WAKE_REGISTER) != 0;
+	(pg_atomic_read_u32(&slot->wakes) & OE_WAKE_REGISTER) != 0;
 	OeWorkerState state;
 
 	if (registered)
@@ -426,8 +432,10 @@ oe_launcher_main(Datum arg)
 		databases = oe_list_databases();
 		oe_free_slots(databases);
 		foreach(lc, databases)
+		{
 			if (oe_consider(lfirst(lc), !probing))
 				probing = true;
+		}
 		MemoryContextReset(cxt);
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
