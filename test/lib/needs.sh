@@ -24,8 +24,7 @@ missing_packages() {
         [ -f "$("${PG_CONFIG:-pg_config}" --pgxs 2>/dev/null)" ] || echo "postgresql-server-dev-$major"
         [ -x "$("${PG_CONFIG:-pg_config}" --bindir 2>/dev/null)/postgres" ] || [ -x "/usr/lib/postgresql/$major/bin/postgres" ] ||
           echo "postgresql-$major"
-        $have python3 >/dev/null || echo python3
-        $have runuser >/dev/null || echo util-linux ;;
+        $have python3 >/dev/null || echo python3 ;;
       test)
         perl -MIPC::Run -MTest::More -MJSON::PP -e 1 2>/dev/null || echo "perl libipc-run-perl"
         $have node >/dev/null || echo nodejs
