@@ -190,6 +190,19 @@ oe_foreign_end(OeSession *s)
 	MemoryContextSwitchTo(s->save_cxt);
 }
 
+void
+oe_foreign_failed(OeSession *s)
+{
+	if (oe_session_is_worker)
+		AbortCurrentTransaction();
+	else
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = (ResourceOwner) s->save_owner;
+	}
+	MemoryContextSwitchTo(s->save_cxt);
+}
+
 /*
  * A database or role may have planted anything with ALTER ... SET; what came
  * that way is put back to what the server's configuration says, then what our

@@ -16,7 +16,8 @@
  * AccessShareLock on the extension, so that DROP EXTENSION waits for it, and
  * raises ERRCODE_UNDEFINED_OBJECT if the extension is gone.
  *
- * After an error nothing need be called: aborting the transaction undoes all.
+ * After an error in own work nothing need be called: aborting the transaction
+ * undoes all.  After one in foreign work see oe_foreign_failed().
  * Both switch back to the memory context they were called in when they end.
  */
 #ifndef OE_SESSION_H
@@ -41,6 +42,12 @@ extern void oe_own_begin(OeSession *s);
 extern void oe_own_end(OeSession *s);	/* commits in the worker */
 extern void oe_foreign_begin(OeSession *s);
 extern void oe_foreign_end(OeSession *s);	/* always rolls back */
+
+/* In the PG_CATCH of foreign work that failed, after FlushErrorState(): undoes
+ * the bracket.  Needed wherever the error does not end the caller's whole
+ * transaction: a handler further out, PL/pgSQL's EXCEPTION for one, would
+ * take our subtransaction for its own. */
+extern void oe_foreign_failed(OeSession *s);
 
 /* Worker, right after connecting: resets every setting that the database or a
  * role planted, then sets our own (search_path, timeouts ...). */

@@ -236,20 +236,6 @@ oe_about_data(int sqlerrcode)
 	return true;
 }
 
-/* Undoes a foreign bracket whose work failed. */
-static void
-oe_foreign_failed(OeSession *s)
-{
-	if (oe_session_is_worker)
-		AbortCurrentTransaction();
-	else
-	{
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = (ResourceOwner) s->save_owner;
-	}
-	MemoryContextSwitchTo(s->save_cxt);
-}
-
 /*
  * oe_transform() in its bracket.  NULL, or why it failed.
  */

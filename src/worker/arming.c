@@ -25,14 +25,52 @@
 #include "worker/worker.h"
 
 /*
- * Reads what Odoo says of its database.  Odoo's tables are in the schema
- * public or, with a hand-made search_path, in one other.
+ * Finds the table and reads it; inside foreign work.  Odoo's tables are in the
+ * schema public or, with a hand-made search_path, in one other.
+ */
+static void
+oe_identity_query(OeIdentity *id, MemoryContext cxt)
+{
+	char	   *table;
+
+	(void) oe_spi(NULL,
+				  "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
+				  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+				  " WHERE c.relname = 'ir_config_parameter' AND c.relkind = 'r'"
+				  " AND n.nspname !~ '^(pg_|information_schema|odoo_events)'"
+				  " ORDER BY n.nspname <> 'public', n.nspname LIMIT 1",
+				  0, NULL, NULL, NULL, true, 1);
+	if (SPI_processed == 0)
+		return;
+	table = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	(void) oe_spi(NULL,
+				  psprintf("SELECT key, value FROM %s"
+						   " WHERE key IN ('database.uuid', 'database.is_neutralized')", table),
+				  0, NULL, NULL, NULL, true, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *key = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		char	   *value = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+
+		if (key == NULL || value == NULL)
+			continue;
+		if (strcmp(key, "database.uuid") == 0)
+			id->database_uuid = MemoryContextStrdup(cxt, value);
+		else
+			id->neutralized = pg_strcasecmp(value, "true") == 0 || strcmp(value, "1") == 0;
+	}
+}
+
+/*
+ * Reads what Odoo says of its database.  Where that cannot be read (no
+ * privilege, row security, a broken table) the database is not armed, and
+ * says why; only what was meant for the caller itself, a cancel or a
+ * shutdown, is passed on.
  */
 static void
 oe_identity_read(OeIdentity *id)
 {
 	OeSession	session;
-	char	   *table = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 
 	memset(id, 0, sizeof(*id));
@@ -40,40 +78,24 @@ oe_identity_read(OeIdentity *id)
 	id->database_oid = MyDatabaseId;
 
 	oe_foreign_begin(&session);
-	(void) oe_spi(NULL,
-				  "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
-				  " pg_catalog.has_table_privilege(c.oid, 'SELECT')"
-				  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-				  " WHERE c.relname = 'ir_config_parameter' AND c.relkind = 'r'"
-				  " AND n.nspname !~ '^(pg_|information_schema|odoo_events)'"
-				  " ORDER BY n.nspname <> 'public', n.nspname LIMIT 1",
-				  0, NULL, NULL, NULL, true, 1);
-	if (SPI_processed == 1)
+	PG_TRY();
 	{
-		table = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-		id->unreadable = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2)[0] != 't';
+		oe_identity_query(id, cxt);
+		oe_foreign_end(&session);
 	}
-	if (table && !id->unreadable)
+	PG_CATCH();
 	{
-		(void) oe_spi(NULL,
-					  psprintf("SELECT key, value FROM %s"
-							   " WHERE key IN ('database.uuid', 'database.is_neutralized')", table),
-					  0, NULL, NULL, NULL, true, 0);
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			char	   *key = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-			char	   *value = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+		ErrorData  *e;
 
-			if (key == NULL || value == NULL)
-				continue;
-			if (strcmp(key, "database.uuid") == 0)
-				id->database_uuid = MemoryContextStrdup(cxt, value);
-			else
-				id->neutralized = pg_strcasecmp(value, "true") == 0 ||
-					strcmp(value, "1") == 0;
-		}
+		MemoryContextSwitchTo(cxt);
+		e = CopyErrorData();
+		FlushErrorState();
+		oe_foreign_failed(&session);
+		if (ERRCODE_TO_CATEGORY(e->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(e);
+		id->unreadable = e->message;
 	}
-	oe_foreign_end(&session);
+	PG_END_TRY();
 }
 
 /*
@@ -112,9 +134,9 @@ oe_armed_for(const OeIdentity *id, char *reason, Size size)
 		strlcpy(reason, why ? why : "", size);
 	}
 	oe_own_end(&session);
-	if (armed && id->unreadable)
+	if (id->unreadable)
 	{
-		strlcpy(reason, "the database's owner cannot read ir_config_parameter", size);
+		snprintf(reason, size, "ir_config_parameter cannot be read: %s", id->unreadable);
 		armed = false;
 	}
 	if (armed && id->neutralized)

@@ -16,7 +16,7 @@ typedef struct OeIdentity
 	Oid			database_oid;
 	char	   *database_uuid;	/* NULL where Odoo has none */
 	bool		neutralized;	/* Odoo says that this is a neutralized copy */
-	bool		unreadable;		/* the database's owner may not read that */
+	char	   *unreadable;		/* why Odoo's parameters cannot be read */
 } OeIdentity;
 
 /* postmaster, from _PG_init */

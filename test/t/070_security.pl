@@ -1,0 +1,130 @@
+# A malicious owner of the database gains nothing: functions and operators in public, views and policies in place of Odoo's tables, planted
+# settings, a constraint trigger deferred into a commit of ours.  What he tries runs with his own rights, and what he does is undone.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OdooEvents;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = OdooEvents->node('security', "odoo_events.restart_delay = '200ms'\n");
+my $receiver = OdooEvents->receiver;
+OdooEvents->load($node, 'plant', 'odoo19');
+$node->safe_psql('plant', 'SELECT odoo_events.attach()');
+$receiver->subscribe($node, 'plant', 'wms', '/wms');
+
+# A session of his own, as Odoo has it
+sub as_odoo
+{
+	my ($sql) = @_;
+	my ($status, $out, $err) = $node->psql('plant', "SET search_path = pg_catalog, public; $sql", connstr => $node->connstr('plant') . ' user=odoo');
+	is($status, 0, 'a statement of his') or diag $err;
+	return $out;
+}
+
+# Each attempt that succeeds says so in the server's log, which no rollback undoes.
+$node->safe_psql('plant', q{
+  SET ROLE odoo;
+  CREATE FUNCTION public.evil() RETURNS text LANGUAGE plpgsql AS $f$
+  DECLARE
+    what text;
+    x text;
+  BEGIN
+    RAISE LOG 'EVIL ran as % of %', current_user, session_user;
+    FOREACH what IN ARRAY ARRAY[
+      'ALTER ROLE odoo SUPERUSER',
+      'SET ROLE postgres', 'RESET ROLE', 'SET SESSION AUTHORIZATION postgres', 'RESET SESSION AUTHORIZATION',
+      'SELECT secret FROM odoo_events.subscription_secret', 'SELECT new FROM odoo_events.journal_0', 'SELECT event FROM odoo_events.outbox',
+      'INSERT INTO odoo_events.arming_state DEFAULT VALUES', 'SELECT odoo_events.arm()',
+      'SELECT pg_read_file(''postgresql.conf'')', 'COPY (SELECT 1) TO PROGRAM ''true''',
+      'INSERT INTO public.loot VALUES (1)', 'CREATE TABLE public.more_loot ()', 'CREATE TEMP TABLE loot ()', 'LISTEN loot']
+    LOOP
+      BEGIN
+        EXECUTE what;
+        -- giving back what one never had is no success
+        IF what !~ '^RESET' OR current_user <> 'odoo' THEN
+          RAISE LOG 'EVIL succeeded: %', what;
+        END IF;
+      EXCEPTION WHEN OTHERS THEN
+        NULL;
+      END;
+    END LOOP;
+    RETURN 'evil';
+  END $f$;
+  CREATE TABLE public.loot (n int);
+  -- things that an unqualified name could reach
+  CREATE FUNCTION public.evil_eq(text, text) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.evil(); RETURN true; END $f$;
+  CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = public.evil_eq);
+  CREATE FUNCTION public.format(text, VARIADIC text[]) RETURNS text LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.evil(); RETURN $1; END $f$;
+  CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.evil(); RETURN NULL; END $f$;
+  -- a view in place of a table that the publisher reads
+  ALTER TABLE product_template RENAME TO product_template_real;
+  CREATE VIEW product_template AS SELECT * FROM product_template_real WHERE public.evil() = 'evil';
+  -- a constraint trigger that would run when somebody else commits
+  CREATE FUNCTION public.evil_trigger() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.evil(); RETURN NULL; END $f$;
+  CREATE CONSTRAINT TRIGGER evil AFTER INSERT OR UPDATE ON stock_picking DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.evil_trigger()});
+$node->safe_psql('postgres', q{
+  ALTER DATABASE plant SET search_path = public, pg_catalog;
+  ALTER DATABASE plant SET row_security = on;
+  ALTER ROLE odoo SET default_transaction_read_only = on;
+  ALTER ROLE odoo SET log_min_messages = panic});
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'odoo_events worker'});
+ok($node->poll_query_until('plant', q{SELECT pid IS NOT NULL FROM odoo_events.worker_status}), 'the worker starts among all this');
+
+# Odoo's own role cannot write with its planted setting; its day runs without it
+$node->safe_psql('postgres', 'ALTER ROLE odoo RESET default_transaction_read_only');
+as_odoo(q{
+  INSERT INTO stock_picking (location_id, location_dest_id, picking_type_id, move_type, state, name, partner_id, company_id)
+    VALUES (5, 2, 2, 'direct', 'confirmed', 'WH/OUT/90001', 7, 1)});
+as_odoo(q{
+  INSERT INTO stock_move (company_id, product_id, product_uom, location_id, location_dest_id, procure_method, product_uom_qty, date, state, picking_id)
+    SELECT 1, 11, 1, 5, 2, 'make_to_stock', 3, pg_catalog.now(), 'done', max(id) FROM stock_picking});
+ok($node->poll_query_until('plant', q{SELECT count(*) >= 2 FROM odoo_events.outbox_all o WHERE o.type ~ 'confirmed|shipped'}), 'events are published');
+# and by hand, in the session of a superuser, while there is no worker
+$node->safe_psql('postgres', q{ALTER SYSTEM SET odoo_events.databases = 'none-such'});
+$node->reload;
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'odoo_events worker'});
+as_odoo(q{ UPDATE stock_picking SET state = 'assigned' WHERE name = 'WH/OUT/90001'});
+cmp_ok($node->safe_psql('plant', 'SET search_path = pg_catalog', extra_params => [ '-c', 'SET search_path = pg_catalog', '-c', 'SELECT odoo_events.publish()' ]), '>', 0, 'publish() publishes');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET odoo_events.databases');
+$node->reload;
+$node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT * FROM odoo_events.arming; SELECT * FROM odoo_events.health()');
+ok($node->poll_query_until('plant', q{SELECT count(*) >= 3 FROM odoo_events.outbox_all o}), 'all of them');
+
+my $log = slurp_file($node->logfile);
+like($log, qr/EVIL ran as odoo of odoo/, 'his code ran in the worker, with his rights');
+like($log, qr/EVIL ran as odoo of postgres/, 'and in the session of a superuser, with his rights');
+unlike($log, qr/EVIL ran as (?!odoo)/, 'never with others');
+my @succeeded = $log =~ /EVIL succeeded: (.*)/g;
+# what he may do to his own tables he may do in his own statements: his trigger runs at his own commit
+is_deeply([ grep { !/^(INSERT INTO public|CREATE TABLE public|CREATE TEMP|LISTEN)/ } @succeeded ], [], 'he got nothing that is not his');
+is($node->safe_psql('postgres', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'odoo'}), 'f', 'and is no superuser');
+
+# Reading Odoo's tables leaves nothing behind: no row written by the worker or publish()
+my $loot = $node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT count(*) FROM public.loot');
+as_odoo(q{ DROP TRIGGER evil ON stock_picking});
+as_odoo(q{ UPDATE stock_picking SET state = 'confirmed' WHERE name = 'WH/OUT/90001'});
+ok($node->poll_query_until('plant', q{SELECT count(*) >= 4 FROM odoo_events.outbox_all o}), 'one more event, his code read along');
+is($node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT count(*) FROM public.loot'), $loot, 'and wrote nothing');
+
+# A policy on a table that is read hides rows: what it would falsify waits in quarantine, what it would run does not run
+my $ran = () = slurp_file($node->logfile) =~ /EVIL ran/g;
+as_odoo(q{ALTER VIEW product_template RENAME TO product_template_evil; ALTER TABLE product_template_real RENAME TO product_template;
+  CREATE POLICY evil ON res_partner USING (public.evil() = 'evil');
+  ALTER TABLE res_partner ENABLE ROW LEVEL SECURITY; ALTER TABLE res_partner FORCE ROW LEVEL SECURITY;
+  CREATE POLICY evil ON ir_config_parameter USING (public.evil() = 'evil');
+  ALTER TABLE ir_config_parameter ENABLE ROW LEVEL SECURITY; ALTER TABLE ir_config_parameter FORCE ROW LEVEL SECURITY});
+like($node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT armed, reason FROM odoo_events.arming'), qr/^f\|ir_config_parameter cannot be read/,
+	'what cannot be read does not arm');
+is($node->safe_psql('plant', q{SET search_path = pg_catalog; DO $$ BEGIN PERFORM * FROM odoo_events.arming; PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END $$; SELECT 1}),
+	'1', 'nor upset a handler further out');
+as_odoo(q{UPDATE stock_picking SET state = 'assigned' WHERE name = 'WH/OUT/90001'});
+ok($node->poll_query_until('plant', q{SELECT count(*) > 0 FROM odoo_events.quarantine}), 'a change that cannot be told rightly waits');
+is(scalar(() = slurp_file($node->logfile) =~ /EVIL ran/g), $ran, 'his code did not run');
+as_odoo(q{ALTER TABLE res_partner DISABLE ROW LEVEL SECURITY; ALTER TABLE ir_config_parameter DISABLE ROW LEVEL SECURITY});
+$node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT odoo_events.requeue()');
+ok($node->poll_query_until('plant', q{SELECT (SELECT count(*) FROM odoo_events.quarantine) = 0 AND count(*) >= 5 FROM odoo_events.outbox_all}), 'and is told afterwards');
+
+$node->stop;
+done_testing();
