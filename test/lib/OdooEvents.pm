@@ -170,20 +170,24 @@ sub misbehave
 	return;
 }
 
-# All requests so far, as hashes (see receiver.py); $path restricts to one endpoint. A line still being written is left for later.
+# All requests so far, as hashes (see receiver.py); $path restricts to one endpoint. What was read before is remembered; a line still
+# being written is left for later.
 sub ledger
 {
 	my ($self, $path) = @_;
-	open my $fh, '<', "$self->{dir}/ledger" or return;
-	my @entries;
-	while (my $line = <$fh>)
+	$self->{entries} //= [];
+	if (open my $fh, '<', "$self->{dir}/ledger")
 	{
-		last unless $line =~ /\n\z/;
-		my $entry = JSON::PP::decode_json($line);
-		push @entries, $entry if !defined $path || $entry->{path} eq $path;
+		seek $fh, $self->{read} // 0, 0;
+		while (my $line = <$fh>)
+		{
+			last unless $line =~ /\n\z/;
+			push @{ $self->{entries} }, JSON::PP::decode_json($line);
+			$self->{read} = tell $fh;
+		}
+		close $fh;
 	}
-	close $fh;
-	return @entries;
+	return grep { !defined $path || $_->{path} eq $path } @{ $self->{entries} };
 }
 
 # The CloudEvents that were answered with 2xx, in order of arrival, duplicates included.
@@ -193,7 +197,7 @@ sub events
 	my @events;
 	foreach my $entry (grep { $_->{status} >= 200 && $_->{status} < 300 } $self->ledger($path))
 	{
-		my $body = JSON::PP->new->utf8(0)->decode($entry->{body});
+		my $body = $entry->{events} //= JSON::PP->new->utf8(0)->decode($entry->{body});
 		push @events, ref $body eq 'ARRAY' ? @$body : $body;
 	}
 	return @events;
