@@ -30,7 +30,10 @@ mirror() {
 
 # Runs its arguments chrooted, with /proc, /sys and /dev, in a mount namespace that ends with the command.
 enter() {
-  unshare --mount --propagation private bash -c '
+  # where / itself is no mount point (in a chroot), there is nothing to make private
+  local propagation=private
+  unshare --mount --propagation private true 2>/dev/null || propagation=unchanged
+  unshare --mount --propagation $propagation bash -c '
     set -e; root=$1; shift
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
