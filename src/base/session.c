@@ -178,8 +178,11 @@ oe_foreign_end(OeSession *s)
 	if (oe_session_is_worker)
 	{
 		AbortCurrentTransaction();
-		/* what outlives a transaction.  Not advisory locks: the publisher's is
-		 * of their kind, since an abort drops session locks of the other. */
+
+		/*
+		 * what outlives a transaction.  Not advisory locks: the publisher's
+		 * is of their kind, since an abort drops session locks of the other.
+		 */
 		DropAllPreparedStatements();
 	}
 	else
