@@ -59,13 +59,18 @@ TABLE j;
 :clear;
 
 -- ALTER TABLE in the same transaction: earlier notes stay readable
-INSERT INTO doc VALUES (1, 'draft', 1, 'one', 'memo');
+INSERT INTO doc VALUES (1, 'draft', 1, 'one', 'memo'), (2, 'draft', 2, NULL, NULL), (3, 'draft', 3, NULL, NULL);
 :clear;
 BEGIN;
 UPDATE doc SET state = 'confirmed', name = 'uno' WHERE id = 1;
 ALTER TABLE doc ADD COLUMN tags text DEFAULT 'fresh';
 UPDATE doc SET state = 'done' WHERE id = 1;
 COMMIT;
+TABLE j;
+:clear;
+-- rows that are older than a column have its default
+UPDATE doc SET state = 'older' WHERE id = 2;
+DELETE FROM doc WHERE id IN (2, 3);
 TABLE j;
 :clear;
 BEGIN;
@@ -110,6 +115,14 @@ BEGIN;
 INSERT INTO part VALUES (1, 'b', NULL);
 UPDATE doc SET state = 'kept' WHERE id = 1;
 TRUNCATE part;
+DROP TABLE part;
+COMMIT;
+TABLE j;
+:clear;
+BEGIN;
+CREATE TABLE part (id int PRIMARY KEY, state text);
+SELECT odoo_events._capture_table('part'::regclass, 'part');
+INSERT INTO part VALUES (1, 'dropped');
 DROP TABLE part;
 COMMIT;
 TABLE j;

@@ -112,6 +112,15 @@ UPDATE doc SET state = 'm1' \; UPDATE doc SET state = 'm2';
 BEGIN \; UPDATE doc SET state = 'm3' \; COMMIT AND CHAIN;
 UPDATE doc SET state = 'm4';
 ROLLBACK;
+-- transactions that a procedure ends
+DO $$
+BEGIN
+  UPDATE doc SET state = 'p1';
+  COMMIT;
+  UPDATE doc SET state = 'p2';
+  ROLLBACK;
+  UPDATE doc SET state = 'p3';
+END $$;
 TABLE j;
 :clear;
 SELECT * FROM odoo_events.capture_error;
