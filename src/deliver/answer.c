@@ -200,7 +200,6 @@ oe_breaker_open(OeSub *sub)
 		Min(Max(sub->probe_ms, OE_PROBE_MIN_MS) * 2, OE_PROBE_MAX_MS);
 	sub->breaker = OE_BREAKER_OPEN;
 	sub->successes = 0;
-	sub->probe_held = !sub->probe_held;
 	sub->not_before = Max(sub->not_before, TimestampTzPlusMilliseconds(oe_now, sub->probe_ms));
 }
 
@@ -436,6 +435,12 @@ oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 	TimestampTz next;
 	bool		last = batch->items[0]->single;
 
+	if (batch->early && !give_up)
+	{
+		batch->early = false;
+		batch->state = OE_BATCH_WAITING;
+		return;
+	}
 	if (batch->first_at == 0)
 		batch->first_at = req->started;
 	batch->attempts++;

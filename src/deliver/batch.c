@@ -161,6 +161,21 @@ oe_batch_form_replay(OeSub *sub)
 }
 
 /*
+ * Are there batches enough to be sent?  Several are frozen by one commit.
+ */
+static bool
+oe_batches_in_stock(OeSub *sub)
+{
+	int			n = 0;
+	dlist_iter	it;
+
+	dlist_foreach(it, &sub->batches)
+		if (dlist_container(OeBatch, node, it.cur)->state == OE_BATCH_READY)
+			n++;
+	return n > sub->conf->max_in_flight / 2;
+}
+
+/*
  * Forms batches of what is ready; true if some must be committed before they
  * can be sent.  Waits up to batch_wait for a full one.
  */
@@ -171,7 +186,7 @@ oe_batch_form(OeSub *sub)
 	OeItem	  **items;
 	bool		formed = false;
 
-	if (sub->nready == 0 || sub->nbatches >= 2 * sub->conf->max_in_flight)
+	if (sub->nready == 0 || sub->nbatches >= 2 * sub->conf->max_in_flight || oe_batches_in_stock(sub))
 		return false;
 	items = palloc(sizeof(OeItem *) * size);
 	while (sub->nready > 0 && sub->nbatches < 2 * sub->conf->max_in_flight)
@@ -276,6 +291,7 @@ OeBatch *
 oe_batch_due(OeSub *sub)
 {
 	dlist_mutable_iter it;
+	OeBatch    *early = NULL;
 
 	dlist_foreach_modify(it, &sub->batches)
 	{
@@ -288,11 +304,13 @@ oe_batch_due(OeSub *sub)
 			continue;
 		}
 		if (batch->state == OE_BATCH_READY ||
-			(batch->state == OE_BATCH_WAITING &&
-			 (batch->next_at <= oe_now || sub->breaker == OE_BREAKER_OPEN)))
+			(batch->state == OE_BATCH_WAITING && batch->next_at <= oe_now))
 			return batch;
+		if (batch->state == OE_BATCH_WAITING && early == NULL)
+			early = batch;
 	}
-	return NULL;
+	/* an open breaker probes with what is not due if there is nothing else */
+	return sub->breaker == OE_BREAKER_OPEN ? early : NULL;
 }
 
 /*
@@ -309,7 +327,7 @@ oe_batch_next(OeSub *sub)
 		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
 
 		if (batch->state == OE_BATCH_WAITING)
-			next = Min(next, batch->next_at);
+			next = Min(next, sub->breaker == OE_BREAKER_OPEN ? sub->not_before : batch->next_at);
 		else if (batch->state == OE_BATCH_READY)
 			next = 0;
 	}

@@ -71,8 +71,8 @@ oe_wake_keys(OeSub *sub)
 }
 
 /*
- * An open breaker whose time has come probes by turns with what is ready and
- * with what is held; the latter ahead of its time if need be.
+ * An open breaker whose time has come probes with what is ready, or else with
+ * a held key, ahead of its time if need be.
  */
 static void
 oe_choose_probe(OeSub *sub)
@@ -80,8 +80,7 @@ oe_choose_probe(OeSub *sub)
 	OeKey	   *key;
 
 	if (sub->breaker != OE_BREAKER_OPEN || sub->not_before > oe_now || sub->requests > 0 ||
-		!dlist_is_empty(&sub->loading) || pairingheap_is_empty(&sub->waiting) ||
-		(sub->nready > 0 && !sub->probe_held))
+		!dlist_is_empty(&sub->loading) || pairingheap_is_empty(&sub->waiting) || sub->nready > 0)
 		return;
 	key = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting));
 	if (key->implicit_from == 0)
@@ -126,6 +125,7 @@ oe_start_batch(OeSub *sub)
 	if (batch == NULL)
 		return false;
 	oe_http_start(sub, NULL, batch, batch->attempts + 1);
+	batch->early = batch->state == OE_BATCH_WAITING && batch->next_at > oe_now;
 	batch->state = OE_BATCH_BUSY;
 	return true;
 }
@@ -261,7 +261,13 @@ oe_deliver_timeout(void)
 		if (oe_read_wanted(oe_last_position))
 			return 0;
 		dlist_foreach(it, &oe_subs)
-			next = Min(next, oe_sub_next(dlist_container(OeSub, node, it.cur)));
+		{
+			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+			next = Min(next, oe_sub_next(sub));
+			if (sub->stalled_until > oe_now)
+				next = Min(next, sub->stalled_until);
+		}
 	}
 	if (next <= now)
 		return 0;

@@ -356,11 +356,8 @@ oe_request_headers(OeRequest *req)
 	OeConf	   *conf = req->conf;
 	int			n = OE_FIXED_HEADERS + conf->nheaders;
 	struct curl_slist *h = MemoryContextAllocZero(oe_deliver_cxt, sizeof(struct curl_slist) * n);
-	static char structured[] = "Content-Type: application/cloudevents+json";
-	static char batched[] = "Content-Type: application/cloudevents-batch+json";
 	static char no_expect[] = "Expect:";
 
-	h[0].data = conf->batched ? batched : structured;
 	h[1].data = no_expect;
 	h[2].data = req->h_id;
 	h[3].data = req->h_timestamp;
@@ -477,7 +474,11 @@ oe_request_prepare(OeRequest *req, int attempt)
 	Size		len = req->batch ? oe_batch_body(req, req->batch) : (Size) first->body_len;
 	const char *body = req->batch ? req->body : first->body;
 	int64		now = (int64) time(NULL);
+	static char structured[] = "Content-Type: application/cloudevents+json";
+	static char batched[] = "Content-Type: application/cloudevents-batch+json";
 
+	/* by what is sent: frozen batches outlive a change of the format */
+	req->headers[0].data = req->batch ? batched : structured;
 	req->attempt = attempt;
 	snprintf(req->h_id, sizeof(req->h_id), "webhook-id: %s", id);
 	snprintf(req->h_timestamp, sizeof(req->h_timestamp), "webhook-timestamp: " INT64_FORMAT, now);

@@ -42,7 +42,7 @@
 #include "deliver/address.h"
 
 #define OE_ID_LEN 37			/* a UUID's text with its end */
-#define OE_CHAIN_MAX 32			/* items of one key in memory */
+#define OE_CHAIN_MAX 32			/* items of one key in memory, or two batches */
 #define OE_WINDOW_MIN 256		/* items taken in per subscription ... */
 #define OE_WINDOW_MAX 8192
 #define OE_BYTES_MAX (24 * 1024 * 1024) /* events in memory, over all, beyond
@@ -207,6 +207,7 @@ struct OeBatch
 	int			n;
 	OeItem	  **items;
 	int			attempts;
+	bool		early;			/* a probe ahead of its time: not counted */
 	TimestampTz first_at;
 	TimestampTz next_at;
 };
@@ -295,12 +296,12 @@ struct OeSub
 	bool		dirty;			/* progress must be written */
 	bool		moved;			/* only the cursor moved: can wait */
 	TimestampTz written_at;
+	TimestampTz stalled_until;	/* reads nothing: a key must run dry first */
 	/* health of the endpoint */
 	OeBreaker	breaker;
 	int			failures;		/* consecutive, of first attempts */
 	int			successes;		/* while half open */
 	int			probe_ms;
-	bool		probe_held;		/* the next probe is a held one */
 	TimestampTz not_before;
 	int			throttled;		/* consecutive 429 */
 	int64		delivered;

@@ -24,6 +24,7 @@
 #define OE_READ_ROUNDS 4
 #define OE_READ_BYTES (1024 * 1024)
 #define OE_LOAD_KEYS 64
+#define OE_STALL_US 1000000
 
 #define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event"
 
@@ -109,6 +110,15 @@ oe_window(const OeConf *conf)
 	return Min(Max(2 * conf->batch_size * conf->max_in_flight, OE_WINDOW_MIN), OE_WINDOW_MAX);
 }
 
+/*
+ * How many items of one key there may be in memory.
+ */
+static int
+oe_chain_max(const OeConf *conf)
+{
+	return Max(OE_CHAIN_MAX, 2 * conf->batch_size);
+}
+
 static bool
 oe_has_room(OeSub *sub, int window)
 {
@@ -118,7 +128,7 @@ oe_has_room(OeSub *sub, int window)
 	{
 		OeKey	   *key = oe_key_find(sub, 's', "", 0);
 
-		if (key != NULL && (key->implicit_from != 0 || key->nqueue >= OE_CHAIN_MAX))
+		if (key != NULL && (key->implicit_from != 0 || key->nqueue >= oe_chain_max(sub->conf)))
 			return false;
 	}
 	return sub->bytes < OE_BYTES_SHARE || oe_event_bytes < OE_BYTES_MAX;
@@ -131,6 +141,7 @@ static bool
 oe_sub_reads(OeSub *sub, int64 last_position)
 {
 	return sub->active && sub->written_at != 0 && sub->conf->secret != NULL && sub->cursor < last_position &&
+		sub->stalled_until <= oe_now &&
 		oe_has_room(sub, oe_window(sub->conf) / 2);
 }
 
@@ -195,7 +206,7 @@ oe_key_full(OeKey *key)
 	if (key->mode != 'k' || dlist_is_empty(&key->queue))
 		return false;
 	head = dlist_head_element(OeItem, in_key, &key->queue);
-	return key->nqueue >= OE_CHAIN_MAX || (head->batch != NULL && head->batch->attempts > 0);
+	return key->nqueue >= oe_chain_max(key->sub->conf) || (head->batch != NULL && head->batch->attempts > 0);
 }
 
 /*
@@ -220,7 +231,10 @@ oe_take_in(OeSub *sub, OeRow *row)
 	{
 		/* bounded by an earlier change of the ordering: let it run dry */
 		if (key->upto != 0 || key->mode != 'k')
+		{
+			sub->stalled_until = oe_now + OE_STALL_US;
 			return false;
+		}
 		sub->cursor = row->position;
 		sub->moved = true;
 		return true;
@@ -370,7 +384,8 @@ oe_load_chains(OeKey **keys, int n)
 	Datum		lo[OE_LOAD_KEYS];
 	Datum		his[OE_LOAD_KEYS];
 	int64		hi[OE_LOAD_KEYS];
-	int			limit = Min(Max(256 / n, 2), OE_CHAIN_MAX);
+	int			most = oe_chain_max(keys[0]->sub->conf);
+	int			limit = Min(Max(Max(256, most) / n, 2), most);
 	Datum		values[4];
 
 	for (int i = 0; i < n; i++)

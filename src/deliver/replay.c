@@ -92,8 +92,6 @@ oe_replay_load(void)
 				  0, NULL, NULL, NULL, true, 0);
 	table = SPI_tuptable;
 	dlist_foreach(it, &oe_subs)
-		dlist_container(OeSub, node, it.cur)->seen = false;
-	dlist_foreach(it, &oe_subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 		dlist_iter	r;

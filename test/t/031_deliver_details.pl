@@ -127,7 +127,7 @@ done_with();
 
 # --- a hot key does not fill the window for others
 subscribe('hot', 'max_in_flight => 4');
-$receiver->misbehave({ path => '^/hot$', key => '^test:0$', delay => 0.2 });
+$receiver->misbehave({ path => '^/hot$', key => '^test:0$', delay => 0.5 });
 $node->safe_psql($db, q{SELECT make(400, 1, 100, 'hot')});
 $node->safe_psql($db, 'SELECT make(7, 8)');
 ok($receiver->wait_for(sub { 7 == grep { $_->{status} == 204 && $_->{body} =~ /"partitionkey":"test:[1-7]"/ } @_ }, 'others pass a hot key', '/hot'),
