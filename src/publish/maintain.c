@@ -147,11 +147,11 @@ oe_maintain_outbox(int64 low_water)
 			current = i;
 	}
 	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
-		if (i != current && states[i].size >= 0 && !states[i].needed &&
+		if (states[i].size >= 0 && !states[i].needed &&
 			oe_ring_empty("outbox", i, psprintf("SELECT " OE_OUTBOX_NEEDED, low_water, oe_guc_retention, i), 0, NULL, NULL, NULL))
 			states[i].size = -1;
 	next = (current + 1) % OE_OUTBOX_MEMBERS;
-	oe_outbox_member = states[current].old && states[next].size < 0 ? next : current;
+	oe_outbox_member = states[current].size >= 0 && states[current].old && states[next].size < 0 ? next : current;
 }
 
 void
