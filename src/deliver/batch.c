@@ -171,7 +171,7 @@ oe_batches_in_stock(OeSub *sub)
 
 	dlist_foreach(it, &sub->batches)
 		if (dlist_container(OeBatch, node, it.cur)->state == OE_BATCH_READY)
-			n++;
+		n++;
 	return n > sub->conf->max_in_flight / 2;
 }
 

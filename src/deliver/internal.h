@@ -333,7 +333,6 @@ struct OeRequest
 	char	   *body;			/* of a batch, malloc'd */
 	int			attempt;
 	TimestampTz started;
-	int64		started_mono;	/* us */
 	char		errbuf[CURL_ERROR_SIZE];
 	/* the answer */
 	bool		refused;		/* the address policy said no */
@@ -432,9 +431,15 @@ extern long oe_http_timeout(void);
 extern void oe_http_pump(void);
 extern void oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt);
 extern void oe_http_abandon(OeSub *sub);
+extern int	oe_http_limit(void);
+
+/* request.c */
+extern void oe_request_init(void);
+extern OeRequest *oe_request_get(OeConf *conf);
+extern void oe_request_prepare(OeRequest *req, int attempt);
+extern void oe_request_put(OeRequest *req);
 extern void oe_http_free_idle(OeConf *conf);
 extern bool oe_http_settings_changed(void);
-extern int	oe_http_limit(void);
 
 /* answer.c */
 extern void oe_answered(OeRequest *req, const char *curl_error);
