@@ -214,6 +214,8 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 				  4, types, values, nulls, false, 0);
 	snapshot = oe_value(0, 1);
 	save = MemoryContextSwitchTo(oe_win.cxt);
+	if (oe_win.list)
+		pfree(oe_win.list);
 	oe_win.list = palloc(sizeof(OeListed) * SPI_processed);
 	oe_win.n = oe_win.next = 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -402,7 +404,9 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 		char	   *s1 = r->cursor.s2 ? r->cursor.s2 : oe_win.s1 ? oe_win.s1 : r->cursor.s1;
 
 		resumed = false;
-		r->cursor.s1 = s1;
+		/* the list is good again once the cursor that it belongs to is stored */
+		oe_win.valid = false;
+		r->cursor.s1 = pstrdup(s1);
 		r->cursor.s2 = oe_list(s1, NULL, 0);
 		r->cursor.done_id = r->cursor.slice_id = 0;
 	}
@@ -410,13 +414,13 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 	if (oe_win.n == 0)
 	{
 		/* no need to write that down: what was read is a later beginning */
-		MemoryContext save = MemoryContextSwitchTo(oe_win.cxt);
+		char	   *s1 = MemoryContextStrdup(oe_win.cxt, r->cursor.s2);
 
 		if (oe_win.s1)
 			pfree(oe_win.s1);
-		oe_win.s1 = pstrdup(r->cursor.s2);
-		MemoryContextSwitchTo(save);
-		r->cursor.s1 = oe_win.s1;
+		oe_win.s1 = s1;
+		oe_win.valid = true;
+		r->cursor.s1 = pstrdup(s1);
 		r->cursor.s2 = NULL;
 		return;
 	}
