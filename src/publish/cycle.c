@@ -99,7 +99,7 @@ oe_cycle(OeCycle *cy, int max_changes, OePublishResult *result)
 	}
 	result->changes = r.rows;
 	result->last_position = r.cursor.last_position;
-	result->more = r.more;
+	result->more = r.more || cy->more_requeued;
 	result->open_transactions = r.open_transactions;
 	result->published_until = cy->now;
 	return ours;

@@ -395,6 +395,7 @@ typedef struct OeCycle
 	int			nwanted;		/* length of it */
 	bool		missing;		/* something not yet read was asked for */
 	HTAB	   *blocked;		/* keys in quarantine -> first change id */
+	bool		more_requeued;	/* than were taken into this cycle */
 	int			ntx;
 	OeTx	   *tx;
 	TimestampTz lines_read_at;

@@ -116,6 +116,7 @@ oe_quarantine_load(OeCycle *cy, int max_changes)
 				  "SELECT xid, change_id, at, rule, relid, op, record_id, old, new, traceparent, attempts FROM odoo_events.quarantined"
 				  " WHERE requeued ORDER BY change_id LIMIT $1",
 				  1, types, values, NULL, false, 0);
+	cy->more_requeued = SPI_processed == max_changes;
 	cy->tx = palloc(sizeof(OeTx) * (SPI_processed + 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
