@@ -13,3 +13,47 @@ COMMENT ON FUNCTION odoo_events._wake(text) IS
 CREATE FUNCTION odoo_events.version() RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_version';
 COMMENT ON FUNCTION odoo_events.version() IS 'version of the loaded library';
+
+-- Configuration as Odoo's backups carry it.  Odoo restores plain dumps with psql as its own role, also where the extension cannot be
+-- created; a psql before the minor releases of 2026 then reads the rows of a COPY that failed as SQL, and whatever they leave open
+-- swallows the next table of Odoo's.  A line here is hexadecimal digits and a semicolon: read as SQL it is one error and harmless.
+CREATE TABLE odoo_events.saved_config (
+    id   text PRIMARY KEY CHECK (id ~ '^[a-z_0-9]+$'),
+    line text NOT NULL CHECK (line ~ '^[0-9a-f]+;$')
+);
+COMMENT ON TABLE odoo_events.saved_config IS 'what a dump carries of the configuration: a row of JSON in hexadecimal each, without secrets';
+SELECT pg_catalog.pg_extension_config_dump('odoo_events.saved_config', '');
+
+CREATE FUNCTION odoo_events._save_config() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  key text := TG_TABLE_NAME || '_' || (CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END ->> TG_ARGV[0]);
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM odoo_events.saved_config c WHERE c.id = key;
+    RETURN NULL;
+  END IF;
+  INSERT INTO odoo_events.saved_config AS c (id, line)
+  VALUES (key, encode(convert_to(jsonb_build_object('table', TG_TABLE_NAME, 'row', to_jsonb(NEW))::text, 'UTF8'), 'hex') || ';')
+  ON CONFLICT ON CONSTRAINT saved_config_pkey DO UPDATE SET line = EXCLUDED.line WHERE c.line <> EXCLUDED.line;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._save_config() IS 'internal: keeps saved_config in step with a configuration table; argument: the table''s key';
+
+-- Runs when a restore fills saved_config: the row goes back to where it came from.
+CREATE FUNCTION odoo_events._restore_config() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
+BEGIN
+  IF saved ->> 'table' = 'attached' THEN
+    INSERT INTO odoo_events.attached SELECT * FROM jsonb_populate_record(NULL::odoo_events.attached, saved -> 'row')
+    ON CONFLICT DO NOTHING;
+  ELSIF saved ->> 'table' = 'subscription_config' THEN
+    INSERT INTO odoo_events.subscription_config SELECT * FROM jsonb_populate_record(NULL::odoo_events.subscription_config, saved -> 'row')
+    ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._restore_config() IS 'internal: puts a restored line of saved_config back into its table';
+CREATE TRIGGER restore AFTER INSERT ON odoo_events.saved_config FOR EACH ROW EXECUTE FUNCTION odoo_events._restore_config();

@@ -71,8 +71,8 @@ CREATE TABLE odoo_events.attached (
 COMMENT ON TABLE odoo_events.attached IS 'entities that are captured; written by attach() and detach()';
 
 -- A dump carries what the DBA chose; the triggers are dumped with Odoo's tables.
-SELECT pg_catalog.pg_extension_config_dump('odoo_events.attached', '');
-SELECT pg_catalog.pg_extension_config_dump('odoo_events.capture_rule', 'WHERE NOT builtin');
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('entity');
 
 CREATE FUNCTION odoo_events.capture() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_capture';

@@ -29,7 +29,8 @@ CREATE TABLE odoo_events.subscription_config (
     created_at     timestamptz NOT NULL
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
-SELECT pg_catalog.pg_extension_config_dump('odoo_events.subscription_config', '');
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 SELECT pg_catalog.pg_extension_config_dump('odoo_events.subscription_id_seq', '');
 
 -- Written by _store_secret() only, with rows that logical decoding does not see.

@@ -15,6 +15,5 @@ GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events.version() TO pg_mon
 -- The database's owner: Odoo's role dumps, restores and duplicates the database, and names the trigger functions when it
 -- restores.  It sees configuration without secrets, and no payloads.
 GRANT USAGE ON SCHEMA odoo_events TO pg_database_owner;
-GRANT SELECT ON odoo_events.attached, odoo_events.capture_rule TO pg_database_owner;
-GRANT SELECT ON odoo_events.subscription_config, odoo_events.subscription_id_seq TO pg_database_owner;
+GRANT SELECT ON odoo_events.saved_config, odoo_events.subscription_id_seq TO pg_database_owner;
 GRANT EXECUTE ON FUNCTION odoo_events.capture(), odoo_events.capture_truncate() TO pg_database_owner;
