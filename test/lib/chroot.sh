@@ -67,17 +67,13 @@ make_it() {
   } >"$log" 2>&1 </dev/null || { tail -25 "$log" >&2; echo "chroot.sh: could not make the $suite chroot" >&2; exit 1; }
 }
 
-# Copies what git would commit, and the libraries of the Node receiver, into a place of this checkout's own in the chroot.
+# Copies the work tree, with the libraries of the Node receiver, into a place of this checkout's own in the chroot.
 copy_tree() {
   home=/src/$(printf '%s' "$top" | cksum | cut -d' ' -f1)
-  local to=$root$home
-  mkdir -p "$to"
-  find "$to" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-  (cd "$top"
-   { git -c safe.directory="$top" ls-files -z --cached --others --exclude-standard
-     if [ -d test/receiver/node_modules ]; then find test/receiver/node_modules -type f -print0; fi; } |
-     { while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done; } |
-     tar -c --null -T - --owner=0 --group=0 -f -) | tar -x -f - -C "$to"
+  mkdir -p "$root$home"
+  find "$root$home" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+  tar -c -C "$top" --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='*.bc' . |
+    tar -x --no-same-owner -C "$root$home"
 }
 
 [ "$(id -u)" = 0 ] || { echo "chroot.sh: needs root" >&2; exit 1; }
