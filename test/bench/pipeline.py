@@ -8,7 +8,7 @@ single   deliveries/s of a full outbox, one event per request, 64 in flight
 batch    events/s of a full outbox in batches of 100
 held     the same as single while a transaction holds a snapshot and an xid: ratio to single, interleaved
 latency  commit to 2xx at 200 transactions/s, one event each (just before commit to the end of the answer), with pg_test_fsync beside it
-both     publishing and delivering together under as many commits as two clients make, events/s
+both     publishing and delivering together under as many commits of four events as two clients make, events/s
 memory   the worker's private memory with a full outbox behind an endpoint that does not answer, above idle
 
 Needs nginx; reads PG_CONFIG and BUILD as test/lib/instance.sh does.  Figures depend on the machine: compare ratios.
@@ -171,6 +171,9 @@ try:
             found = re.search(r"fdatasync\s+(\S+) ops/sec\s+(\d+) usecs", out)
             report("  pg_test_fsync, fdatasync", found.group(2) if found else "?", "us")
         if "both" in parts:
+            with open(script.name, "w", encoding="ascii") as file:
+                file.write("\\set first 4 * :client_id + 1\nUPDATE stock_picking SET state = CASE state WHEN 'assigned' THEN 'confirmed' ELSE 'assigned' END"
+                           " WHERE id BETWEEN :first AND :first + 3;\n")
             before, start = int(sql("SELECT odoo_events._last_position()")), time.monotonic()
             subprocess.run(bench, check=True, capture_output=True)
             wait("SELECT lag_events = 0 AND position >= odoo_events._last_position() FROM odoo_events.subscription_status WHERE name = 'live'")

@@ -1,6 +1,6 @@
 # Nothing lost, nothing invented, in order: kill -9 of the worker, of a backend and of the postmaster, and immediate shutdowns, at random
 # moments under load.  An audit table that a plpgsql trigger fills is the independent account of what happened; the receiver's ledger is
-# the independent account of what arrived.  ROUNDS (default 6) crashes; SEED repeats a run's choices.
+# the independent account of what arrived.  ROUNDS (default 12) crashes; SEED repeats a run's choices.
 use strict;
 use warnings;
 use FindBin;
@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes;
 
-my $rounds = $ENV{ROUNDS} // 6;
+my $rounds = $ENV{ROUNDS} // 12;
 my $seed = $ENV{SEED} // time;
 srand $seed;
 note "SEED=$seed";
