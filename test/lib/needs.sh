@@ -27,6 +27,7 @@ missing_packages() {
         $have python3 >/dev/null || echo python3 ;;
       test)
         perl -MIPC::Run -MTest::More -MJSON::PP -e 1 2>/dev/null || echo "perl libipc-run-perl"
+        $have openssl >/dev/null || echo openssl
         $have node >/dev/null || echo nodejs
         [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm ;;
       format) $have pg_bsd_indent >/dev/null || echo pg-bsd-indent ;;

@@ -1,11 +1,13 @@
 // A webhook receiver for tests that judges signatures with the public library "standardwebhooks", which nobody here wrote.
 //
-//   node receiver.mjs --port-file F --ledger F --secrets F [--port 0] [--until-eof]
+//   node receiver.mjs --port-file F --ledger F --secrets F [--port 0] [--until-eof] [--cert F --key F]
 //
+// With a certificate it speaks TLS, and HTTP/2 to those who can.
 // The options, the file of secrets and the ledger are those of receiver.py; it does not misbehave.
 import { createHash } from "node:crypto";
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createSecureServer } from "node:http2";
 import { parseArgs } from "node:util";
 import { Webhook } from "standardwebhooks";
 
@@ -16,6 +18,8 @@ const { values: options } = parseArgs({
     ledger: { type: "string" },
     secrets: { type: "string" },
     "until-eof": { type: "boolean", default: false },
+    cert: { type: "string" },
+    key: { type: "string" },
   },
 });
 let requests = 0;
@@ -55,6 +59,7 @@ function receive(request, response, body) {
     n: ++requests,
     at: new Date().toISOString(),
     path: request.url,
+    http: request.httpVersion,
     webhook_id: request.headers["webhook-id"] ?? "",
     status,
     signed,
@@ -68,11 +73,14 @@ function receive(request, response, body) {
   response.writeHead(status).end();
 }
 
-const server = createServer((request, response) => {
+const serve = (request, response) => {
   const pieces = [];
   request.on("data", (piece) => pieces.push(piece));
   request.on("end", () => receive(request, response, Buffer.concat(pieces).toString("utf8")));
-});
+};
+const server = options.cert
+  ? createSecureServer({ allowHTTP1: true, cert: readFileSync(options.cert), key: readFileSync(options.key) }, serve)
+  : createServer(serve);
 server.listen(Number(options.port), "127.0.0.1", () => {
   const { port } = server.address();
   if (options["port-file"]) {
