@@ -330,6 +330,12 @@ oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
 
 	if (key->first_at == 0)
 		key->first_at = req->started;
+	if (key->skip_position == item->event->position)
+	{
+		key->early = false;
+		oe_item_dies(item, key->attempts + 1, key->first_at, req->status, key->skip_reason);
+		return;
+	}
 	if (key->early)
 	{
 		/* a probe ahead of its time costs it nothing */
@@ -378,6 +384,7 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 {
 	OeItem	   *item = req->item;
 	OeKey	   *key = item->key;
+	int64		position = item->event->position;
 
 	key->busy--;
 	if (outcome == OE_DELIVERED && item->replay != NULL)
@@ -390,6 +397,8 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 		oe_replayed_failed(item, req, outcome == OE_GIVE_UP);
 	else
 		oe_single_failed(item, req, outcome == OE_GIVE_UP);
+	if (key->skip_position == position)
+		key->skip_position = 0;
 	oe_key_schedule(key);
 }
 

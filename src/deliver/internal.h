@@ -178,6 +178,9 @@ struct OeKey
 	int64		upto;			/* of mode 'k': last implicit one; 0: cursor */
 	int64		loaded_to;		/* chained items cover positions up to here */
 	int			attempts;		/* of the head */
+	int64		skip_position;	/* ordered to be skipped while on its way; 0:
+								 * none */
+	char	   *skip_reason;
 	bool		early;			/* a probe ahead of its time: not counted */
 	TimestampTz first_at;
 	TimestampTz next_at;

@@ -250,12 +250,16 @@ oe_skip_match(OeKey *key, void *arg)
 {
 	OeSkip	   *skip = arg;
 
-	if (key->implicit_from == skip->position && key->busy == 0)
+	if (key->implicit_from == skip->position)
+		skip->key = key;
+	else if (key->busy > 0 && !dlist_is_empty(&key->queue) &&
+			 dlist_head_element(OeItem, in_key, &key->queue)->event->position == skip->position)
 		skip->key = key;
 }
 
 /*
- * The head of a held key becomes a dead letter by order.
+ * The head of a key becomes a dead letter by order: at once, or, if it is on
+ * its way, when that fails.
  */
 static void
 oe_skip(OeSub *sub, int64 position, const char *by)
@@ -272,6 +276,14 @@ oe_skip(OeSub *sub, int64 position, const char *by)
 	key = skip.key;
 	if (key == NULL)
 		return;
+	if (key->busy > 0)
+	{
+		if (key->skip_reason)
+			pfree(key->skip_reason);
+		key->skip_position = position;
+		key->skip_reason = MemoryContextStrdup(oe_deliver_cxt, psprintf("skipped by %s", by));
+		return;
+	}
 	(void) oe_spi(NULL, "SELECT id FROM odoo_events.outbox_all WHERE position = $1", 1, types, values, NULL, true, 1);
 	if (SPI_processed == 1)
 	{

@@ -96,6 +96,17 @@ is(join("\n", numbers('/strict')), $node->safe_psql($db, qq{SELECT event::json #
 	WHERE position > 10 AND id <> '$bad' ORDER BY position}), 'strict is strict');
 done_with();
 
+# --- skip() of an event that is on its way: given up when that fails, not retried
+subscribe('flying', q{ordering => 'none', retry_schedule => array_fill('10ms'::interval, ARRAY[100])});
+$receiver->misbehave({ path => '^/flying$', status => 500, times => 1 }, { path => '^/flying$', status => 500, delay => 1 });
+$node->safe_psql($db, 'SELECT make(1, 1)');
+ok(status('flying', 'in_flight = 1 AND failed_total = 1'), 'an event is on its way again');
+$bad = $node->safe_psql($db, q{SELECT id FROM odoo_events.outbox_all ORDER BY position DESC LIMIT 1});
+$node->safe_psql($db, qq{SELECT odoo_events.skip('flying', '{$bad}')});
+ok(status('flying', 'dead_letters = 1 AND lag_events = 0'), 'and becomes a dead letter');
+is($node->safe_psql($db, q{SELECT event_id, last_error FROM odoo_events.dead_letter WHERE subscription = 'flying'}), "$bad|skipped by postgres", 'by order');
+done_with();
+
 # --- webhook-delivery: abort-message, disable
 subscribe('abort');
 subscribe('disable');
