@@ -15,8 +15,8 @@
 #include "postgres.h"
 #include "utils/relcache.h"
 
-/* Any backend.  Oids of the members, in order; cached, revalidated by relcache
- * invalidation callback-free lookups at the start of each transaction's use. */
+/* Any backend, in a transaction.  Oids of the members, in order: a look-up each
+ * time, since DROP and CREATE EXTENSION change them. */
 extern void oe_ring_members(const char *name, int n, Oid *members);
 
 /* Any backend.  Opens a member for insertion (RowExclusiveLock until the end

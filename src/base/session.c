@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -168,21 +169,18 @@ oe_foreign_begin(OeSession *s)
 	oe_session_enter(s, oe_database_owner(), SECURITY_RESTRICTED_OPERATION);
 }
 
+/*
+ * Rolls foreign work back, and drops what would outlive a transaction of the
+ * worker's: a function in place of something of Odoo's may have left advisory
+ * locks of the session or prepared statements.  A backend's are its user's.
+ */
 void
-oe_foreign_end(OeSession *s)
+oe_foreign_failed(OeSession *s)
 {
-	SPI_finish();
-	AtEOXact_GUC(false, s->save_nest);
-	SetUserIdAndSecContext(s->save_user, s->save_sec);
-	PopActiveSnapshot();
 	if (oe_session_is_worker)
 	{
 		AbortCurrentTransaction();
-
-		/*
-		 * what outlives a transaction.  Not advisory locks: the publisher's
-		 * is of their kind, since an abort drops session locks of the other.
-		 */
+		LockReleaseAll(USER_LOCKMETHOD, true);
 		DropAllPreparedStatements();
 	}
 	else
@@ -194,16 +192,13 @@ oe_foreign_end(OeSession *s)
 }
 
 void
-oe_foreign_failed(OeSession *s)
+oe_foreign_end(OeSession *s)
 {
-	if (oe_session_is_worker)
-		AbortCurrentTransaction();
-	else
-	{
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = (ResourceOwner) s->save_owner;
-	}
-	MemoryContextSwitchTo(s->save_cxt);
+	SPI_finish();
+	AtEOXact_GUC(false, s->save_nest);
+	SetUserIdAndSecContext(s->save_user, s->save_sec);
+	PopActiveSnapshot();
+	oe_foreign_failed(s);
 }
 
 /*

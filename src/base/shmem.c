@@ -127,7 +127,6 @@ oe_slot_clear(OeSlot *slot, Oid dboid)
 	slot->last_error[0] = '\0';
 	slot->last_error_at = 0;
 	slot->published_until = 0;
-	slot->open_pid = 0;
 	pg_atomic_write_u32(&slot->wakes, 0);
 	pg_atomic_write_u32(&slot->journal_hint, 0);
 	for (int r = 0; r < OE_MAX_RULES; r++)

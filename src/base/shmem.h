@@ -65,8 +65,6 @@ typedef struct OeSlot
 	TimestampTz last_error_at;
 	TimestampTz published_until;	/* commit time up to which all is
 									 * published; 0 before the first cycle */
-	int			open_pid;		/* backend whose transaction the stored
-								 * snapshot waits for, 0 for none */
 	pg_atomic_uint32 wakes;
 	pg_atomic_uint32 journal_hint;	/* ring member that writers try first */
 	OeRuleStats rules[OE_MAX_RULES];

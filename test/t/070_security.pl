@@ -38,7 +38,7 @@ $node->safe_psql('plant', q{
       'SELECT secret FROM odoo_events.subscription_secret', 'SELECT new FROM odoo_events.journal_0', 'SELECT event FROM odoo_events.outbox',
       'INSERT INTO odoo_events.arming_state DEFAULT VALUES', 'SELECT odoo_events.arm()',
       'SELECT pg_read_file(''postgresql.conf'')', 'COPY (SELECT 1) TO PROGRAM ''true''',
-      'INSERT INTO public.loot VALUES (1)', 'CREATE TABLE public.more_loot ()', 'CREATE TEMP TABLE loot ()', 'LISTEN loot']
+      'INSERT INTO public.loot VALUES (1)', 'CREATE TABLE public.more_loot ()', 'CREATE TEMP TABLE loot ()', 'LISTEN loot', 'SELECT pg_try_advisory_lock(42)']
     LOOP
       BEGIN
         EXECUTE what;
@@ -98,7 +98,7 @@ like($log, qr/EVIL ran as odoo of postgres/, 'and in the session of a superuser,
 unlike($log, qr/EVIL ran as (?!odoo)/, 'never with others');
 my @succeeded = $log =~ /EVIL succeeded: (.*)/g;
 # what he may do to his own tables he may do in his own statements: his trigger runs at his own commit
-is_deeply([ grep { !/^(INSERT INTO public|CREATE TABLE public|CREATE TEMP|LISTEN)/ } @succeeded ], [], 'he got nothing that is not his');
+is_deeply([ grep { !/^(INSERT INTO public|CREATE TABLE public|CREATE TEMP|LISTEN|SELECT pg_try_advisory_lock)/ } @succeeded ], [], 'he got nothing that is not his');
 is($node->safe_psql('postgres', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'odoo'}), 'f', 'and is no superuser');
 
 # Reading Odoo's tables leaves nothing behind: no row written by the worker or publish()
@@ -107,6 +107,10 @@ as_odoo(q{ DROP TRIGGER evil ON stock_picking});
 as_odoo(q{ UPDATE stock_picking SET state = 'confirmed' WHERE name = 'WH/OUT/90001'});
 ok($node->poll_query_until('plant', q{SELECT count(*) >= 4 FROM odoo_events.outbox_all o}), 'one more event, his code read along');
 is($node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT count(*) FROM public.loot'), $loot, 'and wrote nothing');
+
+is($node->safe_psql('plant', q{SET search_path = pg_catalog; SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+	AND pid = (SELECT pid FROM odoo_events.worker_status)}), '0', 'nor left a lock behind');
+like(slurp_file($node->logfile), qr/EVIL succeeded: SELECT pg_try_advisory_lock/, 'which he had taken');
 
 # A policy on a table that is read hides rows: what it would falsify waits in quarantine, what it would run does not run
 my $ran = () = slurp_file($node->logfile) =~ /EVIL ran/g;
