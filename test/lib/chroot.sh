@@ -39,7 +39,7 @@ enter() {
     mount --rbind /sys "$root/sys"
     mount --rbind /dev "$root/dev"
     exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-      ${CI:+CI="$CI"} ${PACE:+PACE="$PACE"} ${ROUNDS:+ROUNDS="$ROUNDS"} ${OE_FORMAT:+OE_FORMAT="$OE_FORMAT"} chroot "$root" "$@"' enter "$root" "$@"
+      ${CI:+CI="$CI"} ${PACE:+PACE="$PACE"} ${ROUNDS:+ROUNDS="$ROUNDS"} ${OE_ONCE:+OE_ONCE="$OE_ONCE"} chroot "$root" "$@"' enter "$root" "$@"
 }
 
 is_good() { [ "$(cat "$root/.recipe" 2>/dev/null)" = "$recipe" ] && [ -x "$root/usr/lib/postgresql/$version/bin/postgres" ] &&

@@ -10,7 +10,8 @@ object per line and request, written before the answer goes out. Started again w
 --control   how to misbehave: a JSON list of rules, read again when it changes; the first that matches acts:
               {"path": regex, "type": regex, "key": regex, "id": text, "times": n, "probability": p, "seed": s,  (all optional)
                "status": 503, "headers": {"Retry-After": "2"}, "body": "...", "delay": seconds,
-               "reset": true (connection reset), "hang": true (no answer while the client waits), "garbage": true (not HTTP)}
+               "hold": true (no answer before the control file changes), "reset": true (connection reset),
+               "hang": true (no answer while the client waits), "garbage": true (not HTTP)}
 Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage
 """
 import argparse
@@ -274,6 +275,8 @@ class Handler(BaseHTTPRequestHandler):
         action = receiver.action(path, headers.get("webhook-id", ""), events)
         if action.get("delay"):
             self.wait(action["delay"])
+        while action.get("hold") and action in (receiver.rules.get() or []):
+            self.wait(0.02)
         silent = any(action.get(k) for k in ("reset", "hang", "garbage"))
         status = 0 if silent else action.get("status", 401 if signed is False else 204)
         fresh = receiver.note(path, headers, body, events, signed, status, problems)

@@ -97,13 +97,15 @@ is(join("\n", numbers('/strict')), $node->safe_psql($db, qq{SELECT event::json #
 done_with();
 
 # --- skip() of an event that is on its way: given up when that fails, not retried
-subscribe('flying', q{ordering => 'none', retry_schedule => array_fill('10ms'::interval, ARRAY[100])});
-$receiver->misbehave({ path => '^/flying$', status => 500, times => 1 }, { path => '^/flying$', status => 500, delay => 1 });
+subscribe('flying', q{ordering => 'none', timeout => '10min', retry_schedule => array_fill('10ms'::interval, ARRAY[100])});
+$receiver->misbehave({ path => '^/flying$', status => 500, times => 1 }, { path => '^/flying$', status => 500, hold => JSON::PP::true });
 $node->safe_psql($db, 'SELECT make(1, 1)');
 ok(status('flying', 'in_flight = 1 AND failed_total = 1'), 'an event is on its way again');
 $bad = $node->safe_psql($db, q{SELECT id FROM odoo_events.outbox_all ORDER BY position DESC LIMIT 1});
 $node->safe_psql($db, qq{SELECT odoo_events.skip('flying', '{$bad}')});
-ok(status('flying', 'dead_letters = 1 AND lag_events = 0'), 'and becomes a dead letter');
+ok($node->poll_query_until($db, 'SELECT NOT EXISTS (SELECT FROM odoo_events.command)'), 'the worker knows that it is unwanted');
+$receiver->misbehave();
+ok(status('flying', 'dead_letters = 1 AND lag_events = 0'), 'and it becomes a dead letter when it fails');
 is($node->safe_psql($db, q{SELECT event_id, last_error FROM odoo_events.dead_letter WHERE subscription = 'flying'}), "$bad|skipped by postgres", 'by order');
 done_with();
 
