@@ -34,7 +34,8 @@ OBJS = $(SRCS:.c=.o)
 # One file per step of an event's way, in the order in which they depend on one another.
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing
-SCHEMA = base capture catalog $(CATALOG:%=catalog_%) publish deliver worker observe grants
+DELIVER = subscribe operate views
+SCHEMA = base capture catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) worker observe grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

@@ -31,6 +31,8 @@ SELECT subscribe('x', 'https://[fe80::1%25eth0]/x');
 SELECT subscribe('', 'https://203.0.113.7/x');
 SELECT subscribe('a b', 'https://203.0.113.7/x');
 SELECT subscribe(NULL, 'https://203.0.113.7/x');
+SELECT subscribe('x', 'https://203.0.113.7/x', timeout => NULL);
+SELECT subscribe('x', 'https://203.0.113.7/x', start_from => NULL);
 SELECT subscribe('x', 'https://203.0.113.7/x', types => '{}');
 SELECT subscribe('x', 'https://203.0.113.7/x', types => '{Odoo.*}');
 SELECT subscribe('x', 'https://203.0.113.7/x', filter => '$.data ++');

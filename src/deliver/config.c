@@ -19,20 +19,8 @@
 #include "base/session.h"
 #include "deliver/internal.h"
 
-/* Columns of the query below. */
-enum
-{
-	C_ID = 1, C_NAME, C_URL, C_TYPES, C_FILTER, C_COMPANIES, C_WAREHOUSES, C_FORMAT, C_ORDERING,
-	C_BATCH_SIZE, C_BATCH_WAIT, C_MAX_IN_FLIGHT, C_TIMEOUT, C_SCHEDULE, C_HEADERS, C_NETWORKS,
-	C_STATE, C_SINCE, C_VERSION, C_SECRET, C_VALUES
-};
-
 static const char oe_config_sql[] =
-"SELECT c.id, c.name, c.url, c.types, c.filter, c.companies, c.warehouses, c.format, c.ordering, c.batch_size,"
-" (extract(epoch FROM c.batch_wait) * 1000000)::int8, c.max_in_flight, (extract(epoch FROM c.timeout) * 1000)::int4,"
-" CASE WHEN c.retry_schedule IS NOT NULL THEN ARRAY(SELECT (extract(epoch FROM r.i) * 1000000)::int8"
-"   FROM unnest(c.retry_schedule) WITH ORDINALITY r(i, n) ORDER BY r.n) END,"
-" c.header_names, c.allow_networks, c.state, c.state_since, c.version, s.secret, s.header_values"
+"SELECT c.*, s.secret, s.header_values"
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
 " ORDER BY c.id";
 
@@ -58,14 +46,22 @@ oe_conf_release(OeConf *conf)
 	MemoryContextDelete(conf->cxt);
 }
 
+/*
+ * A column of the query's result, by its name: those of both tables are
+ * called as the arguments of subscribe() are.
+ */
 static Datum
-oe_col(int row, int col, bool *isnull)
+oe_col(int row, const char *name, bool *isnull)
 {
+	int			col = SPI_fnumber(SPI_tuptable->tupdesc, name);
+
+	if (col <= 0)
+		elog(ERROR, "column \"%s\" is missing", name);
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, isnull);
 }
 
 static char *
-oe_col_text(int row, int col)
+oe_col_text(int row, const char *col)
 {
 	bool		isnull;
 	Datum		d = oe_col(row, col, &isnull);
@@ -74,7 +70,7 @@ oe_col_text(int row, int col)
 }
 
 static int64
-oe_col_int(int row, int col, bool big)
+oe_col_int(int row, const char *col, bool big)
 {
 	bool		isnull;
 	Datum		d = oe_col(row, col, &isnull);
@@ -86,7 +82,7 @@ oe_col_int(int row, int col, bool big)
  * A text[] as C strings; *n = 0 and NULL for null.
  */
 static char **
-oe_col_texts(int row, int col, int *n)
+oe_col_texts(int row, const char *col, int *n)
 {
 	bool		isnull;
 	Datum		d = oe_col(row, col, &isnull);
@@ -105,7 +101,7 @@ oe_col_texts(int row, int col, int *n)
 }
 
 static int *
-oe_col_ints(int row, int col, int *n)
+oe_col_ints(int row, const char *col, int *n)
 {
 	bool		isnull;
 	Datum		d = oe_col(row, col, &isnull);
@@ -123,8 +119,29 @@ oe_col_ints(int row, int col, int *n)
 	return result;
 }
 
+/*
+ * Months and days of an interval count 30 days and 24 hours.
+ */
+static int64
+oe_interval_us(const Interval *i)
+{
+	return i->time + ((int64) i->day + (int64) i->month * DAYS_PER_MONTH) * USECS_PER_DAY;
+}
+
+/*
+ * An interval in microseconds; 0 for null.
+ */
+static int64
+oe_col_interval(int row, const char *col)
+{
+	bool		isnull;
+	Datum		d = oe_col(row, col, &isnull);
+
+	return isnull ? 0 : oe_interval_us(DatumGetIntervalP(d));
+}
+
 static int64 *
-oe_col_bigints(int row, int col, int *n)
+oe_col_intervals(int row, const char *col, int *n)
 {
 	bool		isnull;
 	Datum		d = oe_col(row, col, &isnull);
@@ -135,10 +152,10 @@ oe_col_bigints(int row, int col, int *n)
 	*n = 0;
 	if (isnull)
 		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, n);
+	deconstruct_array(DatumGetArrayTypeP(d), INTERVALOID, sizeof(Interval), false, TYPALIGN_DOUBLE, &values, &nulls, n);
 	result = palloc(sizeof(int64) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
-		result[i] = DatumGetInt64(values[i]);
+		result[i] = nulls[i] ? 0 : oe_interval_us(DatumGetIntervalP(values[i]));
 	return result;
 }
 
@@ -151,8 +168,8 @@ oe_conf_headers(OeConf *conf, int row)
 {
 	int			nnames;
 	int			nvalues;
-	char	  **names = oe_col_texts(row, C_HEADERS, &nnames);
-	char	  **values = oe_col_texts(row, C_VALUES, &nvalues);
+	char	  **names = oe_col_texts(row, "header_names", &nnames);
+	char	  **values = oe_col_texts(row, "header_values", &nvalues);
 
 	if (nnames != nvalues)
 		return false;
@@ -180,27 +197,27 @@ oe_conf_make(int row)
 	conf->cxt = cxt;
 	conf->refs = 1;
 	dlist_init(&conf->idle);
-	conf->version = oe_col_int(row, C_VERSION, true);
-	conf->name = oe_col_text(row, C_NAME);
-	conf->url = oe_col_text(row, C_URL);
+	conf->version = oe_col_int(row, "version", true);
+	conf->name = oe_col_text(row, "name");
+	conf->url = oe_col_text(row, "url");
 	conf->plain = pg_strncasecmp(conf->url, "http:", 5) == 0;
-	conf->types = oe_col_texts(row, C_TYPES, &conf->ntypes);
-	d = oe_col(row, C_FILTER, &isnull);
+	conf->types = oe_col_texts(row, "types", &conf->ntypes);
+	d = oe_col(row, "filter", &isnull);
 	if (!isnull)
 		conf->filter = DatumGetJsonPathPCopy(d);
-	conf->companies = oe_col_ints(row, C_COMPANIES, &conf->ncompanies);
-	conf->warehouses = oe_col_ints(row, C_WAREHOUSES, &conf->nwarehouses);
-	conf->batched = strcmp(oe_col_text(row, C_FORMAT), "batch") == 0;
-	conf->ordering = oe_col_text(row, C_ORDERING)[0];
-	conf->batch_size = oe_col_int(row, C_BATCH_SIZE, false);
-	conf->batch_wait = oe_col_int(row, C_BATCH_WAIT, true);
-	conf->max_in_flight = oe_col_int(row, C_MAX_IN_FLIGHT, false);
-	conf->timeout_ms = Max(oe_col_int(row, C_TIMEOUT, false), 1);
-	conf->schedule = oe_col_bigints(row, C_SCHEDULE, &conf->nschedule);
-	d = oe_col(row, C_NETWORKS, &isnull);
+	conf->companies = oe_col_ints(row, "companies", &conf->ncompanies);
+	conf->warehouses = oe_col_ints(row, "warehouses", &conf->nwarehouses);
+	conf->batched = strcmp(oe_col_text(row, "format"), "batch") == 0;
+	conf->ordering = oe_col_text(row, "ordering")[0];
+	conf->batch_size = oe_col_int(row, "batch_size", false);
+	conf->batch_wait = oe_col_interval(row, "batch_wait");
+	conf->max_in_flight = oe_col_int(row, "max_in_flight", false);
+	conf->timeout_ms = Max(oe_col_interval(row, "timeout") / 1000, 1);
+	conf->schedule = oe_col_intervals(row, "retry_schedule", &conf->nschedule);
+	d = oe_col(row, "allow_networks", &isnull);
 	if (!isnull)
 		conf->networks = oe_networks_from_array(DatumGetArrayTypeP(d), &conf->nnetworks);
-	d = oe_col(row, C_SECRET, &isnull);
+	d = oe_col(row, "secret", &isnull);
 	if (!isnull && oe_conf_headers(conf, row))
 	{
 		bytea	   *b = DatumGetByteaPP(d);
@@ -280,16 +297,16 @@ oe_config_load(int64 last_position)
 	fresh = palloc(sizeof(OeSub *) * Max(SPI_processed, 1));
 	for (int i = 0; i < (int) SPI_processed; i++)
 	{
-		int			id = oe_col_int(i, C_ID, false);
+		int			id = oe_col_int(i, "id", false);
 		OeSub	   *sub = oe_sub_find(id);
 
 		if (sub == NULL)
 			sub = oe_sub_make(id);
-		if (sub->conf == NULL || rebuild || sub->conf->version != oe_col_int(i, C_VERSION, true))
+		if (sub->conf == NULL || rebuild || sub->conf->version != oe_col_int(i, "version", true))
 			oe_sub_configure(sub, oe_conf_make(i));
 		if (sub->written_at == 0)
 			fresh[nfresh++] = sub;
-		oe_sub_state(sub, strcmp(oe_col_text(i, C_STATE), "active") == 0, oe_col_int(i, C_SINCE, true));
+		oe_sub_state(sub, strcmp(oe_col_text(i, "state"), "active") == 0, oe_col_int(i, "state_since", true));
 		sub->seen = true;
 	}
 	if (nfresh > 0)

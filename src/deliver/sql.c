@@ -1,6 +1,6 @@
 /*
  * sql.c
- *	  The functions of deliver.sql that are written in C.
+ *	  The functions of deliver_subscribe.sql that are written in C.
  *
  * Any backend, in the caller's transaction.
  */
@@ -12,13 +12,15 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -86,18 +88,26 @@ oe_secret_insert(Relation rel, Oid index, Datum *values, bool *nulls)
 }
 
 /*
- * _store_secret(subscription_id, secret, header_values)
+ * _store_secret(row): replaces the row of its subscription.
  */
 Datum
 oe_sql_store_secret(PG_FUNCTION_ARGS)
 {
-	Oid			relid = get_relname_relid("subscription_secret", get_namespace_oid(OE_SCHEMA, false));
-	Relation	rel = table_open(relid, RowExclusiveLock);
-	Oid			index = get_relname_relid("subscription_secret_pkey", get_namespace_oid(OE_SCHEMA, false));
-	Datum		values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
-	bool		nulls[3] = {false, false, false};
+	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
+	Oid			schema = get_namespace_oid(OE_SCHEMA, false);
+	Relation	rel = table_open(get_relname_relid("subscription_secret", schema), RowExclusiveLock);
+	Oid			index = get_relname_relid("subscription_secret_pkey", schema);
+	TupleDesc	desc = RelationGetDescr(rel);
+	Datum	   *values = palloc(sizeof(Datum) * desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * desc->natts);
+	HeapTupleData tup;
 
-	oe_secret_delete(rel, index, PG_GETARG_INT32(0));
+	ItemPointerSetInvalid(&tup.t_self);
+	tup.t_tableOid = InvalidOid;
+	tup.t_len = HeapTupleHeaderGetDatumLength(row);
+	tup.t_data = row;
+	heap_deform_tuple(&tup, desc, values, nulls);
+	oe_secret_delete(rel, index, DatumGetInt32(values[0]));
 	CommandCounterIncrement();
 	oe_secret_insert(rel, index, values, nulls);
 	CommandCounterIncrement();
@@ -115,54 +125,94 @@ oe_hide_statement(void *arg)
 	errhidestmt(true);
 }
 
-/*
- * Finds the function of the same arguments whose name begins with "_".
- */
-static Oid
-oe_guarded_target(Oid self)
+/* What a wrapper knows of itself, kept for its next call. */
+typedef struct OeGuarded
 {
-	HeapTuple	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(self));
-	Form_pg_proc proc;
-	oidvector  *args;
-	char		name[NAMEDATALEN];
-	Oid			target;
+	FmgrInfo	target;
+	TupleDesc	args;
+} OeGuarded;
 
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for function %u", self);
-	proc = (Form_pg_proc) GETSTRUCT(tup);
-	args = &proc->proargtypes;
-	snprintf(name, sizeof(name), "_%s", NameStr(proc->proname));
-	target = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-							 PointerGetDatum(args), ObjectIdGetDatum(proc->pronamespace));
-	ReleaseSysCache(tup);
-	if (!OidIsValid(target))
-		elog(ERROR, "function %s is missing", name);
-	return target;
+/*
+ * The arguments of a function as the columns of a row.
+ */
+static TupleDesc
+oe_guarded_args(HeapTuple proc)
+{
+	oidvector  *types = &((Form_pg_proc) GETSTRUCT(proc))->proargtypes;
+	bool		isnull;
+	Datum		d = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_proargnames, &isnull);
+	TupleDesc	desc = CreateTemplateTupleDesc(types->dim1);
+	Datum	   *names;
+	int			n;
+
+	if (isnull)
+		elog(ERROR, "the arguments of a guarded function have no names");
+	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
+	for (int i = 0; i < types->dim1; i++)
+		TupleDescInitEntry(desc, i + 1, TextDatumGetCString(names[i]), types->values[i], -1, 0);
+	return BlessTupleDesc(desc);
 }
 
 /*
- * Calls the function behind the wrapper with the wrapper's arguments.
+ * Finds the function behind the wrapper: its name begins with "_", its one
+ * argument is an object.
+ */
+static OeGuarded *
+oe_guarded_find(FmgrInfo *self)
+{
+	MemoryContext old = MemoryContextSwitchTo(self->fn_mcxt);
+	OeGuarded  *g = palloc(sizeof(OeGuarded));
+	HeapTuple	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(self->fn_oid));
+	Form_pg_proc proc;
+	char		name[NAMEDATALEN];
+	Oid			type = JSONBOID;
+	Oid			target;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for function %u", self->fn_oid);
+	proc = (Form_pg_proc) GETSTRUCT(tup);
+	snprintf(name, sizeof(name), "_%s", NameStr(proc->proname));
+	target = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+							 PointerGetDatum(buildoidvector(&type, 1)), ObjectIdGetDatum(proc->pronamespace));
+	if (!OidIsValid(target))
+		elog(ERROR, "function %s is missing", name);
+	g->args = oe_guarded_args(tup);
+	fmgr_info_cxt(target, &g->target, self->fn_mcxt);
+	ReleaseSysCache(tup);
+	MemoryContextSwitchTo(old);
+	return g;
+}
+
+/*
+ * Calls the function behind the wrapper with the wrapper's arguments, by
+ * their names, as one object.
  */
 Datum
 oe_sql_guarded(PG_FUNCTION_ARGS)
 {
-	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
-	FmgrInfo   *target = fcinfo->flinfo->fn_extra;
+	LOCAL_FCINFO(call, 1);
+	OeGuarded  *g = fcinfo->flinfo->fn_extra;
 	ErrorContextCallback callback;
+	Datum		values[FUNC_MAX_ARGS];
+	bool		nulls[FUNC_MAX_ARGS];
+	text	   *json;
 	Datum		result;
 
 	callback.callback = oe_hide_statement;
 	callback.arg = NULL;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	if (target == NULL)
+	if (g == NULL)
+		fcinfo->flinfo->fn_extra = g = oe_guarded_find(fcinfo->flinfo);
+	for (int i = 0; i < fcinfo->nargs; i++)
 	{
-		target = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(FmgrInfo));
-		fmgr_info_cxt(oe_guarded_target(fcinfo->flinfo->fn_oid), target, fcinfo->flinfo->fn_mcxt);
-		fcinfo->flinfo->fn_extra = target;
+		values[i] = fcinfo->args[i].value;
+		nulls[i] = fcinfo->args[i].isnull;
 	}
-	InitFunctionCallInfoData(*call, target, fcinfo->nargs, fcinfo->fncollation, NULL, NULL);
-	memcpy(call->args, fcinfo->args, sizeof(NullableDatum) * fcinfo->nargs);
+	json = DatumGetTextPP(DirectFunctionCall1(row_to_json, HeapTupleGetDatum(heap_form_tuple(g->args, values, nulls))));
+	InitFunctionCallInfoData(*call, &g->target, 1, fcinfo->fncollation, NULL, NULL);
+	call->args[0].value = DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(json)));
+	call->args[0].isnull = false;
 	result = FunctionCallInvoke(call);
 	fcinfo->isnull = call->isnull;
 	error_context_stack = callback.previous;

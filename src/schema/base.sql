@@ -40,18 +40,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._save_config() IS 'internal: keeps saved_config in step with a configuration table; argument: the table''s key';
 
--- Runs when a restore fills saved_config: the row goes back to where it came from.
+-- Runs when a restore fills saved_config: the row goes back to where it came from.  The dump may be of another version: columns
+-- that it lacks get their defaults, those that went are left out.
 CREATE FUNCTION odoo_events._restore_config() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
+  target regclass := (SELECT t.oid FROM pg_class t WHERE t.relnamespace = 'odoo_events'::regnamespace AND t.relname = saved ->> 'table'
+                         AND t.relname IN ('attached', 'subscription_config'));
+  columns text;
 BEGIN
-  IF saved ->> 'table' = 'attached' THEN
-    INSERT INTO odoo_events.attached SELECT * FROM jsonb_populate_record(NULL::odoo_events.attached, saved -> 'row')
-    ON CONFLICT DO NOTHING;
-  ELSIF saved ->> 'table' = 'subscription_config' THEN
-    INSERT INTO odoo_events.subscription_config SELECT * FROM jsonb_populate_record(NULL::odoo_events.subscription_config, saved -> 'row')
-    ON CONFLICT DO NOTHING;
+  IF target IS NOT NULL THEN
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO columns
+      FROM pg_attribute a WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND saved -> 'row' ? a.attname;
+    EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1) ON CONFLICT DO NOTHING', target, columns)
+      USING saved -> 'row';
   END IF;
   RETURN NULL;
 END $$;

@@ -1,0 +1,185 @@
+-- deliver, third part: what operators do with subscriptions, and replays.
+
+CREATE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  DELETE FROM odoo_events.subscription_config s WHERE s.id = c.id;
+  DELETE FROM odoo_events.subscription_secret s WHERE s.subscription_id = c.id;
+  DELETE FROM odoo_events.held h WHERE h.subscription_id = c.id;
+  DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id;
+  DELETE FROM odoo_events.replay_job r WHERE r.subscription_id = c.id;
+  DELETE FROM odoo_events.command x WHERE x.subscription_id = c.id;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription with all it had waiting, and its dead letters';
+
+CREATE FUNCTION odoo_events.pause(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  IF c.state <> 'paused' THEN
+    UPDATE odoo_events.subscription_config s
+       SET state = 'paused', state_reason = format('paused by %s', session_user), state_since = clock_timestamp() WHERE s.id = c.id;
+    PERFORM odoo_events._wake('config');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.pause(text) IS 'starts no more requests to a subscription; its place is kept, events wait';
+
+CREATE FUNCTION odoo_events.resume(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  UPDATE odoo_events.subscription_config s
+     SET state = 'active', state_reason = NULL, state_since = clock_timestamp() WHERE s.id = c.id;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.resume(text) IS 'goes on where a paused or disabled subscription stopped, and closes its breaker';
+
+CREATE FUNCTION odoo_events.ping(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  INSERT INTO odoo_events.journal_0 (xid, id, at, rule, relid, op, new)
+  VALUES (pg_current_xact_id(), nextval('odoo_events.journal_id_seq'), clock_timestamp(), 'platform', 0, 'E',
+          json_build_object('type', 'odoo.platform.subscription.pinged.v1', 'subject', 'subscription/' || c.name,
+                            'key', 'subscription:' || c.name,
+                            'data', json_build_object('subscription', json_build_object('name', c.name)))::text);
+  PERFORM odoo_events._wake('changes');
+END $$;
+COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters';
+
+CREATE FUNCTION odoo_events.retry_now(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'retry_now', '{}', session_user);
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.retry_now(text) IS 'endpoint mended: closes the breaker and retries all that waits, now';
+
+CREATE FUNCTION odoo_events.skip(name text, ids uuid[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  found_positions int8[];
+BEGIN
+  SELECT array_agg(h.position) INTO found_positions
+    FROM odoo_events.held h JOIN odoo_events.outbox_all o ON o.position = h.position
+   WHERE h.subscription_id = c.id AND h.attempts > 0 AND o.id = ANY (ids);
+  IF COALESCE(cardinality(found_positions), 0) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
+    RAISE EXCEPTION 'argument "ids" names an event that subscription "%" is not retrying', name USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT event_id FROM odoo_events.waiting WHERE state = ''retry'' lists them.';
+  END IF;
+  INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'skip', found_positions, session_user);
+  PERFORM odoo_events._wake('config');
+  RETURN cardinality(found_positions);
+END $$;
+COMMENT ON FUNCTION odoo_events.skip(text, uuid[]) IS 'poison events: to the dead letters, and on with what waits behind them';
+
+CREATE FUNCTION odoo_events.discard(name text, ids uuid[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  n bigint;
+BEGIN
+  DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (ids);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events.discard(text, uuid[]) IS 'drops dead letters for good; answers how many';
+
+-- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.
+CREATE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
+RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  c odoo_events.subscription_config;
+BEGIN
+  SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.id = job.subscription_id;
+  RETURN QUERY
+  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event
+    FROM (SELECT d.position, d.event_id AS id, d.type, d.subject, d.partitionkey, d.company_id, d.warehouse_id, d.event,
+                 (d.event::json ->> 'time')::timestamptz AS "time"
+            FROM odoo_events.dead d
+           WHERE job.dead_letters AND d.subscription_id = c.id AND d.position > after_position AND d.position <= job.to_position
+          UNION ALL
+          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o."time"
+            FROM odoo_events.outbox_all o
+           WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
+             AND o.type LIKE ANY (c.types_like)
+             AND (o.type <> 'odoo.platform.subscription.pinged.v1' OR o.subject = 'subscription/' || c.name)
+             AND (c.companies IS NULL OR o.company_id = ANY (c.companies))
+             AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
+             AND (c.filter IS NULL OR jsonb_path_match(o.event::jsonb, c.filter, '{}', true))) x
+   WHERE x.position >= job.from_position
+     AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
+     AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
+     AND (job.keys IS NULL OR x.partitionkey = ANY (job.keys))
+     AND (job.subject IS NULL OR x.subject = job.subject)
+     AND (job.ids IS NULL OR x.id = ANY (job.ids))
+   ORDER BY x.position
+   LIMIT max_events;
+END $$;
+COMMENT ON FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4) IS 'internal: the next events of a replay';
+
+CREATE FUNCTION odoo_events.replay(name text, from_position int8 DEFAULT NULL, to_position int8 DEFAULT NULL,
+  since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, types text[] DEFAULT NULL, keys text[] DEFAULT NULL,
+  subject text DEFAULT NULL, ids uuid[] DEFAULT NULL, dead_letters boolean DEFAULT false, dry_run boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  job odoo_events.replay_job;
+BEGIN
+  IF NOT dead_letters AND num_nonnulls(from_position, to_position, since, until, types, keys, subject, ids) = 0 THEN
+    RAISE EXCEPTION 'nothing says what to replay' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give from_position, since, types, keys, subject, ids or dead_letters => true; from_position => 0 means all.';
+  END IF;
+  IF from_position > to_position OR since >= until THEN
+    RAISE EXCEPTION 'the range to replay is empty' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'from_position must not be after to_position, since must be before until.';
+  END IF;
+  job.subscription_id := c.id;
+  job.from_position := COALESCE(from_position, 0);
+  job.to_position := COALESCE(to_position, 9223372036854775807);
+  IF NOT dead_letters THEN
+    -- what is not delivered for the first time yet need not be sent again
+    job.to_position := LEAST(job.to_position, COALESCE((SELECT p.cursor FROM odoo_events.progress p
+                                WHERE p.subscription_id = c.id ORDER BY p.n DESC LIMIT 1), 0));
+  END IF;
+  job.since := since; job.until := until; job.keys := keys; job.subject := subject; job.ids := ids;
+  job.types_like := CASE WHEN types IS NOT NULL THEN odoo_events._types_like(types) END;
+  job.dead_letters := dead_letters;
+  SELECT count(*), min(e.position) - 1, max(e.position) INTO job.matched, job.cursor, job.to_position
+    FROM odoo_events._replay_events(job, -1, NULL) e;
+  IF NOT dry_run AND job.matched > 0 THEN
+    INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
+        dead_letters, matched, cursor, created_by, created_at)
+    VALUES (c.id, job.from_position, job.to_position, since, until, job.types_like, keys, subject, ids,
+        dead_letters, job.matched, job.cursor, session_user, clock_timestamp());
+    PERFORM odoo_events._wake('config');
+  END IF;
+  RETURN job.matched;
+END $$;
+COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean) IS
+'sends again what the subscription got, or its dead letters: same ids, same bytes, in order per key; answers how many events';
+
+CREATE FUNCTION odoo_events.cancel_replay(id int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.replay_job r SET state = 'cancelled', finished_at = clock_timestamp()
+   WHERE r.id = cancel_replay.id AND r.state = 'running';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'replay % is not running', id USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT * FROM odoo_events.replay_status lists them.';
+  END IF;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.cancel_replay(int8) IS 'stops a replay; what is under way is finished';

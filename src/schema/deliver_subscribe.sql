@@ -1,0 +1,402 @@
+-- deliver, second part: subscriptions as they are given and changed.
+
+CREATE FUNCTION odoo_events._check_url(url text, allow_networks cidr[]) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_check_url';
+COMMENT ON FUNCTION odoo_events._check_url(text, cidr[]) IS 'internal: raises if the URL may not be called';
+
+CREATE FUNCTION odoo_events._new_secret() RETURNS bytea
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_new_secret';
+COMMENT ON FUNCTION odoo_events._new_secret() IS 'internal: 32 random bytes';
+
+CREATE FUNCTION odoo_events._store_secret(secrets odoo_events.subscription_secret) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_store_secret';
+COMMENT ON FUNCTION odoo_events._store_secret(odoo_events.subscription_secret) IS
+'internal: writes a row of subscription_secret, replacing what was there, unseen by logical decoding';
+
+CREATE FUNCTION odoo_events._parse_secret(secret text) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  bytes bytea;
+BEGIN
+  BEGIN
+    bytes := CASE WHEN secret LIKE 'whsec\_%' THEN decode(substr(secret, 7), 'base64') END;
+  EXCEPTION WHEN invalid_parameter_value THEN
+    bytes := NULL;
+  END;
+  IF bytes IS NULL OR length(bytes) NOT BETWEEN 24 AND 64 THEN
+    RAISE EXCEPTION 'argument "secret" is not a Standard Webhooks secret'
+      USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'It is whsec_ and the base64 of 24 to 64 random bytes; leave it out to get a new one.';
+  END IF;
+  RETURN bytes;
+END $$;
+COMMENT ON FUNCTION odoo_events._parse_secret(text) IS 'internal: whsec_... as bytes';
+
+CREATE FUNCTION odoo_events._secret_text(s odoo_events.subscription_secret) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'whsec_' || replace(encode(s.secret, 'base64'), E'\n', '')
+$$;
+COMMENT ON FUNCTION odoo_events._secret_text(odoo_events.subscription_secret) IS 'internal: the secret as its receiver wants it';
+
+-- The patterns of argument types, checked, as LIKE patterns.
+CREATE FUNCTION odoo_events._types_like(types text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  pattern text;
+  likes text[] := '{}';
+  known boolean;
+BEGIN
+  IF types IS NULL OR cardinality(types) = 0 OR array_position(types, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "types" is empty'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'types => ''{*}'' means all.';
+  END IF;
+  FOREACH pattern IN ARRAY types LOOP
+    IF pattern !~ '^[a-z0-9_.*]+$' THEN
+      RAISE EXCEPTION 'argument "types" has the unusable pattern "%"', pattern
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = 'Types consist of a-z, 0-9, "_" and "."; "*" stands for any of them, also none.';
+    END IF;
+    likes := likes || replace(replace(pattern, '_', '\_'), '*', '%');
+    known := 'odoo.platform.subscription.pinged.v1' LIKE likes[cardinality(likes)];
+    IF NOT known AND to_regclass('odoo_events.event_type') IS NOT NULL THEN
+      EXECUTE 'SELECT EXISTS (SELECT 1 FROM odoo_events.event_type t WHERE t.type LIKE $1)' INTO known USING likes[cardinality(likes)];
+    END IF;
+    IF NOT known THEN
+      RAISE WARNING 'pattern "%" matches no event type that is known here', pattern
+        USING HINT = 'SELECT type FROM odoo_events.event_type lists them; own events of emit() match all the same.';
+    END IF;
+  END LOOP;
+  RETURN likes;
+END $$;
+COMMENT ON FUNCTION odoo_events._types_like(text[]) IS 'internal: checks type patterns';
+
+CREATE FUNCTION odoo_events._header_names(headers jsonb) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  h record;
+BEGIN
+  IF jsonb_typeof(headers) <> 'object' THEN
+    RAISE EXCEPTION 'argument "headers" is not a JSON object'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'headers => ''{"X-Api-Key": "..."}''';
+  END IF;
+  IF (SELECT count(*) > 20 OR sum(octet_length(e.value)) > 8192 FROM jsonb_each_text(headers) e) THEN
+    RAISE EXCEPTION 'argument "headers" has more than 20 headers, or 8192 bytes' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOR h IN SELECT e.key, e.value, jsonb_typeof(headers -> e.key) AS kind FROM jsonb_each_text(headers) e LOOP
+    IF h.key !~ '^[A-Za-z0-9!#$%&''*+.^_`|~-]{1,128}$' THEN
+      RAISE EXCEPTION 'argument "headers" has an unusable name' USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Names of headers consist of letters, digits and "-".';
+    END IF;
+    IF h.key ~* '^(content-.*|host|connection|user-agent|webhook-.*|ce-.*|traceparent|tracestate|transfer-encoding|expect|te|trailer|upgrade|keep-alive|proxy-.*)$' THEN
+      RAISE EXCEPTION 'argument "headers" sets the reserved header "%"', h.key USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'content-*, host, connection, user-agent, webhook-*, ce-*, traceparent and those of the transport are set by odoo_events.';
+    END IF;
+    IF h.kind <> 'string' OR h.value ~ '[^\u0020-\u007e\u0080-\uffff]' OR h.value ~ '[\u0080-\u009f]' OR h.value ~ '^\s|\s$' OR h.value = '' THEN
+      RAISE EXCEPTION 'argument "headers" has an unusable value for "%"', h.key USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'A value is a JSON string without line breaks and other control characters, and not empty.';
+    END IF;
+  END LOOP;
+  RETURN ARRAY(SELECT e.key FROM jsonb_each_text(headers) e ORDER BY e.key);
+END $$;
+COMMENT ON FUNCTION odoo_events._header_names(jsonb) IS 'internal: checks the argument headers; answers their names';
+
+-- What all ways of giving a configuration have in common.
+CREATE FUNCTION odoo_events._check_config(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF c.name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' THEN
+    RAISE EXCEPTION 'argument "name" is not a usable name of a subscription' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Up to 63 letters, digits, "_", "." and "-", beginning with a letter or digit.';
+  END IF;
+  IF array_position(c.allow_networks, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "allow_networks" contains a null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  IF c.format NOT IN ('structured', 'batch') THEN
+    RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'structured: one event per request; batch: up to batch_size of them.';
+  END IF;
+  IF c.ordering NOT IN ('key', 'none', 'strict') THEN
+    RAISE EXCEPTION 'argument "ordering" is "%"', c.ordering USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'key: in order per document; none: as it comes; strict: one after another.';
+  END IF;
+  IF c.batch_size NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION 'argument "batch_size" is %', c.batch_size USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 1000.';
+  END IF;
+  IF c.batch_size > 1 AND c.format <> 'batch' THEN
+    RAISE EXCEPTION 'argument "batch_size" needs format => ''batch''' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'format => ''batch''';
+  END IF;
+  IF c.batch_wait < interval '0' OR c.batch_wait > interval '1 hour' THEN
+    RAISE EXCEPTION 'argument "batch_wait" is %', c.batch_wait USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 0 to 1 hour.';
+  END IF;
+  IF c.max_in_flight NOT BETWEEN 1 AND 256 THEN
+    RAISE EXCEPTION 'argument "max_in_flight" is %', c.max_in_flight USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 256.';
+  END IF;
+  IF c.timeout < interval '1 ms' OR c.timeout > interval '1 hour' THEN
+    RAISE EXCEPTION 'argument "timeout" is %', c.timeout USING ERRCODE = 'invalid_parameter_value', HINT = 'Give more than 0, up to 1 hour.';
+  END IF;
+  IF EXISTS (SELECT 1 FROM unnest(c.retry_schedule) r WHERE r IS NULL OR r < interval '0' OR r > interval '30 days')
+     OR cardinality(c.retry_schedule) > 100 THEN
+    RAISE EXCEPTION 'argument "retry_schedule" has an unusable interval' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give up to 100 delays from 0 to 30 days, one before each retry: retry_schedule => ''{5s,1min,10min}''';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_config(odoo_events.subscription_config) IS 'internal: refuses an unusable configuration';
+
+CREATE FUNCTION odoo_events._subscription(name text) RETURNS odoo_events.subscription_config
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config;
+BEGIN
+  SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = _subscription.name FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'subscription "%" does not exist', name USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT name FROM odoo_events.subscription lists them.';
+  END IF;
+  RETURN c;
+END $$;
+COMMENT ON FUNCTION odoo_events._subscription(text) IS 'internal: the configuration of that name, locked; raises if there is none';
+
+-- Where a new subscription begins: the cursor before its first event.
+CREATE FUNCTION odoo_events._start_cursor(start_from text) RETURNS int8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  last int8 := odoo_events._last_position();
+  first int8;
+  moment timestamptz;
+BEGIN
+  IF start_from IS NULL THEN
+    RAISE EXCEPTION 'argument "start_from" is null' USING ERRCODE = 'null_value_not_allowed';
+  ELSIF start_from = 'now' THEN
+    RETURN last;
+  END IF;
+  SELECT min(o.position) INTO first FROM odoo_events.outbox_all o;
+  first := COALESCE(first, last + 1);
+  IF start_from = 'earliest' THEN
+    RETURN first - 1;
+  ELSIF start_from ~ '^[0-9]{1,18}$' THEN
+    IF start_from::int8 < first OR start_from::int8 > last + 1 THEN
+      RAISE EXCEPTION 'argument "start_from" is position %, which is not in the outbox', start_from USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('It holds the positions %s to %s.', first, last);
+    END IF;
+    RETURN start_from::int8 - 1;
+  END IF;
+  BEGIN
+    moment := start_from::timestamptz;
+  EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION 'argument "start_from" is "%"', start_from USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give now, earliest, a position of the outbox, or a time such as 2026-01-31 08:00+01.';
+  END;
+  RETURN COALESCE((SELECT min(o.position) FROM odoo_events.outbox_all o WHERE o.recordedtime >= moment) - 1, last);
+END $$;
+COMMENT ON FUNCTION odoo_events._start_cursor(text) IS 'internal: argument start_from as a position';
+
+-- The functions that take secrets are C wrappers of the same name without the underscore: they keep the statement out of the
+-- server's log when it fails, and hand all arguments over as one object.  So an argument is added in three places: a column
+-- of subscription_config of the same name and type, a line in each of the two signatures, and its check in _check_config().
+
+-- A configuration with what is given put in place of what was; all of it checked.
+CREATE FUNCTION odoo_events._configure(was odoo_events.subscription_config, args jsonb) RETURNS odoo_events.subscription_config
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := jsonb_populate_record(was, args - 'headers');
+  missing text;
+BEGIN
+  c.companies := NULLIF(c.companies, '{}');
+  c.warehouses := NULLIF(c.warehouses, '{}');
+  c.allow_networks := COALESCE(c.allow_networks, '{}');
+  SELECT a.key INTO missing
+    FROM jsonb_each(args) a
+         JOIN pg_attribute t ON t.attrelid = 'odoo_events.subscription_config'::regclass AND t.attname = a.key
+   WHERE t.attnotnull AND to_jsonb(c) -> a.key = 'null' ORDER BY t.attnum LIMIT 1;
+  IF missing IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "%" is null', missing USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  IF args ? 'headers' THEN
+    c.header_names := odoo_events._header_names(COALESCE(NULLIF(args -> 'headers', 'null'), '{}'));
+  END IF;
+  PERFORM odoo_events._check_config(c);
+  IF args ? 'types' THEN
+    c.types_like := odoo_events._types_like(c.types);
+  END IF;
+  RETURN c;
+END $$;
+COMMENT ON FUNCTION odoo_events._configure(odoo_events.subscription_config, jsonb) IS 'internal: a configuration changed by arguments, checked';
+
+-- The same for what belongs to it and is secret.
+CREATE FUNCTION odoo_events._configure_secret(was odoo_events.subscription_secret, args jsonb) RETURNS odoo_events.subscription_secret
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  s odoo_events.subscription_secret := was;
+BEGIN
+  IF args ->> 'secret' IS NOT NULL THEN
+    s.secret := odoo_events._parse_secret(args ->> 'secret');
+  END IF;
+  IF args ? 'headers' THEN
+    s.header_values := ARRAY(SELECT e.value FROM jsonb_each_text(NULLIF(args -> 'headers', 'null')) e ORDER BY e.key);
+  END IF;
+  RETURN s;
+END $$;
+COMMENT ON FUNCTION odoo_events._configure_secret(odoo_events.subscription_secret, jsonb) IS 'internal: secrets changed by arguments';
+
+-- Writes a changed configuration: all columns, whatever there are.
+CREATE FUNCTION odoo_events._save_subscription(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  c.version := c.version + 1;
+  EXECUTE (SELECT format('UPDATE odoo_events.subscription_config SET (%s) = (SELECT ($1).*) WHERE id = ($1).id',
+                         string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+             FROM pg_attribute a
+            WHERE a.attrelid = 'odoo_events.subscription_config'::regclass AND a.attnum > 0 AND NOT a.attisdropped) USING c;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._save_subscription(odoo_events.subscription_config) IS 'internal: writes a changed configuration';
+
+CREATE FUNCTION odoo_events._subscribe(args jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._configure(NULL, args);
+  s odoo_events.subscription_secret := odoo_events._configure_secret(NULL, args);
+  start int8 := odoo_events._start_cursor(args ->> 'start_from');
+BEGIN
+  IF (args -> 'or_replace')::boolean AND EXISTS (SELECT 1 FROM odoo_events.subscription_config x WHERE x.name = c.name) THEN
+    RETURN odoo_events._replace(c, s);
+  END IF;
+  c.id := nextval('odoo_events.subscription_id_seq');
+  c.state := 'active'; c.state_since := now(); c.created_at := now(); c.version := 1;
+  INSERT INTO odoo_events.subscription_config SELECT (c).* ON CONFLICT (name) DO NOTHING;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'subscription "%" already exists', c.name USING ERRCODE = 'duplicate_object',
+      HINT = 'or_replace => true replaces its configuration and keeps its place.';
+  END IF;
+  s.subscription_id := c.id;
+  s.secret := COALESCE(s.secret, odoo_events._new_secret());
+  PERFORM odoo_events._store_secret(s);
+  INSERT INTO odoo_events.progress_0 (subscription_id, at, cursor) VALUES (c.id, clock_timestamp(), start);
+  PERFORM odoo_events._wake('config');
+  RETURN odoo_events._secret_text(s);
+END $$;
+COMMENT ON FUNCTION odoo_events._subscribe(jsonb) IS 'internal: what subscribe() does';
+
+-- or_replace: keeps number, place, state, and the secret unless a new one is given.
+CREATE FUNCTION odoo_events._replace(c odoo_events.subscription_config, s odoo_events.subscription_secret) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  was odoo_events.subscription_config := odoo_events._subscription(c.name);
+  old bytea;
+  keeps boolean;
+BEGIN
+  c.id := was.id; c.version := was.version; c.created_at := was.created_at;
+  c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
+  PERFORM odoo_events._save_subscription(c);
+  SELECT x.secret INTO old FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  keeps := s.secret IS NULL AND old IS NOT NULL;
+  s.subscription_id := c.id;
+  s.secret := COALESCE(s.secret, old, odoo_events._new_secret());
+  PERFORM odoo_events._store_secret(s);
+  IF keeps THEN
+    RAISE NOTICE 'subscription "%" keeps its place and its secret', c.name;
+    RETURN NULL;
+  END IF;
+  RAISE NOTICE 'subscription "%" keeps its place and has a new secret', c.name;
+  RETURN odoo_events._secret_text(s);
+END $$;
+COMMENT ON FUNCTION odoo_events._replace(odoo_events.subscription_config, odoo_events.subscription_secret) IS 'internal: subscribe() with or_replace';
+
+CREATE FUNCTION odoo_events.subscribe(
+  name           text,
+  url            text,
+  types          text[]     DEFAULT '{*}',
+  filter         jsonpath   DEFAULT NULL,
+  companies      int4[]     DEFAULT NULL,
+  warehouses     int4[]     DEFAULT NULL,
+  format         text       DEFAULT 'structured',
+  ordering       text       DEFAULT 'key',
+  batch_size     int4       DEFAULT 1,
+  batch_wait     interval   DEFAULT '0',
+  max_in_flight  int4       DEFAULT 16,
+  timeout        interval   DEFAULT '15s',
+  retry_schedule interval[] DEFAULT NULL,
+  headers        jsonb      DEFAULT '{}',
+  secret         text       DEFAULT NULL,
+  allow_networks cidr[]     DEFAULT '{}',
+  start_from     text       DEFAULT 'now',
+  or_replace     boolean    DEFAULT false
+) RETURNS text
+LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+COMMENT ON FUNCTION odoo_events.subscribe IS
+'sends events to a webhook from now on (or start_from); answers the signing secret, which is shown once';
+
+CREATE FUNCTION odoo_events._alter_subscription(args jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  given jsonb;                          -- null leaves as it is
+  was odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
+  c odoo_events.subscription_config;
+  s odoo_events.subscription_secret;
+BEGIN
+  SELECT jsonb_object_agg(a.key, a.value) INTO given FROM jsonb_each(args) a WHERE a.value <> 'null';
+  c := odoo_events._configure(was, given);
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  s := odoo_events._configure_secret(s, given);
+  IF given ?| '{secret,headers}' THEN
+    IF s.secret IS NULL OR cardinality(COALESCE(s.header_values, '{}')) <> cardinality(c.header_names) THEN
+      RAISE EXCEPTION 'subscription "%" has neither secret nor values of its headers here', c.name
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+              DETAIL = 'They are in no backup.', HINT = 'Give secret and headers in one call.';
+    END IF;
+    s.subscription_id := c.id;
+    PERFORM odoo_events._store_secret(s);
+  END IF;
+  PERFORM odoo_events._save_subscription(c);
+END $$;
+COMMENT ON FUNCTION odoo_events._alter_subscription(jsonb) IS 'internal: what alter_subscription() does';
+
+CREATE FUNCTION odoo_events.alter_subscription(
+  name           text,
+  url            text       DEFAULT NULL,
+  types          text[]     DEFAULT NULL,
+  filter         jsonpath   DEFAULT NULL,
+  companies      int4[]     DEFAULT NULL,
+  warehouses     int4[]     DEFAULT NULL,
+  format         text       DEFAULT NULL,
+  ordering       text       DEFAULT NULL,
+  batch_size     int4       DEFAULT NULL,
+  batch_wait     interval   DEFAULT NULL,
+  max_in_flight  int4       DEFAULT NULL,
+  timeout        interval   DEFAULT NULL,
+  retry_schedule interval[] DEFAULT NULL,
+  headers        jsonb      DEFAULT NULL,
+  secret         text       DEFAULT NULL,
+  allow_networks cidr[]     DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+COMMENT ON FUNCTION odoo_events.alter_subscription IS
+'changes a subscription; what is null stays as it is, ''{}'' empties companies and warehouses; filter => ''true'' lets all pass';
+
+CREATE FUNCTION odoo_events._set_secret(args jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
+  s odoo_events.subscription_secret;
+BEGIN
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  IF cardinality(COALESCE(s.header_values, '{}')) <> cardinality(c.header_names) THEN
+    RAISE EXCEPTION 'subscription "%" has no values of its headers here', c.name
+      USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
+            HINT = 'alter_subscription(name, headers => ..., secret => ...) gives both.';
+  END IF;
+  s.subscription_id := c.id;
+  s.header_values := COALESCE(s.header_values, '{}');
+  s.secret := CASE WHEN args ->> 'secret' IS NULL THEN odoo_events._new_secret() ELSE odoo_events._parse_secret(args ->> 'secret') END;
+  PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._save_subscription(c);
+  RETURN odoo_events._secret_text(s);
+END $$;
+COMMENT ON FUNCTION odoo_events._set_secret(jsonb) IS 'internal: what set_secret() does';
+
+CREATE FUNCTION odoo_events.set_secret(name text, secret text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+COMMENT ON FUNCTION odoo_events.set_secret(text, text) IS
+'replaces the signing secret at once, by the given one or a new one, and answers it; needed after a restore, because secrets are in no backup';

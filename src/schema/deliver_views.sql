@@ -1,0 +1,132 @@
+-- deliver, fourth part: how subscriptions go, and what they still need.
+
+CREATE VIEW odoo_events.subscription AS
+SELECT c.name,
+       c.url,
+       c.types,
+       c.filter,
+       c.companies,
+       c.warehouses,
+       c.format,
+       c.ordering,
+       c.batch_size,
+       c.batch_wait,
+       c.max_in_flight,
+       c.timeout,
+       c.retry_schedule,
+       c.header_names,
+       c.allow_networks,
+       c.state,
+       c.state_reason,
+       c.state_since,
+       c.created_at
+  FROM odoo_events.subscription_config c;
+COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
+
+CREATE VIEW odoo_events.subscription_progress AS
+SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_flight, p.batches, p.requests, p.delivered, p.failed,
+       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95,
+       ARRAY(SELECT e::int8 FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) AS batched
+  FROM odoo_events.subscription_config c
+       CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p;
+COMMENT ON VIEW odoo_events.subscription_progress IS 'internal: the row of progress that holds, per subscription';
+
+-- Events behind a held key, and the held one itself.
+CREATE VIEW odoo_events.held_event AS
+SELECT h.subscription_id, h.position AS held_position, h.attempts, h.first_at, h.next_attempt_at, h.last_error, o.position, o.id, o.type,
+       o.subject, o.partitionkey, o.recordedtime
+  FROM odoo_events.subscription_progress p
+       JOIN odoo_events.held h ON h.subscription_id = p.subscription_id
+       CROSS JOIN LATERAL (
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+          WHERE h.mode = 'key' AND x.partitionkey = h.key AND x.position >= h.position
+            AND x.position <= LEAST(p.cursor, COALESCE(h.upto, p.cursor))
+            AND (x.position = h.position OR x.type LIKE ANY (p.types_like))
+         UNION ALL
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+          WHERE h.mode <> 'key' AND x.position = h.position) o;
+COMMENT ON VIEW odoo_events.held_event IS 'internal: the events that wait for a retry or behind one';
+
+CREATE VIEW odoo_events.subscription_status AS
+SELECT c.name,
+       CASE WHEN c.state = 'active' AND s.subscription_id IS NULL THEN 'disabled'
+            WHEN c.state = 'active' AND p.breaker <> 'closed' THEN 'breaker_open' ELSE c.state END AS state,
+       CASE WHEN c.state = 'active' AND s.subscription_id IS NULL
+            THEN 'has no secret here: SELECT odoo_events.set_secret(' || quote_literal(c.name) || ')'
+            WHEN c.state = 'active' AND p.breaker <> 'closed' THEN p.last_error ELSE c.state_reason END AS state_reason,
+       c.state_since,
+       p.cursor AS position,
+       LEAST(p.cursor, w.least_waiting - 1) AS acked_position,
+       GREATEST(l.last_position - p.cursor, 0) + cardinality(p.in_flight) + cardinality(p.batched) + h.parked AS lag_events,
+       now() - (SELECT min(o.recordedtime) FROM odoo_events.outbox_all o
+                 WHERE o.position = LEAST(CASE WHEN p.cursor < l.last_position THEN p.cursor + 1 END, w.least_waiting)) AS oldest_pending_age,
+       p.requests AS in_flight, h.parked, h.blocked_keys,
+       (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = c.id) AS dead_letters,
+       p.delivered AS delivered_total, p.failed AS failed_total, p.filter_errors AS filter_errors_total, p.breaker,
+       LEAST(h.next_attempt_at, p.not_before,
+             (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
+               WHERE (b ->> 'attempts')::int4 > 0)) AS next_attempt_at,
+       p.last_status, p.last_error, p.last_success_at, p.p50, p.p95
+  FROM odoo_events.subscription_config c
+       LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
+       LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
+       CROSS JOIN LATERAL (SELECT count(*) AS parked, count(DISTINCT e.partitionkey) FILTER (WHERE e.attempts > 0) AS blocked_keys,
+                                  min(e.next_attempt_at) FILTER (WHERE e.attempts > 0) AS next_attempt_at, min(e.position) AS least_held
+                             FROM odoo_events.held_event e WHERE e.subscription_id = c.id) h
+       CROSS JOIN LATERAL (SELECT LEAST(h.least_held, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS least_waiting) w
+       CROSS JOIN LATERAL (SELECT COALESCE((SELECT k.last_position FROM odoo_events.publish_cursor k ORDER BY k.n DESC LIMIT 1), 0)
+                                  AS last_position) l;
+COMMENT ON VIEW odoo_events.subscription_status IS
+'how each subscription goes, as of the worker''s last settlement; lag_events counts what the filters may still pass over';
+
+CREATE VIEW odoo_events.waiting AS
+SELECT p.name AS subscription, o.id AS event_id, o.position, o.type, o.subject, o.partitionkey,
+       CASE WHEN w.batch_attempts > 0 THEN 'retry' ELSE 'in_flight' END AS state, COALESCE(w.batch_attempts, 0) AS attempts,
+       w.next_attempt_at, NULL::uuid AS behind_event_id, o.recordedtime AS since, CASE WHEN w.batch_attempts > 0 THEN p.last_error END AS last_error
+  FROM odoo_events.subscription_progress p
+       CROSS JOIN LATERAL (
+         SELECT f AS position, NULL::int4 AS batch_attempts, NULL::timestamptz AS next_attempt_at FROM unnest(p.in_flight) f
+         UNION ALL
+         SELECT e::int8, (b ->> 'attempts')::int4, timestamptz '2000-01-01 00:00Z' + NULLIF((b ->> 'next')::int8, 0) * interval '1 us'
+           FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) w
+       JOIN odoo_events.outbox_all o ON o.position = w.position
+UNION ALL
+SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
+       CASE WHEN e.position > e.held_position OR e.attempts = 0 THEN 'behind' ELSE 'retry' END,
+       CASE WHEN e.position > e.held_position THEN 0 ELSE e.attempts END,
+       CASE WHEN e.position = e.held_position AND e.attempts > 0 THEN e.next_attempt_at END,
+       CASE WHEN e.position > e.held_position
+            THEN (SELECT o.id FROM odoo_events.outbox_all o WHERE o.position = e.held_position) END,
+       e.recordedtime, CASE WHEN e.position = e.held_position THEN e.last_error END
+  FROM odoo_events.held_event e JOIN odoo_events.subscription_config c ON c.id = e.subscription_id;
+COMMENT ON VIEW odoo_events.waiting IS
+'what is taken in and not settled: on its way or next, waiting for a retry, or behind an event that does (as of the last settlement)';
+
+CREATE VIEW odoo_events.attempt AS
+SELECT c.name AS subscription, a.event_id, a.batch_id, a.first_position, a.last_position, a.attempt, a.at,
+       pg_catalog.make_interval(secs => a.duration) AS duration, a.status, a.error, a.response
+  FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) a
+       JOIN odoo_events.subscription_config c ON c.id = a.subscription_id;
+COMMENT ON VIEW odoo_events.attempt IS 'one row per request; response is kept of failures, its first 4 KiB';
+
+CREATE VIEW odoo_events.dead_letter AS
+SELECT c.name AS subscription, d.event_id, d.position, d.type, d.subject, d.attempts, d.first_at, d.last_at, d.last_status, d.last_error
+  FROM odoo_events.dead d JOIN odoo_events.subscription_config c ON c.id = d.subscription_id;
+COMMENT ON VIEW odoo_events.dead_letter IS 'what was given up, and why; replay(name, dead_letters => true) sends it again';
+
+CREATE VIEW odoo_events.replay_status AS
+SELECT r.id, c.name AS subscription, r.state, r.matched, r.sent, r.failed, r.cursor AS position, r.from_position, r.to_position,
+       r.dead_letters, r.created_by, r.created_at, r.finished_at
+  FROM odoo_events.replay_job r JOIN odoo_events.subscription_config c ON c.id = r.subscription_id;
+COMMENT ON VIEW odoo_events.replay_status IS 'replays and how far they are';
+
+-- The least position of the outbox that somebody still needs; null if nobody does.
+CREATE FUNCTION odoo_events._low_water() RETURNS int8
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT LEAST((SELECT min(LEAST(p.cursor + 1, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)))
+                FROM odoo_events.subscription_progress p),
+             (SELECT min(h.position) FROM odoo_events.held h WHERE EXISTS (
+                     SELECT 1 FROM odoo_events.subscription_config c WHERE c.id = h.subscription_id)),
+             (SELECT min(r.cursor + 1) FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters))
+$$;
+COMMENT ON FUNCTION odoo_events._low_water() IS 'internal: least outbox position that delivery still needs';
