@@ -212,6 +212,11 @@ oe_net_texts(OeWriter *w, const OeNote *before, const OeNote *after)
 
 	oe_text_begin(&w->old);
 	oe_text_begin(&w->new);
+	if (after && after->op == 'E')
+	{
+		oe_append(&w->new, (const char *) after + after->new_image, after->new_len);
+		return 'E';
+	}
 	if (before && before == after)
 	{
 		if (!oe_json_noted_difference(&w->old, before))
@@ -257,9 +262,9 @@ oe_write_row(OeWriter *w, OeTarget *target, char op, int64 record_id)
 	v[OE_J_RELID] = ObjectIdGetDatum(target->relid);
 	v[OE_J_OP] = CharGetDatum(op);
 	v[OE_J_RECORD] = Int64GetDatum(record_id);
-	nulls[OE_J_RECORD] = op == 'T';
+	nulls[OE_J_RECORD] = op == 'T' || op == 'E';
 	v[OE_J_OLD] = oe_text_end(&w->old);
-	nulls[OE_J_OLD] = op == 'I' || op == 'T';
+	nulls[OE_J_OLD] = op == 'I' || op == 'T' || op == 'E';
 	v[OE_J_NEW] = oe_text_end(&w->new);
 	nulls[OE_J_NEW] = op == 'D' || op == 'T';
 	v[OE_J_TRACEPARENT] = w->traceparent;

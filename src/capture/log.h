@@ -44,7 +44,8 @@ typedef struct OeNote
 	CommandId	cid;			/* orders the changes of one row */
 	int64		id;
 	OeShape    *shape;
-	char		op;				/* I, U, D; T truncated */
+	char		op;				/* I, U, D; T truncated; E a ready-made event,
+								 * whose text is the new version */
 	bool		foreign;		/* the old version is not of this transaction */
 	uint32		old_image;		/* offset in the note; 0: none */
 	uint32		old_len;

@@ -106,11 +106,20 @@ oe_void_before(OeShape *shape)
 }
 
 /*
- * The record of a note; false if it is void or only marks a TRUNCATE.
+ * The record of a note; false if it is void or only marks a TRUNCATE.  A
+ * ready-made event is a row by itself.
  */
 static bool
 oe_record_of(const OeNote *note, uint64 pos, OeRecord *rec)
 {
+	if (note->op == 'E')
+	{
+		*rec = (OeRecord)
+		{
+			.target = oe_log_shape_target(note->shape)->number,.id = (int64) pos,.op = OE_OP_INSERT,.pos = pos
+		};
+		return true;
+	}
 	if (note->op == 'T' || pos < oe_void_before(note->shape))
 		return false;
 	rec->target = oe_log_shape_target(note->shape)->number;

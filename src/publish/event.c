@@ -12,6 +12,8 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
+#include "utils/fmgrprotos.h"
+#include "utils/uuid.h"
 
 #include "base/guc.h"
 #include "base/json.h"
@@ -24,17 +26,38 @@
 void
 oe_event_id(OeEvent *ev)
 {
-	char	   *text = psprintf(UINT64_FORMAT "/%u/" UINT64_FORMAT "/%s/" INT64_FORMAT "/%s/" INT64_FORMAT,
-								GetSystemIdentifier(), MyDatabaseId, ev->tx->xid, ev->entity,
-								ev->record_id, ev->type,
-								ev->e == NULL ? ev->change->id : ev->tx->slice);
+	char	   *text;
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
+	if (ev->has_id)
+		return;
+	text = psprintf(UINT64_FORMAT "/%u/" UINT64_FORMAT "/%s/" INT64_FORMAT "/%s/" INT64_FORMAT,
+					GetSystemIdentifier(), MyDatabaseId, ev->tx->xid, ev->entity,
+					ev->record_id, ev->type,
+					ev->e == NULL ? ev->change->id : ev->tx->slice);
 	SHA256((unsigned char *) text, strlen(text), digest);
 	memcpy(ev->id, digest, 16);
 	ev->id[6] = (ev->id[6] & 0x0f) | 0x80;
 	ev->id[8] = (ev->id[8] & 0x3f) | 0x80;
 	pfree(text);
+}
+
+/*
+ * The third word from the end of <prefix>.<domain>.<entity>.<verb>.v<n>.
+ */
+static char *
+oe_entity_of_type(const char *type)
+{
+	const char *end = type + strlen(type);
+	const char *start;
+
+	for (int i = 0; i < 2; i++)
+		do
+			end--;
+		while (end > type && *end != '.');
+	for (start = end; start > type && start[-1] != '.';)
+		start--;
+	return start < end ? pnstrdup(start, end - start) : pstrdup("event");
 }
 
 static char *
@@ -43,6 +66,18 @@ oe_member_string(const OeRow *row, const char *name, char *otherwise)
 	char	   *s = oe_text_cstring(oe_row_find(row, name));
 
 	return s ? s : otherwise;
+}
+
+/*
+ * The key of such an event, which may be that of a document.
+ */
+char *
+oe_event_ready_made_key(OeChange *c)
+{
+	OeRow		row = {0};
+
+	oe_row_parse(c->new_text ? c->new_text : "", &row);
+	return oe_member_string(&row, "key", psprintf("event:" INT64_FORMAT, c->id));
 }
 
 /*
@@ -79,14 +114,17 @@ oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("a ready-made event lacks its type or its data")));
 		ev->subject = oe_member_string(&row, "subject", psprintf("event/" INT64_FORMAT, c->id));
-		ev->key = oe_member_string(&row, "key", psprintf("event:" INT64_FORMAT, c->id));
+		ev->key = oe_event_ready_made_key(c);
 		ev->data = pnstrdup(data->s, data->len);
+		ev->correlation = oe_member_string(&row, "correlation", NULL);
+		p = oe_member_string(&row, "id", NULL);
+		if (p)
+		{
+			memcpy(ev->id, DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(p))), sizeof(ev->id));
+			ev->has_id = true;
+		}
 	}
-	/* odoo.<domain>.<entity>.<verb>.v<n> */
-	ev->entity = "event";
-	p = strchr(ev->type, '.');
-	if (p && (p = strchr(p + 1, '.')) != NULL && strchr(p + 1, '.'))
-		ev->entity = pnstrdup(p + 1, strchr(p + 1, '.') - p - 1);
+	ev->entity = oe_entity_of_type(ev->type);
 	p = strrchr(ev->type, 'v');
 	ev->dataschema = psprintf("%s/%s/%d.0.json", oe_guc_schema_base, ev->type, p ? atoi(p + 1) : 1);
 	tx->events = lappend(tx->events, ev);

@@ -382,6 +382,7 @@ typedef struct OeEvent
 	List	   *lines;			/* render.c */
 	bool		incomplete;		/* to be rendered again after reading */
 	unsigned char id[16];
+	bool		has_id;			/* it was given by whoever made the event */
 } OeEvent;
 
 typedef struct OeCycle
@@ -478,6 +479,7 @@ extern void oe_render_prepare(OeCycle *cy, OeEvent *ev);
 
 /* event.c */
 extern void oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c);
+extern char *oe_event_ready_made_key(OeChange *c);
 extern void oe_event_id(OeEvent *ev);
 extern char *oe_event_text(OeCycle *cy, OeEvent *ev, int64 position);
 

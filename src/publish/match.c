@@ -384,8 +384,10 @@ oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 	ListCell   *lc;
 	int64		id;
 
+	if (c->op == 'E')
+		return oe_event_ready_made_key(c);
 	if (c->rule == NULL || !oe_change_parse(c))
-		return psprintf("%s:" INT64_FORMAT, c->rule_name, c->op == 'E' || c->op == 'T' ? c->id : c->record_id);
+		return psprintf("%s:" INT64_FORMAT, c->rule_name, c->op == 'T' ? c->id : c->record_id);
 	row = c->new.n > 0 ? &c->new : &c->old;
 	if (c->rule->entity)
 	{

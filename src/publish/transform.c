@@ -281,6 +281,8 @@ oe_safe_parse(OeCycle *cy, OeChange *c)
 	PG_TRY();
 	{
 		(void) oe_change_parse(c);
+		if (c->op == 'E')
+			c->key = oe_event_ready_made_key(c);
 	}
 	PG_CATCH();
 	{
@@ -289,7 +291,8 @@ oe_safe_parse(OeCycle *cy, OeChange *c)
 		MemoryContextSwitchTo(cy->cxt);
 		e = CopyErrorData();
 		FlushErrorState();
-		c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->name : c->rule_name, c->record_id);
+		c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->name : c->rule_name,
+						  c->op == 'E' ? c->id : c->record_id);
 		oe_quarantine(cy, c, psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message));
 	}
 	PG_END_TRY();

@@ -15,8 +15,8 @@ COMMENT ON TABLE odoo_events.capture_rule IS 'per captured table: which columns 
 
 -- One row per record that a transaction changed, net of the transaction.  Written below SQL by capture/journal.c just before
 -- commit: no default, no constraint but the primary key.  old: for U only the columns that differ, for D the whole row;
--- new: the whole row (watched columns).  op: I, U, D; T a truncated table; E a ready-made event (ping, emit), whose "new" is
--- {"type","subject","key","data"}.
+-- new: the whole row (watched columns).  op: I, U, D; T a truncated table; E a ready-made event (emit), whose "new" is
+-- {"id","type","subject","key","correlation","data"}.
 CREATE SEQUENCE odoo_events.journal_id_seq CACHE 1;
 COMMENT ON SEQUENCE odoo_events.journal_id_seq IS 'orders the journal within one reading; taken just before commit, while row locks are held';
 DO $$
@@ -261,3 +261,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.detach(text[]) IS
 'stops capturing the given entities (default: all) and drops the triggers that no other entity needs';
+
+-- Own events.  They are noted like changed rows and written just before commit, so they need no privilege on the journal.
+CREATE FUNCTION odoo_events.emit(type text, subject text, data jsonb, key text DEFAULT NULL, correlation text DEFAULT NULL) RETURNS uuid
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_emit';
+COMMENT ON FUNCTION odoo_events.emit(text, text, jsonb, text, text) IS
+'an own event in this transaction: it exists if and only if the transaction commits; answers its id.  type: prefix.domain.entity.verb.v1 with a '
+'prefix other than odoo; events of one key (default: the subject) stay in order; correlation: the process it belongs to';
+
+CREATE FUNCTION odoo_events._emit(type text, subject text, data jsonb, key text DEFAULT NULL, correlation text DEFAULT NULL) RETURNS uuid
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_emit_platform';
+COMMENT ON FUNCTION odoo_events._emit(text, text, jsonb, text, text) IS 'internal: emit() for types of our own, odoo.platform.*';

@@ -44,12 +44,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
-  INSERT INTO odoo_events.journal_0 (xid, id, at, rule, relid, op, new)
-  VALUES (pg_current_xact_id(), nextval('odoo_events.journal_id_seq'), clock_timestamp(), 'platform', 0, 'E',
-          json_build_object('type', 'odoo.platform.subscription.pinged.v1', 'subject', 'subscription/' || c.name,
-                            'key', 'subscription:' || c.name,
-                            'data', json_build_object('subscription', json_build_object('name', c.name)))::text);
-  PERFORM odoo_events._wake('changes');
+  PERFORM odoo_events._emit('odoo.platform.subscription.pinged.v1', 'subscription/' || c.name,
+                            jsonb_build_object('subscription', jsonb_build_object('name', c.name)), 'subscription:' || c.name);
 END $$;
 COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters';
 

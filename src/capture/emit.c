@@ -1,0 +1,251 @@
+/*
+ * emit.c
+ *	  emit(): ready-made events in the caller's transaction (emit.h).
+ *
+ * Any backend.  An event is a note in the log of the transaction like a row's
+ * change, so that it is written to the journal just before commit: its place
+ * among what other transactions did to the same document is that of the
+ * commit, not that of the call.  Takes no lock and touches no table.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "base/guc.h"
+#include "base/json.h"
+#include "capture/emit.h"
+#include "capture/log.h"
+
+#define OE_EMIT_RULE "emit"
+#define OE_EMIT_DATA_MAX (1024 * 1024)
+#define OE_EMIT_NAME_MAX 255	/* bytes of a subject or a key */
+#define OE_EMIT_RESERVED "odoo."
+
+PG_FUNCTION_INFO_V1(oe_sql_emit);
+PG_FUNCTION_INFO_V1(oe_sql_emit_platform);
+
+/* What stands for the table of such notes. */
+static OeShape oe_emit_shape = {.rule = OE_EMIT_RULE};
+
+static void
+oe_emit_member(StringInfo buf, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	appendStringInfo(buf, ",\"%s\":", name);
+	oe_json_cstring(buf, value);
+}
+
+/*
+ * Appends the note; counts the event as lost, for a gap, where the log of this
+ * transaction has already failed.
+ */
+static void
+oe_emit_note(const char *text, int len)
+{
+	Size		size = MAXALIGN(sizeof(OeNote)) + MAXALIGN(len);
+	OeNote	   *note = oe_log_reserve(size);
+
+	if (note == NULL)
+	{
+		OeTarget   *t = oe_log_shape_target(&oe_emit_shape);
+
+		t->lost++;
+		if (t->reason == NULL)
+			t->reason = "the transaction's changes could not be kept";
+		return;
+	}
+	memset(note, 0, sizeof(*note));
+	note->size = size;
+	note->shape = &oe_emit_shape;
+	note->op = 'E';
+	note->new_image = MAXALIGN(sizeof(OeNote));
+	note->new_len = len;
+	memcpy((char *) note + note->new_image, text, len);
+	oe_log_append(note);
+}
+
+void
+oe_emit(const char *type, const char *subject, const char *data,
+		const char *key, const char *correlation, pg_uuid_t *id)
+{
+	StringInfoData buf;
+	Datum		uuid = id ? UUIDPGetDatum(id) : DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "{\"id\":\"%s\"", DatumGetCString(DirectFunctionCall1(uuid_out, uuid)));
+	oe_emit_member(&buf, "type", type);
+	oe_emit_member(&buf, "subject", subject);
+	oe_emit_member(&buf, "key", key ? key : subject);
+	oe_emit_member(&buf, "correlation", correlation);
+	appendStringInfo(&buf, ",\"data\":%s}", data);
+	oe_emit_note(buf.data, buf.len);
+	pfree(buf.data);
+}
+
+/* ---- SQL ---- */
+
+static char *
+oe_emit_argument(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+/* A run of [a-z0-9_]; NULL where there is none. */
+static const char *
+oe_type_word(const char *p)
+{
+	const char *start = p;
+
+	while ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_')
+		p++;
+	return p > start ? p : NULL;
+}
+
+/*
+ * Is it <prefix>.<domain>.<entity>.<verb>.v<n>?  The prefix may have several
+ * words.
+ */
+static bool
+oe_type_is_form(const char *type)
+{
+	const char *p = type;
+	const char *last = type;
+	int			words = 0;
+
+	if (strlen(type) > OE_EMIT_NAME_MAX || type[0] < 'a' || type[0] > 'z')
+		return false;
+	for (;;)
+	{
+		last = p;
+		if ((p = oe_type_word(p)) == NULL)
+			return false;
+		words++;
+		if (*p == '\0')
+			break;
+		if (*p++ != '.')
+			return false;
+	}
+	return words >= 5 && last[0] == 'v' && last[1] >= '1' && last[1] <= '9' &&
+		strlen(last) <= 4 && strspn(last + 1, "0123456789") == strlen(last + 1);
+}
+
+static void
+oe_emit_check_type(const char *type)
+{
+	if (!oe_type_is_form(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"type\" cannot be \"%s\"", type),
+				 errdetail("A type has the form prefix.domain.entity.verb.v1, of lower case letters, digits and underscores."),
+				 errhint("For example: acme.logistics.customs_hold.placed.v1")));
+	if (strncmp(type, OE_EMIT_RESERVED, strlen(OE_EMIT_RESERVED)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("argument \"type\" cannot be \"%s\": the prefix \"%s\" is the catalog's own", type, OE_EMIT_RESERVED),
+				 errhint("Use a prefix of your own: acme.%s", type + strlen(OE_EMIT_RESERVED))));
+}
+
+/*
+ * A subject or a key: something, but short and printable.
+ */
+static void
+oe_emit_check_name(const char *argument, const char *value)
+{
+	int			len = strlen(value);
+
+	if (len == 0 || len > OE_EMIT_NAME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must have 1 to %d bytes", argument, OE_EMIT_NAME_MAX),
+				 errdetail("It has %d.", len),
+				 errhint("For example: customs_hold/WH/OUT/00042")));
+	for (const char *p = value; *p != '\0'; p++)
+		if ((unsigned char) *p < ' ' || *p == 0x7f)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" contains a control character", argument),
+					 errhint("For example: customs_hold/WH/OUT/00042")));
+}
+
+static char *
+oe_emit_data(Jsonb *jb)
+{
+	StringInfoData buf;
+
+	if (!JB_ROOT_IS_OBJECT(jb))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"data\" must be a JSON object"),
+				 errhint("For example: {\"customs_hold\": {\"id\": 42}}")));
+	initStringInfo(&buf);
+	(void) JsonbToCString(&buf, &jb->root, VARSIZE(jb));
+	if (buf.len > OE_EMIT_DATA_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("argument \"data\" has %d bytes; at most %d can be sent", buf.len, OE_EMIT_DATA_MAX),
+				 errhint("Emit the address of a large document instead of its content.")));
+	return buf.data;
+}
+
+static Datum
+oe_sql_emit_any(FunctionCallInfo fcinfo, bool platform)
+{
+	static const char *const names[] = {"type", "subject", "data"};
+	char	   *type;
+	char	   *subject;
+	char	   *key;
+	char	   *correlation;
+	char	   *data;
+	pg_uuid_t  *id;
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not be null", names[i])));
+	PreventCommandIfReadOnly("emit()");
+	PreventCommandIfParallelMode("emit()");
+	PreventCommandDuringRecovery("emit()");
+	type = oe_emit_argument(fcinfo, 0);
+	subject = oe_emit_argument(fcinfo, 1);
+	key = oe_emit_argument(fcinfo, 3);
+	correlation = oe_emit_argument(fcinfo, 4);
+	if (!platform)
+		oe_emit_check_type(type);
+	oe_emit_check_name("subject", subject);
+	if (key)
+		oe_emit_check_name("key", key);
+	if (correlation)
+		oe_emit_check_name("correlation", correlation);
+	data = oe_emit_data(PG_GETARG_JSONB_P(2));
+	id = DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, (Datum) 0));
+	oe_emit(type, subject, data, key, correlation, id);
+	PG_RETURN_UUID_P(id);
+}
+
+/*
+ * emit(type, subject, data, key, correlation)
+ */
+Datum
+oe_sql_emit(PG_FUNCTION_ARGS)
+{
+	return oe_sql_emit_any(fcinfo, false);
+}
+
+/*
+ * _emit(...): the same for our own types.
+ */
+Datum
+oe_sql_emit_platform(PG_FUNCTION_ARGS)
+{
+	return oe_sql_emit_any(fcinfo, true);
+}

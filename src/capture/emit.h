@@ -1,0 +1,21 @@
+/*
+ * emit.h
+ *	  Ready-made events in the caller's transaction.
+ */
+#ifndef OE_EMIT_H
+#define OE_EMIT_H
+
+#include "postgres.h"
+#include "utils/uuid.h"
+
+/*
+ * Any backend or worker, in a transaction.  Notes an event that the publisher
+ * finds in the journal once the transaction has committed; it goes with a
+ * subtransaction that is rolled back.  "type" as odoo.<domain>.<entity>.<verb>.v<n>;
+ * "data" is the text of a JSON object; key NULL: the subject; correlation may
+ * be NULL; id NULL: a new one.  Checks nothing, takes no lock.
+ */
+extern void oe_emit(const char *type, const char *subject, const char *data,
+					const char *key, const char *correlation, pg_uuid_t *id);
+
+#endif							/* OE_EMIT_H */
