@@ -70,56 +70,6 @@ oe_class_of(const char *name)
 	return 1;
 }
 
-/* Adds a name to a list of a multiple of 16, unless it is there. */
-static void
-oe_add_word(char ***list, int *n, const char *word)
-{
-	for (int i = 0; i < *n; i++)
-		if (strcmp((*list)[i], word) == 0)
-			return;
-	if (*n % 16 == 0)
-		*list = *list ? repalloc(*list, sizeof(char *) * (*n + 16)) : palloc(sizeof(char *) * 16);
-	(*list)[(*n)++] = pstrdup(word);
-}
-
-static void
-oe_add_words(OeWords *to, const OeWords *from)
-{
-	for (int i = 0; i < from->n; i++)
-		oe_add_word(&to->words, &to->n, from->words[i]);
-	for (int i = 0; i < from->nrefs; i++)
-		oe_add_word(&to->refs, &to->nrefs, from->refs[i]);
-}
-
-static void
-oe_note_words(OeWords *words, const char *text)
-{
-	char		word[NAMEDATALEN];
-	int			n = 0;
-	bool		refs = false;
-
-	for (const char *p = text;; p++)
-	{
-		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (*p >= '0' && *p <= '9'))
-		{
-			if (n < NAMEDATALEN - 1)
-				word[n++] = *p;
-			continue;
-		}
-		if (n > 0)
-		{
-			word[n] = '\0';
-			oe_add_word(&words->words, &words->n, word);
-			if (refs)
-				oe_add_word(&words->refs, &words->nrefs, word);
-			refs = strcmp(word, "refs") == 0;
-			n = 0;
-		}
-		if (*p == '\0')
-			break;
-	}
-}
-
 static void
 oe_col_predicate(OeCatalog *cat, uint64 row, int col, OePredicate *p)
 {
@@ -133,6 +83,8 @@ oe_col_predicate(OeCatalog *cat, uint64 row, int col, OePredicate *p)
 	p->path = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
 	text = oe_col(row, col);
 	p->uses_tx = strstr(text, "$\"tx\"") != NULL || strstr(text, "$tx") != NULL;
+	p->uses_rows = strstr(text, "$.\"rows\"") != NULL || strstr(text, "$.rows") != NULL;
+	p->uses_parts = p->uses_rows || strstr(text, "$.\"parts\"") != NULL || strstr(text, "$.parts") != NULL;
 	oe_note_words(&p->words, text);
 	oe_add_words(&cat->words, &p->words);
 }
@@ -189,86 +141,6 @@ oe_link_of(OeRule *rule, const char *column)
 		if (strcmp(rule->links[i].column, column) == 0)
 			return rule->links[i].reference;
 	return NULL;
-}
-
-/* ---- parsing the small notations ---- */
-
-static OePath
-oe_parse_path(char *s)
-{
-	OePath		path;
-	char	   *dot = strchr(s, '.');
-
-	path.column = s;
-	path.field = NULL;
-	if (dot)
-	{
-		*dot = '\0';
-		path.field = dot + 1;
-	}
-	return path;
-}
-
-static OePath *
-oe_parse_paths(char **list, int n)
-{
-	OePath	   *paths = palloc0(sizeof(OePath) * (n + 1));
-
-	for (int i = 0; i < n; i++)
-		paths[i] = oe_parse_path(list[i]);
-	return paths;
-}
-
-static OeKeyPath *
-oe_parse_keys(char **list, int n)
-{
-	OeKeyPath  *keys = palloc0(sizeof(OeKeyPath) * (n + 1));
-
-	for (int i = 0; i < n; i++)
-	{
-		char	   *eq = strchr(list[i], '=');
-
-		if (eq == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("key \"%s\" of the catalog is not of the form entity=path", list[i])));
-		*eq = '\0';
-		keys[i].entity = list[i];
-		keys[i].path = oe_parse_path(eq + 1);
-	}
-	return keys;
-}
-
-static void
-oe_parse_source(char *s, OeSource *src)
-{
-	char	   *at;
-
-	memset(src, 0, sizeof(*src));
-	if (s[0] == '#')
-	{
-		src->kind = OE_SOURCE_COMPUTED;
-		src->path.column = s + 1;
-		return;
-	}
-	if ((at = strchr(s, '@')) != NULL)
-	{
-		*at++ = '\0';
-		src->negate = *at == '!';
-		src->state = src->negate ? at + 1 : at;
-	}
-	if (strncmp(s, "sum(", 4) == 0)
-	{
-		src->kind = OE_SOURCE_SUM;
-		s[strlen(s) - 1] = '\0';
-		src->path = oe_parse_path(s + 4);
-		src->part = src->path.column;
-		src->path.column = src->path.field;
-		src->path.field = NULL;
-		return;
-	}
-	src->kind = OE_SOURCE_PATH;
-	src->path = oe_parse_path(s);
 }
 
 /* ---- loading, table by table ---- */
@@ -333,7 +205,7 @@ oe_load_references(OeCatalog *cat)
 static void
 oe_load_fields(OeCatalog *cat)
 {
-	oe_query("SELECT owner, field, sources, classification FROM odoo_events.field ORDER BY owner, position, field");
+	oe_query("SELECT owner, field, sources, classification, reference FROM odoo_events.field ORDER BY owner, position, field");
 	cat->owners = palloc0(sizeof(OeOwner) * (SPI_processed + 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -355,6 +227,7 @@ oe_load_fields(OeCatalog *cat)
 		for (int j = 0; j < f->nsources; j++)
 			oe_parse_source(list[j], &f->sources[j]);
 		f->class = oe_class_of(oe_col(i, 4));
+		f->reference = oe_reference_find(cat, oe_col(i, 5));
 	}
 }
 
@@ -362,7 +235,10 @@ static void
 oe_load_entities(OeCatalog *cat)
 {
 	oe_query("SELECT entity, domain, model, rule, name_column, state_column, draft_states, open_states, cancelled_states,"
-			 " one_event, change_columns, keys, company, warehouse, correlation, actor FROM odoo_events.entity ORDER BY entity");
+			 " one_event, change_columns, keys, company, warehouse, correlation, actor, secondary,"
+			 " EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity),"
+			 " (SELECT d.before::text FROM odoo_events.detached d WHERE d.entity = e.entity)"
+			 " FROM odoo_events.entity e ORDER BY entity");
 	cat->nentities = SPI_processed;
 	cat->entities = palloc0(sizeof(OeEntity) * (cat->nentities + 1));
 	for (int i = 0; i < cat->nentities; i++)
@@ -375,7 +251,11 @@ oe_load_entities(OeCatalog *cat)
 		e->domain = oe_col(i, 2);
 		e->model = oe_col(i, 3);
 		e->rule = oe_rule_find(cat, oe_col(i, 4));
-		e->rule->entity = e;
+		e->rule->entities = lappend(e->rule->entities, e);
+		if (!oe_col_bool(i, 17))
+			e->rule->entity = e;
+		e->attached = oe_col_bool(i, 18);
+		e->detached_at = oe_col(i, 19) ? strtoull(oe_col(i, 19), NULL, 10) : 0;
 		e->name_column = oe_col(i, 5);
 		e->state_column = oe_col(i, 6);
 		e->draft = oe_col_list(i, 7, &e->ndraft);
@@ -429,38 +309,6 @@ oe_load_ladders(OeCatalog *cat)
 	}
 }
 
-static OeOccasion
-oe_occasion_of(const char *s)
-{
-	static const char *const names[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed"};
-
-	for (int i = 0; i < lengthof(names); i++)
-		if (strcmp(s, names[i]) == 0)
-			return (OeOccasion) i;
-	elog(ERROR, "unknown occasion \"%s\"", s);
-}
-
-/* 'entity=column' or 'entity=tx:column[=alternative]' */
-static void
-oe_parse_def_key(char *s, OeDef *d)
-{
-	char	   *eq = s ? strchr(s, '=') : NULL;
-	char	   *alt;
-
-	if (eq == NULL)
-		return;
-	*eq++ = '\0';
-	d->key_entity = s;
-	d->key_in_tx = strncmp(eq, "tx:", 3) == 0;
-	eq += d->key_in_tx ? 3 : 0;
-	d->key_column = eq;
-	if ((alt = strchr(eq, '=')) != NULL)
-	{
-		*alt++ = '\0';
-		d->key_alternative = alt;
-	}
-}
-
 static void
 oe_load_defs(OeCatalog *cat)
 {
@@ -483,6 +331,9 @@ oe_load_defs(OeCatalog *cat)
 		d->choice = oe_col(i, 7);
 		oe_col_predicate(cat, i, 8, &d->condition);
 		oe_add_words(&e->words, &d->condition.words);
+		e->uses_parts |= d->condition.uses_parts;
+		e->uses_rows |= d->condition.uses_rows;
+		e->has_touched |= d->occasion == OE_ON_TOUCHED;
 		d->rank = oe_col_int(i, 9);
 		oe_parse_def_key(oe_col(i, 10), d);
 		d->covers = oe_col_list(i, 11, &d->ncovers);
@@ -499,7 +350,7 @@ static void
 oe_load_parts(OeCatalog *cat)
 {
 	oe_query("SELECT entity, part, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns,"
-			 " schedule_columns, state_column FROM odoo_events.part ORDER BY entity, position");
+			 " schedule_columns, state_column, tx_only FROM odoo_events.part ORDER BY entity, position");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		OeEntity   *e = oe_entity_find(cat, oe_col(i, 1));
@@ -522,6 +373,7 @@ oe_load_parts(OeCatalog *cat)
 		p->change = oe_col_list(i, 11, &p->nchange);
 		p->schedule = oe_col_list(i, 12, &p->nschedule);
 		p->state_column = oe_col(i, 13);
+		p->tx_only = oe_col_bool(i, 14);
 		p->rule->parts = lappend(p->rule->parts, p);
 	}
 }
@@ -535,6 +387,8 @@ oe_catalog_version(void)
 	(void) oe_run(&plan,
 				  "SELECT pg_catalog.concat_ws(',', (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.capture_rule),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.attached),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.detached),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity_kind),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.milestone),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.event_def),"

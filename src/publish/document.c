@@ -161,25 +161,29 @@ oe_came_or_went(OeDoc *doc, OePart *part, OeChange *c, bool came)
 	}
 }
 
+/* Notes the change for predicates that look at "parts". */
 static void
-oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
+oe_note_net(OeDoc *doc, OePart *part, OeChange *c)
 {
-	const OeText *from = c->old.n ? oe_row_find(&c->old, part->state_column) : NULL;
-	const OeText *to = c->new.n ? oe_row_find(&c->new, part->state_column) : NULL;
+	OePartNet  *net = palloc(sizeof(OePartNet));
+
+	net->part = part;
+	net->change = c;
+	doc->nets = lappend(doc->nets, net);
+}
+
+/*
+ * What a row's net change means for the documents that it was and is a part
+ * of ("before", "after"; 0: none).
+ */
+static void
+oe_part_moved(OeTx *tx, OePart *part, OeChange *c, int64 before, int64 after)
+{
+	const OeText *from = before ? oe_row_find(&c->old, part->state_column) : NULL;
+	const OeText *to = after ? oe_row_find(&c->new, part->state_column) : NULL;
 	bool		was = oe_text_in(from, part->nlive, part->live);
 	bool		is = oe_text_in(to, part->nlive, part->live);
-	int64		before = 0;
-	int64		after = 0;
 
-	if (!was && !is)
-		return;
-	if (was && !oe_part_document(cy, tx, part, &c->old, &before))
-		was = false;
-	if (is && !oe_part_document(cy, tx, part, &c->new, &after))
-		is = false;
-	if ((!was && !is) ||
-		!oe_holds(cy, &part->condition, tx, NULL, c->rule, NULL, c->new.n ? &c->new : &c->old))
-		return;
 	if (was && is && before == after)
 	{
 		OeDoc	   *doc = oe_doc(tx, part->entity, after, c);
@@ -197,6 +201,33 @@ oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
 		oe_came_or_went(oe_doc(tx, part->entity, after, c), part, c, true);
 }
 
+static void
+oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
+{
+	int64		before = 0;
+	int64		after = 0;
+
+	if (!part->entity->uses_parts &&
+		!oe_text_in(c->old.n ? oe_row_find(&c->old, part->state_column) : NULL, part->nlive, part->live) &&
+		!oe_text_in(c->new.n ? oe_row_find(&c->new, part->state_column) : NULL, part->nlive, part->live))
+		return;
+	if (!oe_part_document(cy, tx, part, &c->old, &before))
+		before = 0;
+	if (!oe_part_document(cy, tx, part, &c->new, &after))
+		after = 0;
+	if ((before == 0 && after == 0) ||
+		!oe_row_holds(cy, &part->condition, tx, c->rule, c->new.n ? &c->new : &c->old))
+		return;
+	if (part->entity->uses_parts)
+	{
+		if (before)
+			oe_note_net(oe_doc(tx, part->entity, before, c), part, c);
+		if (after && after != before)
+			oe_note_net(oe_doc(tx, part->entity, after, c), part, c);
+	}
+	oe_part_moved(tx, part, c, before, after);
+}
+
 /*
  * Notes what a row's net change means for the document it is, and for those
  * it is a part of.
@@ -204,11 +235,14 @@ oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
 void
 oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c)
 {
-	OeEntity   *e = c->rule->entity;
 	ListCell   *lc;
 
-	if (e && c->op == 'U')
+	foreach(lc, c->rule->entities)
 	{
+		OeEntity   *e = lfirst(lc);
+
+		if (c->op != 'U' || !oe_entity_active(e, tx))
+			continue;
 		for (int i = 0; i < e->nchange; i++)
 			if (!oe_text_equal(oe_row_find(&c->old, e->change[i]), oe_row_find(&c->new, e->change[i])))
 			{
@@ -219,6 +253,7 @@ oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c)
 			}
 	}
 	foreach(lc, c->rule->parts)
+		if (oe_entity_active(((OePart *) lfirst(lc))->entity, tx))
 		oe_part_change(cy, tx, lfirst(lc), c);
 }
 
@@ -246,8 +281,7 @@ static OeDef *
 oe_changed_def(OeEntity *e, OeKind *kind)
 {
 	for (int i = 0; i < e->ndefs; i++)
-		if (e->defs[i].occasion == OE_ON_CHANGED &&
-			(e->defs[i].kind == NULL || (kind && strcmp(kind->kind, e->defs[i].kind) == 0)))
+		if (e->defs[i].occasion == OE_ON_CHANGED && oe_def_is_kind(&e->defs[i], kind))
 			return &e->defs[i];
 	return NULL;
 }
@@ -324,53 +358,124 @@ oe_doc_candidate(OeDoc *doc)
 }
 
 /*
- * Asks for the row of a document that only its parts show, and for what its
- * kind depends on.
+ * Was the document's row there before and after?
+ */
+bool
+oe_doc_existed(OeDoc *doc)
+{
+	return doc->own == NULL || doc->own->op == 'U';
+}
+
+/* May definitions of the occasion "touched" match it? */
+static bool
+oe_doc_touched(OeDoc *doc)
+{
+	return doc->e->has_touched && oe_doc_existed(doc) && (doc->own != NULL || doc->nets != NIL);
+}
+
+/*
+ * Asks for the row of a document that only its parts show, for what its kind
+ * depends on, and for rows that its predicates look at.
  */
 void
 oe_doc_prepare(OeCycle *cy, OeDoc *doc)
 {
-	if (doc->own != NULL || !oe_doc_candidate(doc))
+	OeEntity   *e = doc->e;
+
+	if (e->uses_rows && doc->nets != NIL)
+		for (int i = 0; i < e->nparts; i++)
+			for (int j = 0; j < e->parts[i]->nparents && e->parts[i]->within == NULL; j++)
+				(void) oe_lines_of(cy, e->parts[i]->rule, e->parts[i]->parents[j], doc->id);
+	if (doc->own != NULL || (!oe_doc_candidate(doc) && !oe_doc_touched(doc)))
 		return;
-	doc->row = oe_row_of(cy, doc->e->rule, doc->id);
-	oe_refs_wanted(cy, doc->e->rule, doc->row ? doc->row :
+	doc->row = oe_row_of(cy, e->rule, doc->id);
+	oe_refs_wanted(cy, e->rule, doc->row ? doc->row :
 				   doc->first->new.n ? &doc->first->new : &doc->first->old);
+	if (doc->row)
+		(void) oe_entity_key(cy, e, doc->row, doc->id, true);
 }
 
-/*
- * Makes the "changed" event of a document, if there is news.
- */
-void
-oe_doc_decide(OeCycle *cy, OeDoc *doc)
+/* The document's row as far as it is known. */
+static OeRow *
+oe_doc_row(OeDoc *doc)
 {
-	OeRow	   *row;
-	OeKind	   *kind;
-	OeDef	   *def;
-	OeEvent    *ev;
+	if (doc->own)
+		return &doc->own->new;
+	return doc->row ? doc->row : palloc0(sizeof(OeRow));
+}
 
-	if (!oe_doc_candidate(doc))
-		return;
-	oe_doc_gather_covers(doc);
-	if (doc->covered_all || !oe_doc_uncovered(doc))
-		return;
-	row = doc->own ? &doc->own->new : doc->row;
-	if (row == NULL)
-	{
-		/* it is gone by now: what its part says of the same columns */
-		row = doc->first->new.n ? &doc->first->new : &doc->first->old;
-	}
-	kind = oe_kind_of(cy, doc->tx, doc->e, row);
-	def = oe_changed_def(doc->e, kind);
-	if (def == NULL)
-		return;
-	if (doc->own == NULL && doc->row == NULL)
-		row = palloc0(sizeof(OeRow));
-	ev = oe_event_new(doc->tx, doc->e, def, doc->own ? doc->own : doc->first, row, doc->id, kind);
+static void
+oe_doc_event(OeDoc *doc, OeDef *def, OeKind *kind)
+{
+	OeEvent    *ev = oe_event_new(doc->tx, doc->e, def, doc->own ? doc->own : doc->first,
+								  oe_doc_row(doc), doc->id, kind);
+
 	ev->doc = doc;
 	ev->read_later = doc->own == NULL;
 	if (doc->own && doc->e->state_column)
 	{
-		ev->from = *oe_row_find(&doc->own->old, doc->e->state_column);
-		ev->to = *oe_row_find(&doc->own->new, doc->e->state_column);
+		const OeText *from = oe_row_find(&doc->own->old, doc->e->state_column);
+		const OeText *to = oe_row_find(&doc->own->new, doc->e->state_column);
+
+		if (from)
+			ev->from = *from;
+		if (to)
+			ev->to = *to;
 	}
+	doc->events = lappend(doc->events, ev);
+}
+
+/* Events that follow from the document's row and its parts together. */
+static void
+oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
+{
+	OeEntity   *e = doc->e;
+	OeSubject	subject = {.tx = doc->tx,.rule = e->rule,.doc = doc,.words = &e->words};
+	const char *taken = NULL;
+
+	if (doc->own)
+	{
+		subject.old = &doc->own->old;
+		subject.new = &doc->own->new;
+	}
+	for (int i = 0; i < e->ndefs; i++)
+	{
+		OeDef	   *d = &e->defs[i];
+
+		if (d->occasion != OE_ON_TOUCHED || (d->choice && taken && strcmp(d->choice, taken) == 0) ||
+			!oe_def_is_kind(d, kind) || !oe_holds(cy, &d->condition, &subject))
+			continue;
+		taken = d->choice ? d->choice : taken;
+		if (d->emit)
+			oe_doc_event(doc, d, kind);
+	}
+}
+
+/*
+ * Makes the events of a document as a whole; last of all "changed", if there
+ * is news that no other event tells.
+ */
+void
+oe_doc_decide(OeCycle *cy, OeDoc *doc)
+{
+	bool		touched = oe_doc_touched(doc);
+	bool		candidate = oe_doc_candidate(doc);
+	OeKind	   *kind;
+	OeDef	   *def;
+
+	if (!touched && !candidate)
+		return;
+	/* a row that is gone by now: what its part says of the same columns */
+	kind = oe_kind_of(cy, doc->tx, doc->e, doc->own || doc->row ? oe_doc_row(doc) :
+					  doc->first->new.n ? &doc->first->new : &doc->first->old);
+	if (touched)
+		oe_doc_match(cy, doc, kind);
+	if (!candidate)
+		return;
+	oe_doc_gather_covers(doc);
+	if (doc->covered_all || !oe_doc_uncovered(doc))
+		return;
+	def = oe_changed_def(doc->e, kind);
+	if (def)
+		oe_doc_event(doc, def, kind);
 }

@@ -60,14 +60,17 @@ typedef struct OePredicate
 {
 	Datum		path;			/* jsonpath; 0: always true */
 	bool		uses_tx;
+	bool		uses_parts;		/* $.parts or $.rows */
+	bool		uses_rows;
 	OeWords		words;
 } OePredicate;
 
-/* "column" or "column.field" */
+/* "column", or "column.field.field ..." through references. */
 typedef struct OePath
 {
 	const char *column;
-	const char *field;			/* NULL: the column itself */
+	int			nhops;			/* 0: the column itself */
+	const char **hops;
 } OePath;
 
 /* "entity=path" */
@@ -106,14 +109,24 @@ typedef enum OeSourceKind
 {
 	OE_SOURCE_PATH,
 	OE_SOURCE_SUM,
+	OE_SOURCE_MANY,
 	OE_SOURCE_COMPUTED
 } OeSourceKind;
+
+/* 'many(table.key=value)': a relation table, key and value its columns. */
+typedef struct OeMany
+{
+	const char *table;
+	const char *key;
+	const char *value;
+} OeMany;
 
 typedef struct OeSource
 {
 	OeSourceKind kind;
 	OePath		path;			/* SUM: column; COMPUTED: word in column */
 	const char *part;			/* SUM */
+	OeMany		many;
 	const char *state;			/* '@state', '@!state' */
 	bool		negate;
 } OeSource;
@@ -123,6 +136,7 @@ typedef struct OeField
 	const char *name;
 	int			nsources;
 	OeSource   *sources;
+	OeReference *reference;		/* what a relation's values are ids of */
 	int			class;			/* index of oe_classes */
 } OeField;
 
@@ -156,6 +170,7 @@ typedef struct OePart
 	char	  **change;
 	int			nschedule;
 	char	  **schedule;
+	bool		tx_only;		/* its lines are those of the transaction */
 } OePart;
 
 typedef struct OeRule
@@ -168,7 +183,8 @@ typedef struct OeRule
 	char	  **columns;		/* 'name' or 'name=alternative' */
 	int			nlinks;
 	OeLink	   *links;
-	struct OeEntity *entity;	/* whose own rows these are; may be NULL */
+	struct OeEntity *entity;	/* that its rows primarily are; may be NULL */
+	List	   *entities;		/* all that its rows are: OeEntity * */
 	List	   *parts;			/* OePart * */
 } OeRule;
 
@@ -191,7 +207,7 @@ typedef struct OeKind
 typedef enum OeOccasion
 {
 	OE_ON_MILESTONE, OE_ON_CANCELLED, OE_ON_DELETED, OE_ON_INSERTED,
-	OE_ON_UPDATED, OE_ON_OPEN, OE_ON_CHANGED
+	OE_ON_UPDATED, OE_ON_OPEN, OE_ON_CHANGED, OE_ON_TOUCHED
 } OeOccasion;
 
 typedef struct OeDef
@@ -225,6 +241,8 @@ typedef struct OeEntity
 	const char *domain;
 	const char *model;
 	OeRule	   *rule;
+	bool		attached;
+	uint64		detached_at;	/* 0: never; earlier transactions count */
 	const char *name_column;
 	const char *state_column;
 	int			ndraft;
@@ -256,6 +274,9 @@ typedef struct OeEntity
 	OePart	  **parts;
 	OeOwner    *owner;
 	OeWords		words;			/* of all its definitions */
+	bool		uses_parts;
+	bool		uses_rows;
+	bool		has_touched;
 } OeEntity;
 
 typedef struct OeCatalog
@@ -297,7 +318,6 @@ typedef struct OeChange
 	int			attempts;
 	bool		quarantined;	/* in this cycle */
 	char	   *reason;
-	Datum		root;			/* jsonb for predicates, made when needed */
 } OeChange;
 
 typedef struct OeTx
@@ -331,6 +351,13 @@ typedef struct OePartChange
 	List	   *columns;		/* OeColumnChange * */
 } OePartChange;
 
+/* One row's net change as a part of a document, whatever it changed. */
+typedef struct OePartNet
+{
+	OePart	   *part;
+	OeChange   *change;
+} OePartNet;
+
 /* A document that a transaction touched, itself or by its parts. */
 typedef struct OeDoc
 {
@@ -341,6 +368,7 @@ typedef struct OeDoc
 	OeChange   *own;			/* NULL: only parts changed */
 	OeChange   *first;			/* earliest change */
 	List	   *changes;		/* OePartChange * */
+	List	   *nets;			/* OePartNet *, where predicates may ask */
 	List	   *events;
 	bool		covered_all;
 	List	   *covers;			/* char * */
@@ -430,6 +458,16 @@ extern bool oe_change_parse(OeChange *c);
 
 /* catalog.c: own work */
 extern OeCatalog *oe_catalog(void);
+extern void oe_add_words(OeWords *to, const OeWords *from);
+extern void oe_note_words(OeWords *words, const char *text);
+
+/* notation.c */
+extern OePath oe_parse_path(char *s);
+extern OePath *oe_parse_paths(char **list, int n);
+extern OeKeyPath *oe_parse_keys(char **list, int n);
+extern void oe_parse_source(char *s, OeSource *src);
+extern void oe_parse_def_key(char *s, OeDef *d);
+extern OeOccasion oe_occasion_of(const char *s);
 extern OeRule *oe_rule_find(OeCatalog *cat, const char *name);
 extern OeReference *oe_reference_find(OeCatalog *cat, const char *name);
 extern OeEntity *oe_entity_find(OeCatalog *cat, const char *name);
@@ -449,18 +487,37 @@ extern void oe_odoo_forget(void);
 extern OeRow *oe_ref(OeCycle *cy, OeReference *ref, int64 id);
 extern OeRow *oe_row_of(OeCycle *cy, OeRule *rule, int64 id);
 extern List *oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id);
+extern List *oe_many_of(OeCycle *cy, OeMany *many, int64 id);
 extern bool oe_odoo_read(OeCycle *cy);
+
+/* condition.c */
+typedef struct OeSubject
+{
+	OeTx	   *tx;
+	OeRule	   *rule;
+	const OeRow *old;			/* either may be NULL */
+	const OeRow *new;
+	OeDoc	   *doc;			/* whose parts; may be NULL */
+	const OeWords *words;		/* NULL: those of the predicate */
+	Datum		root;			/* made when needed, kept where words are
+								 * given */
+} OeSubject;
+
+extern bool oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s);
+extern bool oe_row_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeRule *rule, const OeRow *row);
+extern void oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row);
 
 /* match.c, document.c */
 extern const OeText *oe_path(OeCycle *cy, OeRule *rule, const OeRow *row,
 							 const OePath *path, OeReference **ref);
-extern bool oe_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeChange *c,
-					 OeRule *rule, const OeRow *old, const OeRow *new);
+extern bool oe_entity_active(OeEntity *e, OeTx *tx);
+extern char *oe_entity_key(OeCycle *cy, OeEntity *e, const OeRow *row, int64 id, bool refs);
+extern bool oe_doc_existed(OeDoc *doc);
+extern bool oe_def_is_kind(OeDef *d, OeKind *kind);
 extern void oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c);
 extern char *oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs);
 extern OeChange *oe_tx_find(OeTx *tx, OeRule *rule, int64 id);
-extern void oe_match_change(OeCycle *cy, OeTx *tx, OeChange *c);
-extern void oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row);
+extern void oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c);
 extern OeKind *oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeRow *row);
 extern OeEvent *oe_event_new(OeTx *tx, OeEntity *e, OeDef *def, OeChange *c,
 							 OeRow *row, int64 id, OeKind *kind);

@@ -70,7 +70,7 @@ oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_co
 				return true;
 			continue;
 		}
-		if (src->kind == OE_SOURCE_COMPUTED)
+		if (src->kind != OE_SOURCE_PATH)
 			continue;
 		t = oe_path(cy, rule, row, &src->path, ref);
 		if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
@@ -120,6 +120,36 @@ oe_write_member(StringInfo buf, bool *first, const char *name)
 	appendStringInfoChar(buf, ':');
 }
 
+/*
+ * The rows that a relation table ties to row "id", as an array; false if there
+ * are none.
+ */
+bool
+oe_write_many(OeCycle *cy, StringInfo buf, OeField *f, int64 id, bool *first)
+{
+	bool		any = false;
+	ListCell   *lc;
+
+	foreach(lc, oe_many_of(cy, &f->sources[0].many, id))
+	{
+		char	   *text = psprintf(INT64_FORMAT, ((OeLine *) lfirst(lc))->id);
+		OeText		value = {.s = text,.len = strlen(text)};
+
+		if (any)
+			appendStringInfoChar(buf, ',');
+		else
+		{
+			oe_write_member(buf, first, f->name);
+			appendStringInfoChar(buf, '[');
+		}
+		any = true;
+		oe_write_value(cy, buf, &value, f->reference);
+	}
+	if (any)
+		appendStringInfoChar(buf, ']');
+	return any;
+}
+
 /* ---- lines ---- */
 
 static bool
@@ -128,7 +158,7 @@ oe_line_belongs(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c, const OeRow *r
 	if (part->condition.path == (Datum) 0)
 		return true;
 	oe_refs_wanted(cy, part->rule, row);
-	return oe_holds(cy, &part->condition, tx, NULL, part->rule, NULL, row);
+	return oe_row_holds(cy, &part->condition, tx, part->rule, row);
 }
 
 static void oe_gather_inner(OeCycle *cy, OeEvent *ev, OeRendered *outer);
@@ -175,7 +205,7 @@ oe_gather(OeCycle *cy, OeEvent *ev, List *list, OePart *part, int64 id)
 
 		list = oe_gather_one(cy, ev, list, part, c->record_id, &c->new, false);
 	}
-	for (int i = 0; i < part->nparents; i++)
+	for (int i = 0; i < part->nparents && !part->tx_only; i++)
 		foreach(lc, oe_lines_of(cy, part->rule, part->parents[i], id))
 	{
 		OeLine	   *line = lfirst(lc);
@@ -242,6 +272,8 @@ oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 			OeText		value;
 			OeReference *ref;
 
+			if (f->sources[0].kind == OE_SOURCE_MANY && oe_write_many(cy, buf, f, r->id, &first))
+				ev->read_later = true;
 			if (!oe_field_value(cy, r->part->rule, r->row, r->part->state_column, f, r->inner, &value, &ref) ||
 				oe_text_null(&value))
 				continue;
@@ -269,7 +301,7 @@ oe_field_of_column(OeOwner *owner, const char *column)
 		{
 			OeSource   *src = &owner->fields[i].sources[j];
 
-			if (src->kind == OE_SOURCE_PATH && src->path.field == NULL && !src->negate &&
+			if (src->kind == OE_SOURCE_PATH && src->path.nhops == 0 && !src->negate &&
 				strcmp(src->path.column, column) == 0)
 				return &owner->fields[i];
 		}

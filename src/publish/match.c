@@ -2,21 +2,13 @@
  * match.c
  *	  Which events the net change of one row is.
  *
- * Foreign work (predicates see what references say), but nothing is read
- * here: what is not known yet is asked for (oe_match_prepare) and read in
- * batch before matching.  The ladder is climbed here; the rest is jsonpath
- * predicates of the catalog, run by PostgreSQL's own functions.
+ * Foreign work, but nothing is read here: what is not known yet is asked for
+ * (oe_match_prepare) and read in batch before matching.  The ladder is climbed
+ * here; the rest is predicates of the catalog (condition.c).
  */
 #include "postgres.h"
 
-#include "fmgr.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
-#include "utils/jsonb.h"
-#include "utils/jsonpath.h"
-#include "utils/memutils.h"
-#include "utils/numeric.h"
 
 #include "publish/internal.h"
 
@@ -132,255 +124,92 @@ const OeText *
 oe_path(OeCycle *cy, OeRule *rule, const OeRow *row, const OePath *path, OeReference **ref)
 {
 	const OeText *t = oe_row_find(row, path->column);
-	OeReference *link;
-	OeRow	   *other;
-	int64		id;
+	OeReference *link = t ? oe_link_of(rule, path->column) : NULL;
 
 	*ref = NULL;
-	if (t == NULL)
-		return NULL;
-	link = oe_link_of(rule, path->column);
-	if (path->field == NULL)
+	for (int hop = 0; hop < path->nhops; hop++)
 	{
-		*ref = link;
-		return t;
-	}
-	if (link == NULL || !oe_text_int(t, &id) || (other = oe_ref(cy, link, id)) == NULL)
-		return NULL;
-	for (int i = 0; i < link->nfields; i++)
-		if (strcmp(link->fields[i].name, path->field) == 0)
-			*ref = oe_reference_find(cy->cat, link->fields[i].target);
-	t = oe_row_find(other, path->field);
-	return oe_text_null(t) ? NULL : t;
-}
-
-/* ---- predicates ---- */
-
-static bool
-oe_ref_word(const OeWords *words, const char *column)
-{
-	for (int i = 0; i < words->nrefs; i++)
-		if (strcmp(words->refs[i], column) == 0)
-			return true;
-	return false;
-}
-
-static void
-oe_push_key(JsonbParseState **st, const char *s, int len)
-{
-	JsonbValue	v;
-
-	v.type = jbvString;
-	v.val.string.val = (char *) s;
-	v.val.string.len = len;
-	(void) pushJsonbValue(st, WJB_KEY, &v);
-}
-
-static void
-oe_push_text(JsonbParseState **st, const OeText *t)
-{
-	JsonbValue	v;
-
-	v.type = jbvNull;
-	if (oe_text_null(t))
-		;
-	else if (t->s[0] == '"')
-	{
-		v.type = jbvString;
-		v.val.string.val = oe_text_cstring(t);
-		v.val.string.len = strlen(v.val.string.val);
-	}
-	else if (t->s[0] == 't' || t->s[0] == 'f')
-	{
-		v.type = jbvBool;
-		v.val.boolean = t->s[0] == 't';
-	}
-	else if (t->s[0] != '{' && t->s[0] != '[')
-	{
-		v.type = jbvNumeric;
-		v.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(t->s, t->len)),
-															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-	}
-	(void) pushJsonbValue(st, WJB_VALUE, &v);
-}
-
-/* One image under "name"; only columns that are mentioned. */
-static void
-oe_push_row(JsonbParseState **st, const char *name, const OeRow *row, const OeWords *words)
-{
-	oe_push_key(st, name, strlen(name));
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < words->n; i++)
-	{
-		const OeText *t = oe_row_find(row, words->words[i]);
-
-		if (t == NULL)
-			continue;
-		oe_push_key(st, words->words[i], strlen(words->words[i]));
-		oe_push_text(st, t);
-	}
-	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
-}
-
-static void
-oe_push_refs(OeCycle *cy, JsonbParseState **st, OeRule *rule, const OeRow *row, const OeWords *words)
-{
-	oe_push_key(st, "refs", 4);
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < words->nrefs; i++)
-	{
-		OeReference *link = oe_link_of(rule, words->refs[i]);
-		OeRow	   *ref;
+		OeReference *next = NULL;
+		OeRow	   *other;
 		int64		id;
 
-		if (link == NULL || !oe_text_int(oe_row_find(row, words->refs[i]), &id) ||
-			(ref = oe_ref(cy, link, id)) == NULL)
-			continue;
-		oe_push_row(st, words->refs[i], ref, words);
+		if (link == NULL || !oe_text_int(t, &id) || (other = oe_ref(cy, link, id)) == NULL)
+			return NULL;
+		for (int i = 0; i < link->nfields; i++)
+			if (strcmp(link->fields[i].name, path->hops[hop]) == 0)
+				next = oe_reference_find(cy->cat, link->fields[i].target);
+		t = oe_row_find(other, path->hops[hop]);
+		if (oe_text_null(t))
+			return NULL;
+		link = next;
 	}
-	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
-}
-
-static Datum
-oe_root(OeCycle *cy, OeRule *rule, const OeRow *old, const OeRow *new, const OeWords *words)
-{
-	JsonbParseState *st = NULL;
-	JsonbValue *v;
-
-	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
-	if (old && old->n > 0)
-		oe_push_row(&st, "old", old, words);
-	if (new && new->n > 0)
-		oe_push_row(&st, "new", new, words);
-	if (words->nrefs > 0)
-		oe_push_refs(cy, &st, rule, new && new->n > 0 ? new : old, words);
-	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
-	return JsonbPGetDatum(JsonbValueToJsonb(v));
-}
-
-/*
- * {"tx": {rule: {id: {"old": ..., "new": ...}}}}, once per transaction.
- */
-static Datum
-oe_tx_vars(OeCycle *cy, OeTx *tx)
-{
-	JsonbParseState *st = NULL;
-	JsonbValue *v;
-
-	if (tx->vars != (Datum) 0)
-		return tx->vars;
-	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
-	oe_push_key(&st, "tx", 2);
-	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
-	for (int r = 0; r < cy->cat->nrules; r++)
-	{
-		OeRule	   *rule = &cy->cat->rules[r];
-
-		oe_push_key(&st, rule->name, strlen(rule->name));
-		(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
-		for (int i = 0; i < tx->n; i++)
-		{
-			OeChange   *c = &tx->changes[i];
-			char	   *id;
-
-			if (c->rule != rule || !oe_change_parse(c))
-				continue;
-			id = psprintf(INT64_FORMAT, c->record_id);
-			oe_push_key(&st, id, strlen(id));
-			(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
-			if (c->old.n > 0)
-				oe_push_row(&st, "old", &c->old, &cy->cat->words);
-			if (c->new.n > 0)
-				oe_push_row(&st, "new", &c->new, &cy->cat->words);
-			(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
-		}
-		(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
-	}
-	(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
-	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
-	tx->vars = JsonbPGetDatum(JsonbValueToJsonb(v));
-	return tx->vars;
-}
-
-/*
- * Does the predicate hold?  Unknown is no.  The rows are those of c, or, where
- * "new" is given, just that row.
- */
-bool
-oe_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeChange *c, OeRule *rule,
-		 const OeRow *old, const OeRow *new)
-{
-	static Datum empty = (Datum) 0;
-
-	LOCAL_FCINFO(fcinfo, 4);
-	Datum		root;
-	Datum		result;
-
-	if (p->path == (Datum) 0)
-		return true;
-	if (empty == (Datum) 0)
-	{
-		MemoryContext save = MemoryContextSwitchTo(TopMemoryContext);
-
-		empty = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-		MemoryContextSwitchTo(save);
-	}
-	if (c != NULL && new == NULL && old == NULL)
-	{
-		if (c->root == (Datum) 0)
-			c->root = oe_root(cy, rule, &c->old, &c->new, &rule->entity->words);
-		root = c->root;
-	}
-	else
-		root = oe_root(cy, rule, old, new, &p->words);
-	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = root;
-	fcinfo->args[1].value = p->path;
-	fcinfo->args[2].value = p->uses_tx ? oe_tx_vars(cy, tx) : empty;
-	fcinfo->args[3].value = BoolGetDatum(true);
-	for (int i = 0; i < 4; i++)
-		fcinfo->args[i].isnull = false;
-	result = jsonb_path_match(fcinfo);
-	return !fcinfo->isnull && DatumGetBool(result);
+	*ref = link;
+	return t;
 }
 
 /* ---- what has to be known before ---- */
 
 /*
- * Asks for the references that predicates may look at.
+ * Does the entity's catalog count for this transaction?  What was captured
+ * before it was detached still does.
  */
-void
-oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row)
+bool
+oe_entity_active(OeEntity *e, OeTx *tx)
 {
-	for (int i = 0; i < rule->nlinks; i++)
-	{
-		int64		id;
-
-		if (oe_ref_word(&cy->cat->words, rule->links[i].column) &&
-			oe_text_int(oe_row_find(row, rule->links[i].column), &id))
-			(void) oe_ref(cy, rule->links[i].reference, id);
-	}
-}
-
-void
-oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c)
-{
-	if (c->rule == NULL || !oe_change_parse(c))
-		return;
-	if (c->rule->entity || c->rule->parts)
-		oe_refs_wanted(cy, c->rule, c->new.n > 0 ? &c->new : &c->old);
-	(void) oe_change_key(cy, tx, c, true);
+	return e->attached || tx->xid < e->detached_at;
 }
 
 /*
- * The key of the document that a row belongs to.  "refs" false: as far as the
- * row itself tells, for when references cannot be read.
+ * Asks for all that matching one change will look at.
+ */
+void
+oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c)
+{
+	ListCell   *lc;
+	int64		id;
+
+	if (c->rule == NULL || !oe_change_parse(c))
+		return;
+	if (c->rule->entities || c->rule->parts)
+		oe_refs_wanted(cy, c->rule, c->new.n > 0 ? &c->new : &c->old);
+	foreach(lc, c->rule->entities)
+		(void) oe_entity_key(cy, lfirst(lc), c->new.n > 0 ? &c->new : &c->old, c->record_id, true);
+	foreach(lc, c->rule->parts)
+	{
+		OePart	   *part = lfirst(lc);
+
+		if (part->within == NULL || !oe_entity_active(part->entity, tx))
+			continue;
+		(void) oe_part_document(cy, tx, part, &c->old, &id);
+		(void) oe_part_document(cy, tx, part, &c->new, &id);
+	}
+}
+
+/*
+ * The key that events of one entity's row follow.  "refs" false: as far as
+ * the row itself tells, for when references cannot be read.
+ */
+char *
+oe_entity_key(OeCycle *cy, OeEntity *e, const OeRow *row, int64 id, bool refs)
+{
+	OeReference *ref;
+	int64		other;
+
+	for (int i = 0; i < e->nkeys; i++)
+		if ((refs || e->keys[i].path.nhops == 0) &&
+			oe_text_int(oe_path(cy, e->rule, row, &e->keys[i].path, &ref), &other))
+			return oe_key_text(e->keys[i].entity, other);
+	return oe_key_text(e->name, id);
+}
+
+/*
+ * The key of the document that a change belongs to: what waits for it while
+ * it cannot be published.
  */
 char *
 oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 {
 	OeRow	   *row;
-	OeReference *ref;
 	ListCell   *lc;
 	int64		id;
 
@@ -390,15 +219,7 @@ oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 		return psprintf("%s:" INT64_FORMAT, c->rule_name, c->op == 'T' ? c->id : c->record_id);
 	row = c->new.n > 0 ? &c->new : &c->old;
 	if (c->rule->entity)
-	{
-		OeEntity   *e = c->rule->entity;
-
-		for (int i = 0; i < e->nkeys; i++)
-			if ((refs || e->keys[i].path.field == NULL) &&
-				oe_text_int(oe_path(cy, c->rule, row, &e->keys[i].path, &ref), &id))
-				return oe_key_text(e->keys[i].entity, id);
-		return oe_key_text(e->name, c->record_id);
-	}
+		return oe_entity_key(cy, c->rule->entity, row, c->record_id, refs);
 	foreach(lc, c->rule->parts)
 	{
 		OePart	   *part = lfirst(lc);
@@ -417,7 +238,7 @@ OeKind *
 oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeRow *row)
 {
 	for (int i = 0; i < e->nkinds; i++)
-		if (oe_holds(cy, &e->kinds[i].condition, tx, NULL, e->rule, NULL, row))
+		if (oe_row_holds(cy, &e->kinds[i].condition, tx, e->rule, row))
 			return &e->kinds[i];
 	return NULL;
 }
@@ -538,25 +359,35 @@ oe_occasion_fits(OeEntity *e, OeDef *d, OeClimb *climb)
 		case OE_ON_OPEN:
 			return climb->open;
 		case OE_ON_CHANGED:
+		case OE_ON_TOUCHED:
 			return false;		/* decided per document */
 	}
 	return false;
 }
 
+/* Is the definition one of this kind, or of any? */
+bool
+oe_def_is_kind(OeDef *d, OeKind *kind)
+{
+	return d->kind == NULL || (kind != NULL && strcmp(kind->kind, d->kind) == 0);
+}
+
 /*
- * The events of one row's own net change.
+ * The events of one row's own net change, as the row of entity "e".
  */
 void
-oe_match_change(OeCycle *cy, OeTx *tx, OeChange *c)
+oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 {
-	OeEntity   *e = c->rule->entity;
 	OeRow	   *row = c->new.n > 0 ? &c->new : &c->old;
+	OeSubject	subject = {.tx = tx,.rule = c->rule,.old = &c->old,.new = &c->new,.words = &e->words};
 	const char *taken = NULL;
 	OeKind	   *kind = NULL;
 	bool		kind_known = false;
 	OeClimb		climb;
 
 	oe_climb(e, c, &climb);
+	if (e->uses_parts)
+		subject.doc = oe_doc(tx, e, c->record_id, c);
 	for (int i = 0; i < e->ndefs; i++)
 	{
 		OeDef	   *d = &e->defs[i];
@@ -571,9 +402,7 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeChange *c)
 			kind = oe_kind_of(cy, tx, e, row);
 			kind_known = true;
 		}
-		if (d->kind && (kind == NULL || strcmp(kind->kind, d->kind) != 0))
-			continue;
-		if (!oe_holds(cy, &d->condition, tx, c, c->rule, NULL, NULL))
+		if (!oe_def_is_kind(d, kind) || !oe_holds(cy, &d->condition, &subject))
 			continue;
 		taken = d->choice ? d->choice : taken;
 		if (!d->emit)

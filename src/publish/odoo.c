@@ -155,6 +155,11 @@ oe_table_names(OeCatalog *cat)
 				if (oe_hop_table(r->fields[j].paths[k], column, table, field))
 					names = lappend(names, pstrdup(table));
 	}
+	for (int i = 0; i < cat->nowners; i++)
+		for (int j = 0; j < cat->owners[i].nfields; j++)
+			for (int k = 0; k < cat->owners[i].fields[j].nsources; k++)
+				if (cat->owners[i].fields[j].sources[k].kind == OE_SOURCE_MANY)
+					names = lappend(names, unconstify(char *, cat->owners[i].fields[j].sources[k].many.table));
 	return names;
 }
 
@@ -327,12 +332,25 @@ oe_rule_statement(OeQuery *q)
 	return sql.data;
 }
 
+static char *
+oe_many_statement(OeQuery *q)
+{
+	OeTable    *t = oe_table(q->many->table);
+
+	if (!oe_has_column(t, q->many->key) || !oe_has_column(t, q->many->value))
+		return NULL;
+	return psprintf("SELECT t.%s::pg_catalog.int8, t.%s::pg_catalog.int8 FROM %s t"
+					" WHERE t.%s OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 2",
+					quote_identifier(q->many->key), quote_identifier(q->many->value), t->qualified,
+					quote_identifier(q->many->key));
+}
+
 /*
  * The number of the query for one kind of row; its plan is made when it is
  * first run.
  */
 int
-oe_query_find(OeReference *reference, OeRule *rule, const char *column)
+oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *many)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -342,7 +360,7 @@ oe_query_find(OeReference *reference, OeRule *rule, const char *column)
 	foreach(lc, oe_queries)
 	{
 		q = lfirst(lc);
-		if (q->reference == reference && q->rule == rule &&
+		if (q->reference == reference && q->rule == rule && q->many == many &&
 			(q->column == column || (q->column && column && strcmp(q->column, column) == 0)))
 			return i;
 		i++;
@@ -352,6 +370,7 @@ oe_query_find(OeReference *reference, OeRule *rule, const char *column)
 	q->reference = reference;
 	q->rule = rule;
 	q->column = column;
+	q->many = many;
 	oe_queries = lappend(oe_queries, q);
 	MemoryContextSwitchTo(save);
 	return i;
@@ -362,7 +381,7 @@ oe_query_plan(OeQuery *q)
 {
 	static const Oid types[1] = {INT8ARRAYOID};
 	MemoryContext save = MemoryContextSwitchTo(oe_cxt);
-	char	   *sql = q->reference ? oe_reference_statement(q) : oe_rule_statement(q);
+	char	   *sql = q->reference ? oe_reference_statement(q) : q->many ? oe_many_statement(q) : oe_rule_statement(q);
 	SPIPlanPtr	plan;
 
 	q->absent = sql == NULL;

@@ -8,19 +8,20 @@
 #include "publish/internal.h"
 
 /* One statement: rows of a reference by id, of a rule's table by id, or of a
- * rule's table by another column. */
+ * rule's table by another column, or rows of a relation table. */
 typedef struct OeQuery
 {
 	OeReference *reference;
 	OeRule	   *rule;
 	const char *column;			/* NULL: by id */
+	OeMany	   *many;			/* or rows of a relation table, by its key */
 	bool		absent;			/* no such table or column here */
 	SPIPlanPtr	plan;
 	int			nnames;
 	const char **names;			/* of the result's columns from the third on */
 } OeQuery;
 
-extern int	oe_query_find(OeReference *reference, OeRule *rule, const char *column);
+extern int	oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *many);
 extern OeQuery *oe_query(int query);
 extern void oe_query_plan(OeQuery *q);
 extern void oe_read_begin(OeCycle *cy);

@@ -223,19 +223,28 @@ oe_wanted(OeCycle *cy, int query, int64 id)
 OeRow *
 oe_ref(OeCycle *cy, OeReference *ref, int64 id)
 {
-	return oe_wanted(cy, oe_query_find(ref, NULL, NULL), id)->row;
+	return oe_wanted(cy, oe_query_find(ref, NULL, NULL, NULL), id)->row;
 }
 
 OeRow *
 oe_row_of(OeCycle *cy, OeRule *rule, int64 id)
 {
-	return oe_wanted(cy, oe_query_find(NULL, rule, NULL), id)->row;
+	return oe_wanted(cy, oe_query_find(NULL, rule, NULL, NULL), id)->row;
 }
 
 List *
 oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id)
 {
-	return oe_wanted(cy, oe_query_find(NULL, rule, column), id)->lines;
+	return oe_wanted(cy, oe_query_find(NULL, rule, column, NULL), id)->lines;
+}
+
+/*
+ * Rows of a relation table: OeLine without columns, the ids being the values.
+ */
+List *
+oe_many_of(OeCycle *cy, OeMany *many, int64 id)
+{
+	return oe_wanted(cy, oe_query_find(NULL, NULL, many->key, many), id)->lines;
 }
 
 /*

@@ -119,6 +119,11 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 		if (later && ev->e->state_column && f->sources[0].kind == OE_SOURCE_PATH &&
 			strcmp(f->sources[0].path.column, ev->e->state_column) == 0)
 			continue;
+		if (f->sources[0].kind == OE_SOURCE_MANY && oe_write_many(cy, buf, f, ev->record_id, &first))
+		{
+			ev->read_later = true;
+			ev->class = Max(ev->class, f->class);
+		}
 		if (f->sources[0].kind == OE_SOURCE_COMPUTED)
 		{
 			oe_write_computed(cy, ev, buf, &first, f, lines);
@@ -232,8 +237,7 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 							  version ? atoi(version + 1) : 1, ev->def->minor);
 	ev->entity = pstrdup(e->name);
 	ev->model = pstrdup(e->model);
-	ev->key = ev->doc && ev->change->rule != e->rule ? oe_key_text(e->name, ev->record_id)
-		: pstrdup(ev->change->key);
+	ev->key = oe_entity_key(cy, e, ev->row, ev->record_id, true);
 	if (ev->def->key_column)
 		oe_other_key(cy, ev);
 	name = oe_text_cstring(ev->about.s ? &ev->about : t);
@@ -297,19 +301,31 @@ oe_render(OeCycle *cy, OeEvent *ev)
 }
 
 static void
-oe_prepare_row(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_column, OeOwner *owner, List *inner)
+oe_prepare_many(OeCycle *cy, OeField *f, int64 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, oe_many_of(cy, &f->sources[0].many, id))
+		if (f->reference)
+		(void) oe_ref(cy, f->reference, ((OeLine *) lfirst(lc))->id);
+}
+
+static void
+oe_prepare_row(OeCycle *cy, OeRule *rule, const OeRow *row, int64 id, const char *state_column, OeOwner *owner, List *inner)
 {
 	for (int i = 0; owner && i < owner->nfields; i++)
 	{
 		OeText		value;
 		OeReference *ref;
-		int64		id;
+		int64		other;
 
+		if (owner->fields[i].sources[0].kind == OE_SOURCE_MANY)
+			oe_prepare_many(cy, &owner->fields[i], id);
 		if (owner->fields[i].sources[0].kind != OE_SOURCE_PATH)
 			continue;
 		if (oe_field_value(cy, rule, row, state_column, &owner->fields[i], inner, &value, &ref) &&
-			ref && oe_text_int(&value, &id))
-			(void) oe_ref(cy, ref, id);
+			ref && oe_text_int(&value, &other))
+			(void) oe_ref(cy, ref, other);
 	}
 }
 
@@ -324,19 +340,19 @@ oe_render_prepare(OeCycle *cy, OeEvent *ev)
 	ListCell   *lc2;
 
 	oe_render_envelope(cy, ev);
-	oe_prepare_row(cy, ev->e->rule, ev->row, ev->e->state_column, ev->e->owner, NIL);
+	oe_prepare_row(cy, ev->e->rule, ev->row, ev->record_id, ev->e->state_column, ev->e->owner, NIL);
 	if (!ev->def->with_lines)
 		return;
 	foreach(lc, oe_gather_all(cy, ev))
 	{
 		OeRendered *r = lfirst(lc);
 
-		oe_prepare_row(cy, r->part->rule, r->row, r->part->state_column, r->part->owner, r->inner);
+		oe_prepare_row(cy, r->part->rule, r->row, r->id, r->part->state_column, r->part->owner, r->inner);
 		foreach(lc2, r->inner)
 		{
 			OeRendered *in = lfirst(lc2);
 
-			oe_prepare_row(cy, in->part->rule, in->row, in->part->state_column, in->part->owner, NIL);
+			oe_prepare_row(cy, in->part->rule, in->row, in->id, in->part->state_column, in->part->owner, NIL);
 		}
 	}
 }

@@ -20,6 +20,7 @@ typedef struct OeRendered
 extern bool oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_column,
 						   OeField *f, List *inner, OeText *value, OeReference **ref);
 extern void oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *ref);
+extern bool oe_write_many(OeCycle *cy, StringInfo buf, OeField *f, int64 id, bool *first);
 extern void oe_write_member(StringInfo buf, bool *first, const char *name);
 extern List *oe_gather_all(OeCycle *cy, OeEvent *ev);
 extern void oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines);

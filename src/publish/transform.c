@@ -58,29 +58,40 @@ oe_prepare_changes(OeCycle *cy, int first, int last)
 		}
 }
 
+/* Is there something to match in this change? */
+static bool
+oe_matchable(OeChange *c, const char *only)
+{
+	if (!oe_selected(c, only) || c->op == 'E' || c->op == 'T')
+		return false;
+	if (c->rule == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no capture rule \"%s\"", c->rule_name)));
+	return oe_change_parse(c);
+}
+
+/*
+ * The parts first: what a document's own row means may depend on them.
+ */
 static void
 oe_match_changes(OeCycle *cy, OeTx *tx, const char *only)
 {
 	for (int j = 0; j < tx->n; j++)
+		if (oe_matchable(&tx->changes[j], only))
+			oe_doc_changes(cy, tx, &tx->changes[j]);
+	for (int j = 0; j < tx->n; j++)
 	{
 		OeChange   *c = &tx->changes[j];
+		ListCell   *lc;
 
-		if (!oe_selected(c, only))
-			continue;
-		if (c->op == 'E' || c->op == 'T')
-		{
+		if (oe_selected(c, only) && (c->op == 'E' || c->op == 'T'))
 			oe_event_ready_made(cy, tx, c);
+		if (!oe_matchable(c, only))
 			continue;
-		}
-		if (c->rule == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("there is no capture rule \"%s\"", c->rule_name)));
-		if (!oe_change_parse(c))
-			continue;
-		if (c->rule->entity)
-			oe_match_change(cy, tx, c);
-		oe_doc_changes(cy, tx, c);
+		foreach(lc, c->rule->entities)
+			if (oe_entity_active(lfirst(lc), tx))
+			oe_match_change(cy, tx, lfirst(lc), c);
 	}
 }
 
@@ -205,10 +216,7 @@ oe_transform(OeCycle *cy, int first, int last, const char *only)
 		tx->docs = tx->rows = tx->children = NULL;
 		tx->vars = (Datum) 0;
 		for (int j = 0; j < tx->n; j++)
-		{
-			tx->changes[j].root = (Datum) 0;
 			tx->changes[j].prepared = false;
-		}
 	}
 	oe_prepare_changes(cy, first, last);
 	for (int i = first; i <= last; i++)

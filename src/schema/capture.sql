@@ -70,6 +70,13 @@ CREATE TABLE odoo_events.attached (
 );
 COMMENT ON TABLE odoo_events.attached IS 'entities that are captured; written by attach() and detach()';
 
+-- Only attached entities publish; but what was captured before a detach() and is not published yet still does.
+CREATE TABLE odoo_events.detached (
+    entity text PRIMARY KEY,
+    before xid8 NOT NULL
+);
+COMMENT ON TABLE odoo_events.detached IS 'entities that were detached, and since which transaction';
+
 -- A dump carries what the DBA chose; the triggers are dumped with Odoo's tables.
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('entity');
@@ -200,6 +207,7 @@ BEGIN
       CONTINUE;
     END IF;
     PERFORM odoo_events.arm_first_time();
+    DELETE FROM odoo_events.detached d WHERE d.entity = e.entity;
     INSERT INTO odoo_events.attached AS a (entity, mode) VALUES (e.entity, how)
       ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE a.mode <> EXCLUDED.mode;
     FOR r IN SELECT c.rule, odoo_events._captured_table(c.tables) AS relid
@@ -257,6 +265,10 @@ BEGIN
                                WHERE c.rule = ANY (o.rules)) ORDER BY c.relation, c.tgname LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.rel);
   END LOOP;
+  -- whoever captured something has begun by now
+  INSERT INTO odoo_events.detached AS d (entity, before)
+    SELECT g, pg_snapshot_xmax(pg_current_snapshot()) FROM unnest(gone) g
+    ON CONFLICT ON CONSTRAINT detached_pkey DO UPDATE SET before = EXCLUDED.before;
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.detach(text[]) IS

@@ -1,6 +1,6 @@
 -- catalog: what can happen, as data.  Rows here say which tables are captured, which milestones their rows cross, which event
--- each is, and what it carries; publish/*.c knows none of the names.  Paths: "column", or "column.field" where the column is a
--- link and the field one of its reference's.
+-- each is, and what it carries; publish/*.c knows none of the names.  Paths: "column", or "column.field.field ..." where the
+-- column is a link and each field one of the reference's before it, whose target leads on.  The rows are in catalog_*.sql.
 
 -- A thing that events are about.  keys: the document whose order its events follow, 'entity=path', first that has a value; its
 -- own id otherwise.  warehouse, company, correlation likewise.  one_event: at most one milestone per transaction, the furthest.
@@ -9,7 +9,7 @@ CREATE TABLE odoo_events.entity (
     domain      text NOT NULL,
     model       text NOT NULL,
     rule        text NOT NULL REFERENCES odoo_events.capture_rule (rule),
-    rules       text[] NOT NULL,                    -- all capture rules that its events need
+    rules       text[] NOT NULL,                    -- all capture rules that its events need, its own first
     name_column text,
     state_column text,
     draft_states text[] NOT NULL DEFAULT '{}',
@@ -22,6 +22,7 @@ CREATE TABLE odoo_events.entity (
     warehouse   text[] NOT NULL DEFAULT '{}',
     correlation text[] NOT NULL DEFAULT '{}',
     actor       text[] NOT NULL DEFAULT '{write_uid}',
+    secondary   boolean NOT NULL DEFAULT false,     -- its table's rows are primarily another entity's
     builtin     boolean NOT NULL DEFAULT true
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.entity IS 'what events are about: table, states, ordering key';
@@ -50,14 +51,20 @@ CREATE TABLE odoo_events.milestone (
 COMMENT ON TABLE odoo_events.milestone IS 'ladder of an entity: gates are crossed by passing, the others are states reached';
 
 -- occasion: milestone (of the ladder), cancelled, deleted, inserted, updated (there before and after), open (in an open state
--- before and after), changed (own or part changes of an open document that nothing else of the transaction covers).  Of the
--- definitions of one "choice" the first that matches is taken.  emit false: the match says that it is no event.
+-- before and after), changed (own or part changes of an open document that nothing else of the transaction covers), touched (the
+-- row there before and after, and it or any of its parts changed: decided per document; where only parts changed there is
+-- neither $.old nor $.new, and the row is read when published).
+-- condition: jsonpath over $.old, $.new: the row; $.refs.<link column>.<field>: only of what never changes; $.parts.<part>[*]:
+-- {old, new} of the transaction's net changes of the document's parts; $tx.<rule>.<id>: {old, new} of any captured row; and, for
+-- "touched", $.rows.<part>[*]: rows of the parts that the transaction left alone as they are when published, so look only at
+-- columns that are set once.  Of the definitions of one "choice" the first that matches is taken.  emit false: the match says
+-- that it is no event.
 CREATE TABLE odoo_events.event_def (
     type        text NOT NULL,
     variant     int NOT NULL DEFAULT 1,
     entity      text NOT NULL REFERENCES odoo_events.entity (entity),
     kind        text,
-    occasion    text NOT NULL CHECK (occasion IN ('milestone', 'cancelled', 'deleted', 'inserted', 'updated', 'open', 'changed')),
+    occasion    text NOT NULL CHECK (occasion IN ('milestone', 'cancelled', 'deleted', 'inserted', 'updated', 'open', 'changed', 'touched')),
     milestone   text,
     choice      text,
     precedence  int NOT NULL DEFAULT 1,
@@ -100,18 +107,21 @@ CREATE TABLE odoo_events.part (
     counted     boolean NOT NULL DEFAULT true,      -- added and removed rows are changes
     change_columns text[] NOT NULL DEFAULT '{}',
     schedule_columns text[] NOT NULL DEFAULT '{}',  -- changes only while the state stays
+    tx_only     boolean NOT NULL DEFAULT false,     -- as lines only those that the transaction changed
     PRIMARY KEY (entity, part)
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.part IS 'rows that belong to a document';
 
 -- What an event carries.  sources: first that the row has; path, 'column@state' and 'column@!state' (zero unless in that state),
--- 'sum(part.column)', '#word' for what is computed (kind, purpose, document, reservation).
+-- 'sum(part.column)', 'many(table.key=value)' for a relation table (alone; an array of what "reference" names), '#word' for
+-- what is computed (kind, purpose, document, reservation).
 CREATE TABLE odoo_events.field (
     owner       text NOT NULL,
     position    int NOT NULL,
     field       text NOT NULL,
     sources     text[] NOT NULL CHECK (pg_catalog.cardinality(sources) > 0),
     classification text NOT NULL DEFAULT 'internal' CHECK (classification IN ('public', 'internal', 'confidential', 'personal')),
+    reference   text,
     builtin     boolean NOT NULL DEFAULT true,
     PRIMARY KEY (owner, field)
 ) WITH (user_catalog_table = true);

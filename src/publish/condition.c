@@ -1,0 +1,306 @@
+/*
+ * condition.c
+ *	  The predicates of the catalog: jsonpath over what a transaction did.
+ *
+ * Foreign work (they see what references say), but nothing is read here: what
+ * is not known yet is asked for.  "$" has the members old, new, refs, and, for
+ * documents, parts and rows; "$tx" is the whole transaction.  Run by
+ * PostgreSQL's own functions.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/jsonpath.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+#include "publish/internal.h"
+
+static bool
+oe_ref_word(const OeWords *words, const char *column)
+{
+	for (int i = 0; i < words->nrefs; i++)
+		if (strcmp(words->refs[i], column) == 0)
+			return true;
+	return false;
+}
+
+static void
+oe_push_key(JsonbParseState **st, const char *s, int len)
+{
+	JsonbValue	v;
+
+	v.type = jbvString;
+	v.val.string.val = (char *) s;
+	v.val.string.len = len;
+	(void) pushJsonbValue(st, WJB_KEY, &v);
+}
+
+static void
+oe_push_text(JsonbParseState **st, const OeText *t)
+{
+	JsonbValue	v;
+
+	v.type = jbvNull;
+	if (oe_text_null(t))
+		;
+	else if (t->s[0] == '"')
+	{
+		v.type = jbvString;
+		v.val.string.val = oe_text_cstring(t);
+		v.val.string.len = strlen(v.val.string.val);
+	}
+	else if (t->s[0] == 't' || t->s[0] == 'f')
+	{
+		v.type = jbvBool;
+		v.val.boolean = t->s[0] == 't';
+	}
+	else if (t->s[0] != '{' && t->s[0] != '[')
+	{
+		v.type = jbvNumeric;
+		v.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(t->s, t->len)),
+															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	}
+	(void) pushJsonbValue(st, WJB_VALUE, &v);
+}
+
+/* A row as an object; only columns that are mentioned. */
+static void
+oe_push_members(JsonbParseState **st, const OeRow *row, const OeWords *words)
+{
+	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < words->n; i++)
+	{
+		const OeText *t = oe_row_find(row, words->words[i]);
+
+		if (t == NULL)
+			continue;
+		oe_push_key(st, words->words[i], strlen(words->words[i]));
+		oe_push_text(st, t);
+	}
+	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+}
+
+static void
+oe_push_row(JsonbParseState **st, const char *name, const OeRow *row, const OeWords *words)
+{
+	oe_push_key(st, name, strlen(name));
+	oe_push_members(st, row, words);
+}
+
+static void
+oe_push_refs(OeCycle *cy, JsonbParseState **st, OeRule *rule, const OeRow *row, const OeWords *words)
+{
+	oe_push_key(st, "refs", 4);
+	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < words->nrefs; i++)
+	{
+		OeReference *link = oe_link_of(rule, words->refs[i]);
+		OeRow	   *ref;
+		int64		id;
+
+		if (link == NULL || !oe_text_int(oe_row_find(row, words->refs[i]), &id) ||
+			(ref = oe_ref(cy, link, id)) == NULL)
+			continue;
+		oe_push_row(st, words->refs[i], ref, words);
+	}
+	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+}
+
+/* "parts": {part: [{"old": ..., "new": ...}]}: what the transaction did to them. */
+static void
+oe_push_parts(JsonbParseState **st, OeDoc *doc, const OeWords *words)
+{
+	oe_push_key(st, "parts", 5);
+	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < doc->e->nparts; i++)
+	{
+		OePart	   *part = doc->e->parts[i];
+		ListCell   *lc;
+
+		oe_push_key(st, part->name, strlen(part->name));
+		(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
+		foreach(lc, doc->nets)
+		{
+			OePartNet  *net = lfirst(lc);
+
+			if (net->part != part)
+				continue;
+			(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+			if (net->change->old.n > 0)
+				oe_push_row(st, "old", &net->change->old, words);
+			if (net->change->new.n > 0)
+				oe_push_row(st, "new", &net->change->new, words);
+			(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+		}
+		(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
+	}
+	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+}
+
+/*
+ * "rows": {part: [row]}: those that the transaction left alone, as their table
+ * has them now.  Only columns that are set once may be judged by.
+ */
+static void
+oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words)
+{
+	oe_push_key(st, "rows", 4);
+	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < doc->e->nparts; i++)
+	{
+		OePart	   *part = doc->e->parts[i];
+
+		if (part->within)
+			continue;
+		oe_push_key(st, part->name, strlen(part->name));
+		(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
+		for (int j = 0; j < part->nparents; j++)
+		{
+			ListCell   *lc;
+
+			foreach(lc, oe_lines_of(cy, part->rule, part->parents[j], doc->id))
+			{
+				OeLine	   *line = lfirst(lc);
+
+				if (oe_tx_find(doc->tx, part->rule, line->id) == NULL)
+					oe_push_members(st, &line->row, words);
+			}
+		}
+		(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
+	}
+	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+}
+
+/* What "$" is in a predicate. */
+static Datum
+oe_root(OeCycle *cy, OePredicate *p, OeSubject *s)
+{
+	const OeWords *words = s->words ? s->words : &p->words;
+	JsonbParseState *st = NULL;
+	JsonbValue *v;
+
+	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	if (s->old && s->old->n > 0)
+		oe_push_row(&st, "old", s->old, words);
+	if (s->new && s->new->n > 0)
+		oe_push_row(&st, "new", s->new, words);
+	if (words->nrefs > 0 && (s->new || s->old))
+		oe_push_refs(cy, &st, s->rule, s->new && s->new->n > 0 ? s->new : s->old, words);
+	if (s->doc && s->doc->e->uses_parts)
+		oe_push_parts(&st, s->doc, words);
+	if (s->doc && s->doc->e->uses_rows)
+		oe_push_rows(cy, &st, s->doc, words);
+	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	return JsonbPGetDatum(JsonbValueToJsonb(v));
+}
+
+/*
+ * {"tx": {rule: {id: {"old": ..., "new": ...}}}}, once per transaction.
+ */
+static Datum
+oe_tx_vars(OeCycle *cy, OeTx *tx)
+{
+	JsonbParseState *st = NULL;
+	JsonbValue *v;
+
+	if (tx->vars != (Datum) 0)
+		return tx->vars;
+	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_key(&st, "tx", 2);
+	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	for (int r = 0; r < cy->cat->nrules; r++)
+	{
+		OeRule	   *rule = &cy->cat->rules[r];
+
+		oe_push_key(&st, rule->name, strlen(rule->name));
+		(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+		for (int i = 0; i < tx->n; i++)
+		{
+			OeChange   *c = &tx->changes[i];
+			char	   *id;
+
+			if (c->rule != rule || !oe_change_parse(c))
+				continue;
+			id = psprintf(INT64_FORMAT, c->record_id);
+			oe_push_key(&st, id, strlen(id));
+			(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+			if (c->old.n > 0)
+				oe_push_row(&st, "old", &c->old, &cy->cat->words);
+			if (c->new.n > 0)
+				oe_push_row(&st, "new", &c->new, &cy->cat->words);
+			(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+		}
+		(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	}
+	(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	tx->vars = JsonbPGetDatum(JsonbValueToJsonb(v));
+	return tx->vars;
+}
+
+/*
+ * Does the predicate hold?  Unknown is no.
+ */
+bool
+oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
+{
+	static Datum empty = (Datum) 0;
+
+	LOCAL_FCINFO(fcinfo, 4);
+	Datum		root = s->root;
+	Datum		result;
+
+	if (p->path == (Datum) 0)
+		return true;
+	if (empty == (Datum) 0)
+	{
+		MemoryContext save = MemoryContextSwitchTo(TopMemoryContext);
+
+		empty = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+		MemoryContextSwitchTo(save);
+	}
+	if (root == (Datum) 0)
+		root = oe_root(cy, p, s);
+	if (s->words)
+		s->root = root;
+	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = root;
+	fcinfo->args[1].value = p->path;
+	fcinfo->args[2].value = p->uses_tx ? oe_tx_vars(cy, s->tx) : empty;
+	fcinfo->args[3].value = BoolGetDatum(true);
+	for (int i = 0; i < 4; i++)
+		fcinfo->args[i].isnull = false;
+	result = jsonb_path_match(fcinfo);
+	return !fcinfo->isnull && DatumGetBool(result);
+}
+
+/*
+ * The same of one row by itself, as "$.new".
+ */
+bool
+oe_row_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeRule *rule, const OeRow *row)
+{
+	OeSubject	s = {.tx = tx,.rule = rule,.new = row};
+
+	return oe_holds(cy, p, &s);
+}
+
+/*
+ * Asks for the references that predicates may look at.
+ */
+void
+oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row)
+{
+	for (int i = 0; i < rule->nlinks; i++)
+	{
+		int64		id;
+
+		if (oe_ref_word(&cy->cat->words, rule->links[i].column) &&
+			oe_text_int(oe_row_find(row, rule->links[i].column), &id))
+			(void) oe_ref(cy, rule->links[i].reference, id);
+	}
+}

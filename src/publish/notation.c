@@ -1,0 +1,189 @@
+/*
+ * notation.c
+ *	  The small notations of the catalog's columns: paths, keys, sources.
+ *
+ * No reading; results point into the text that was given, which is cut up.
+ */
+#include "postgres.h"
+
+#include "publish/internal.h"
+
+/* Adds a name to a list of a multiple of 16, unless it is there. */
+static void
+oe_add_word(char ***list, int *n, const char *word)
+{
+	for (int i = 0; i < *n; i++)
+		if (strcmp((*list)[i], word) == 0)
+			return;
+	if (*n % 16 == 0)
+		*list = *list ? repalloc(*list, sizeof(char *) * (*n + 16)) : palloc(sizeof(char *) * 16);
+	(*list)[(*n)++] = pstrdup(word);
+}
+
+void
+oe_add_words(OeWords *to, const OeWords *from)
+{
+	for (int i = 0; i < from->n; i++)
+		oe_add_word(&to->words, &to->n, from->words[i]);
+	for (int i = 0; i < from->nrefs; i++)
+		oe_add_word(&to->refs, &to->nrefs, from->refs[i]);
+}
+
+void
+oe_note_words(OeWords *words, const char *text)
+{
+	char		word[NAMEDATALEN];
+	int			n = 0;
+	bool		refs = false;
+
+	for (const char *p = text;; p++)
+	{
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (*p >= '0' && *p <= '9'))
+		{
+			if (n < NAMEDATALEN - 1)
+				word[n++] = *p;
+			continue;
+		}
+		if (n > 0)
+		{
+			word[n] = '\0';
+			oe_add_word(&words->words, &words->n, word);
+			if (refs)
+				oe_add_word(&words->refs, &words->nrefs, word);
+			refs = strcmp(word, "refs") == 0;
+			n = 0;
+		}
+		if (*p == '\0')
+			break;
+	}
+}
+
+/*
+ * "column" or "column.field.field"; the text is cut up in place.
+ */
+OePath
+oe_parse_path(char *s)
+{
+	OePath		path = {.column = s};
+
+	for (char *dot = strchr(s, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
+		path.nhops++;
+	path.hops = palloc0(sizeof(char *) * (path.nhops + 1));
+	for (int i = 0; i < path.nhops; i++)
+	{
+		s = strchr(s, '.');
+		*s++ = '\0';
+		path.hops[i] = s;
+	}
+	return path;
+}
+
+OePath *
+oe_parse_paths(char **list, int n)
+{
+	OePath	   *paths = palloc0(sizeof(OePath) * (n + 1));
+
+	for (int i = 0; i < n; i++)
+		paths[i] = oe_parse_path(list[i]);
+	return paths;
+}
+
+OeKeyPath *
+oe_parse_keys(char **list, int n)
+{
+	OeKeyPath  *keys = palloc0(sizeof(OeKeyPath) * (n + 1));
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *eq = strchr(list[i], '=');
+
+		if (eq == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("key \"%s\" of the catalog is not of the form entity=path", list[i])));
+		*eq = '\0';
+		keys[i].entity = list[i];
+		keys[i].path = oe_parse_path(eq + 1);
+	}
+	return keys;
+}
+
+void
+oe_parse_source(char *s, OeSource *src)
+{
+	char	   *at;
+
+	memset(src, 0, sizeof(*src));
+	if (s[0] == '#')
+	{
+		src->kind = OE_SOURCE_COMPUTED;
+		src->path.column = s + 1;
+		return;
+	}
+	if ((at = strchr(s, '@')) != NULL)
+	{
+		*at++ = '\0';
+		src->negate = *at == '!';
+		src->state = src->negate ? at + 1 : at;
+	}
+	if (strncmp(s, "sum(", 4) == 0)
+	{
+		src->kind = OE_SOURCE_SUM;
+		s[strlen(s) - 1] = '\0';
+		src->path = oe_parse_path(s + 4);
+		src->part = src->path.column;
+		src->path.column = src->path.nhops ? src->path.hops[0] : "";
+		src->path.nhops = 0;
+		return;
+	}
+	if (strncmp(s, "many(", 5) == 0)
+	{
+		char	   *dot = strchr(s, '.');
+		char	   *eq = dot ? strchr(dot, '=') : NULL;
+
+		if (eq == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("source \"%s\" of the catalog is not of the form many(table.key=value)", s)));
+		src->kind = OE_SOURCE_MANY;
+		s[strlen(s) - 1] = *dot = *eq = '\0';
+		src->many.table = s + 5;
+		src->many.key = dot + 1;
+		src->many.value = eq + 1;
+		return;
+	}
+	src->kind = OE_SOURCE_PATH;
+	src->path = oe_parse_path(s);
+}
+
+OeOccasion
+oe_occasion_of(const char *s)
+{
+	static const char *const names[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed", "touched"};
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (strcmp(s, names[i]) == 0)
+			return (OeOccasion) i;
+	elog(ERROR, "unknown occasion \"%s\"", s);
+}
+
+/* 'entity=column' or 'entity=tx:column[=alternative]' */
+void
+oe_parse_def_key(char *s, OeDef *d)
+{
+	char	   *eq = s ? strchr(s, '=') : NULL;
+	char	   *alt;
+
+	if (eq == NULL)
+		return;
+	*eq++ = '\0';
+	d->key_entity = s;
+	d->key_in_tx = strncmp(eq, "tx:", 3) == 0;
+	eq += d->key_in_tx ? 3 : 0;
+	d->key_column = eq;
+	if ((alt = strchr(eq, '=')) != NULL)
+	{
+		*alt++ = '\0';
+		d->key_alternative = alt;
+	}
+}
