@@ -16,6 +16,7 @@
 #include "publish/internal.h"
 
 const char *const oe_classes[] = {"public", "internal", "confidential", "personal", NULL};
+const char *const oe_occasions[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed", "touched", NULL};
 
 static OeCatalog *oe_current = NULL;
 

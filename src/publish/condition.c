@@ -279,6 +279,17 @@ oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 }
 
 /*
+ * What a predicate looks at, for a human.
+ */
+char *
+oe_seen(OeCycle *cy, OePredicate *p, OeSubject *s)
+{
+	Jsonb	   *jb = DatumGetJsonbP(oe_root(cy, p, s));
+
+	return JsonbToCString(NULL, &jb->root, VARSIZE(jb));
+}
+
+/*
  * The same of one row by itself, as "$.new".
  */
 bool

@@ -443,8 +443,14 @@ oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
 		OeDef	   *d = &e->defs[i];
 
 		if (d->occasion != OE_ON_TOUCHED || (d->choice && taken && strcmp(d->choice, taken) == 0) ||
-			!oe_def_is_kind(d, kind) || !oe_holds(cy, &d->condition, &subject))
+			!oe_def_is_kind(d, kind))
 			continue;
+		if (!oe_holds(cy, &d->condition, &subject))
+		{
+			if (cy->explain)
+				oe_say_condition(cy, e, doc->id, d, &subject);
+			continue;
+		}
 		taken = d->choice ? d->choice : taken;
 		if (d->emit)
 			oe_doc_event(doc, d, kind);

@@ -413,6 +413,14 @@ typedef struct OeEvent
 	bool		has_id;			/* it was given by whoever made the event */
 } OeEvent;
 
+/* explain.c: the record asked about, and what was said of its change. */
+typedef struct OeExplain
+{
+	OeEntity   *e;
+	int64		id;
+	List	   *said;
+} OeExplain;
+
 typedef struct OeCycle
 {
 	MemoryContext cxt;
@@ -428,9 +436,11 @@ typedef struct OeCycle
 	int			ntx;
 	OeTx	   *tx;
 	TimestampTz lines_read_at;
+	OeExplain  *explain;		/* NULL: nobody asked */
 } OeCycle;
 
 extern const char *const oe_classes[];
+extern const char *const oe_occasions[];	/* in the order of OeOccasion */
 
 /* oe_spi() leaves the memory context at SPI's own; this one does not. */
 static inline int
@@ -506,6 +516,11 @@ typedef struct OeSubject
 extern bool oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s);
 extern bool oe_row_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeRule *rule, const OeRow *row);
 extern void oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row);
+extern char *oe_seen(OeCycle *cy, OePredicate *p, OeSubject *s);
+
+/* explain.c; only where cy->explain is set */
+extern void oe_say(OeCycle *cy, OeEntity *e, int64 id, OeDef *d, const char *verdict, const char *detail);
+extern void oe_say_condition(OeCycle *cy, OeEntity *e, int64 id, OeDef *d, OeSubject *s);
 
 /* match.c, document.c */
 extern const OeText *oe_path(OeCycle *cy, OeRule *rule, const OeRow *row,

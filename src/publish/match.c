@@ -394,19 +394,37 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 		OeEvent    *ev;
 
 		if (d->choice && taken && strcmp(d->choice, taken) == 0)
+		{
+			if (cy->explain)
+				oe_say(cy, e, c->record_id, d, "another came first", taken);
 			continue;
+		}
 		if (!oe_occasion_fits(e, d, &climb))
+		{
+			if (cy->explain && d->occasion < OE_ON_CHANGED)
+				oe_say(cy, e, c->record_id, d, "not this occasion", oe_occasions[d->occasion]);
 			continue;
+		}
 		if (d->kind && !kind_known)
 		{
 			kind = oe_kind_of(cy, tx, e, row);
 			kind_known = true;
 		}
-		if (!oe_def_is_kind(d, kind) || !oe_holds(cy, &d->condition, &subject))
+		if (!oe_def_is_kind(d, kind))
 			continue;
+		if (!oe_holds(cy, &d->condition, &subject))
+		{
+			if (cy->explain)
+				oe_say_condition(cy, e, c->record_id, d, &subject);
+			continue;
+		}
 		taken = d->choice ? d->choice : taken;
 		if (!d->emit)
+		{
+			if (cy->explain)
+				oe_say(cy, e, c->record_id, d, "no event by definition", "the catalog says that this is none");
 			continue;
+		}
 		ev = oe_event_new(tx, e, d, c, row, c->record_id, kind);
 		if (climb.from)
 			ev->from = *climb.from;

@@ -159,10 +159,8 @@ oe_parse_source(char *s, OeSource *src)
 OeOccasion
 oe_occasion_of(const char *s)
 {
-	static const char *const names[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed", "touched"};
-
-	for (int i = 0; i < lengthof(names); i++)
-		if (strcmp(s, names[i]) == 0)
+	for (int i = 0; oe_occasions[i] != NULL; i++)
+		if (strcmp(s, oe_occasions[i]) == 0)
 			return (OeOccasion) i;
 	elog(ERROR, "unknown occasion \"%s\"", s);
 }

@@ -41,6 +41,10 @@ BEGIN
   END LOOP;
 END $$;
 
+CREATE VIEW odoo_events.journal AS
+SELECT * FROM odoo_events.journal_0 UNION ALL SELECT * FROM odoo_events.journal_1 UNION ALL SELECT * FROM odoo_events.journal_2;
+COMMENT ON VIEW odoo_events.journal IS 'internal: all members of the journal ring; what is published stays until its member is emptied';
+
 -- Changes that a non-strict capture could not write; see capture_error.  Written below SQL like the journal.
 CREATE TABLE odoo_events.capture_gap (
     xid     xid8 NOT NULL,

@@ -1,0 +1,161 @@
+-- lineage: the whole way of a document, and why there was no event.
+
+-- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
+CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text)
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN subject <> 'subscription/' || c.name THEN 'a ping of another' END
+            WHEN NOT type LIKE ANY (c.types_like) THEN format('its types are %s', c.types)
+            WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), false) THEN format('its companies are %s', c.companies)
+            WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
+            WHEN c.filter IS NOT NULL AND NOT COALESCE(jsonb_path_match(event::jsonb, c.filter, '{}', true), false) THEN format('its filter is %s', c.filter)
+       END
+$$;
+COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text) IS
+'internal: why a subscription does not want an event, null where it does';
+
+-- Is what this transaction wrote to the journal behind the publisher's cursor?
+CREATE FUNCTION odoo_events._is_published(xid xid8, first_id int8) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE((SELECT pg_visible_in_snapshot(xid, c.s1)
+                        OR c.s2 IS NOT NULL AND pg_visible_in_snapshot(xid, c.s2) AND first_id <= c.done_id
+                   FROM odoo_events.publish_cursor c ORDER BY c.n DESC LIMIT 1), false)
+$$;
+COMMENT ON FUNCTION odoo_events._is_published(xid8, int8) IS 'internal: whether a transaction of the journal, whose first row is given, has been published';
+
+-- What became of an event at one subscription.
+CREATE FUNCTION odoo_events._settled(c odoo_events.subscription_config, event_id uuid, "position" int8, recordedtime timestamptz,
+                                     OUT step text, OUT at timestamptz, OUT detail text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  w record;
+BEGIN
+  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = _settled.event_id;
+  IF FOUND THEN
+    step := w.state;
+    at := w.next_attempt_at;
+    detail := concat_ws(', ', w.attempts || ' attempts', 'behind ' || w.behind_event_id, w.last_error);
+    RETURN;
+  END IF;
+  SELECT * INTO w FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = _settled.event_id;
+  IF FOUND THEN
+    step := 'dead letter';
+    at := w.last_at;
+    detail := format('after %s attempts: %s', w.attempts, COALESCE(w.last_error, w.last_status::text));
+    RETURN;
+  END IF;
+  IF _settled.position > COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
+    step := 'not reached';
+    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+    RETURN;
+  END IF;
+  SELECT max(a.at + a.duration) INTO at FROM odoo_events.attempt a
+   WHERE a.subscription = c.name AND a.status BETWEEN 200 AND 299
+     AND (a.event_id = _settled.event_id OR a.event_id IS NULL AND _settled.position BETWEEN a.first_position AND a.last_position);
+  step := CASE WHEN at IS NOT NULL THEN 'acknowledged' WHEN c.created_at > recordedtime THEN 'before its start' ELSE 'settled' END;
+  detail := CASE step WHEN 'settled' THEN 'no attempt is kept' WHEN 'before its start' THEN 'subscribed at ' || c.created_at END;
+END $$;
+COMMENT ON FUNCTION odoo_events._settled(odoo_events.subscription_config, uuid, int8, timestamptz) IS
+'internal: what became of an event at a subscription that wants it';
+
+CREATE FUNCTION odoo_events.trace(key text DEFAULT NULL, subject text DEFAULT NULL, event_id uuid DEFAULT NULL)
+RETURNS TABLE (at timestamptz, step text, "position" int8, type text, subscription text, detail text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  o record;
+  c odoo_events.subscription_config;
+BEGIN
+  IF num_nonnulls(trace.key, trace.subject, trace.event_id) = 0 THEN
+    RAISE EXCEPTION 'nothing says what to trace' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT * FROM odoo_events.trace(key => ''manufacturing_order:1'');';
+  END IF;
+  FOR o IN SELECT x.* FROM odoo_events.outbox_all x
+            WHERE (trace.key IS NULL OR x.partitionkey = trace.key) AND (trace.subject IS NULL OR x.subject = trace.subject)
+              AND (trace.event_id IS NULL OR x.id = trace.event_id) ORDER BY x.position
+  LOOP
+    RETURN QUERY VALUES (o."time", 'committed', o.position, o.type, NULL::text, format('%s %s, transaction %s', o.entity, o.record_id, o.odootx)),
+                        (o.recordedtime, 'published', o.position, o.type, NULL, format('%s, id %s', o.subject, o.id));
+    FOR c IN SELECT * FROM odoo_events.subscription_config s ORDER BY s.name
+    LOOP
+      RETURN QUERY SELECT NULL::timestamptz, 'not wanted', o.position, o.type, c.name, u
+                     FROM odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event) u WHERE u IS NOT NULL;
+      CONTINUE WHEN FOUND;
+      RETURN QUERY SELECT a.at, 'attempt ' || a.attempt, o.position, o.type, c.name,
+                          concat_ws(' ', a.status, a.error, 'after ' || extract(epoch FROM a.duration) || ' s')
+                     FROM odoo_events.attempt a
+                    WHERE a.subscription = c.name
+                      AND (a.event_id = o.id OR a.event_id IS NULL AND o.position BETWEEN a.first_position AND a.last_position)
+                    ORDER BY a.at;
+      RETURN QUERY SELECT s.at, s.step, o.position, o.type, c.name, s.detail
+                     FROM odoo_events._settled(c, o.id, o.position, o.recordedtime) s;
+    END LOOP;
+  END LOOP;
+  RETURN QUERY SELECT q.at, 'quarantined', NULL::int8, NULL::text, NULL::text, format('%s %s, change %s: %s', q.entity, q.record_id, q.change_id, q.reason)
+                 FROM odoo_events.quarantined q WHERE q.key = trace.key ORDER BY q.change_id;
+  -- what waits for the publisher: by the record that the key names
+  RETURN QUERY SELECT j.at, 'waits to be published', NULL::int8, NULL::text, NULL::text, format('%s of %s %s, transaction %s', j.op, j.rule, j.record_id, j.xid)
+                 FROM odoo_events.journal j
+                WHERE trace.key ~ '^[a-z_]+:[0-9]{1,18}$' AND j.record_id = split_part(trace.key, ':', 2)::int8
+                  AND j.rule = (SELECT e.rule FROM odoo_events.entity e WHERE e.entity = split_part(trace.key, ':', 1))
+                  AND NOT odoo_events._is_published(j.xid, j.id)
+                ORDER BY j.id;
+END $$;
+COMMENT ON FUNCTION odoo_events.trace(text, text, uuid) IS
+'the whole way of a document, a subject or one event: committed, published, each attempt, what became of it at each subscription; what is quarantined or not published yet';
+
+CREATE FUNCTION odoo_events._explain_change(entity text, record_id int8, xid xid8, OUT step text, OUT verdict text, OUT detail text) RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_explain_change';
+COMMENT ON FUNCTION odoo_events._explain_change(text, int8, xid8) IS
+'internal: what the publisher makes of a transaction''s change of one record, and why not more';
+
+CREATE FUNCTION odoo_events.explain(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  e    odoo_events.entity;
+  last record;
+  o    record;
+BEGIN
+  PERFORM odoo_events._check_entities(ARRAY[explain.entity]);
+  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = explain.entity;
+  RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
+                 FROM odoo_events.capture_status s WHERE s.entity = e.entity;
+  IF NOT FOUND THEN
+    RETURN QUERY VALUES ('capture', 'no table', format('this database has no table for %s', e.entity));
+  END IF;
+  RETURN QUERY SELECT 'capture'::text, 'gap'::text, format('%s changes of %s could not be captured at %s: %s', g.changes, g.rule, g.at, g.reason)
+                 FROM odoo_events.capture_gap g WHERE g.rule = ANY (e.rules) ORDER BY g.at;
+  -- the last change of the record, or of a row that belongs to it, that the journal still holds
+  SELECT j.xid, j.id, j.at, j.op, j.rule INTO last FROM odoo_events.journal j
+   WHERE j.rule = e.rule AND j.record_id = explain.record_id
+      OR EXISTS (SELECT 1 FROM odoo_events.part p, unnest(p.parent) c, unnest(ARRAY[j.old, j.new]) t
+                  WHERE p.entity = e.entity AND p.within IS NULL AND p.rule = j.rule
+                    AND (t LIKE '%"' || c || '":' || explain.record_id || ',%' OR t LIKE '%"' || c || '":' || explain.record_id || '}'))
+   ORDER BY j.id DESC LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN QUERY VALUES ('journal', 'no net change', format('none of %s %s in the journal%s; only these columns count: %s', e.entity, explain.record_id,
+                         (SELECT ', which begins at ' || min(j.at) FROM odoo_events.journal j),
+                         (SELECT array_to_string(r.significant, ', ') FROM odoo_events.capture_rule r WHERE r.rule = e.rule)));
+  ELSE
+    RETURN QUERY SELECT 'journal', CASE WHEN odoo_events._is_published(last.xid, min(j.id)) THEN 'published' ELSE 'waits to be published' END,
+                        format('%s %s at %s in transaction %s', last.rule, CASE last.op WHEN 'I' THEN 'inserted' WHEN 'D' THEN 'deleted' ELSE 'updated' END,
+                               last.at, last.xid)
+                   FROM odoo_events.journal j WHERE j.xid = last.xid;
+    RETURN QUERY SELECT x.step, x.verdict, x.detail FROM odoo_events._explain_change(e.entity, explain.record_id, last.xid) x;
+  END IF;
+  RETURN QUERY SELECT 'quarantine'::text, 'quarantined'::text, format('change %s: %s', q.change_id, q.reason)
+                 FROM odoo_events.quarantined q
+                WHERE q.key = e.entity || ':' || explain.record_id OR q.rule = e.rule AND q.record_id = explain.record_id ORDER BY q.change_id;
+  RETURN QUERY SELECT d.type, 'disabled'::text, format('SELECT odoo_events.enable_event(%L);', d.type)
+                 FROM odoo_events.event_def d WHERE d.entity = e.entity GROUP BY d.type HAVING NOT bool_or(d.enabled) ORDER BY d.type;
+  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = e.entity AND x.record_id = explain.record_id ORDER BY x.position DESC LIMIT 10
+  LOOP
+    RETURN QUERY VALUES ('outbox', 'event', format('%s at position %s, %s', o.type, o.position, o."time"));
+    RETURN QUERY SELECT 'subscription ' || c.name, 'filtered'::text, format('%s at position %s: %s', o.type, o.position, u)
+                   FROM odoo_events.subscription_config c, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event) u
+                  WHERE u IS NOT NULL ORDER BY c.name;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events.explain(text, bigint) IS
+'why there was no event: not attached, a gap, no net change, condition false and which, disabled, quarantined, filtered; of the last change that the journal still holds';
