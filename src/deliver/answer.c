@@ -8,20 +8,12 @@
 #include "postgres.h"
 
 #include "common/pg_prng.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "deliver/internal.h"
-
-#define OE_SECOND INT64CONST(1000000)
-#define OE_BREAKER_FAILURES 10
-#define OE_BREAKER_SUCCESSES 5
-#define OE_PROBE_MIN_MS 30000
-#define OE_PROBE_MAX_MS 600000
-#define OE_DISABLE_AFTER (5 * 86400 * OE_SECOND)
 
 /* Delays before each retry; their sum is also what retries by key may take. */
 static const int64 oe_default_schedule[] = {
@@ -38,83 +30,6 @@ typedef enum OeOutcome
 	OE_GIVE_UP,					/* the endpoint says so */
 	OE_STOPPED					/* the endpoint wants no more: not counted */
 } OeOutcome;
-
-/*
- * Makes text of the database's encoding out of what an endpoint sent: no
- * control characters, nothing invalid.
- */
-static char *
-oe_clean_text(const char *data, int len)
-{
-	char	   *out = MemoryContextAlloc(oe_deliver_cxt, len + 1);
-	int			o = 0;
-
-	for (int i = 0; i < len;)
-	{
-		unsigned char c = (unsigned char) data[i];
-		int			n = 1;
-
-		if (c >= 0x80 && GetDatabaseEncoding() == PG_UTF8)
-		{
-			n = pg_utf_mblen((const unsigned char *) data + i);
-			if (i + n > len || !pg_utf8_islegal((const unsigned char *) data + i, n))
-				n = 0;
-		}
-		else if (c >= 0x80)
-			n = 0;
-		if (n == 0)
-		{
-			out[o++] = '?';
-			i++;
-			continue;
-		}
-		if (n == 1 && (c == 0x7f || (c < ' ' && c != '\n' && c != '\t')))
-			out[o++] = ' ';
-		else
-		{
-			memcpy(out + o, data + i, n);
-			o += n;
-		}
-		i += n;
-	}
-	out[o] = '\0';
-	return out;
-}
-
-/*
- * An endpoint may send back what it got: values of our headers do not go into
- * a table that others read.
- */
-static void
-oe_redact(char *text, const char *secret)
-{
-	Size		n = strlen(secret);
-	char	   *p = text;
-
-	if (n < 4)
-		return;
-	while ((p = strstr(p, secret)) != NULL)
-	{
-		memset(p, '*', n);
-		p += n;
-	}
-}
-
-/*
- * "Bearer abc" is as secret without its first word.
- */
-static void
-oe_redact_headers(char *text, const OeConf *conf)
-{
-	for (int i = 0; i < conf->nheaders; i++)
-	{
-		const char *space = strrchr(conf->header_values[i], ' ');
-
-		oe_redact(text, conf->header_values[i]);
-		if (space != NULL)
-			oe_redact(text, space + 1);
-	}
-}
 
 static int64
 oe_jitter(int64 delay)
@@ -193,64 +108,6 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 	}
 }
 
-static void
-oe_breaker_open(OeSub *sub)
-{
-	sub->probe_ms = sub->breaker == OE_BREAKER_CLOSED ? OE_PROBE_MIN_MS :
-		Min(Max(sub->probe_ms, OE_PROBE_MIN_MS) * 2, OE_PROBE_MAX_MS);
-	sub->breaker = OE_BREAKER_OPEN;
-	sub->successes = 0;
-	sub->not_before = Max(sub->not_before, TimestampTzPlusMilliseconds(oe_now, sub->probe_ms));
-}
-
-static void
-oe_breaker_success(OeSub *sub)
-{
-	sub->failures = 0;
-	sub->throttled = 0;
-	sub->failing_since = 0;
-	sub->last_success_at = oe_now;
-	if (sub->breaker == OE_BREAKER_CLOSED)
-		return;
-	sub->breaker = OE_BREAKER_HALF;
-	sub->not_before = 0;
-	if (++sub->successes >= OE_BREAKER_SUCCESSES)
-		sub->breaker = OE_BREAKER_CLOSED;
-}
-
-/*
- * Only first attempts show whether an endpoint is down: a poison event that
- * is retried must not hold back the others.
- */
-static void
-oe_breaker_failure(OeSub *sub, OeRequest *req)
-{
-	if (sub->failing_since == 0)
-		sub->failing_since = oe_now;
-	if (req->retry_after > 0 && (req->status == 429 || req->status == 503))
-		sub->not_before = Max(sub->not_before, oe_now + req->retry_after * OE_SECOND);
-	if (req->status == 429)
-	{
-		if (req->retry_after <= 0)
-			sub->not_before = Max(sub->not_before,
-								  oe_now + (OE_SECOND << Min(sub->throttled, 6)));
-		sub->throttled++;
-		return;
-	}
-	if (req->attempt == 1)
-		sub->failures++;
-	if (sub->breaker == OE_BREAKER_OPEN ||
-		(sub->breaker == OE_BREAKER_HALF && req->attempt == 1) ||
-		(sub->breaker == OE_BREAKER_CLOSED && sub->failures >= OE_BREAKER_FAILURES))
-		oe_breaker_open(sub);
-	if (sub->last_success_at < oe_now - OE_DISABLE_AFTER &&
-		sub->failing_since < oe_now - OE_DISABLE_AFTER && sub->disable == NULL)
-	{
-		sub->disable = MemoryContextStrdup(oe_deliver_cxt, "no success for 5 days");
-		sub->active = false;
-	}
-}
-
 /*
  * The subscription's own figures.
  */
@@ -264,13 +121,8 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 	sub->last_status = req->status;
 	sub->took[sub->ntook++ % lengthof(sub->took)] = (float) took;
 	if (req->disable || req->status == 410)
-	{
-		if (sub->disable == NULL)
-			sub->disable = MemoryContextStrdup(oe_deliver_cxt, req->disable ?
-											   "the endpoint answered webhook-delivery: disable" :
-											   "the endpoint answered 410 Gone");
-		sub->active = false;
-	}
+		oe_sub_disable(sub, req, req->disable ? "the endpoint answered webhook-delivery: disable" :
+					   "the endpoint answered 410 Gone");
 	if (good)
 	{
 		sub->delivered += n;

@@ -261,14 +261,11 @@ oe_sub_state(OeSub *sub, bool active, TimestampTz since)
 	/* resumed: whoever did it says that the endpoint is well */
 	if (active && sub->state_since != 0 && since != sub->state_since)
 	{
-		sub->breaker = OE_BREAKER_CLOSED;
-		sub->failures = 0;
-		sub->not_before = 0;
+		oe_breaker_reset(sub);
 		sub->failing_since = 0;
-		sub->dirty = true;
 	}
-	/* somebody was faster than our own disabling */
-	if (!active && sub->disable != NULL)
+	/* somebody was faster than our own disabling, or has resumed it since */
+	if ((!active || since != sub->state_since) && sub->disable != NULL)
 	{
 		pfree(sub->disable);
 		sub->disable = NULL;

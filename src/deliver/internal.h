@@ -51,6 +51,8 @@
 #define OE_REPLAY_WINDOW 128
 #define OE_RESPONSE_KEPT 4096
 #define OE_RESPONSE_READ 65536
+#define OE_SECOND INT64CONST(1000000)
+#define OE_SLICES 10			/* of half a minute */
 #define OE_ANSWERS_MAX 2000		/* unwritten answers beyond which none starts */
 
 typedef struct OeSub OeSub;
@@ -271,6 +273,14 @@ typedef enum OeBreaker
 	OE_BREAKER_HALF
 } OeBreaker;
 
+/* Answers of half a minute: successes, and failures of first attempts. */
+typedef struct OeSlice
+{
+	int64		slice;
+	int			good;
+	int			bad;
+} OeSlice;
+
 struct oe_keytab_hash;
 
 struct OeSub
@@ -303,6 +313,7 @@ struct OeSub
 	/* health of the endpoint */
 	OeBreaker	breaker;
 	int			failures;		/* consecutive, of first attempts */
+	OeSlice		slices[OE_SLICES];
 	int			successes;		/* while half open */
 	int			probe_ms;
 	TimestampTz not_before;
@@ -314,6 +325,7 @@ struct OeSub
 	char		last_error[256];
 	TimestampTz last_success_at;
 	TimestampTz failing_since;
+	TimestampTz tried_at;		/* last failure */
 	float		took[128];		/* seconds, of the latest requests */
 	int			ntook;
 };
@@ -365,9 +377,19 @@ extern void oe_state_init(void);
 extern OeSub *oe_sub_make(int id);
 extern OeSub *oe_sub_find(int id);
 extern void oe_sub_free(OeSub *sub);
-extern void oe_sub_forget_keys(OeSub *sub);
 extern OeEvent *oe_event_make(OeRow *row);
 extern void oe_event_release(OeEvent *event);
+extern OeItem *oe_item_make(OeSub *sub, OeKey *key, OeEvent *event, OeItemKind kind);
+extern void oe_item_free(OeItem *item);
+extern void oe_item_settle(OeItem *item);
+extern OeAnswer *oe_answer_add(void);
+extern OeDeath *oe_death_add(void);
+extern void oe_answers_clear(void);
+
+/* key.c */
+extern void oe_keys_init(OeSub *sub);
+extern void oe_keys_free(OeSub *sub);
+extern void oe_sub_forget_keys(OeSub *sub);
 extern OeKey *oe_key_find(OeSub *sub, char mode, const char *name, int len);
 extern OeKey *oe_key_get(OeSub *sub, char mode, const char *name, int len);
 extern void oe_key_free(OeKey *key);
@@ -378,12 +400,6 @@ extern void oe_key_hold(OeKey *key, int64 position);
 extern void oe_key_passed(OeKey *key, int64 position);
 extern void oe_key_each(OeSub *sub, void (*fn) (OeKey *key, void *arg), void *arg);
 extern int	oe_key_count(OeSub *sub);
-extern OeItem *oe_item_make(OeSub *sub, OeKey *key, OeEvent *event, OeItemKind kind);
-extern void oe_item_free(OeItem *item);
-extern void oe_item_settle(OeItem *item);
-extern OeAnswer *oe_answer_add(void);
-extern OeDeath *oe_death_add(void);
-extern void oe_answers_clear(void);
 
 /* config.c */
 extern bool oe_config_loaded(void);
@@ -394,10 +410,16 @@ extern void oe_conf_release(OeConf *conf);
 extern bool oe_sub_wants(OeSub *sub, OeRow *row);
 
 /* read.c */
+#define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event"
 extern void oe_read(int64 last_position);
 extern bool oe_read_wanted(int64 last_position);
 extern void oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first);
 extern void oe_row_done(OeRow *row);
+extern int	oe_chain_max(const OeConf *conf);
+
+/* chain.c */
+extern bool oe_sub_loads(OeSub *sub);
+extern void oe_load_due(OeSub *sub);
 
 /* recover.c */
 extern void oe_recover(OeSub **subs, int n, int64 last_position);
@@ -447,9 +469,27 @@ extern bool oe_http_settings_changed(void);
 /* answer.c */
 extern void oe_answered(OeRequest *req, const char *curl_error);
 
-/* settle.c */
+/* breaker.c */
+extern void oe_sub_disable(OeSub *sub, OeRequest *req, const char *reason);
+extern void oe_breaker_reset(OeSub *sub);
+extern void oe_breaker_success(OeSub *sub);
+extern void oe_breaker_failure(OeSub *sub, OeRequest *req);
+
+/* clean.c */
+extern char *oe_clean_text(const char *data, int len);
+extern void oe_redact_headers(char *text, const OeConf *conf);
+
+/* write.c */
 extern int	oe_progress_hint;
 extern int	oe_attempt_hint;
+extern void oe_write_attempts(void);
+extern void oe_attempts_written(void);
+extern void oe_write_deaths(void);
+extern void oe_write_held(void);
+extern int	oe_progress_member(void);
+extern void oe_write_progress(OeSub *sub, int member);
+
+/* settle.c */
 extern bool oe_settle_due(void);
 extern TimestampTz oe_settle_next(void);
 extern void oe_settle(void);

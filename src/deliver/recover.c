@@ -99,7 +99,7 @@ oe_recover_progress(const Oid *types, Datum *ids)
 	SPITupleTable *table;
 
 	(void) oe_spi(NULL, "SELECT subscription_id, cursor, in_flight, delivered, failed, filter_errors, breaker, not_before,"
-				  " last_status, last_error, last_success_at, failing_since"
+				  " last_status, last_error, last_success_at, failing_since, at"
 				  " FROM odoo_events.subscription_progress WHERE subscription_id = ANY ($1)",
 				  1, types, ids, NULL, true, 0);
 	table = SPI_tuptable;
@@ -124,6 +124,7 @@ oe_recover_progress(const Oid *types, Datum *ids)
 			strlcpy(sub->last_error, TextDatumGetCString(d), sizeof(sub->last_error));
 		sub->last_success_at = oe_cell_int8(table, i, 11);
 		sub->failing_since = oe_cell_int8(table, i, 12);
+		sub->tried_at = oe_cell_int8(table, i, 13);
 		sub->seen = false;
 	}
 	SPI_freetuptable(table);

@@ -325,10 +325,7 @@ oe_retry_now(OeSub *sub)
 {
 	dlist_iter	it;
 
-	sub->breaker = OE_BREAKER_CLOSED;
-	sub->failures = 0;
-	sub->not_before = 0;
-	sub->dirty = true;
+	oe_breaker_reset(sub);
 	oe_key_each(sub, oe_due_now, NULL);
 	while (!pairingheap_is_empty(&sub->waiting))
 		oe_key_schedule(pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting)));

@@ -9,18 +9,12 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
-#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "base/oe.h"
-#include "base/ring.h"
 #include "base/session.h"
 #include "deliver/internal.h"
 
@@ -28,19 +22,7 @@
 #define OE_SETTLE_ANSWERS 500
 #define OE_MOVED_US 5000000		/* a cursor that merely moved */
 
-int			oe_progress_hint = 0;
-int			oe_attempt_hint = 0;
-
-static int64 oe_attempt_n = 0;	/* last number given; 0: not known yet */
 static TimestampTz oe_settled_at = 0;
-
-/* One column of rows that are written together. */
-typedef struct OeColumn
-{
-	Oid			type;
-	Datum	   *values;
-	bool	   *nulls;
-} OeColumn;
 
 static bool
 oe_sub_unwritten(OeSub *sub)
@@ -96,357 +78,6 @@ oe_settle_next(void)
 }
 
 /*
- * Room for n rows of these types.
- */
-static OeColumn *
-oe_columns(const Oid *types, int ncolumns, int n)
-{
-	OeColumn   *c = palloc(sizeof(OeColumn) * ncolumns);
-
-	for (int i = 0; i < ncolumns; i++)
-	{
-		c[i].type = types[i];
-		c[i].values = palloc0(sizeof(Datum) * n);
-		c[i].nulls = palloc0(sizeof(bool) * n);
-	}
-	return c;
-}
-
-static void
-oe_put(OeColumn *c, int row, Datum value, bool isnull)
-{
-	c->values[row] = value;
-	c->nulls[row] = isnull;
-}
-
-static void
-oe_put_text(OeColumn *c, int row, const char *s)
-{
-	oe_put(c, row, s ? CStringGetTextDatum(s) : (Datum) 0, s == NULL);
-}
-
-/* A time of 0 is none. */
-static void
-oe_put_time(OeColumn *c, int row, TimestampTz t)
-{
-	oe_put(c, row, TimestampTzGetDatum(t), t == 0);
-}
-
-static Datum
-oe_column_array(OeColumn *c, int n)
-{
-	int			lbs = 1;
-	int16		len;
-	bool		byval;
-	char		align;
-
-	switch (c->type)
-	{
-		case INT4OID:
-			len = 4, byval = true, align = TYPALIGN_INT;
-			break;
-		case INT8OID:
-		case TIMESTAMPTZOID:
-		case FLOAT8OID:
-			len = 8, byval = FLOAT8PASSBYVAL, align = TYPALIGN_DOUBLE;
-			break;
-		case UUIDOID:
-			len = UUID_LEN, byval = false, align = TYPALIGN_CHAR;
-			break;
-		case BOOLOID:
-			len = 1, byval = true, align = TYPALIGN_CHAR;
-			break;
-		default:
-			len = -1, byval = false, align = TYPALIGN_INT;
-			break;
-	}
-	return PointerGetDatum(construct_md_array(c->values, c->nulls, 1, &n, &lbs, c->type, len, byval, align));
-}
-
-static Oid
-oe_array_type(Oid type)
-{
-	switch (type)
-	{
-		case INT4OID:
-			return INT4ARRAYOID;
-		case INT8OID:
-			return INT8ARRAYOID;
-		case TIMESTAMPTZOID:
-			return TIMESTAMPTZARRAYOID;
-		case FLOAT8OID:
-			return FLOAT8ARRAYOID;
-		case UUIDOID:
-			return UUIDARRAYOID;
-		case BOOLOID:
-			return BOOLARRAYOID;
-		default:
-			return TEXTARRAYOID;
-	}
-}
-
-/*
- * Runs a statement whose parameters are the columns as arrays.
- */
-static void
-oe_run_columns(SPIPlanPtr *plan, const char *sql, OeColumn *c, int ncolumns, int n)
-{
-	Oid		   *types = palloc(sizeof(Oid) * ncolumns);
-	Datum	   *values = palloc(sizeof(Datum) * ncolumns);
-
-	for (int i = 0; i < ncolumns; i++)
-	{
-		types[i] = oe_array_type(c[i].type);
-		values[i] = oe_column_array(&c[i], n);
-	}
-	(void) oe_spi(plan, sql, ncolumns, types, values, NULL, false, 0);
-}
-
-/*
- * Locks a member of a ring without waiting and answers which; the statement
- * that follows writes into it.
- */
-static int
-oe_ring_take(const char *name, int *hint)
-{
-	Oid			members[OE_LOG_MEMBERS];
-
-	oe_ring_members(name, OE_LOG_MEMBERS, members);
-	relation_close(oe_ring_open(members, OE_LOG_MEMBERS, hint), NoLock);
-	return *hint;
-}
-
-static void
-oe_write_attempts(void)
-{
-	static SPIPlanPtr plans[OE_LOG_MEMBERS];
-	static const Oid types[] = {INT8OID, INT4OID, UUIDOID, UUIDOID, INT8OID, INT8OID, INT4OID,
-	TIMESTAMPTZOID, FLOAT8OID, INT4OID, TEXTOID, TEXTOID};
-	int			n = oe_nanswers;
-	OeColumn   *c;
-	int			m;
-
-	if (n == 0)
-		return;
-	if (oe_attempt_n == 0)
-	{
-		bool		isnull;
-
-		(void) oe_spi(NULL, "SELECT GREATEST((SELECT max(n) FROM odoo_events.attempt_0), (SELECT max(n) FROM odoo_events.attempt_1), 0)",
-					  0, NULL, NULL, NULL, true, 1);
-		oe_attempt_n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	c = oe_columns(types, lengthof(types), n);
-	for (int i = 0; i < n; i++)
-	{
-		OeAnswer   *a = &oe_answers[i];
-
-		oe_put(&c[0], i, Int64GetDatum(oe_attempt_n + 1 + i), false);
-		oe_put(&c[1], i, Int32GetDatum(a->sub), false);
-		oe_put(&c[2], i, UUIDPGetDatum(&a->event_id), !a->has_event);
-		oe_put(&c[3], i, UUIDPGetDatum(&a->batch_id), !a->has_batch);
-		oe_put(&c[4], i, Int64GetDatum(a->first), false);
-		oe_put(&c[5], i, Int64GetDatum(a->last), false);
-		oe_put(&c[6], i, Int32GetDatum(a->attempt), false);
-		oe_put(&c[7], i, TimestampTzGetDatum(a->at), false);
-		oe_put(&c[8], i, Float8GetDatum(a->duration), false);
-		oe_put(&c[9], i, Int32GetDatum(a->status), a->status == 0);
-		oe_put_text(&c[10], i, a->error);
-		oe_put_text(&c[11], i, a->response);
-	}
-	m = oe_ring_take("attempt", &oe_attempt_hint);
-	oe_run_columns(&plans[m], m == 0 ?
-				   "INSERT INTO odoo_events.attempt_0 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)" :
-				   "INSERT INTO odoo_events.attempt_1 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-				   c, lengthof(types), n);
-}
-
-/*
- * Dead letters take their bytes from the outbox; those that were delivered at
- * last go, those that failed again say so.
- */
-static void
-oe_write_deaths(void)
-{
-	static SPIPlanPtr insert_plan;
-	static SPIPlanPtr delete_plan;
-	static SPIPlanPtr update_plan;
-	static const Oid types[] = {INT4OID, UUIDOID, INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, BOOLOID, BOOLOID};
-	int			n = oe_ndeaths;
-	OeColumn   *c;
-
-	if (n == 0)
-		return;
-	c = oe_columns(types, lengthof(types), n);
-	for (int i = 0; i < n; i++)
-	{
-		OeDeath    *d = &oe_deaths[i];
-
-		oe_put(&c[0], i, Int32GetDatum(d->sub), false);
-		oe_put(&c[1], i, UUIDPGetDatum(&d->id), false);
-		oe_put(&c[2], i, Int64GetDatum(d->position), false);
-		oe_put(&c[3], i, Int32GetDatum(d->attempts), false);
-		oe_put_time(&c[4], i, d->first_at);
-		oe_put_time(&c[5], i, d->last_at);
-		oe_put(&c[6], i, Int32GetDatum(d->status), d->status == 0);
-		oe_put_text(&c[7], i, d->error);
-		oe_put(&c[8], i, BoolGetDatum(d->resurrected), false);
-		oe_put(&c[9], i, BoolGetDatum(d->again), false);
-	}
-	oe_run_columns(&insert_plan,
-				   "INSERT INTO odoo_events.dead AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id,"
-				   " warehouse_id, attempts, first_at, last_at, last_status, last_error, event)"
-				   " SELECT DISTINCT ON (d.sub, d.id) d.sub, d.id, d.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,"
-				   " d.attempts, d.first_at, d.last_at, d.status, d.error, o.event"
-				   " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-				   "  AS d(sub, id, position, attempts, first_at, last_at, status, error, resurrected, again)"
-				   " JOIN odoo_events.outbox_all o ON o.position = d.position WHERE NOT d.resurrected AND NOT d.again"
-				   " ON CONFLICT (subscription_id, event_id) DO UPDATE SET attempts = t.attempts + EXCLUDED.attempts,"
-				   " last_at = EXCLUDED.last_at, last_status = EXCLUDED.last_status, last_error = EXCLUDED.last_error",
-				   c, lengthof(types), n);
-	oe_run_columns(&update_plan,
-				   "UPDATE odoo_events.dead t SET attempts = t.attempts + d.attempts, last_at = d.last_at,"
-				   " last_status = d.status, last_error = d.error"
-				   " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-				   "  AS d(sub, id, position, attempts, first_at, last_at, status, error, resurrected, again)"
-				   " WHERE d.again AND t.subscription_id = d.sub AND t.event_id = d.id",
-				   c, lengthof(types), n);
-	oe_run_columns(&delete_plan,
-				   "DELETE FROM odoo_events.dead t USING unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-				   "  AS d(sub, id, position, attempts, first_at, last_at, status, error, resurrected, again)"
-				   " WHERE d.resurrected AND t.subscription_id = d.sub AND t.event_id = d.id",
-				   c, lengthof(types), n);
-}
-
-/*
- * Rows of keys that are held, or no longer.
- */
-static void
-oe_write_held(void)
-{
-	static SPIPlanPtr upsert_plan;
-	static SPIPlanPtr delete_plan;
-	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID};
-	int			n = 0;
-	int			i = 0;
-	OeColumn   *c;
-	dlist_iter	it;
-
-	dlist_foreach(it, &oe_dirty_keys)
-		n++;
-	if (n == 0)
-		return;
-	c = oe_columns(types, lengthof(types), n);
-	dlist_foreach(it, &oe_dirty_keys)
-	{
-		OeKey	   *key = dlist_container(OeKey, in_dirty, it.cur);
-
-		oe_put(&c[0], i, Int32GetDatum(key->sub->id), false);
-		oe_put_text(&c[1], i, key->mode == 'k' ? "key" : key->mode == 'n' ? "none" : "strict");
-		oe_put_text(&c[2], i, key->name);
-		oe_put(&c[3], i, Int64GetDatum(key->implicit_from), false);
-		oe_put(&c[4], i, Int64GetDatum(key->upto), key->upto == 0);
-		oe_put(&c[5], i, Int32GetDatum(key->attempts), false);
-		oe_put_time(&c[6], i, key->first_at);
-		oe_put_time(&c[7], i, key->next_at);
-		oe_put(&c[8], i, Int32GetDatum(key->last_status), key->last_status == 0);
-		oe_put_text(&c[9], i, key->last_error);
-		i++;
-	}
-	oe_run_columns(&upsert_plan,
-				   "INSERT INTO odoo_events.held AS t SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS d"
-				   "(subscription_id, mode, key, position, upto, attempts, first_at, next_attempt_at, last_status, last_error)"
-				   " WHERE d.position <> 0"
-				   " ON CONFLICT (subscription_id, mode, key) DO UPDATE SET position = EXCLUDED.position, upto = EXCLUDED.upto,"
-				   " attempts = EXCLUDED.attempts, first_at = EXCLUDED.first_at, next_attempt_at = EXCLUDED.next_attempt_at,"
-				   " last_status = EXCLUDED.last_status, last_error = EXCLUDED.last_error",
-				   c, lengthof(types), n);
-	oe_run_columns(&delete_plan,
-				   "DELETE FROM odoo_events.held t USING unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS d"
-				   "(subscription_id, mode, key, position, upto, attempts, first_at, next_attempt_at, last_status, last_error)"
-				   " WHERE d.position = 0 AND t.subscription_id = d.subscription_id AND t.mode = d.mode AND t.key = d.key",
-				   c, lengthof(types), n);
-}
-
-static int
-oe_float_compare(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
-static Datum
-oe_in_flight_array(OeSub *sub)
-{
-	Datum	   *values = palloc(sizeof(Datum) * Max(sub->nlive, 1));
-	int			n = 0;
-	dlist_iter	it;
-
-	dlist_foreach(it, &sub->live)
-	{
-		OeItem	   *item = dlist_container(OeItem, in_sub, it.cur);
-
-		if (item->batch == NULL)
-			values[n++] = Int64GetDatum(item->event->position);
-	}
-	return PointerGetDatum(construct_array(values, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-#define OE_PROGRESS_SQL(m) \
-	"INSERT INTO odoo_events.progress_" m " (subscription_id, at, cursor, in_flight, batches, requests, delivered, failed," \
-	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95)" \
-	" VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
-
-/*
- * One row of progress: what this subscription's memory says.
- */
-static void
-oe_write_progress(OeSub *sub, int member)
-{
-	static SPIPlanPtr plans[OE_LOG_MEMBERS];
-	static const Oid types[17] = {INT4OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, TEXTOID, INT4OID, INT8OID, INT8OID,
-	INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID};
-	static const char *const breakers[] = {"closed", "open", "half_open"};
-	Datum		v[17];
-	char		nulls[17];
-	float		took[lengthof(sub->took)];
-	int			n = Min(sub->ntook, (int) lengthof(sub->took));
-	StringInfoData batches;
-
-	memset(nulls, ' ', sizeof(nulls));
-	initStringInfo(&batches);
-	oe_batch_json(sub, &batches);
-	memcpy(took, sub->took, sizeof(float) * n);
-	qsort(took, n, sizeof(float), oe_float_compare);
-	v[0] = Int32GetDatum(sub->id);
-	v[1] = TimestampTzGetDatum(oe_now);
-	v[2] = Int64GetDatum(sub->cursor);
-	v[3] = oe_in_flight_array(sub);
-	v[4] = CStringGetTextDatum(batches.data);
-	v[5] = Int32GetDatum(sub->requests);
-	v[6] = Int64GetDatum(sub->delivered);
-	v[7] = Int64GetDatum(sub->failed);
-	v[8] = Int64GetDatum(sub->filter_errors);
-	v[9] = CStringGetTextDatum(breakers[sub->breaker]);
-	v[10] = TimestampTzGetDatum(sub->not_before);
-	nulls[10] = sub->not_before == 0 ? 'n' : ' ';
-	v[11] = Int32GetDatum(sub->last_status);
-	nulls[11] = sub->last_status == 0 ? 'n' : ' ';
-	v[12] = CStringGetTextDatum(sub->last_error);
-	nulls[12] = sub->last_error[0] == '\0' ? 'n' : ' ';
-	v[13] = TimestampTzGetDatum(sub->last_success_at);
-	nulls[13] = sub->last_success_at == 0 ? 'n' : ' ';
-	v[14] = TimestampTzGetDatum(sub->failing_since);
-	nulls[14] = sub->failing_since == 0 ? 'n' : ' ';
-	v[15] = Float8GetDatum(n > 0 ? rint(took[n / 2] * 1e6) / 1e6 : 0);
-	v[16] = Float8GetDatum(n > 0 ? rint(took[n * 95 / 100] * 1e6) / 1e6 : 0);
-	nulls[15] = nulls[16] = n == 0 ? 'n' : ' ';
-	(void) oe_spi(&plans[member], member == 0 ? OE_PROGRESS_SQL("0") : OE_PROGRESS_SQL("1"), 17, types, v, nulls, false, 0);
-}
-
-/*
  * An endpoint that wants no more.  The row may be locked by somebody who is
  * changing it: then it is tried again with the next settlement.
  */
@@ -493,7 +124,7 @@ oe_settled(void)
 {
 	dlist_mutable_iter it;
 
-	oe_attempt_n += oe_nanswers;
+	oe_attempts_written();
 	oe_answers_clear();
 	dlist_foreach_modify(it, &oe_dirty_keys)
 	{
@@ -553,7 +184,7 @@ oe_settle(void)
 		if (oe_sub_unwritten(sub))
 		{
 			if (member < 0)
-				member = oe_ring_take("progress", &oe_progress_hint);
+				member = oe_progress_member();
 			oe_write_progress(sub, member);
 		}
 		oe_write_replays(sub);

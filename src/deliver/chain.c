@@ -1,0 +1,177 @@
+/*
+ * chain.c
+ *	  Loads the events of held keys that are due: the heads, and what follows.
+ *
+ * Worker only, inside the transaction of own work that read.c opens.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/session.h"
+#include "deliver/internal.h"
+
+#define OE_LOAD_KEYS 64
+
+static const char oe_chain_sql[] =
+"SELECT k.n, " OE_ROW_SQL " FROM unnest($1::text[], $2::int8[], $3::int8[]) WITH ORDINALITY k(key, lo, hi, n)"
+" CROSS JOIN LATERAL (SELECT * FROM odoo_events.outbox_all x WHERE x.partitionkey = k.key"
+"  AND x.position >= k.lo AND x.position <= k.hi ORDER BY x.position LIMIT $4) o"
+" ORDER BY k.n, o.position";
+
+static const char oe_single_sql[] =
+"SELECT k.n, " OE_ROW_SQL " FROM unnest($1::int8[]) WITH ORDINALITY k(position, n)"
+" JOIN odoo_events.outbox_all o ON o.position = k.position ORDER BY k.n";
+
+/*
+ * Are heads of held keys to be loaded?  Not while the breaker is open, but
+ * for the probe, nor when there is enough to do.
+ */
+bool
+oe_sub_loads(OeSub *sub)
+{
+	return sub->active && sub->conf->secret != NULL && !dlist_is_empty(&sub->loading) &&
+		(sub->breaker == OE_BREAKER_CLOSED ? sub->not_before <= oe_now &&
+		 sub->nready < 2 * sub->conf->max_in_flight * sub->conf->batch_size :
+		 sub->nready == 0 && sub->not_before <= oe_now);
+}
+
+/*
+ * Queues the loaded events of a held key; "complete" if there are no more of
+ * it up to "hi".
+ */
+static void
+oe_chain_loaded(OeKey *key, int64 hi, int64 last_row, bool complete)
+{
+	bool		found = !dlist_is_empty(&key->queue);
+	int64		covered = Max(complete ? hi : last_row, key->implicit_from);
+
+	key->loaded_to = covered;
+	if (!found)
+	{
+		/* filtered out meanwhile, or settled to the end */
+		oe_key_passed(key, covered);
+	}
+	else if (dlist_head_element(OeItem, in_key, &key->queue)->event->position != key->implicit_from)
+		oe_key_passed(key, key->implicit_from - 1);
+	oe_key_schedule(key);
+}
+
+/*
+ * Shows the rows of keys[0..n-1], numbered from 1 in the first column.
+ */
+static void
+oe_chain_take(OeKey **keys, int n, const int64 *hi, int limit)
+{
+	SPITupleTable *table = SPI_tuptable;
+	int64		rows = SPI_processed;
+	int64		at = 0;
+
+	for (int k = 0; k < n; k++)
+	{
+		int			seen = 0;
+		int64		last_row = keys[k]->implicit_from;
+
+		for (; at < rows; at++)
+		{
+			OeRow		row;
+			bool		isnull;
+
+			if (DatumGetInt64(SPI_getbinval(table->vals[at], table->tupdesc, 1, &isnull)) != k + 1)
+				break;
+			oe_row_from(&row, table->vals[at], table->tupdesc, 1);
+			seen++;
+			last_row = row.position;
+			/* what is being retried is retried whatever the filter says now */
+			if ((keys[k]->attempts > 0 && row.position == keys[k]->implicit_from) ||
+				oe_sub_wants(keys[k]->sub, &row))
+				(void) oe_item_make(keys[k]->sub, keys[k], oe_event_make(&row), OE_CHAINED);
+		}
+		oe_chain_loaded(keys[k], hi[k], last_row, limit == 0 || seen < limit);
+	}
+	SPI_freetuptable(table);
+}
+
+static SPIPlanPtr oe_chain_plan = NULL;
+static SPIPlanPtr oe_single_plan = NULL;
+
+static void
+oe_load_chains(OeKey **keys, int n)
+{
+	static const Oid types[4] = {TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8OID};
+	Datum		names[OE_LOAD_KEYS];
+	Datum		lo[OE_LOAD_KEYS];
+	Datum		his[OE_LOAD_KEYS];
+	int64		hi[OE_LOAD_KEYS];
+	int			most = oe_chain_max(keys[0]->sub->conf);
+	int			limit = Min(Max(Max(256, most) / n, 2), most);
+	Datum		values[4];
+
+	for (int i = 0; i < n; i++)
+	{
+		names[i] = PointerGetDatum(cstring_to_text_with_len(keys[i]->name, keys[i]->name_len));
+		lo[i] = Int64GetDatum(keys[i]->implicit_from);
+		hi[i] = keys[i]->upto != 0 ? Min(keys[i]->upto, keys[i]->sub->cursor) : keys[i]->sub->cursor;
+		his[i] = Int64GetDatum(hi[i]);
+	}
+	values[0] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+	values[1] = PointerGetDatum(construct_array(lo, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[2] = PointerGetDatum(construct_array(his, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[3] = Int64GetDatum(limit);
+	(void) oe_spi(&oe_chain_plan, oe_chain_sql, 4, types, values, NULL, true, 0);
+	oe_chain_take(keys, n, hi, limit);
+}
+
+/*
+ * Heads of keys that consist of one event only.
+ */
+static void
+oe_load_singles(OeKey **keys, int n)
+{
+	static const Oid types[1] = {INT8ARRAYOID};
+	Datum		positions[OE_LOAD_KEYS];
+	int64		hi[OE_LOAD_KEYS];
+	Datum		values[1];
+
+	for (int i = 0; i < n; i++)
+	{
+		hi[i] = keys[i]->implicit_from;
+		positions[i] = Int64GetDatum(hi[i]);
+	}
+	values[0] = PointerGetDatum(construct_array(positions, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	(void) oe_spi(&oe_single_plan, oe_single_sql, 1, types, values, NULL, true, 0);
+	oe_chain_take(keys, n, hi, 0);
+}
+
+/*
+ * Loads what is due of one subscription: a bounded number of keys.
+ */
+void
+oe_load_due(OeSub *sub)
+{
+	OeKey	   *chains[OE_LOAD_KEYS];
+	OeKey	   *singles[OE_LOAD_KEYS];
+	int			nchains = 0;
+	int			nsingles = 0;
+	dlist_iter	it;
+
+	dlist_foreach(it, &sub->loading)
+	{
+		OeKey	   *key = dlist_container(OeKey, link, it.cur);
+
+		if (nchains + nsingles == OE_LOAD_KEYS || (sub->breaker != OE_BREAKER_CLOSED && nchains + nsingles == 1))
+			break;
+		if (key->mode == 'k')
+			chains[nchains++] = key;
+		else
+			singles[nsingles++] = key;
+	}
+	if (nchains > 0)
+		oe_load_chains(chains, nchains);
+	if (nsingles > 0)
+		oe_load_singles(singles, nsingles);
+}

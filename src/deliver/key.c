@@ -1,0 +1,304 @@
+/*
+ * key.c
+ *	  Keys: what is ordered by what, and which of it is next.
+ *
+ * Worker only; no transaction, no look-ups.  internal.h says which states a
+ * key has; oe_key_schedule() chooses.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "deliver/internal.h"
+
+typedef struct OeKeyName
+{
+	const char *name;
+	int			len;
+	char		mode;
+} OeKeyName;
+
+typedef struct OeKeyEntry
+{
+	OeKeyName	name;
+	OeKey	   *key;
+	uint32		hash;
+	char		status;
+} OeKeyEntry;
+
+#define SH_PREFIX oe_keytab
+#define SH_ELEMENT_TYPE OeKeyEntry
+#define SH_KEY_TYPE OeKeyName
+#define SH_KEY name
+#define SH_HASH_KEY(tb, k) (hash_bytes((const unsigned char *) (k).name, (k).len) ^ (uint32) (k).mode)
+#define SH_EQUAL(tb, a, b) ((a).mode == (b).mode && (a).len == (b).len && memcmp((a).name, (b).name, (a).len) == 0)
+#define SH_SCOPE static inline
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, a) (a)->hash
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static int
+oe_key_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const OeKey *x = pairingheap_const_container(OeKey, heap, a);
+	const OeKey *y = pairingheap_const_container(OeKey, heap, b);
+
+	/* the heap's first is the greatest */
+	return x->due < y->due ? 1 : x->due > y->due ? -1 : 0;
+}
+
+void
+oe_keys_init(OeSub *sub)
+{
+	sub->keys = oe_keytab_create(oe_deliver_cxt, 64, NULL);
+	sub->waiting.ph_compare = oe_key_compare;
+}
+
+void
+oe_keys_free(OeSub *sub)
+{
+	oe_sub_forget_keys(sub);
+	oe_keytab_destroy(sub->keys);
+}
+
+/*
+ * Frees all keys and what is queued in them.
+ */
+void
+oe_sub_forget_keys(OeSub *sub)
+{
+	oe_keytab_iterator it;
+	OeKeyEntry *entry;
+	int			n = 0;
+	OeKey	  **all = MemoryContextAlloc(oe_deliver_cxt, sizeof(OeKey *) * (sub->keys->members + 1));
+
+	oe_keytab_start_iterate(sub->keys, &it);
+	while ((entry = oe_keytab_iterate(sub->keys, &it)) != NULL)
+		all[n++] = entry->key;
+	for (int i = 0; i < n; i++)
+	{
+		while (!dlist_is_empty(&all[i]->queue))
+			oe_item_free(dlist_head_element(OeItem, in_key, &all[i]->queue));
+		while (!dlist_is_empty(&all[i]->replays))
+			oe_item_free(dlist_head_element(OeItem, in_key, &all[i]->replays));
+		if (all[i]->dirty)
+			dlist_delete(&all[i]->in_dirty);
+		all[i]->dirty = false;
+		oe_key_free(all[i]);
+	}
+	pfree(all);
+}
+
+OeKey *
+oe_key_find(OeSub *sub, char mode, const char *name, int len)
+{
+	OeKeyName	wanted = {name, len, mode};
+	OeKeyEntry *entry = oe_keytab_lookup(sub->keys, wanted);
+
+	return entry ? entry->key : NULL;
+}
+
+OeKey *
+oe_key_get(OeSub *sub, char mode, const char *name, int len)
+{
+	OeKey	   *key = oe_key_find(sub, mode, name, len);
+	OeKeyName	wanted;
+	OeKeyEntry *entry;
+	bool		found;
+
+	if (key != NULL)
+		return key;
+	key = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeKey) + len + 1);
+	key->sub = sub;
+	key->mode = mode;
+	key->name = (char *) key + sizeof(OeKey);
+	key->name_len = len;
+	memcpy(key->name, name, len);
+	dlist_init(&key->queue);
+	dlist_init(&key->replays);
+	wanted.name = key->name;
+	wanted.len = len;
+	wanted.mode = mode;
+	entry = oe_keytab_insert(sub->keys, wanted, &found);
+	entry->key = key;
+	return key;
+}
+
+static void
+oe_key_unlink(OeKey *key)
+{
+	switch (key->state)
+	{
+		case OE_KEY_READY:
+			key->sub->nready--;
+			dlist_delete(&key->link);
+			break;
+		case OE_KEY_LOADING:
+			dlist_delete(&key->link);
+			break;
+		case OE_KEY_WAITING:
+			pairingheap_remove(&key->sub->waiting, &key->heap);
+			break;
+		default:
+			break;
+	}
+	key->state = OE_KEY_IDLE;
+}
+
+void
+oe_key_free(OeKey *key)
+{
+	OeKeyName	name = {key->name, key->name_len, key->mode};
+
+	oe_key_unlink(key);
+	oe_keytab_delete(key->sub->keys, name);
+	if (key->last_error)
+		pfree(key->last_error);
+	if (key->skip_reason)
+		pfree(key->skip_reason);
+	pfree(key);
+}
+
+/*
+ * Marks the key's row in "held" as to be written or deleted.
+ */
+void
+oe_key_dirty(OeKey *key)
+{
+	key->sub->dirty = true;
+	if (key->dirty)
+		return;
+	key->dirty = true;
+	dlist_push_tail(&oe_dirty_keys, &key->in_dirty);
+}
+
+static void
+oe_key_wait(OeKey *key, TimestampTz due)
+{
+	key->due = due;
+	key->state = OE_KEY_WAITING;
+	pairingheap_add(&key->sub->waiting, &key->heap);
+}
+
+/*
+ * Puts the key where its first item belongs; frees it if there is nothing
+ * left of it.  To be called after any change; "key" may be gone afterwards.
+ */
+void
+oe_key_schedule(OeKey *key)
+{
+	OeSub	   *sub = key->sub;
+
+	/* keeps its turn */
+	if (key->state == OE_KEY_READY && key->busy == 0 && !dlist_is_empty(&key->queue))
+		return;
+	oe_key_unlink(key);
+	if (key->busy > 0)
+		key->state = OE_KEY_BUSY;
+	else if (!dlist_is_empty(&key->queue) ||
+			 (key->implicit_from == 0 && !dlist_is_empty(&key->replays) && key->replay_at <= oe_now))
+	{
+		key->state = OE_KEY_READY;
+		dlist_push_tail(&sub->ready, &key->link);
+		sub->nready++;
+	}
+	else if (key->implicit_from != 0 && key->next_at > oe_now)
+		oe_key_wait(key, key->next_at);
+	else if (key->implicit_from != 0)
+	{
+		key->state = OE_KEY_LOADING;
+		dlist_push_tail(&sub->loading, &key->link);
+	}
+	else if (!dlist_is_empty(&key->replays))
+		oe_key_wait(key, key->replay_at);
+	else if (!key->dirty && !key->stored)
+		oe_key_free(key);
+}
+
+/*
+ * From "from" on, the key's events are not kept in memory.
+ */
+void
+oe_key_imply(OeKey *key, int64 from)
+{
+	key->implicit_from = from;
+	key->loaded_to = 0;
+	oe_key_dirty(key);
+}
+
+/*
+ * Holds the key at its failed head: nothing of it stays in memory, all of it
+ * waits from "position" on.
+ */
+void
+oe_key_hold(OeKey *key, int64 position)
+{
+	if (key->mode == 's')
+	{
+		/* strict: the cursor does not pass the head */
+		key->sub->cursor = Min(key->sub->cursor, position);
+		key->sub->dirty = true;
+	}
+	while (!dlist_is_empty(&key->queue))
+		oe_item_free(dlist_head_element(OeItem, in_key, &key->queue));
+	oe_key_imply(key, position);
+}
+
+/*
+ * The key's events up to "position" are settled: its next one moves up.
+ */
+void
+oe_key_passed(OeKey *key, int64 position)
+{
+	int64		end = key->mode == 'k' ? (key->upto != 0 ? key->upto : key->sub->cursor) : 0;
+
+	key->attempts = 0;
+	key->first_at = 0;
+	key->next_at = 0;
+	key->last_status = 0;
+	key->early = false;
+	if (key->last_error)
+		pfree(key->last_error);
+	key->last_error = NULL;
+	if (key->implicit_from == 0)
+		return;
+	if (!dlist_is_empty(&key->queue) &&
+		dlist_head_element(OeItem, in_key, &key->queue)->kind == OE_CHAINED)
+		key->implicit_from = dlist_head_element(OeItem, in_key, &key->queue)->event->position;
+	else if (position >= key->implicit_from)
+	{
+		key->implicit_from = Max(position, key->loaded_to) + 1;
+		if (key->implicit_from > end)
+		{
+			key->implicit_from = 0;
+			key->upto = 0;
+		}
+	}
+	else
+		return;
+	oe_key_dirty(key);
+}
+
+/*
+ * Calls fn for each key of a subscription; fn may free or add none.
+ */
+void
+oe_key_each(OeSub *sub, void (*fn) (OeKey *key, void *arg), void *arg)
+{
+	oe_keytab_iterator it;
+	OeKeyEntry *entry;
+
+	oe_keytab_start_iterate(sub->keys, &it);
+	while ((entry = oe_keytab_iterate(sub->keys, &it)) != NULL)
+		fn(entry->key, arg);
+}
+
+int
+oe_key_count(OeSub *sub)
+{
+	return sub->keys->members;
+}
