@@ -305,6 +305,7 @@ struct OeSub
 	int			nbatches;
 	dlist_head	replays;
 	int			requests;
+	int			requests_written;	/* what the latest row of progress says */
 	dlist_head	in_flight;		/* OeRequest.node */
 	bool		dirty;			/* progress must be written */
 	bool		moved;			/* only the cursor moved: can wait */

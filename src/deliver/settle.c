@@ -24,11 +24,20 @@
 
 static TimestampTz oe_settled_at = 0;
 
+/*
+ * Does the row say something that is true no more, but can wait?
+ */
+static bool
+oe_sub_stale(OeSub *sub)
+{
+	return sub->written_at != 0 && (sub->moved || sub->requests != sub->requests_written);
+}
+
 static bool
 oe_sub_unwritten(OeSub *sub)
 {
 	return sub->written_at != 0 &&
-		(sub->dirty || (sub->moved && oe_now - sub->written_at >= OE_MOVED_US));
+		(sub->dirty || (oe_sub_stale(sub) && oe_now - sub->written_at >= OE_MOVED_US));
 }
 
 static bool
@@ -71,7 +80,7 @@ oe_settle_next(void)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
-		if (sub->moved)
+		if (oe_sub_stale(sub))
 			next = Min(next, sub->written_at + OE_MOVED_US);
 	}
 	return next;
@@ -144,6 +153,7 @@ oe_settled(void)
 		if (oe_sub_unwritten(sub))
 		{
 			sub->dirty = sub->moved = false;
+			sub->requests_written = sub->requests;
 			sub->written_at = oe_now;
 			oe_batches_committed(sub);
 		}
