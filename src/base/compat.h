@@ -40,4 +40,12 @@
 #define oe_database_ownercheck(db, role) pg_database_ownercheck((db), (role))
 #endif
 
+/* Decoded row versions; "tuple" may be NULL. */
+#if PG_VERSION_NUM >= 170000
+#define oe_decoded_tuple(buf) (buf)
+#else
+#define oe_decoded_tuple(buf) ((buf) ? &(buf)->tuple : NULL)
+#endif
+#define oe_commit_time(txn) ((txn)->xact_time.commit_time)
+
 #endif							/* OE_COMPAT_H */

@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(oe_sql_rule_stats);
 static void
 oe_capture_xact(XactEvent event, void *arg)
 {
+	oe_log_mine();
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
@@ -39,7 +40,7 @@ oe_capture_xact(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
-			if (oe_log.cxt)
+			if (oe_log->cxt)
 				oe_log_reset();
 			oe_rules_at_end();
 			break;
@@ -52,6 +53,7 @@ static void
 oe_capture_subxact(SubXactEvent event, SubTransactionId sub,
 				   SubTransactionId parent, void *arg)
 {
+	oe_log_mine();
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		oe_log_sub_commit(sub, parent);
 	else if (event == SUBXACT_EVENT_ABORT_SUB)

@@ -57,7 +57,7 @@ oe_gaps_write(void)
 	XactReadOnly = false;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	oe_insert_begin(&ins, oe_gaps_open());
-	for (OeTarget *t = oe_log.targets; t != NULL; t = t->next)
+	for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
 	{
 		TupleTableSlot *slot;
 

@@ -194,6 +194,39 @@ oe_tuple_id(const OeShape *shape, HeapTuple tup, int64 *id)
 }
 
 /*
+ * Whether a value is one that the WAL does not give: it did not change and is
+ * in TOAST, which cannot be read while decoding.
+ */
+bool
+oe_unavailable(const OeColumn *col, Datum value, bool isnull)
+{
+	return !isnull && col->len == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+}
+
+HeapTuple
+oe_tuple_complete(const OeShape *shape, HeapTuple new, HeapTuple old)
+{
+	int			natts = shape->desc->natts;
+	Datum	   *values = palloc(natts * sizeof(Datum));
+	bool	   *nulls = palloc(natts * sizeof(bool));
+
+	heap_deform_tuple(new, shape->desc, values, nulls);
+	for (int i = 0; i < natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(shape->desc, i);
+
+		if (nulls[i] || att->attlen != -1 || !VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
+			continue;
+		if (!VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(values[i])))
+			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *)
+															  DatumGetPointer(values[i])));
+		else if (old)
+			values[i] = heap_getattr(old, i + 1, shape->desc, &nulls[i]);
+	}
+	return heap_form_tuple(shape->desc, values, nulls);
+}
+
+/*
  * Brings the values of noted columns out of TOAST, and leaves the others out.
  * Needs the snapshot of the statement, which is why it is done when noting.
  */
@@ -233,9 +266,9 @@ oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 	Size		size;
 	OeNote	   *note;
 
-	if (old && HeapTupleHasExternal(old))
+	if (old && HeapTupleHasExternal(old) && !oe_log->decoding)
 		old = oe_flatten(shape, old, changed);
-	if (new && HeapTupleHasExternal(new))
+	if (new && HeapTupleHasExternal(new) && !oe_log->decoding)
 		new = oe_flatten(shape, new, NULL);
 	old_at = MAXALIGN(sizeof(OeNote)) + MAXALIGN(bits);
 	new_at = old_at + (old ? MAXALIGN(old->t_len) : 0);

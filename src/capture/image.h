@@ -40,8 +40,14 @@ extern bool oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new,
 /* The id of a row; false if it is null. */
 extern bool oe_tuple_id(const OeShape *shape, HeapTuple tup, int64 *id);
 
+/* The new version of a decoded row with the values in it that the WAL gives:
+ * those that are in TOAST and unchanged are the old version's, if that is
+ * known, and else left for oe_unavailable() to recognize. */
+extern HeapTuple oe_tuple_complete(const OeShape *shape, HeapTuple new, HeapTuple old);
+extern bool oe_unavailable(const OeColumn *col, Datum value, bool isnull);
+
 /* Appends a note.  old, new and changed (U) may be NULL.  False when the log
- * has failed. */
+ * has failed.  A decoded version is complete as far as it can be. */
 extern bool oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 					HeapTuple old, HeapTuple new, const uint64 *changed);
 

@@ -31,14 +31,13 @@
 #include "utils/xid8.h"
 
 #include "base/guc.h"
-#include "base/json.h"
 #include "base/oe.h"
 #include "base/ring.h"
 #include "base/shmem.h"
 #include "capture/capture.h"
-#include "capture/image.h"
 #include "capture/journal.h"
 #include "capture/merge.h"
+#include "capture/text.h"
 
 /* Columns of journal_<n>, in their order. */
 enum
@@ -57,194 +56,24 @@ typedef struct OeWriter
 	bool		traceparent_null;
 	OeTarget   *rule_of;		/* whose name "rule" is */
 	Datum		rule;
-	MemoryContext row_cxt;		/* reset after each row */
-	StringInfoData note_buf[2]; /* notes read from the file */
-	StringInfoData old;			/* text values, header first */
-	StringInfoData new;
+	OeTexts		texts;
 } OeWriter;
 
-static void
-oe_text_begin(StringInfo text)
-{
-	resetStringInfo(text);
-	text->len = VARHDRSZ;
-}
-
 static Datum
-oe_text_end(StringInfo text)
+oe_text_datum(StringInfo text)
 {
 	SET_VARSIZE(text->data, text->len);
 	return PointerGetDatum(text->data);
 }
 
-static inline void
-oe_append(StringInfo buf, const char *data, int len)
-{
-	if (unlikely(buf->len + len >= buf->maxlen))
-		enlargeStringInfo(buf, len);
-	memcpy(buf->data + buf->len, data, len);
-	buf->len += len;
-}
-
 /*
- * Appends "name":value, with a comma where it is not the first.
- */
-static inline void
-oe_json_member(StringInfo buf, OeColumn *col, Datum value, bool isnull)
-{
-	int			skip = buf->data[buf->len - 1] == '{' ? 1 : 0;
-
-	oe_append(buf, col->key + skip, col->keylen + (isnull ? 4 : 0) - skip);
-	if (!isnull)
-		oe_json_datum(buf, col->type, &col->out, value);
-}
-
-static void
-oe_json_row(StringInfo buf, OeShape *shape, const OeRow *row)
-{
-	appendStringInfoCharMacro(buf, '{');
-	for (int i = 0; i < shape->ncols; i++)
-	{
-		OeColumn   *col = &shape->cols[i];
-
-		oe_json_member(buf, col, oe_value(row, col), oe_null(row, col));
-	}
-	appendStringInfoCharMacro(buf, '}');
-}
-
-/*
- * Compares columns of two shapes of one table (it was altered in between): by
- * their values if the type is the same, else by what would be written.
- */
-static bool
-oe_same_across(OeColumn *a, Datum va, bool na, OeColumn *b, Datum vb, bool nb)
-{
-	StringInfoData ta,
-				tb;
-
-	if (na || nb)
-		return na == nb;
-	if (a->type == b->type)
-		return oe_same(a, va, na, vb, nb);
-	initStringInfo(&ta);
-	initStringInfo(&tb);
-	oe_json_datum(&ta, a->type, &a->out, va);
-	oe_json_datum(&tb, b->type, &b->out, vb);
-	return strcmp(ta.data, tb.data) == 0;
-}
-
-static int
-oe_column_like(const OeShape *shape, const OeColumn *col)
-{
-	for (int i = 0; i < shape->ncols; i++)
-		if (strcmp(shape->cols[i].key, col->key) == 0)
-			return i;
-	return -1;
-}
-
-/*
- * Writes the columns that differ as JSON; answers whether a significant one
- * is among them.  A column that the table did not have before was null.
- */
-static bool
-oe_json_difference(StringInfo buf, OeShape *was, const OeRow *before,
-				   OeShape *is, const OeRow *after)
-{
-	bool		significant = false;
-
-	appendStringInfoCharMacro(buf, '{');
-	for (int i = 0; i < is->ncols; i++)
-	{
-		OeColumn   *col = &is->cols[i];
-		int			j = was == is ? i : oe_column_like(was, col);
-		OeColumn   *old = j < 0 ? col : &was->cols[j];
-		Datum		value = j < 0 ? (Datum) 0 : oe_value(before, old);
-		bool		isnull = j < 0 || oe_null(before, old);
-
-		if (oe_same_across(old, value, isnull, col, oe_value(after, col), oe_null(after, col)))
-			continue;
-		oe_json_member(buf, old, value, isnull);
-		significant |= col->significant;
-	}
-	appendStringInfoCharMacro(buf, '}');
-	return significant;
-}
-
-/*
- * The usual case of an update: one note, which knows what differs.
- */
-static bool
-oe_json_noted_difference(StringInfo buf, const OeNote *note)
-{
-	OeShape    *shape = note->shape;
-	const uint64 *changed = oe_note_changed(note);
-	bool		significant = false;
-	HeapTupleData old = {0};
-
-	for (int i = 0; i < shape->ncols; i++)
-		significant |= shape->cols[i].significant && oe_bit_test(changed, i);
-	if (!significant)
-		return false;
-	old.t_len = note->old_len;
-	old.t_data = (HeapTupleHeader) ((char *) note + note->old_image);
-	appendStringInfoCharMacro(buf, '{');
-	for (int i = 0; i < shape->ncols; i++)
-		if (oe_bit_test(changed, i))
-		{
-			bool		isnull;
-			Datum		value = heap_getattr(&old, shape->cols[i].attnum, shape->desc, &isnull);
-
-			oe_json_member(buf, &shape->cols[i], value, isnull);
-		}
-	appendStringInfoCharMacro(buf, '}');
-	return true;
-}
-
-/*
- * Fills the texts of one net change; answers its operation, or 0 if it is
- * none that matters.
- */
-static char
-oe_net_texts(OeWriter *w, const OeNote *before, const OeNote *after)
-{
-	OeRow		was,
-				is;
-
-	oe_text_begin(&w->old);
-	oe_text_begin(&w->new);
-	if (after && after->op == 'E')
-	{
-		oe_append(&w->new, (const char *) after + after->new_image, after->new_len);
-		return 'E';
-	}
-	if (before && before == after)
-	{
-		if (!oe_json_noted_difference(&w->old, before))
-			return 0;
-	}
-	else if (before)
-	{
-		oe_image_old(before, &was);
-		if (after == NULL)
-		{
-			oe_json_row(&w->old, before->shape, &was);
-			return 'D';
-		}
-	}
-	oe_image_new(after, &is);
-	if (before && before != after &&
-		!oe_json_difference(&w->old, before->shape, &was, after->shape, &is))
-		return 0;
-	oe_json_row(&w->new, after->shape, &is);
-	return before ? 'U' : 'I';
-}
-
-/*
- * Stores one journal row.
+ * Stores the net change that "texts" holds.
  */
 static void
-oe_write_row(OeWriter *w, OeTarget *target, char op, int64 record_id)
+oe_write_row(OeWriter *w)
 {
+	OeTarget   *target = w->texts.target;
+	char		op = w->texts.op;
 	TupleTableSlot *slot = oe_insert_slot(&w->ins);
 	Datum	   *v = slot->tts_values;
 	bool	   *nulls = slot->tts_isnull;
@@ -261,42 +90,16 @@ oe_write_row(OeWriter *w, OeTarget *target, char op, int64 record_id)
 	v[OE_J_RULE] = w->rule;
 	v[OE_J_RELID] = ObjectIdGetDatum(target->relid);
 	v[OE_J_OP] = CharGetDatum(op);
-	v[OE_J_RECORD] = Int64GetDatum(record_id);
+	v[OE_J_RECORD] = Int64GetDatum(w->texts.id);
 	nulls[OE_J_RECORD] = op == 'T' || op == 'E';
-	v[OE_J_OLD] = oe_text_end(&w->old);
+	v[OE_J_OLD] = oe_text_datum(&w->texts.old);
 	nulls[OE_J_OLD] = op == 'I' || op == 'T' || op == 'E';
-	v[OE_J_NEW] = oe_text_end(&w->new);
+	v[OE_J_NEW] = oe_text_datum(&w->texts.new);
 	nulls[OE_J_NEW] = op == 'D' || op == 'T';
 	v[OE_J_TRACEPARENT] = w->traceparent;
 	nulls[OE_J_TRACEPARENT] = w->traceparent_null;
 	oe_insert_row(&w->ins, slot);
 	target->written++;
-}
-
-static void
-oe_write_net(OeWriter *w, const OeNet *net)
-{
-	MemoryContext old = MemoryContextSwitchTo(w->row_cxt);
-	const OeNote *before = NULL;
-	const OeNote *after = NULL;
-	const OeNote *any;
-	char		op = 'T';
-
-	if (net->before != OE_NOWHERE)
-		before = oe_log_read(net->before, &w->note_buf[0]);
-	if (net->after != OE_NOWHERE)
-		after = net->after == net->before ? before : oe_log_read(net->after, &w->note_buf[1]);
-	if (before || after)
-	{
-		any = after ? after : before;
-		op = oe_net_texts(w, before, after);
-	}
-	else
-		any = oe_log_read(net->first, &w->note_buf[0]);
-	MemoryContextSwitchTo(old);
-	if (op != 0)
-		oe_write_row(w, oe_log_shape_target(any->shape), op, any->id);
-	MemoryContextReset(w->row_cxt);
 }
 
 /*
@@ -345,11 +148,7 @@ oe_journal_write(void)
 	/* a transaction may have become read only after it wrote; undone with us */
 	XactReadOnly = false;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	w.row_cxt = AllocSetContextCreate(cxt, "odoo_events row", ALLOCSET_DEFAULT_SIZES);
-	initStringInfo(&w.note_buf[0]);
-	initStringInfo(&w.note_buf[1]);
-	initStringInfo(&w.old);
-	initStringInfo(&w.new);
+	oe_texts_init(&w.texts, VARHDRSZ);
 	merge = oe_merge_begin();
 	w.sequence = oe_journal_sequence();
 	w.xid = FullTransactionIdGetDatum(GetTopFullTransactionId());
@@ -361,7 +160,8 @@ oe_journal_write(void)
 	while (oe_merge_next(merge, &net))
 	{
 		CHECK_FOR_INTERRUPTS();
-		oe_write_net(&w, &net);
+		if (oe_texts_of(&w.texts, &net))
+			oe_write_row(&w);
 	}
 	oe_insert_end(&w.ins);
 	oe_merge_end(merge);
@@ -393,7 +193,7 @@ oe_try(void (*step) (void), const char *what)
 	{
 		ErrorData  *edata;
 
-		MemoryContextSwitchTo(oe_log.cxt);
+		MemoryContextSwitchTo(oe_log->cxt);
 		edata = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
@@ -419,7 +219,7 @@ oe_count(void)
 	OeSlot	   *slot = oe_slot_mine();
 	TimestampTz now = GetCurrentTimestamp();
 
-	for (OeTarget *t = oe_log.targets; t != NULL; t = t->next)
+	for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
 	{
 		OeRuleStats *stats = oe_rule_stats(slot, t->rule);
 
@@ -438,7 +238,7 @@ oe_count(void)
 static bool
 oe_log_has(bool lost)
 {
-	for (OeTarget *t = oe_log.targets; t != NULL; t = t->next)
+	for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
 		if (lost ? t->lost > 0 : t->written > 0)
 			return true;
 	return false;
@@ -449,14 +249,14 @@ oe_journal_flush(void)
 {
 	const char *failure;
 
-	if (oe_log.cxt == NULL)
+	if (oe_log->cxt == NULL)
 		return;
 	if (oe_log_end() > 0)
 	{
 		failure = oe_try(oe_journal_write, "the journal");
 		if (failure)
 		{
-			for (OeTarget *t = oe_log.targets; t != NULL; t = t->next)
+			for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
 				t->written = 0;
 			oe_log_fail(failure);
 		}

@@ -1,17 +1,19 @@
 /*
  * log.h
- *	  Append-only log of noted changes of the current transaction.
+ *	  Append-only log of noted changes of one transaction.
  *
- * Odoo's backend.  A position is an offset in bytes since the transaction
- * began; positions below "spilled" are in a temporary file, the rest in
- * memory.  Ids of subtransactions only grow, so that the abort of one cuts the
- * log's tail and nothing else.
+ * Odoo's backend: of its current transaction.  A process that decodes: of the
+ * transaction that is being decoded (decode.c).  A position is an offset in
+ * bytes since the transaction began; positions below "spilled" are in a
+ * temporary file, the rest in memory.  Ids of subtransactions only grow, so
+ * that the abort of one cuts the log's tail and nothing else.
  */
 #ifndef OE_LOG_H
 #define OE_LOG_H
 
 #include "postgres.h"
 #include "lib/stringinfo.h"
+#include "storage/fd.h"
 
 #include "base/shmem.h"
 #include "capture/rules.h"
@@ -47,7 +49,8 @@ typedef struct OeNote
 	char		op;				/* I, U, D; T truncated; E a ready-made event,
 								 * whose text is the new version */
 	bool		foreign;		/* the old version is not of this transaction */
-	uint32		old_image;		/* offset in the note; 0: none */
+	uint32		old_image;		/* offset in the note; 0: none, or, for U and
+								 * D of the output plugin, not known */
 	uint32		old_len;
 	uint32		new_image;
 	uint32		new_len;
@@ -61,8 +64,18 @@ typedef struct OeTruncation
 	Oid			relid;
 } OeTruncation;
 
+/* Where the first note of a subtransaction that is still open stands. */
+typedef struct OeMark
+{
+	SubTransactionId sub;
+	uint64		pos;
+} OeMark;
+
 typedef struct OeLog
 {
+	MemoryContext parent;		/* of cxt; NULL: the transaction's */
+	bool		decoding;		/* where it cannot be kept: not a gap, an
+								 * error; TOAST cannot be read */
 	MemoryContext cxt;			/* NULL: nothing noted in this transaction */
 	uint64		tx;				/* number of the transaction in this backend */
 	uint64		spilled;		/* bytes in the file */
@@ -72,11 +85,26 @@ typedef struct OeLog
 	uint32		ntargets;
 	OeTruncation *truncations;
 	int			ntruncations;
+	int			maxtruncations;
+	char	   *memory;
+	Size		size;			/* of memory */
+	File		file;			/* 0: none */
+	char	   *window;			/* part of the file, for reading */
+	uint64		window_pos;
+	Size		window_len;
+	OeMark	   *marks;
+	int			nmarks;
+	int			maxmarks;
 } OeLog;
 
-extern OeLog oe_log;
+/* The log that notes go to: the current transaction's, but in calls of the
+ * output plugin. */
+extern OeLog *oe_log;
 
-#define oe_log_end() (oe_log.spilled + oe_log.used)
+/* Back to the current transaction's, also after an error in the plugin. */
+extern void oe_log_mine(void);
+
+#define oe_log_end() (oe_log->spilled + oe_log->used)
 
 extern OeTarget *oe_log_target(Oid relid, const char *rule);
 extern OeTarget *oe_log_shape_target(OeShape *shape);

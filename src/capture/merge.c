@@ -96,10 +96,10 @@ oe_void_before(OeShape *shape)
 		return shape->void_before;
 	shape->void_merge = oe_merges;
 	shape->void_before = 0;
-	for (int i = 0; i < oe_log.ntruncations; i++)
-		if (oe_log.truncations[i].relid == shape->relid ||
-			oe_log.truncations[i].relid == shape->root)
-			shape->void_before = oe_log.truncations[i].pos;
+	for (int i = 0; i < oe_log->ntruncations; i++)
+		if (oe_log->truncations[i].relid == shape->relid ||
+			oe_log->truncations[i].relid == shape->root)
+			shape->void_before = oe_log->truncations[i].pos;
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(shape->relid)))
 		shape->void_before = OE_NOWHERE;
 	return shape->void_before;
@@ -282,14 +282,14 @@ oe_merge_add(OeMerge *m, const OeNet *net)
 static void
 oe_merge_truncations(OeMerge *m)
 {
-	for (int i = 0; i < oe_log.ntruncations; i++)
+	for (int i = 0; i < oe_log->ntruncations; i++)
 	{
-		OeTruncation *t = &oe_log.truncations[i];
+		OeTruncation *t = &oe_log->truncations[i];
 		OeNet		net = {t->pos, OE_NOWHERE, OE_NOWHERE};
 		bool		last = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(t->relid));
 
-		for (int j = i + 1; j < oe_log.ntruncations && last; j++)
-			last = oe_log.truncations[j].relid != t->relid;
+		for (int j = i + 1; j < oe_log->ntruncations && last; j++)
+			last = oe_log->truncations[j].relid != t->relid;
 		if (last)
 			oe_merge_add(m, &net);
 	}
@@ -420,7 +420,7 @@ oe_merge_begin(void)
 	OeMerge    *m = palloc0(sizeof(OeMerge));
 
 	oe_merges++;
-	m->external = oe_log.spilled > 0;
+	m->external = oe_log->spilled > 0;
 	if (m->external)
 		oe_merge_external(m);
 	else

@@ -167,10 +167,19 @@ oe_shape_add_steps(OeShape *shape)
 }
 
 /*
- * Makes the shape of a rule for a relation; the caller's context is the
- * shape's own.
+ * The topmost partitioned table of a partition.
  */
-static OeShape *
+Oid
+oe_partition_root(Oid relid)
+{
+	List	   *ancestors = get_partition_ancestors(relid);
+	Oid			root = llast_oid(ancestors);
+
+	list_free(ancestors);
+	return root;
+}
+
+OeShape *
 oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 			  ArrayType *carried)
 {
@@ -182,7 +191,7 @@ oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 	shape->cxt = CurrentMemoryContext;
 	shape->relid = shape->root = RelationGetRelid(rel);
 	if (rel->rd_rel->relispartition)
-		shape->root = llast_oid(get_partition_ancestors(shape->relid));
+		shape->root = oe_partition_root(shape->relid);
 	strlcpy(shape->rule, rule, NAMEDATALEN);
 	/* with the values that rows lack which are older than their column */
 	shape->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));

@@ -15,6 +15,8 @@
 #include "access/tupdesc.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/array.h"
+#include "utils/relcache.h"
 
 struct OeTarget;
 
@@ -78,6 +80,14 @@ typedef struct OeRule
 /* The rule of the trigger that is being called; never raises but in strict
  * mode, for a wrong trigger, or when the statement is cancelled. */
 extern OeRule *oe_rule_of(const TriggerData *td);
+
+extern Oid	oe_partition_root(Oid relid);
+
+/* What a rule, given as the arrays of its row, means for a table.  Allocates
+ * in the current context, which is the shape's own from then on; raises where
+ * the table cannot be captured. */
+extern OeShape *oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
+							  ArrayType *carried);
 
 /* End of the transaction: frees what nothing refers to any more. */
 extern void oe_rules_at_end(void);

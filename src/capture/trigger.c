@@ -79,7 +79,7 @@ oe_count_lost(Oid relid, const char *rule, const char *reason)
 	t = oe_log_target(relid, rule);
 	t->lost++;
 	if (t->reason == NULL)
-		t->reason = MemoryContextStrdup(oe_log.cxt, reason);
+		t->reason = MemoryContextStrdup(oe_log->cxt, reason);
 }
 
 /*
@@ -168,7 +168,7 @@ oe_sql_capture(PG_FUNCTION_ARGS)
 		noted = oe_note_delete(td, rule->shape);
 	if (unlikely(!noted))
 		oe_count_lost(rule->shape->root, rule->rule,
-					  oe_log.failed ? "the transaction's changes could not be kept" :
+					  oe_log->failed ? "the transaction's changes could not be kept" :
 					  "column \"id\" is null");
 	return PointerGetDatum(NULL);
 }

@@ -1,0 +1,242 @@
+/*
+ * text.c
+ *	  The JSON texts of a net change (text.h).
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/memutils.h"
+
+#include "base/json.h"
+#include "capture/image.h"
+#include "capture/text.h"
+
+static void
+oe_text_begin(OeTexts *t, StringInfo text)
+{
+	resetStringInfo(text);
+	text->len = t->reserve;
+}
+
+static inline void
+oe_append(StringInfo buf, const char *data, int len)
+{
+	if (unlikely(buf->len + len >= buf->maxlen))
+		enlargeStringInfo(buf, len);
+	memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+}
+
+/*
+ * Appends "name":value, with a comma where it is not the first.
+ */
+static inline void
+oe_json_member(StringInfo buf, OeColumn *col, Datum value, bool isnull)
+{
+	int			skip = buf->data[buf->len - 1] == '{' ? 1 : 0;
+
+	oe_append(buf, col->key + skip, col->keylen + (isnull ? 4 : 0) - skip);
+	if (!isnull)
+		oe_json_datum(buf, col->type, &col->out, value);
+}
+
+static void
+oe_json_row(OeTexts *t, StringInfo buf, OeShape *shape, const OeRow *row)
+{
+	appendStringInfoCharMacro(buf, '{');
+	for (int i = 0; i < shape->ncols; i++)
+	{
+		OeColumn   *col = &shape->cols[i];
+
+		if (unlikely(oe_log->decoding) &&
+			oe_unavailable(col, oe_value(row, col), oe_null(row, col)))
+		{
+			oe_append(&t->unavailable, col->key, col->keylen - 1);
+			continue;
+		}
+		oe_json_member(buf, col, oe_value(row, col), oe_null(row, col));
+	}
+	appendStringInfoCharMacro(buf, '}');
+}
+
+/*
+ * Compares columns of two shapes of one table (it was altered in between): by
+ * their values if the type is the same, else by what would be written.
+ */
+static bool
+oe_same_across(OeColumn *a, Datum va, bool na, OeColumn *b, Datum vb, bool nb)
+{
+	StringInfoData ta,
+				tb;
+
+	if (na || nb)
+		return na == nb;
+	if (a->type == b->type)
+		return oe_same(a, va, na, vb, nb);
+	initStringInfo(&ta);
+	initStringInfo(&tb);
+	oe_json_datum(&ta, a->type, &a->out, va);
+	oe_json_datum(&tb, b->type, &b->out, vb);
+	return strcmp(ta.data, tb.data) == 0;
+}
+
+static int
+oe_column_like(const OeShape *shape, const OeColumn *col)
+{
+	for (int i = 0; i < shape->ncols; i++)
+		if (strcmp(shape->cols[i].key, col->key) == 0)
+			return i;
+	return -1;
+}
+
+/*
+ * Writes the columns that differ as JSON; answers whether a significant one
+ * is among them.  A column that the table did not have before was null.
+ */
+static bool
+oe_json_difference(StringInfo buf, OeShape *was, const OeRow *before,
+				   OeShape *is, const OeRow *after)
+{
+	bool		significant = false;
+
+	appendStringInfoCharMacro(buf, '{');
+	for (int i = 0; i < is->ncols; i++)
+	{
+		OeColumn   *col = &is->cols[i];
+		int			j = was == is ? i : oe_column_like(was, col);
+		OeColumn   *old = j < 0 ? col : &was->cols[j];
+		Datum		value = j < 0 ? (Datum) 0 : oe_value(before, old);
+		bool		isnull = j < 0 || oe_null(before, old);
+
+		if (oe_same_across(old, value, isnull, col, oe_value(after, col), oe_null(after, col)))
+			continue;
+		oe_json_member(buf, old, value, isnull);
+		significant |= col->significant;
+	}
+	appendStringInfoCharMacro(buf, '}');
+	return significant;
+}
+
+/*
+ * The usual case of an update: one note, which knows what differs.
+ */
+static bool
+oe_json_noted_difference(StringInfo buf, const OeNote *note)
+{
+	OeShape    *shape = note->shape;
+	const uint64 *changed = oe_note_changed(note);
+	bool		significant = false;
+	HeapTupleData old = {0};
+
+	for (int i = 0; i < shape->ncols; i++)
+		significant |= shape->cols[i].significant && oe_bit_test(changed, i);
+	if (!significant)
+		return false;
+	old.t_len = note->old_len;
+	old.t_data = (HeapTupleHeader) ((char *) note + note->old_image);
+	appendStringInfoCharMacro(buf, '{');
+	for (int i = 0; i < shape->ncols; i++)
+		if (oe_bit_test(changed, i))
+		{
+			bool		isnull;
+			Datum		value = heap_getattr(&old, shape->cols[i].attnum, shape->desc, &isnull);
+
+			oe_json_member(buf, &shape->cols[i], value, isnull);
+		}
+	appendStringInfoCharMacro(buf, '}');
+	return true;
+}
+
+/*
+ * Fills the texts of one net change; answers its operation, or 0 if it is
+ * none that matters.
+ */
+static char
+oe_net_texts(OeTexts *t, const OeNote *before, const OeNote *after)
+{
+	OeRow		was,
+				is;
+
+	oe_text_begin(t, &t->old);
+	oe_text_begin(t, &t->new);
+	resetStringInfo(&t->unavailable);
+	t->partial = false;
+	if (after && after->op == 'E')
+	{
+		oe_append(&t->new, (const char *) after + after->new_image, after->new_len);
+		return 'E';
+	}
+	t->partial = before && before->old_image == 0;
+	if (t->partial)
+	{
+		if (after == NULL)
+		{
+			appendStringInfo(&t->old, "{\"id\":" INT64_FORMAT "}", before->id);
+			return 'D';
+		}
+	}
+	else if (before && before == after)
+	{
+		if (!oe_json_noted_difference(&t->old, before))
+			return 0;
+	}
+	else if (before)
+	{
+		oe_image_old(before, &was);
+		if (after == NULL)
+		{
+			oe_json_row(t, &t->old, before->shape, &was);
+			return 'D';
+		}
+	}
+	oe_image_new(after, &is);
+	if (before && before != after && !t->partial &&
+		!oe_json_difference(&t->old, before->shape, &was, after->shape, &is))
+		return 0;
+	oe_json_row(t, &t->new, after->shape, &is);
+	return before ? 'U' : 'I';
+}
+
+void
+oe_texts_init(OeTexts *t, int reserve)
+{
+	memset(t, 0, sizeof(OeTexts));
+	t->reserve = reserve;
+	t->row_cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events row",
+									   ALLOCSET_DEFAULT_SIZES);
+	initStringInfo(&t->note_buf[0]);
+	initStringInfo(&t->note_buf[1]);
+	initStringInfo(&t->old);
+	initStringInfo(&t->new);
+	initStringInfo(&t->unavailable);
+}
+
+bool
+oe_texts_of(OeTexts *t, const OeNet *net)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->row_cxt);
+	const OeNote *before = NULL;
+	const OeNote *after = NULL;
+	const OeNote *any;
+
+	if (net->before != OE_NOWHERE)
+		before = oe_log_read(net->before, &t->note_buf[0]);
+	if (net->after != OE_NOWHERE)
+		after = net->after == net->before ? before : oe_log_read(net->after, &t->note_buf[1]);
+	if (before || after)
+	{
+		any = after ? after : before;
+		t->op = oe_net_texts(t, before, after);
+	}
+	else
+	{
+		any = oe_log_read(net->first, &t->note_buf[0]);
+		t->op = 'T';
+	}
+	t->shape = any->shape;
+	t->target = oe_log_shape_target(any->shape);
+	t->id = any->id;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(t->row_cxt);
+	return t->op != 0;
+}

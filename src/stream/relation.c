@@ -1,0 +1,320 @@
+/*
+ * relation.c
+ *	  What a relation is to the output plugin: a member of the outbox, a table
+ *	  that a capture rule names, or nothing (stream.h).
+ *
+ * Entries are looked up again when the relation, the rules, or any schema
+ * changes; the callbacks set flags only.  A rule is what it was at that point
+ * of the WAL: capture_rule and entity are user_catalog_table.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/json.h"
+#include "base/oe.h"
+#include "stream/stream.h"
+
+/* The stream of this process; a process decodes one at a time. */
+static OeStream *oe_stream_current = NULL;
+
+static void
+oe_stream_invalidate_all(OeStream *s)
+{
+	HASH_SEQ_STATUS seq;
+	OeStreamRel *r;
+
+	hash_seq_init(&seq, s->rels);
+	while ((r = hash_seq_search(&seq)) != NULL)
+		r->valid = false;
+}
+
+static void
+oe_stream_invalidate_rel(Datum arg, Oid relid)
+{
+	OeStream   *s = oe_stream_current;
+	OeStreamRel *r;
+
+	if (s == NULL)
+		return;
+	if (relid == InvalidOid || relid == s->rule_table)
+		oe_stream_invalidate_all(s);
+	else if ((r = hash_search(s->rels, &relid, HASH_FIND, NULL)) != NULL)
+		r->valid = false;
+}
+
+/*
+ * A schema came, went or was renamed: the extension's, or another Odoo's.
+ */
+static void
+oe_stream_invalidate_schema(Datum arg, int cacheid, uint32 hash)
+{
+	if (oe_stream_current)
+		oe_stream_invalidate_all(oe_stream_current);
+}
+
+void
+oe_stream_rels_init(OeStream *s)
+{
+	static bool registered = false;
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(OeStreamRel), .hcxt = s->cxt};
+
+	s->rels = hash_create("odoo_events decoded relations", 128, &ctl,
+						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	s->retired = AllocSetContextCreate(s->cxt, "odoo_events retired shapes", ALLOCSET_SMALL_SIZES);
+	oe_stream_current = s;
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(oe_stream_invalidate_rel, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, oe_stream_invalidate_schema, (Datum) 0);
+	}
+	registered = true;
+}
+
+void
+oe_stream_rels_end(OeStream *s)
+{
+	if (oe_stream_current == s)
+		oe_stream_current = NULL;
+}
+
+/*
+ * No note refers to a retired shape any more.
+ */
+void
+oe_stream_rels_flush(OeStream *s)
+{
+	MemoryContextReset(s->retired);
+}
+
+static bool
+oe_is_system_schema(const char *name)
+{
+	return strncmp(name, "pg_", 3) == 0 || strcmp(name, "information_schema") == 0 ||
+		strcmp(name, OE_SCHEMA) == 0;
+}
+
+/*
+ * Whether a rule that looks for "names" means this table: the first of them
+ * that exists, in public before any other schema (_captured_table() in SQL).
+ */
+static bool
+oe_rule_means(ArrayType *names, Relation rel)
+{
+	Oid			schema = RelationGetNamespace(rel);
+	Oid			common = get_namespace_oid("public", true);
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name = nulls[i] ? "" : TextDatumGetCString(elems[i]);
+
+		if (strcmp(name, RelationGetRelationName(rel)) == 0)
+			return schema == common || !OidIsValid(get_relname_relid(name, common));
+		if (OidIsValid(get_relname_relid(name, schema)) ||
+			OidIsValid(get_relname_relid(name, common)))
+			return false;
+	}
+	return false;
+}
+
+static AttrNumber
+oe_catalog_column(Relation rel, const char *name)
+{
+	AttrNumber	att = get_attnum(RelationGetRelid(rel), name);
+
+	if (att == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist", name,
+						RelationGetRelationName(rel))));
+	return att;
+}
+
+static Datum
+oe_catalog_value(Relation rel, HeapTuple tup, const char *column, bool *isnull)
+{
+	return heap_getattr(tup, oe_catalog_column(rel, column), RelationGetDescr(rel), isnull);
+}
+
+static bool
+oe_array_has(ArrayType *array, const char *wanted)
+{
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i] && strcmp(TextDatumGetCString(elems[i]), wanted) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Whether one of the entities that were asked for needs the rule.
+ */
+static bool
+oe_rule_wanted(OeStream *s, const char *rule)
+{
+	Oid			relid = get_relname_relid("entity", get_namespace_oid(OE_SCHEMA, false));
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	bool		wanted = false;
+
+	if (s->names == NULL)
+		return true;
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (!wanted && HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		bool		isnull;
+		char	   *entity = TextDatumGetCString(oe_catalog_value(rel, tup, "entity", &isnull));
+
+		for (int i = 0; i < s->nnames && !wanted; i++)
+			wanted = strcmp(s->names[i], entity) == 0 &&
+				oe_array_has(DatumGetArrayTypeP(oe_catalog_value(rel, tup, "rules", &isnull)), rule);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return wanted;
+}
+
+/*
+ * The shape that a rule gives to the table; NULL if none means it.  "named" is
+ * the relation whose name counts: the topmost of a partition.
+ */
+static OeShape *
+oe_stream_shape(OeStream *s, Relation rel, Relation named)
+{
+	Oid			relid = get_relname_relid("capture_rule", get_namespace_oid(OE_SCHEMA, true));
+	Relation	rules;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	OeShape    *shape = NULL;
+
+	if (!OidIsValid(relid))
+		return NULL;
+	s->rule_table = relid;
+	rules = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rules, InvalidOid, false, NULL, 0, NULL);
+	while (shape == NULL && HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		bool		isnull;
+		char	   *rule = TextDatumGetCString(oe_catalog_value(rules, tup, "rule", &isnull));
+		MemoryContext old;
+
+		if (!oe_rule_means(DatumGetArrayTypeP(oe_catalog_value(rules, tup, "tables", &isnull)), named) ||
+			!oe_rule_wanted(s, rule))
+			continue;
+		/* a table without an integer id has no records that could be named */
+		if (get_attnum(RelationGetRelid(rel), "id") == InvalidAttrNumber)
+			continue;
+		old = MemoryContextSwitchTo(AllocSetContextCreate(s->cxt, "odoo_events shape", ALLOCSET_SMALL_SIZES));
+		shape = oe_shape_make(rel, rule,
+							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "significant", &isnull)),
+							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)));
+		MemoryContextSwitchTo(old);
+	}
+	systable_endscan(scan);
+	table_close(rules, AccessShareLock);
+	return shape;
+}
+
+/*
+ * A captured table: finds its shape and its name.
+ */
+static void
+oe_stream_rel_table(OeStream *s, OeStreamRel *r, Relation rel)
+{
+	Relation	named = rel;
+	StringInfoData name;
+	MemoryContext old;
+
+	if (rel->rd_rel->relispartition)
+		named = RelationIdGetRelation(oe_partition_root(RelationGetRelid(rel)));
+	r->shape = oe_stream_shape(s, rel, named);
+	if (r->shape)
+	{
+		old = MemoryContextSwitchTo(r->shape->cxt);
+		initStringInfo(&name);
+		oe_json_cstring(&name, quote_qualified_identifier(get_namespace_name(RelationGetNamespace(named)),
+														  RelationGetRelationName(named)));
+		MemoryContextSwitchTo(old);
+		r->name = name.data;
+		r->full = rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
+	}
+	if (named != rel)
+		RelationClose(named);
+}
+
+static void
+oe_stream_rel_fill(OeStream *s, OeStreamRel *r, Relation rel)
+{
+	const char *schema = get_namespace_name(RelationGetNamespace(rel));
+
+	if (r->shape)
+		MemoryContextSetParent(r->shape->cxt, s->retired);
+	r->shape = NULL;
+	r->event = InvalidAttrNumber;
+	if (s->source == OE_SOURCE_TABLES)
+	{
+		if (schema && !oe_is_system_schema(schema))
+			oe_stream_rel_table(s, r, rel);
+	}
+	else if (schema && strcmp(schema, OE_SCHEMA) == 0 &&
+			 strncmp(RelationGetRelationName(rel), "outbox_", 7) == 0)
+	{
+		r->event = get_attnum(r->relid, "event");
+		r->type = get_attnum(r->relid, "type");
+	}
+}
+
+/*
+ * The entry of a relation, valid now.
+ */
+OeStreamRel *
+oe_stream_rel(OeStream *s, Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+	bool		found;
+	OeStreamRel *r = hash_search(s->rels, &relid, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		memset(r, 0, sizeof(OeStreamRel));
+		r->relid = relid;
+	}
+	if (!r->valid)
+	{
+		/* first, so that what changes meanwhile is not lost */
+		r->valid = true;
+		PG_TRY();
+		{
+			oe_stream_rel_fill(s, r, rel);
+		}
+		PG_CATCH();
+		{
+			r->valid = false;
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+	}
+	return r;
+}

@@ -1,0 +1,80 @@
+/*
+ * stream.h
+ *	  What the files of the output plugin share.
+ *
+ * A walsender, or a backend in pg_logical_slot_get_changes().  All memory is
+ * below the decoding context's.  Catalogs are read with the historic snapshot
+ * of the transaction that is being decoded, and no other tables but those
+ * declared user_catalog_table.  Takes no locks of its own.
+ */
+#ifndef OE_STREAM_H
+#define OE_STREAM_H
+
+#include "postgres.h"
+#include "replication/logical.h"
+#include "utils/hsearch.h"
+#include "utils/relcache.h"
+
+#include "capture/log.h"
+#include "capture/text.h"
+
+typedef enum OeStreamSource
+{
+	OE_SOURCE_OUTBOX,			/* published events */
+	OE_SOURCE_TABLES			/* net changes of Odoo's tables */
+} OeStreamSource;
+
+/* What a relation is to us, as of the change in hand. */
+typedef struct OeStreamRel
+{
+	Oid			relid;			/* hash key */
+	bool		valid;			/* false: look again */
+	bool		full;			/* REPLICA IDENTITY FULL: old rows are known */
+	AttrNumber	event;			/* outbox member: its columns; 0: none */
+	AttrNumber	type;
+	OeShape    *shape;			/* captured table; else NULL */
+	char	   *name;			/* of the table, or of its topmost partitioned
+								 * one, as JSON */
+} OeStreamRel;
+
+typedef struct OeStream
+{
+	MemoryContext cxt;
+	MemoryContext change_cxt;	/* reset after each change */
+	/* options */
+	OeStreamSource source;
+	char	  **names;			/* entities, or patterns of types; NULL: all */
+	int			nnames;
+	bool		lsn;
+	bool		xid;
+	bool		timestamp;
+	bool		skip_empty;
+	/* state */
+	HTAB	   *rels;
+	Oid			rule_table;
+	MemoryContext retired;		/* shapes that notes may still refer to */
+	OeLog		log;			/* of the transaction in hand */
+	OeTexts		texts;
+	CommandId	changes;		/* of the transaction in hand: orders them */
+	bool		wrote;			/* it gave a line */
+} OeStream;
+
+/* options.c */
+extern void oe_stream_options(OeStream *s, List *options);
+
+/* relation.c */
+extern void oe_stream_rels_init(OeStream *s);
+extern void oe_stream_rels_end(OeStream *s);
+extern OeStreamRel *oe_stream_rel(OeStream *s, Relation rel);
+extern void oe_stream_rels_flush(OeStream *s);
+
+/* tables.c */
+extern void oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferChange *change);
+extern void oe_stream_table_truncate(OeStream *s, OeStreamRel *r);
+extern void oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn);
+
+/* plugin.c */
+extern void oe_stream_line_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, bool last);
+extern void oe_stream_line_end(LogicalDecodingContext *ctx, bool last);
+
+#endif							/* OE_STREAM_H */

@@ -1,0 +1,162 @@
+/*
+ * tables.c
+ *	  source=tables: one line per record that a transaction changed, net
+ *	  (stream.h).
+ *
+ * Changes become notes as in the trigger, are merged by the same code, and
+ * written when the transaction's commit is decoded.  They arrive in the order
+ * of the WAL, without those of subtransactions that aborted.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "capture/image.h"
+#include "stream/stream.h"
+
+/* Columns that differ, for the change in hand. */
+static uint64 *
+oe_changed_of(const OeShape *shape)
+{
+	return palloc(oe_nwords(shape->ncols) * sizeof(uint64));
+}
+
+static void
+oe_decoded_update(OeStream *s, OeStreamRel *r, HeapTuple old, HeapTuple new)
+{
+	OeShape    *shape = r->shape;
+	uint64	   *changed;
+	int64		old_id,
+				new_id;
+
+	if (HeapTupleHasExternal(new))
+		new = oe_tuple_complete(shape, new, r->full ? old : NULL);
+	if (!oe_tuple_id(shape, new, &new_id))
+		return;
+	/* without FULL the old row is there only where its key changed */
+	old_id = new_id;
+	if (old && !oe_tuple_id(shape, old, &old_id))
+		return;
+	if (!r->full || old == NULL)
+	{
+		if (old_id != new_id)
+			(void) oe_note(shape, 'D', s->changes, false, old_id, NULL, NULL, NULL);
+		(void) oe_note(shape, old_id != new_id ? 'I' : 'U', s->changes, false, new_id, NULL, new, NULL);
+		return;
+	}
+	changed = oe_changed_of(shape);
+	if (!oe_tuples_differ(shape, old, new, changed))
+		return;
+	if (old_id == new_id)
+	{
+		(void) oe_note(shape, 'U', s->changes, false, new_id, old, new, changed);
+		return;
+	}
+	(void) oe_note(shape, 'D', s->changes, false, old_id, old, NULL, NULL);
+	(void) oe_note(shape, 'I', s->changes, false, new_id, NULL, new, NULL);
+}
+
+void
+oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferChange *change)
+{
+	HeapTuple	old = oe_decoded_tuple(change->data.tp.oldtuple);
+	HeapTuple	new = oe_decoded_tuple(change->data.tp.newtuple);
+	MemoryContext caller = MemoryContextSwitchTo(s->change_cxt);
+	int64		id;
+
+	oe_log = &s->log;
+	s->changes++;
+	switch (change->action)
+	{
+		case REORDER_BUFFER_CHANGE_INSERT:
+			if (new && HeapTupleHasExternal(new))
+				new = oe_tuple_complete(r->shape, new, NULL);
+			if (new && oe_tuple_id(r->shape, new, &id))
+				(void) oe_note(r->shape, 'I', s->changes, false, id, NULL, new, NULL);
+			break;
+		case REORDER_BUFFER_CHANGE_UPDATE:
+			if (new)
+				oe_decoded_update(s, r, old, new);
+			break;
+		case REORDER_BUFFER_CHANGE_DELETE:
+			/* REPLICA IDENTITY NOTHING does not even tell which row went */
+			if (old && oe_tuple_id(r->shape, old, &id))
+				(void) oe_note(r->shape, 'D', s->changes, false, id, r->full ? old : NULL, NULL, NULL);
+			break;
+		default:
+			break;
+	}
+	oe_log_mine();
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(s->change_cxt);
+}
+
+void
+oe_stream_table_truncate(OeStream *s, OeStreamRel *r)
+{
+	oe_log = &s->log;
+	(void) oe_note(r->shape, 'T', ++s->changes, false, 0, NULL, NULL, NULL);
+	oe_log_mine();
+}
+
+/*
+ * Writes the net change that s->texts holds.
+ */
+static void
+oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
+{
+	OeStream   *s = ctx->output_plugin_private;
+	OeTexts    *t = &s->texts;
+	Oid			relid = t->shape->relid;
+	OeStreamRel *r = hash_search(s->rels, &relid, HASH_FIND, NULL);
+	StringInfo	out = ctx->out;
+
+	oe_stream_line_begin(ctx, txn, true);
+	appendStringInfoString(out, "\"rule\":");
+	oe_json_cstring(out, t->shape->rule);
+	appendStringInfo(out, ",\"relation\":%s,\"op\":\"%c\"", r->name, t->op);
+	if (t->op != 'T')
+		appendStringInfo(out, ",\"id\":" INT64_FORMAT, t->id);
+	if (t->op == 'D' || (t->op == 'U' && !t->partial))
+	{
+		appendStringInfoString(out, ",\"old\":");
+		appendBinaryStringInfo(out, t->old.data, t->old.len);
+	}
+	if (t->op == 'I' || t->op == 'U')
+	{
+		appendStringInfoString(out, ",\"new\":");
+		appendBinaryStringInfo(out, t->new.data, t->new.len);
+	}
+	if (t->unavailable.len > 0)
+		appendStringInfo(out, ",\"unavailable\":[%s]", t->unavailable.data + 1);
+	appendStringInfoChar(out, '}');
+	oe_stream_line_end(ctx, true);
+}
+
+void
+oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
+{
+	OeStream   *s = ctx->output_plugin_private;
+	MemoryContext caller = MemoryContextSwitchTo(s->change_cxt);
+
+	oe_log = &s->log;
+	if (oe_log->cxt)
+	{
+		OeMerge    *merge = oe_merge_begin();
+		OeNet		net;
+
+		while (oe_merge_next(merge, &net))
+			if (oe_texts_of(&s->texts, &net))
+				oe_stream_net(ctx, txn);
+		oe_merge_end(merge);
+		oe_log_close();
+		MemoryContextDelete(oe_log->cxt);
+		oe_log_reset();
+	}
+	oe_log_mine();
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(s->change_cxt);
+	oe_stream_rels_flush(s);
+}
