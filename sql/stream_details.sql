@@ -125,14 +125,14 @@ SELECT regexp_replace(data, '"lsn":"[0-9A-F]+/[0-9A-F]+","xid":\d+,"timestamp":"
 :peek 'include-lsn', 'perhaps');
 
 -- published events, as they were frozen
-SELECT odoo_events.emit('acme.' || t, t, '{"n": 1}') IS NOT NULL AS emitted FROM unnest('{carrier.accepted.v1,customs.held.v1}'::text[]) t;
+SELECT odoo_events.emit('acme.logistics.' || t, t, '{"n": 1}') IS NOT NULL AS emitted FROM unnest('{carrier.accepted.v1,customs_hold.placed.v1}'::text[]) t;
 SELECT odoo_events.publish();
-SELECT odoo_events.emit('acme.customs.released.v1', 'later', '{}') IS NOT NULL AS emitted;
+SELECT odoo_events.emit('acme.logistics.customs_hold.released.v1', 'later', '{}') IS NOT NULL AS emitted;
 SELECT odoo_events.publish();
 CREATE TEMP TABLE sent AS SELECT data FROM pg_logical_slot_peek_changes('stream_details', NULL, NULL);
 SELECT count(*), bool_and(s.data = o.event::text) AS same_bytes FROM sent s JOIN odoo_events.outbox o ON o.id = (s.data::json ->> 'id')::uuid;
-SELECT data::json ->> 'type' FROM pg_logical_slot_peek_changes('stream_details', NULL, NULL, 'types', '{acme.customs.*}');
-SELECT data::json -> 'event' ->> 'type', data::json ? 'xid' FROM (SELECT data::jsonb AS data
+SELECT data::json ->> 'type' FROM pg_logical_slot_peek_changes('stream_details', NULL, NULL, 'types', '{acme.*.customs_hold.*}');
+SELECT data -> 'event' ->> 'type', data ? 'xid' FROM (SELECT data::jsonb AS data
   FROM pg_logical_slot_get_changes('stream_details', NULL, NULL, 'types', '*.accepted.v1', 'include-xid', 'true')) s;
 SELECT pg_drop_replication_slot('stream_details');
 \c postgres

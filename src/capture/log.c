@@ -406,7 +406,7 @@ oe_log_close(void)
 void
 oe_log_reset(void)
 {
-	OeLog		empty = {.parent = oe_log->parent, .decoding = oe_log->decoding, .tx = oe_log->tx};
+	OeLog		empty = {.parent = oe_log->parent,.decoding = oe_log->decoding,.tx = oe_log->tx};
 
 	*oe_log = empty;
 }

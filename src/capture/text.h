@@ -17,13 +17,13 @@
 typedef struct OeTexts
 {
 	int			reserve;		/* bytes left free in front of each text */
-	char		op;				/* I, U, D; T: truncated, without texts; E:
-								 * a ready-made event */
+	char		op;				/* I, U, D; T: truncated, without texts; E: a
+								 * ready-made event */
 	int64		id;
 	OeShape    *shape;			/* of the later version */
 	OeTarget   *target;
-	bool		partial;		/* the row as it was is not known: U has no old
-								 * text, D has the id alone */
+	bool		partial;		/* the row as it was is not known: U has no
+								 * old text, D has the id alone */
 	StringInfoData old;			/* U: the columns that differ; D: the row */
 	StringInfoData new;			/* I, U: the row; E: the event */
 	StringInfoData unavailable; /* decoding: names of columns of the new row

@@ -69,7 +69,7 @@ void
 oe_stream_rels_init(OeStream *s)
 {
 	static bool registered = false;
-	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(OeStreamRel), .hcxt = s->cxt};
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(OeStreamRel),.hcxt = s->cxt};
 
 	s->rels = hash_create("odoo_events decoded relations", 128, &ctl,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -197,6 +197,18 @@ oe_rule_wanted(OeStream *s, const char *rule)
 }
 
 /*
+ * A table without one has no records that could be named; an error here would
+ * stop the stream for ever.
+ */
+static bool
+oe_has_integer_id(Relation rel)
+{
+	Oid			type = get_atttype(RelationGetRelid(rel), get_attnum(RelationGetRelid(rel), "id"));
+
+	return type == INT4OID || type == INT8OID;
+}
+
+/*
  * The shape that a rule gives to the table; NULL if none means it.  "named" is
  * the relation whose name counts: the topmost of a partition.
  */
@@ -223,8 +235,7 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named)
 		if (!oe_rule_means(DatumGetArrayTypeP(oe_catalog_value(rules, tup, "tables", &isnull)), named) ||
 			!oe_rule_wanted(s, rule))
 			continue;
-		/* a table without an integer id has no records that could be named */
-		if (get_attnum(RelationGetRelid(rel), "id") == InvalidAttrNumber)
+		if (!oe_has_integer_id(rel))
 			continue;
 		old = MemoryContextSwitchTo(AllocSetContextCreate(s->cxt, "odoo_events shape", ALLOCSET_SMALL_SIZES));
 		shape = oe_shape_make(rel, rule,
@@ -249,7 +260,7 @@ oe_stream_rel_table(OeStream *s, OeStreamRel *r, Relation rel)
 
 	if (rel->rd_rel->relispartition)
 		named = RelationIdGetRelation(oe_partition_root(RelationGetRelid(rel)));
-	r->shape = oe_stream_shape(s, rel, named);
+	r->shape = named ? oe_stream_shape(s, rel, named) : NULL;
 	if (r->shape)
 	{
 		old = MemoryContextSwitchTo(r->shape->cxt);
@@ -260,7 +271,7 @@ oe_stream_rel_table(OeStream *s, OeStreamRel *r, Relation rel)
 		r->name = name.data;
 		r->full = rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
 	}
-	if (named != rel)
+	if (named && named != rel)
 		RelationClose(named);
 }
 
@@ -303,6 +314,8 @@ oe_stream_rel(OeStream *s, Relation rel)
 	}
 	if (!r->valid)
 	{
+		MemoryContext caller = MemoryContextSwitchTo(s->change_cxt);
+
 		/* first, so that what changes meanwhile is not lost */
 		r->valid = true;
 		PG_TRY();
@@ -315,6 +328,8 @@ oe_stream_rel(OeStream *s, Relation rel)
 			PG_RE_THROW();
 		}
 		PG_END_TRY();
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(s->change_cxt);
 	}
 	return r;
 }

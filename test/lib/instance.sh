@@ -58,7 +58,7 @@ log_min_messages = info
 log_line_prefix = '%m [%p] %b %q%u@%d '
 CONF
     # 15.19, its siblings and later load only the output plugins that are named
-    if as "$bin/postgres" --describe-config | grep -q '^output_plugin_libraries'; then
+    if as "$bin/postgres" --describe-config | grep '^output_plugin_libraries' >/dev/null; then
       echo "output_plugin_libraries = 'pgoutput, test_decoding, odoo_events'" | as tee -a "$data/postgresql.conf" >/dev/null
     fi
     [ -z "${CONF:-}" ] || as tee -a "$data/postgresql.conf" <"$CONF" >/dev/null
