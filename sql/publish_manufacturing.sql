@@ -1,20 +1,20 @@
--- Every event of the recorded manufacturing day of Odoo 19.
-\set VERBOSITY terse
-SET client_min_messages = error;
--- an owner that cannot log in keeps the worker away
-DO $$BEGIN CREATE ROLE regress_publish_owner NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$;
-CREATE DATABASE publish_manufacturing OWNER regress_publish_owner;
-\c publish_manufacturing
-SET client_min_messages = warning;
-\! "$PG_ABS_SRCDIR/test/publish/replay.sh" load publish_manufacturing odoo19-base
-CREATE EXTENSION odoo_events;
-SELECT count(*) > 0 AS attached FROM odoo_events.attach();
+-- The same of the recorded manufacturing day of Odoo 19.
+\set db publish_manufacturing
+\set base odoo19-base
+\set entities '{stock_move,transfer,manufacturing_order,work_order,work_center,unbuild_order}'
 \getenv srcdir PG_ABS_SRCDIR
-\set audit :srcdir /test/publish/audit.sql
-\set events :srcdir /test/publish/events.sql
-\i :audit
+\set setup :srcdir /test/publish/setup.sql
+\i :setup
 \! "$PG_ABS_SRCDIR/test/publish/replay.sh" play publish_manufacturing odoo19-manufacturing
 SELECT odoo_events.publish();
 \i :events
+-- which lot went into which: as the relation between their lines has it
+SELECT o.subject, l->'product'->>'sku' AS consumed, d->'lot'->>'name' AS lot, g->>'lot' AS into_lot, count(*)
+  FROM odoo_events.outbox o, json_array_elements(o.event->'data'->'lines') l, json_array_elements(l->'lines') d, json_array_elements(d->'went_into') g
+ WHERE o.type LIKE '%.manufacturing_order.completed.v1' AND l->>'part' = 'component'
+ GROUP BY o.position, 1, 2, 3, 4 ORDER BY o.position, 2, 3, 4;
+-- machine down and up, with the reason
+SELECT split_part(o.type, '.', 4) AS verb, o.subject, l->'loss'->>'name' AS loss, l->'loss'->>'type' AS type, l->>'reason' AS reason, l->>'end' IS NOT NULL AS ended
+  FROM odoo_events.outbox o, json_array_elements(o.event->'data'->'lines') l WHERE o.entity = 'work_center' ORDER BY o.position;
 \c postgres
 DROP DATABASE publish_manufacturing;

@@ -1,16 +1,10 @@
 -- What cannot become an event: narrowed down to its document, kept, waited behind, published again, or given up.
-\set VERBOSITY terse
-SET client_min_messages = error;
-DO $$BEGIN CREATE ROLE regress_publish_owner NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$;
-CREATE DATABASE publish_quarantine OWNER regress_publish_owner;
-\c publish_quarantine
-SET client_min_messages = warning;
-\! "$PG_ABS_SRCDIR/test/publish/replay.sh" load publish_quarantine odoo19-base
-CREATE EXTENSION odoo_events;
-SELECT count(*) > 0 AS attached FROM odoo_events.attach();
+\set db publish_quarantine
+\set base odoo19-base
+\set entities '{stock_move,transfer}'
 \getenv srcdir PG_ABS_SRCDIR
-\set audit :srcdir /test/publish/audit.sql
-\i :audit
+\set setup :srcdir /test/publish/setup.sql
+\i :setup
 \! "$PG_ABS_SRCDIR/test/publish/replay.sh" play publish_quarantine odoo19-sales
 -- reading one partner fails
 ALTER TABLE res_partner RENAME TO res_partner_real;

@@ -1,18 +1,10 @@
--- Every event of the recorded sales day of Odoo 19.
-\set VERBOSITY terse
-SET client_min_messages = error;
--- an owner that cannot log in keeps the worker away
-DO $$BEGIN CREATE ROLE regress_publish_owner NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$;
-CREATE DATABASE publish_sales OWNER regress_publish_owner;
-\c publish_sales
-SET client_min_messages = warning;
-\! "$PG_ABS_SRCDIR/test/publish/replay.sh" load publish_sales odoo19-base
-CREATE EXTENSION odoo_events;
-SELECT count(*) > 0 AS attached FROM odoo_events.attach();
+-- Every event of stock and manufacturing in the recorded sales day of Odoo 19.
+\set db publish_sales
+\set base odoo19-base
+\set entities '{stock_move,transfer,manufacturing_order,work_order,work_center,unbuild_order}'
 \getenv srcdir PG_ABS_SRCDIR
-\set audit :srcdir /test/publish/audit.sql
-\set events :srcdir /test/publish/events.sql
-\i :audit
+\set setup :srcdir /test/publish/setup.sql
+\i :setup
 \! "$PG_ABS_SRCDIR/test/publish/replay.sh" play publish_sales odoo19-sales
 SELECT odoo_events.publish();
 \i :events

@@ -146,7 +146,8 @@ oe_parse_source(char *s, OeSource *src)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("source \"%s\" of the catalog is not of the form many(table.key=value)", s)));
 		src->kind = OE_SOURCE_MANY;
-		s[strlen(s) - 1] = *dot = *eq = '\0';
+		s[strlen(s) - 1] = '\0';
+		*dot = *eq = '\0';
 		src->many.table = s + 5;
 		src->many.key = dot + 1;
 		src->many.value = eq + 1;

@@ -7,7 +7,7 @@ INSERT INTO odoo_events.reference (reference, tables) VALUES
 ('transfer', '{stock_picking}'), ('manufacturing_order', '{mrp_production}'), ('bill_of_materials', '{mrp_bom}'), ('work_center', '{mrp_workcenter}'),
 ('work_order', '{mrp_workorder}'), ('stock_move', '{stock_move}'), ('sales_order', '{sale_order}'), ('sales_order_line', '{sale_order_line}'),
 ('purchase_order', '{purchase_order}'), ('purchase_order_line', '{purchase_order_line}'), ('scrap', '{stock_scrap}'), ('unbuild_order', '{mrp_unbuild}'),
-('repair_order', '{repair_order}');
+('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}');
 
 INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
 ('product', 1, 'sku', '{default_code}', true, NULL), ('product', 2, 'barcode', '{barcode}', true, NULL),
@@ -34,6 +34,8 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('transfer_batch', 1, 'name', '{name}', true, NULL),
 ('transfer', 1, 'name', '{name}', true, NULL),
 ('manufacturing_order', 1, 'name', '{name}', true, NULL), ('manufacturing_order', 2, 'product_id', '{product_id}', false, 'product'),
+('manufacturing_order', 3, 'picking_type_id', '{picking_type_id}', false, 'picking_type'), ('manufacturing_order', 4, 'company_id', '{company_id}', false, 'company'),
+('manufacturing_order', 5, 'sale_line_id', '{sale_line_id}', false, 'sales_order_line'),
 ('bill_of_materials', 1, 'code', '{code}', true, NULL),
 ('work_center', 1, 'code', '{code}', true, NULL), ('work_center', 2, 'name', '{resource_id>resource_resource.name,name}', true, NULL),
 ('work_order', 1, 'name', '{name}', true, NULL),
@@ -48,4 +50,6 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('purchase_order_line', 1, 'order_id', '{order_id}', false, 'purchase_order'),
 ('scrap', 1, 'name', '{name}', true, NULL),
 ('unbuild_order', 1, 'name', '{name}', true, NULL), ('unbuild_order', 2, 'mo_id', '{mo_id}', false, 'manufacturing_order'),
-('repair_order', 1, 'name', '{name}', true, NULL);
+('repair_order', 1, 'name', '{name}', true, NULL),
+('loss', 1, 'name', '{name}', true, NULL), ('loss', 2, 'type', '{loss_id>mrp_workcenter_productivity_loss_type.loss_type,loss_type}', true, NULL),
+('stock_move_line', 1, 'lot', '{lot_id>stock_lot.name,lot_id>stock_production_lot.name}', true, NULL);

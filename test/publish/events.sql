@@ -1,14 +1,14 @@
 -- every event of the recording, by the step it came from
-SELECT a.step, o.position, replace(o.type, 'odoo.', '') AS type, o.subject, o.partitionkey,
+SELECT a.step, replace(o.type, 'odoo.', '') AS type, o.subject, o.partitionkey,
        concat_ws(' -> ', coalesce(o.event->'data'->'transition'->>'from', 'null'), coalesce(o.event->'data'->'transition'->>'to', 'null')) AS transition
   FROM odoo_events.outbox o LEFT JOIN (SELECT DISTINCT xid, step FROM audit) a ON a.xid = o.odootx
  ORDER BY o.position;
 -- what changed in documents that were open
-SELECT o.position, split_part(o.type, '.', 4) AS verb, c->>'part' AS part, c->>'id' AS id, c->>'op' AS op, f.key AS field,
+SELECT o.subject, split_part(o.type, '.', 4) AS verb, c->>'part' AS part, c->>'id' AS id, c->>'op' AS op, f.key AS field,
        coalesce(f.value->0->>'name', f.value->0->>'id', f.value->>0) AS old, coalesce(f.value->1->>'name', f.value->1->>'id', f.value->>1) AS new
   FROM odoo_events.outbox o, json_array_elements(o.event->'data'->'changes') c, json_each(c->'fields') f
  WHERE f.key NOT LIKE 'date%' AND f.key <> 'planned_start'
- ORDER BY 1, 3, 4, 6;
+ ORDER BY o.position, 3, 4, 6;
 -- the same milestones as an independent derivation finds: both empty
 SELECT * FROM (SELECT * FROM derived EXCEPT ALL SELECT * FROM announced) x ORDER BY 1, 2, 3;
 SELECT * FROM (SELECT * FROM announced EXCEPT ALL SELECT * FROM derived) x ORDER BY 1, 2, 3;

@@ -1,0 +1,69 @@
+-- Milestones that follow from the audit, by the words of the catalog's rules: a second implementation.
+CREATE VIEW changed_rows AS SELECT *, old->>'state' AS s1, new->>'state' AS s2 FROM net;
+CREATE VIEW derived AS
+SELECT xid, 'stock_move' AS entity, id, 'done' AS milestone FROM changed_rows
+ WHERE tab = 'stock_move' AND s2 = 'done' AND s1 IS DISTINCT FROM 'done'
+   AND NOT (coalesce((new->>'is_inventory')::boolean, false) AND (new->>'product_uom_qty')::numeric = 0)
+UNION ALL
+SELECT xid, 'transfer', id, m FROM changed_rows,
+LATERAL (VALUES ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 IN ('waiting', 'confirmed', 'assigned', 'done')),
+                ('ready', s2 = 'assigned' AND s1 IS DISTINCT FROM 'assigned'),
+                ('done', s2 = 'done' AND s1 IS DISTINCT FROM 'done'),
+                ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel')),
+                ('unreserved', s1 = 'assigned' AND s2 IN ('confirmed', 'waiting'))) AS v (m, holds)
+ WHERE tab = 'stock_picking' AND holds
+UNION ALL
+SELECT xid, 'manufacturing_order', id, m FROM changed_rows,
+LATERAL (VALUES ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 IN ('confirmed', 'progress', 'to_close', 'done')),
+                ('started', s2 = 'progress' AND s1 IS DISTINCT FROM 'progress'),
+                ('ready_to_close', s2 = 'to_close' AND s1 IS DISTINCT FROM 'to_close'),
+                ('done', s2 = 'done' AND s1 IS DISTINCT FROM 'done'),
+                ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel'))) AS v (m, holds)
+ WHERE tab = 'mrp_production' AND holds
+UNION ALL
+-- a work order is ready or blocked once its order is no draft any more; what the order's state was, the audit of the order tells
+SELECT w.xid, 'work_order', w.id, m
+  FROM (SELECT c.*, coalesce((SELECT p.new->>'state' FROM audit p WHERE p.tab = 'mrp_production' AND p.id = (c.new->>'production_id')::int AND p.xid <= c.xid ORDER BY p.seq DESC LIMIT 1),
+                             (SELECT p.old->>'state' FROM audit p WHERE p.tab = 'mrp_production' AND p.id = (c.new->>'production_id')::int ORDER BY p.seq LIMIT 1), 'draft') AS order_after,
+               coalesce((SELECT p.new->>'state' FROM audit p WHERE p.tab = 'mrp_production' AND p.id = (c.new->>'production_id')::int AND p.xid < c.xid ORDER BY p.seq DESC LIMIT 1), 'draft') AS order_before
+          FROM (SELECT xid, id, new, s1, s2 FROM changed_rows WHERE tab = 'mrp_workorder' AND new IS NOT NULL
+                UNION ALL
+                -- work orders that the transaction left alone, of an order that it released
+                SELECT o.xid, x.id, x.new, x.new->>'state', x.new->>'state' FROM changed_rows o
+                 CROSS JOIN LATERAL (SELECT DISTINCT ON (a.id) a.id, a.new FROM audit a WHERE a.tab = 'mrp_workorder' AND a.xid < o.xid AND (a.new->>'production_id')::int = o.id ORDER BY a.id, a.seq DESC) x
+                 WHERE o.tab = 'mrp_production' AND o.s1 = 'draft' AND o.s2 NOT IN ('draft', 'cancel')
+                   AND NOT EXISTS (SELECT 1 FROM changed_rows y WHERE y.xid = o.xid AND y.tab = 'mrp_workorder' AND y.id = x.id)) c) w,
+LATERAL (VALUES ('ready', s2 = 'ready' AND order_after NOT IN ('draft', 'done', 'cancel') AND NOT (s1 IS NOT DISTINCT FROM 'ready' AND order_before <> 'draft')),
+                ('blocked', s2 IN ('blocked', 'pending', 'waiting') AND order_after NOT IN ('draft', 'done', 'cancel') AND NOT (coalesce(s1, '') IN ('blocked', 'pending', 'waiting') AND order_before <> 'draft')),
+                ('started', s2 = 'progress' AND s1 IS DISTINCT FROM 'progress'),
+                ('done', s2 = 'done' AND s1 IS DISTINCT FROM 'done'),
+                ('cancelled', s2 = 'cancel' AND s1 <> 'cancel' AND order_before <> 'draft')) AS v (m, holds)
+ WHERE holds
+UNION ALL
+SELECT xid, 'work_order', id, 'progressed' FROM changed_rows
+ WHERE tab = 'mrp_workorder' AND (new->>'qty_produced')::numeric > (old->>'qty_produced')::numeric
+UNION ALL
+-- paused: an entry ended, none is open, no change of state; resumed: one began, in progress before and after
+SELECT t.xid, 'work_order', t.wo, m
+  FROM (SELECT DISTINCT xid, (new->>'workorder_id')::int AS wo,
+               bool_or(old IS NOT NULL AND old->>'date_end' IS NULL AND new->>'date_end' IS NOT NULL) OVER p AS ended,
+               bool_or(old IS NULL AND new->>'date_end' IS NULL) OVER p AS began
+          FROM net WHERE tab = 'mrp_workcenter_productivity' AND new->>'workorder_id' IS NOT NULL
+        WINDOW p AS (PARTITION BY xid, new->>'workorder_id')) t,
+LATERAL (SELECT count(*) FILTER (WHERE z.new->>'date_end' IS NULL) AS open
+           FROM (SELECT DISTINCT ON (a.id) a.new FROM audit a WHERE a.tab = 'mrp_workcenter_productivity' AND a.xid <= t.xid ORDER BY a.id, a.seq DESC) z
+          WHERE (z.new->>'workorder_id')::int = t.wo) o,
+LATERAL (VALUES ('paused', ended AND open = 0), ('resumed', began)) AS v (m, holds)
+ WHERE holds AND NOT EXISTS (SELECT 1 FROM changed_rows w WHERE w.tab = 'mrp_workorder' AND w.id = t.wo AND w.xid = t.xid AND w.s1 IS DISTINCT FROM w.s2)
+UNION ALL
+SELECT xid, 'work_center', id, CASE new->>'working_state' WHEN 'blocked' THEN 'blocked' ELSE 'unblocked' END FROM net
+ WHERE tab = 'mrp_workcenter' AND old->>'working_state' <> new->>'working_state' AND 'blocked' IN (old->>'working_state', new->>'working_state')
+UNION ALL
+SELECT xid, 'unbuild_order', id, 'done' FROM changed_rows WHERE tab = 'mrp_unbuild' AND s2 = 'done' AND s1 IS DISTINCT FROM 'done';
+CREATE VIEW announced AS
+SELECT odootx AS xid, entity, record_id::int AS id,
+       CASE WHEN entity = 'stock_move' OR verb IN ('dispatched', 'received', 'completed') THEN 'done' ELSE verb END AS milestone
+  FROM (SELECT *, split_part(type, '.', 4) AS verb FROM odoo_events.outbox) o
+ WHERE entity = 'stock_move' AND verb <> 'corrected'
+    OR entity IN ('transfer', 'manufacturing_order') AND verb IN ('confirmed', 'ready', 'unreserved', 'started', 'ready_to_close', 'dispatched', 'received', 'completed', 'cancelled')
+    OR entity IN ('work_order', 'work_center', 'unbuild_order');
