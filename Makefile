@@ -5,11 +5,13 @@
 #   make check            every test, in private instances; nothing is installed (see test/README.md)
 #   make check-all        the same on PostgreSQL 17 and 18 too, in chroots (needs root)
 #   make check-long       the crash test, with a thousand crashes (ROUNDS=n)
+#   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
+#   make check-asan       regress, isolation and two TAP files there with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
 #   make receiver         the demo's receiver alone (PORT=8765 SECRET=whsec_...)
 #   make format           lay the C sources out; make format-check only looks
 
-TEST_GOALS = check check-all check-long demo receiver format format-check
+TEST_GOALS = check check-all check-long check-cassert check-asan demo receiver format format-check
 ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 
 # These bring their own server, so nothing of the build's settings concerns them.
@@ -17,6 +19,8 @@ ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 check: ; @test/lib/check.sh
 check-all: ; @test/lib/check.sh all
 check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 040_crash
+check-cassert: ; @test/lib/sanity.sh asserts
+check-asan: ; @test/lib/sanity.sh asan
 demo: ; @test/demo/demo.sh
 receiver: ; @test/demo/receiver.sh
 format: ; @test/lib/format.sh

@@ -46,7 +46,7 @@ oe_gaps_open(void)
 }
 
 void
-oe_gaps_write(void)
+oe_gaps_write(void *arg)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events gaps",
 											  ALLOCSET_SMALL_SIZES);

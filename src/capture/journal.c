@@ -25,7 +25,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -38,6 +37,7 @@
 #include "capture/journal.h"
 #include "capture/merge.h"
 #include "capture/text.h"
+#include "capture/try.h"
 
 /* Columns of journal_<n>, in their order. */
 enum
@@ -136,7 +136,7 @@ oe_journal_sequence(void)
  * Merges the log and writes all of it; in the subtransaction.
  */
 static void
-oe_journal_write(void)
+oe_journal_write(void *arg)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events journal",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -168,46 +168,6 @@ oe_journal_write(void)
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
-}
-
-/*
- * Runs "step" in a subtransaction.  Where it fails and that may be, answers
- * the error as text in the log's memory; else NULL.
- */
-static const char *
-oe_try(void (*step) (void), const char *what)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	const char *volatile failure = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		step();
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(oe_log->cxt);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		if (oe_guc_strict || !oe_error_is_ours(edata->sqlerrcode))
-			ReThrowError(edata);
-		ereport(LOG_SERVER_ONLY,
-				(errcode(edata->sqlerrcode),
-				 errmsg("odoo_events could not write %s: %s", what, edata->message)));
-		failure = edata->message;
-	}
-	PG_END_TRY();
-	return failure;
 }
 
 /*
@@ -253,7 +213,7 @@ oe_journal_flush(void)
 		return;
 	if (oe_log_end() > 0)
 	{
-		failure = oe_try(oe_journal_write, "the journal");
+		failure = oe_try(oe_journal_write, NULL, "write the journal");
 		if (failure)
 		{
 			for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
@@ -262,7 +222,7 @@ oe_journal_flush(void)
 		}
 	}
 	if (oe_log_has(true))
-		(void) oe_try(oe_gaps_write, "the table of capture errors");
+		(void) oe_try(oe_gaps_write, NULL, "write the table of capture errors");
 	oe_count();
 	if (oe_log_has(false))
 		oe_wake_at_commit(OE_WAKE_CHANGES);

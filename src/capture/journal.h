@@ -43,7 +43,8 @@ extern void oe_insert_end(OeInserter *ins);
 /* XACT_EVENT_PRE_COMMIT and XACT_EVENT_PRE_PREPARE. */
 extern void oe_journal_flush(void);
 
-/* Notes in the table of gaps what the targets of the log have lost. */
-extern void oe_gaps_write(void);
+/* Notes in the table of gaps what the targets of the log have lost (a step
+ * of oe_try()). */
+extern void oe_gaps_write(void *arg);
 
 #endif							/* OE_JOURNAL_H */

@@ -19,6 +19,7 @@
 
 #include "base/guc.h"
 #include "capture/log.h"
+#include "capture/try.h"
 
 #define OE_LOG_FIRST_SIZE 8192
 #define OE_WINDOW_SIZE (64 * 1024)
@@ -110,7 +111,7 @@ oe_log_fail(const char *reason)
  * Writes what is in memory behind what is in the file.
  */
 static void
-oe_log_spill_out(void)
+oe_log_spill_out(void *arg)
 {
 	Size		done = 0;
 
@@ -146,14 +147,6 @@ oe_log_spill_out(void)
 	}
 }
 
-static void
-oe_log_spill_now(void)
-{
-	oe_log_spill_out();
-	oe_log->spilled += oe_log->used;
-	oe_log->used = 0;
-}
-
 /*
  * Spills; in Odoo's transaction in a subtransaction, so that a full disk costs
  * the events of this transaction, not the transaction.
@@ -161,42 +154,19 @@ oe_log_spill_now(void)
 static void
 oe_log_spill(void)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	const char *failure = NULL;
 
 	if (oe_log->decoding)
+		oe_log_spill_out(NULL);
+	else
+		failure = oe_try(oe_log_spill_out, NULL, "keep the changes of this transaction");
+	if (failure)
 	{
-		oe_log_spill_now();
+		oe_log_fail(failure);
 		return;
 	}
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		oe_log_spill_now();
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(caller);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		if (oe_guc_strict || !oe_error_is_ours(edata->sqlerrcode))
-			ReThrowError(edata);
-		ereport(LOG_SERVER_ONLY,
-				(errcode(edata->sqlerrcode),
-				 errmsg("odoo_events cannot keep the changes of this transaction: %s",
-						edata->message)));
-		oe_log_fail(edata->message);
-		FreeErrorData(edata);
-	}
-	PG_END_TRY();
+	oe_log->spilled += oe_log->used;
+	oe_log->used = 0;
 }
 
 /*

@@ -25,13 +25,12 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-#include "base/guc.h"
 #include "base/json.h"
 #include "base/oe.h"
 #include "capture/rules.h"
+#include "capture/try.h"
 
 #define OE_RULE_NATTS 4			/* of capture_rule, as far as we read it */
 #define OE_FILL_TRIES 10
@@ -256,50 +255,40 @@ oe_rule_read(Relation rel, const char *rule)
 	return shape;
 }
 
+typedef struct OeFill
+{
+	Relation	rel;
+	const char *rule;
+	OeShape    *shape;
+} OeFill;
+
+static void
+oe_rule_fill_step(void *arg)
+{
+	OeFill	   *f = (OeFill *) arg;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events rule",
+											  ALLOCSET_SMALL_SIZES);
+
+	MemoryContextSwitchTo(cxt);
+	f->shape = oe_rule_read(f->rel, f->rule);
+	/* an error takes it along, success keeps it */
+	MemoryContextSetParent(cxt, TopMemoryContext);
+}
+
 /*
- * Fills an entry inside a subtransaction, so that an error leaves nothing
- * behind but its message.
+ * Fills an entry; an error leaves nothing behind but its message.
  */
 static void
 oe_rule_fill(OeRule *r, Relation rel)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events rule",
-											  ALLOCSET_SMALL_SIZES);
-	OeShape    *volatile shape = NULL;
+	OeFill		f = {rel, r->rule, NULL};
+	char	   *what = psprintf("capture table \"%s\"", RelationGetRelationName(rel));
+	const char *failure = oe_try(oe_rule_fill_step, &f, what);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(cxt);
-		shape = oe_rule_read(rel, r->rule);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(caller);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		MemoryContextDelete(cxt);
-		if (oe_guc_strict || !oe_error_is_ours(edata->sqlerrcode))
-			ReThrowError(edata);
-		strlcpy(r->reason, edata->message, sizeof(r->reason));
-		ereport(LOG_SERVER_ONLY,
-				(errcode(edata->sqlerrcode),
-				 errmsg("odoo_events cannot capture table \"%s\": %s",
-						RelationGetRelationName(rel), edata->message)));
-		FreeErrorData(edata);
-	}
-	PG_END_TRY();
-	r->shape = shape;
+	if (failure)
+		strlcpy(r->reason, failure, sizeof(r->reason));
+	r->shape = f.shape;
+	pfree(what);
 }
 
 /*
@@ -404,16 +393,4 @@ oe_rules_at_end(void)
 			MemoryContextDelete(r->shape->cxt);
 		pfree(r);
 	}
-}
-
-/*
- * A cancelled statement must stay cancelled, and a serialization failure must
- * reach the client, which will try again; everything else is our own trouble.
- */
-bool
-oe_error_is_ours(int sqlerrcode)
-{
-	return sqlerrcode != ERRCODE_QUERY_CANCELED &&
-		sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE &&
-		ERRCODE_TO_CATEGORY(sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION;
 }

@@ -92,7 +92,4 @@ extern OeShape *oe_shape_make(Relation rel, const char *rule, ArrayType *signifi
 /* End of the transaction: frees what nothing refers to any more. */
 extern void oe_rules_at_end(void);
 
-/* Whether an error may be turned into a gap instead of being raised. */
-extern bool oe_error_is_ours(int sqlerrcode);
-
 #endif							/* OE_RULES_H */

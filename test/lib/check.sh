@@ -88,6 +88,7 @@ regress() { # regress KIND INPUTDIR PROGRAM SUFFIX CHOICES...
   local conf; conf=$(mktemp)
   # The tests publish by themselves, at the moment they choose: no worker in their databases.
   printf "odoo_events.databases = 'none-such'\ntimezone = 'UTC'\nlc_messages = 'C'\n" >"$conf"
+  [ -z "${TEMP_CONFIG:-}" ] || cat "$TEMP_CONFIG" >>"$conf"
   CONF=$conf test/lib/instance.sh remove "$kind"
   CONF=$conf test/lib/instance.sh start "$kind"; rm -f "$conf"
   rm -rf "$out/$kind"; mkdir -p "$out/$kind"

@@ -27,12 +27,12 @@ as() { if [ "$(id -un)" = "$osuser" ]; then "$@"; else runuser -u "$osuser" -- "
 
 copy_tree() {
   [ -x "$bin/postgres" ] && return
-  local lib share
-  lib=$(dirname "$("$PG_CONFIG" --bindir)"); share=$("$PG_CONFIG" --sharedir)
+  local lib share include
+  lib=$(dirname "$("$PG_CONFIG" --bindir)"); share=$("$PG_CONFIG" --sharedir); include=$("$PG_CONFIG" --includedir-server)
   mkdir -p "$tree/lib/postgresql" "$tree/share/postgresql"
   cp -a "$lib" "$tree/lib/postgresql/$major.tmp"
   cp -a "$share" "$tree/share/postgresql/$major"
-  ln -sfn /usr/include "$tree/include"      # pg_config answers relative to itself
+  ln -sfn "${include%%/postgresql/*}" "$tree/include"      # pg_config answers relative to itself
   mv "$tree/lib/postgresql/$major.tmp" "$tree/lib/postgresql/$major"
 }
 do_install() {

@@ -1,0 +1,95 @@
+/*
+ * try.c
+ *	  Runs steps of capture in subtransactions of their own (try.h).
+ *
+ * Odoo's backend.  Locks nothing by itself.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "base/guc.h"
+#include "capture/rules.h"
+#include "capture/try.h"
+
+/*
+ * RollbackAndReleaseCurrentSubTransaction() asserts that the level above goes
+ * on, which it does not while a transaction commits or is prepared, although
+ * nothing in the rollback depends on it.  A server with assertions gets one
+ * more level in between, which is released; others are spared its transaction
+ * id.
+ */
+#ifdef USE_ASSERT_CHECKING
+#define OE_LEVEL_BETWEEN true
+#else
+#define OE_LEVEL_BETWEEN false
+#endif
+
+static void
+oe_subtransaction_begin(void)
+{
+	if (OE_LEVEL_BETWEEN)
+		BeginInternalSubTransaction(NULL);
+	BeginInternalSubTransaction(NULL);
+}
+
+static void
+oe_subtransaction_end(bool commit)
+{
+	if (commit)
+		ReleaseCurrentSubTransaction();
+	else
+		RollbackAndReleaseCurrentSubTransaction();
+	if (OE_LEVEL_BETWEEN)
+		ReleaseCurrentSubTransaction();
+}
+
+/*
+ * A cancelled statement must stay cancelled, and a serialization failure must
+ * reach the client, which will try again; everything else is our own trouble.
+ */
+static bool
+oe_error_is_ours(int sqlerrcode)
+{
+	return sqlerrcode != ERRCODE_QUERY_CANCELED &&
+		sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE &&
+		ERRCODE_TO_CATEGORY(sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION;
+}
+
+const char *
+oe_try(void (*step) (void *arg), void *arg, const char *what)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const char *volatile failure = NULL;
+
+	oe_subtransaction_begin();
+	PG_TRY();
+	{
+		step(arg);
+		oe_subtransaction_end(true);
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(caller);
+		edata = CopyErrorData();
+		FlushErrorState();
+		oe_subtransaction_end(false);
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (oe_guc_strict || !oe_error_is_ours(edata->sqlerrcode))
+			ReThrowError(edata);
+		ereport(LOG_SERVER_ONLY,
+				(errcode(edata->sqlerrcode),
+				 errmsg("odoo_events cannot %s: %s", what, edata->message)));
+		failure = edata->message;
+	}
+	PG_END_TRY();
+	return failure;
+}
