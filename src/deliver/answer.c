@@ -118,6 +118,8 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 	int			n = req->batch ? req->batch->n : 1;
 
 	sub->dirty = true;
+	if (req->dry)
+		return OE_DELIVERED;
 	sub->last_status = req->status;
 	sub->took[sub->ntook++ % lengthof(sub->took)] = (float) took;
 	if (req->disable || req->status == 410)
@@ -240,7 +242,7 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 
 	key->busy--;
 	if (outcome == OE_DELIVERED && item->replay != NULL)
-		oe_replay_settle(item->replay, item, true);
+		oe_replay_settle(item->replay, item, !(req->dry && item->replay->dead_letters));
 	else if (outcome == OE_DELIVERED)
 		oe_item_settle(item);
 	else if (outcome == OE_STOPPED)
@@ -330,7 +332,7 @@ oe_batch_answered(OeRequest *req, OeOutcome outcome)
 	OeBatch    *batch = req->batch;
 
 	if (outcome == OE_DELIVERED)
-		oe_batch_delivered(batch);
+		oe_batch_delivered(batch, req->dry);
 	else if (outcome == OE_STOPPED)
 		batch->state = OE_BATCH_READY;
 	else

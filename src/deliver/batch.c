@@ -233,10 +233,11 @@ oe_batches_committed(OeSub *sub)
 }
 
 /*
- * Settles all members, in order.
+ * Settles all members, in order.  A dead letter that was not really sent
+ * stays one.
  */
 void
-oe_batch_delivered(OeBatch *batch)
+oe_batch_delivered(OeBatch *batch, bool dry)
 {
 	int			n = batch->n;
 	OeItem	  **items = batch->items;
@@ -249,7 +250,7 @@ oe_batch_delivered(OeBatch *batch)
 
 		key->busy--;
 		if (items[i]->replay != NULL)
-			oe_replay_settle(items[i]->replay, items[i], true);
+			oe_replay_settle(items[i]->replay, items[i], !(dry && items[i]->replay->dead_letters));
 		else
 			oe_item_settle(items[i]);
 		if (key->busy == 0)

@@ -78,6 +78,15 @@ oe_col_int(int row, const char *col, bool big)
 	return isnull ? 0 : big ? DatumGetInt64(d) : DatumGetInt32(d);
 }
 
+static bool
+oe_col_bool(int row, const char *col)
+{
+	bool		isnull;
+	Datum		d = oe_col(row, col, &isnull);
+
+	return !isnull && DatumGetBool(d);
+}
+
 /*
  * A text[] as C strings; *n = 0 and NULL for null.
  */
@@ -182,6 +191,26 @@ oe_conf_headers(OeConf *conf, int row)
 }
 
 /*
+ * What a request looks like.
+ */
+static void
+oe_conf_format(OeConf *conf, int row)
+{
+	static const char *const classes[] = {"public", "internal", "confidential", "personal"};
+	const char *format = oe_col_text(row, "format");
+	int			n;
+	char	  **cleared = oe_col_texts(row, "clearance", &n);
+
+	conf->batched = strcmp(format, "batch") == 0;
+	conf->format = strcmp(format, "binary") == 0 ? 'b' : strcmp(format, "standard") == 0 ? 't' : 's';
+	conf->thin = strcmp(oe_col_text(row, "payload"), "thin") == 0;
+	for (int i = 0; i < n; i++)
+		for (int c = 0; c < lengthof(classes); c++)
+			if (strcmp(cleared[i], classes[c]) == 0)
+				conf->clearance |= 1 << c;
+}
+
+/*
  * Builds a configuration from a row, in a context of its own.
  */
 static OeConf *
@@ -207,10 +236,11 @@ oe_conf_make(int row)
 		conf->filter = DatumGetJsonPathPCopy(d);
 	conf->companies = oe_col_ints(row, "companies", &conf->ncompanies);
 	conf->warehouses = oe_col_ints(row, "warehouses", &conf->nwarehouses);
-	conf->batched = strcmp(oe_col_text(row, "format"), "batch") == 0;
+	oe_conf_format(conf, row);
 	conf->ordering = oe_col_text(row, "ordering")[0];
 	conf->batch_size = oe_col_int(row, "batch_size", false);
 	conf->batch_wait = oe_col_interval(row, "batch_wait");
+	conf->dry_run = oe_col_bool(row, "dry_run");
 	conf->max_in_flight = oe_col_int(row, "max_in_flight", false);
 	conf->timeout_ms = Max(oe_col_interval(row, "timeout") / 1000, 1);
 	conf->schedule = oe_col_intervals(row, "retry_schedule", &conf->nschedule);

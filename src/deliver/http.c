@@ -23,6 +23,7 @@
 
 static CURLM *oe_multi = NULL;
 static int	oe_epoll = -1;
+static dlist_head oe_unsent = DLIST_STATIC_INIT(oe_unsent); /* over without curl */
 static int64 oe_timer_at = -1;	/* us, monotonic; -1: none */
 
 /*
@@ -134,12 +135,14 @@ oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 	req->item = item;
 	req->batch = batch;
 	oe_request_prepare(req, attempt);
-	if (curl_multi_add_handle(oe_multi, req->easy) != CURLM_OK)
+	if (!req->dry && curl_multi_add_handle(oe_multi, req->easy) != CURLM_OK)
 	{
 		oe_request_put(req);
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not start a request")));
 	}
 	dlist_push_tail(&sub->in_flight, &req->node);
+	if (req->dry)
+		dlist_push_tail(&oe_unsent, &req->unsent);
 	sub->requests++;
 	oe_requests++;
 }
@@ -154,11 +157,29 @@ oe_http_abandon(OeSub *sub)
 	{
 		OeRequest  *req = dlist_container(OeRequest, node, dlist_pop_head_node(&sub->in_flight));
 
-		curl_multi_remove_handle(oe_multi, req->easy);
+		if (req->dry)
+			dlist_delete(&req->unsent);
+		else
+			curl_multi_remove_handle(oe_multi, req->easy);
 		sub->requests--;
 		oe_requests--;
 		oe_request_put(req);
 	}
+}
+
+/*
+ * A request is over; error is NULL where there is a status.
+ */
+static void
+oe_http_finish(OeRequest *req, const char *error)
+{
+	dlist_delete(&req->node);
+	if (req->dry)
+		dlist_delete(&req->unsent);
+	req->sub->requests--;
+	oe_requests--;
+	oe_answered(req, error);
+	oe_request_put(req);
 }
 
 /*
@@ -171,6 +192,8 @@ oe_http_collect(void)
 	CURLMsg    *msg;
 	int			left;
 
+	while (!dlist_is_empty(&oe_unsent))
+		oe_http_finish(dlist_head_element(OeRequest, unsent, &oe_unsent), NULL);
 	while ((msg = curl_multi_info_read(oe_multi, &left)) != NULL)
 	{
 		CURL	   *easy = msg->easy_handle;
@@ -190,11 +213,7 @@ oe_http_collect(void)
 		else if (req->status == 0)
 			error = req->errbuf[0] != '\0' ? req->errbuf :
 				code == CURLE_OK ? "no answer" : curl_easy_strerror(code);
-		dlist_delete(&req->node);
-		req->sub->requests--;
-		oe_requests--;
-		oe_answered(req, error);
-		oe_request_put(req);
+		oe_http_finish(req, error);
 	}
 }
 

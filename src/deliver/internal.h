@@ -53,6 +53,7 @@
 #define OE_RESPONSE_READ 65536
 #define OE_SECOND INT64CONST(1000000)
 #define OE_SLICES 10			/* of half a minute */
+#define OE_CE_HEADERS 32
 #define OE_ANSWERS_MAX 2000		/* unwritten answers beyond which none starts */
 
 typedef struct OeSub OeSub;
@@ -71,6 +72,7 @@ typedef struct OeEvent
 	int			key_len;
 	char	   *body;
 	int			body_len;
+	char	   *classes;		/* of its members (publish/classes.c); NULL */
 	Size		size;
 } OeEvent;
 
@@ -91,6 +93,8 @@ typedef struct OeRow
 	int			warehouse;
 	const char *body;
 	int			body_len;
+	const char *classes;		/* NULL: all internal */
+	int			classes_len;
 	OeEvent    *event;			/* once somebody wanted it */
 	Datum		jsonb;			/* once a filter wanted it; 0 */
 	bool		jsonb_failed;
@@ -112,10 +116,15 @@ typedef struct OeConf
 	int			ncompanies;
 	int		   *warehouses;
 	int			nwarehouses;
+	char		format;			/* 's'tructured (batches too), 'b'inary, 't':
+								 * plain Standard Webhooks */
 	bool		batched;
+	bool		thin;
+	int			clearance;		/* bit per class */
 	char		ordering;		/* 'k'ey, 'n'one, 's'trict */
 	int			batch_size;
 	int64		batch_wait;		/* us */
+	bool		dry_run;
 	int			max_in_flight;
 	int			timeout_ms;
 	int64	   *schedule;		/* us before each retry; NULL: the default */
@@ -335,6 +344,7 @@ struct OeSub
 struct OeRequest
 {
 	dlist_node	node;
+	dlist_node	unsent;			/* over without having been sent */
 	CURL	   *easy;
 	OeConf	   *conf;
 	OeSub	   *sub;			/* NULL: the subscription went meanwhile */
@@ -346,11 +356,14 @@ struct OeRequest
 	char		h_signature[96];
 	char		h_attempt[40];
 	char		h_trace[80];
-	char	   *body;			/* of a batch, malloc'd */
+	StringInfoData body;		/* where it is not the frozen text */
+	StringInfoData ce;			/* ce-* headers */
+	struct curl_slist *last_header; /* ce-* headers follow it */
 	int			attempt;
 	TimestampTz started;
 	char		errbuf[CURL_ERROR_SIZE];
 	/* the answer */
+	bool		dry;			/* not sent: a dry run */
 	bool		refused;		/* the address policy said no */
 	int			status;
 	int			retry_after;	/* s, -1: none */
@@ -411,7 +424,7 @@ extern void oe_conf_release(OeConf *conf);
 extern bool oe_sub_wants(OeSub *sub, OeRow *row);
 
 /* read.c */
-#define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event"
+#define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes"
 extern void oe_read(int64 last_position);
 extern bool oe_read_wanted(int64 last_position);
 extern void oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first);
@@ -438,11 +451,15 @@ extern bool oe_batch_form(OeSub *sub);
 extern OeBatch *oe_batch_make(OeSub *sub, OeItem **items, int n, const char *id);
 extern void oe_batch_free(OeBatch *batch);
 extern void oe_batches_committed(OeSub *sub);
-extern void oe_batch_delivered(OeBatch *batch);
+extern void oe_batch_delivered(OeBatch *batch, bool dry);
 extern void oe_batch_give_up(OeBatch *batch);
 extern OeBatch *oe_batch_due(OeSub *sub);
 extern TimestampTz oe_batch_next(OeSub *sub);
 extern void oe_batch_json(OeSub *sub, StringInfo buf);
+
+/* body.c */
+extern bool oe_body_as_is(const OeConf *conf, const OeEvent *event);
+extern int	oe_body_write(const OeConf *conf, const OeEvent *event, char format, StringInfo out, StringInfo headers);
 
 /* sign.c */
 extern void oe_sign(const OeConf *conf, const char *id, int64 timestamp,

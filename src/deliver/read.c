@@ -19,7 +19,7 @@
 #include "base/session.h"
 #include "deliver/internal.h"
 
-#define OE_ROW_COLUMNS 9
+#define OE_ROW_COLUMNS 10
 #define OE_READ_ROUNDS 4
 #define OE_READ_BYTES (1024 * 1024)
 #define OE_STALL_US 1000000
@@ -77,6 +77,7 @@ oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first)
 	row->has_warehouse = !nulls[first + 6];
 	row->warehouse = row->has_warehouse ? DatumGetInt32(v[6]) : 0;
 	row->body = oe_text_of(v[7], &row->body_len);
+	row->classes = nulls[first + 8] ? NULL : oe_text_of(v[8], &row->classes_len);
 }
 
 /*

@@ -257,7 +257,7 @@ oe_request_headers(OeRequest *req)
 {
 	OeConf	   *conf = req->conf;
 	int			n = OE_FIXED_HEADERS + conf->nheaders;
-	struct curl_slist *h = MemoryContextAllocZero(oe_deliver_cxt, sizeof(struct curl_slist) * n);
+	struct curl_slist *h = MemoryContextAllocZero(oe_deliver_cxt, sizeof(struct curl_slist) * (n + OE_CE_HEADERS));
 	static char no_expect[] = "Expect:";
 
 	h[1].data = no_expect;
@@ -271,6 +271,7 @@ oe_request_headers(OeRequest *req)
 	for (int i = 0; i < n - 1; i++)
 		h[i].next = &h[i + 1];
 	req->headers = h;
+	req->last_header = &h[n - 1];
 }
 
 /*
@@ -306,6 +307,10 @@ oe_request_free(OeRequest *req)
 {
 	curl_easy_cleanup(req->easy);
 	pfree(req->headers);
+	if (req->body.data)
+		pfree(req->body.data);
+	if (req->ce.data)
+		pfree(req->ce.data);
 	pfree(req);
 }
 
@@ -320,6 +325,31 @@ oe_http_free_idle(OeConf *conf)
 }
 
 /*
+ * Room that one large body took is given back.
+ */
+static void
+oe_request_forget(StringInfo buf)
+{
+	if (buf->data == NULL || buf->maxlen <= 16384)
+		return;
+	pfree(buf->data);
+	buf->data = NULL;
+}
+
+static StringInfo
+oe_request_room(StringInfo buf)
+{
+	MemoryContext old = MemoryContextSwitchTo(oe_deliver_cxt);
+
+	if (buf->data == NULL)
+		initStringInfo(buf);
+	else
+		resetStringInfo(buf);
+	MemoryContextSwitchTo(old);
+	return buf;
+}
+
+/*
  * Puts a finished request back among its configuration's idle ones.
  */
 void
@@ -327,8 +357,8 @@ oe_request_put(OeRequest *req)
 {
 	OeConf	   *conf = req->conf;
 
-	free(req->body);
-	req->body = NULL;
+	oe_request_forget(&req->body);
+	oe_request_forget(&req->ce);
 	if (conf->refs == 1)
 	{
 		/* nobody else uses this configuration any more */
@@ -340,58 +370,114 @@ oe_request_put(OeRequest *req)
 }
 
 /*
- * The body of a batch: its events, byte for byte, in an array.
+ * The body of a batch: its events in an array, byte for byte those that a
+ * request of one would have.
  */
-static Size
+static void
 oe_batch_body(OeRequest *req, OeBatch *batch)
 {
-	Size		len = 2;
-	char	   *p;
+	StringInfo	out = oe_request_room(&req->body);
 
-	for (int i = 0; i < batch->n; i++)
-		len += batch->items[i]->event->body_len + (i > 0);
-	p = req->body = malloc(len + 1);
-	if (p == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	*p++ = '[';
 	for (int i = 0; i < batch->n; i++)
 	{
 		OeEvent    *event = batch->items[i]->event;
 
-		if (i > 0)
-			*p++ = ',';
-		memcpy(p, event->body, event->body_len);
-		p += event->body_len;
+		appendStringInfoChar(out, i == 0 ? '[' : ',');
+		if (oe_body_as_is(req->conf, event))
+			appendBinaryStringInfo(out, event->body, event->body_len);
+		else
+			(void) oe_body_write(req->conf, event, 's', out, NULL);
 	}
-	*p++ = ']';
-	*p = '\0';
-	return len;
+	appendStringInfoChar(out, ']');
 }
 
+/*
+ * Attributes as headers follow the others; those of the request before go.
+ */
+static void
+oe_request_ce(OeRequest *req, int n)
+{
+	struct curl_slist *h = req->last_header;
+	char	   *text = req->ce.data;
+
+	for (int i = 0; i < n; i++, h = h->next)
+	{
+		h->next = h + 1;
+		h->next->data = text;
+		text += strlen(text) + 1;
+	}
+	h->next = NULL;
+}
+
+/*
+ * What is sent: the frozen text itself, or made from it.
+ */
+static const char *
+oe_request_body(OeRequest *req, Size *len)
+{
+	static char structured[] = "Content-Type: application/cloudevents+json";
+	static char batched[] = "Content-Type: application/cloudevents-batch+json";
+	static char json[] = "Content-Type: application/json";
+	int			n = 0;
+
+	/* by what is sent: frozen batches outlive a change of the format */
+	req->headers[0].data = req->batch ? batched : req->conf->format == 's' ? structured : json;
+	if (req->batch == NULL && oe_body_as_is(req->conf, req->item->event))
+	{
+		*len = (Size) req->item->event->body_len;
+		return req->item->event->body;
+	}
+	if (req->batch != NULL)
+		oe_batch_body(req, req->batch);
+	else
+		n = oe_body_write(req->conf, req->item->event, req->conf->format, oe_request_room(&req->body),
+						  req->conf->format == 'b' ? oe_request_room(&req->ce) : NULL);
+	if (req->conf->format == 'b')
+		oe_request_ce(req, n);
+	*len = req->body.len;
+	return req->body.data;
+}
+
+/*
+ * Nothing is known of an answer yet.
+ */
+static void
+oe_request_reset(OeRequest *req)
+{
+	req->errbuf[0] = '\0';
+	req->dry = req->refused = req->abort_message = req->disable = false;
+	req->status = req->header_bytes = req->read = req->response_len = 0;
+	req->retry_after = -1;
+	req->started = GetCurrentTimestamp();
+}
+
+/*
+ * Makes everything that is sent.  In a dry run it is noted instead, and the
+ * request is over.
+ */
 void
 oe_request_prepare(OeRequest *req, int attempt)
 {
 	OeEvent    *first = req->batch ? req->batch->items[0]->event : req->item->event;
 	const char *id = req->batch ? req->batch->id : first->id;
-	Size		len = req->batch ? oe_batch_body(req, req->batch) : (Size) first->body_len;
-	const char *body = req->batch ? req->body : first->body;
+	Size		len;
+	const char *body = oe_request_body(req, &len);
 	int64		now = (int64) time(NULL);
-	static char structured[] = "Content-Type: application/cloudevents+json";
-	static char batched[] = "Content-Type: application/cloudevents-batch+json";
 
-	/* by what is sent: frozen batches outlive a change of the format */
-	req->headers[0].data = req->batch ? batched : structured;
 	req->attempt = attempt;
 	snprintf(req->h_id, sizeof(req->h_id), "webhook-id: %s", id);
 	snprintf(req->h_timestamp, sizeof(req->h_timestamp), "webhook-timestamp: " INT64_FORMAT, now);
 	snprintf(req->h_attempt, sizeof(req->h_attempt), "webhook-attempt: %d", attempt);
 	oe_sign(req->conf, id, now, body, len, req->h_signature, sizeof(req->h_signature));
 	oe_traceparent(req->batch && req->batch->n > 1 ? NULL : first->body, first->body_len, req->h_trace, sizeof(req->h_trace));
+	oe_request_reset(req);
+	if (req->conf->dry_run)
+	{
+		req->dry = true;
+		req->response_len = Min(len, OE_RESPONSE_KEPT);
+		memcpy(req->response, body, req->response_len);
+		return;
+	}
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) len);
-	req->errbuf[0] = '\0';
-	req->refused = req->abort_message = req->disable = false;
-	req->status = req->header_bytes = req->read = req->response_len = 0;
-	req->retry_after = -1;
-	req->started = GetCurrentTimestamp();
 }

@@ -98,7 +98,7 @@ oe_answers_clear(void)
 OeEvent *
 oe_event_make(OeRow *row)
 {
-	Size		size = sizeof(OeEvent) + row->key_len + 1 + row->body_len + 1;
+	Size		size = sizeof(OeEvent) + row->key_len + 1 + row->body_len + 1 + row->classes_len + 1;
 	OeEvent    *event;
 	const unsigned char *u = row->id->data;
 
@@ -116,6 +116,13 @@ oe_event_make(OeRow *row)
 	event->body_len = row->body_len;
 	memcpy(event->body, row->body, row->body_len);
 	event->body[row->body_len] = '\0';
+	event->classes = NULL;
+	if (row->classes != NULL)
+	{
+		event->classes = event->body + row->body_len + 1;
+		memcpy(event->classes, row->classes, row->classes_len);
+		event->classes[row->classes_len] = '\0';
+	}
 	snprintf(event->id, OE_ID_LEN,
 			 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 			 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7],

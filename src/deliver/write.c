@@ -129,9 +129,9 @@ oe_write_deaths(void)
 	}
 	oe_run_columns(&insert_plan,
 				   "INSERT INTO odoo_events.dead AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id,"
-				   " warehouse_id, attempts, first_at, last_at, last_status, last_error, event)"
+				   " warehouse_id, attempts, first_at, last_at, last_status, last_error, event, classes)"
 				   " SELECT DISTINCT ON (d.sub, d.id) d.sub, d.id, d.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,"
-				   " d.attempts, d.first_at, d.last_at, d.status, d.error, o.event"
+				   " d.attempts, d.first_at, d.last_at, d.status, d.error, o.event, o.classes"
 				   " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 				   "  AS d(sub, id, position, attempts, first_at, last_at, status, error, resurrected, again)"
 				   " JOIN odoo_events.outbox_all o ON o.position = d.position WHERE NOT d.resurrected AND NOT d.again"

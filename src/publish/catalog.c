@@ -435,6 +435,7 @@ oe_catalog(void)
 	oe_load_ladders(cat);
 	oe_load_defs(cat);
 	oe_load_parts(cat);
+	oe_classes_load(cat);
 	MemoryContextSwitchTo(save);
 	MemoryContextSetParent(cxt, TopMemoryContext);
 	oe_current = cat;

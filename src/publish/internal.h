@@ -277,6 +277,7 @@ typedef struct OeEntity
 	bool		uses_parts;
 	bool		uses_rows;
 	bool		has_touched;
+	const char *member_classes; /* classes.c; NULL: all internal */
 } OeEntity;
 
 typedef struct OeCatalog
@@ -548,6 +549,10 @@ extern void oe_doc_decide(OeCycle *cy, OeDoc *doc);
 /* render.c */
 extern void oe_render(OeCycle *cy, OeEvent *ev);
 extern void oe_render_prepare(OeCycle *cy, OeEvent *ev);
+
+/* classes.c */
+extern void oe_classes_load(OeCatalog *cat);
+extern const char *oe_event_classes(const OeEvent *ev);
 
 /* event.c */
 extern void oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c);

@@ -14,6 +14,7 @@
 #include "mb/pg_wchar.h"
 
 #include "base/json.h"
+#include "base/scan.h"
 #include "publish/internal.h"
 
 static void
@@ -25,71 +26,20 @@ oe_row_malformed(const char *text, const char *at)
 			 errdetail("At character %d.", (int) (at - text) + 1)));
 }
 
-static const char *
-oe_skip_space(const char *p)
-{
-	while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
-		p++;
-	return p;
-}
-
-/* Past the closing quote of the string that begins at p; NULL if it has none. */
-static const char *
-oe_skip_string(const char *p)
-{
-	for (p++; *p != '\0' && *p != '"'; p++)
-		if (*p == '\\' && p[1] != '\0')
-			p++;
-	return *p == '"' ? p + 1 : NULL;
-}
-
-/* Past the value that begins at p, whatever it is; NULL where it is cut off. */
-static const char *
-oe_skip_value(const char *p)
-{
-	int			depth = 0;
-
-	if (*p == '"')
-		return oe_skip_string(p);
-	if (*p != '{' && *p != '[')
-	{
-		const char *start = p;
-
-		while (*p != '\0' && *p != ',' && *p != '}' && *p != ']' && !isspace((unsigned char) *p))
-			p++;
-		return p > start ? p : NULL;
-	}
-	for (; *p != '\0'; p++)
-	{
-		if (*p == '"')
-		{
-			p = oe_skip_string(p);
-			if (p == NULL)
-				return NULL;
-			p--;
-		}
-		else if (*p == '{' || *p == '[')
-			depth++;
-		else if ((*p == '}' || *p == ']') && --depth == 0)
-			return p + 1;
-	}
-	return NULL;
-}
-
 /*
  * Splits an object into its members; the slices point into "text".
  */
 void
 oe_row_parse(const char *text, OeRow *row)
 {
-	const char *p = oe_skip_space(text);
+	const char *p = oe_scan_space(text);
 	int			room = 0;
 
 	row->n = 0;
 	row->m = NULL;
 	if (*p != '{')
 		oe_row_malformed(text, p);
-	p = oe_skip_space(p + 1);
+	p = oe_scan_space(p + 1);
 	while (*p != '}')
 	{
 		OeMember   *m;
@@ -102,21 +52,21 @@ oe_row_parse(const char *text, OeRow *row)
 				: palloc(sizeof(OeMember) * room);
 		}
 		m = &row->m[row->n++];
-		if (*p != '"' || (end = oe_skip_string(p)) == NULL)
+		if (*p != '"' || (end = oe_scan_string(p)) == NULL)
 			oe_row_malformed(text, p);
 		m->key.s = p + 1;
 		m->key.len = end - p - 2;
-		p = oe_skip_space(end);
+		p = oe_scan_space(end);
 		if (*p != ':')
 			oe_row_malformed(text, p);
-		p = oe_skip_space(p + 1);
-		if ((end = oe_skip_value(p)) == NULL)
+		p = oe_scan_space(p + 1);
+		if ((end = oe_scan_value(p)) == NULL)
 			oe_row_malformed(text, p);
 		m->value.s = p;
 		m->value.len = end - p;
-		p = oe_skip_space(end);
+		p = oe_scan_space(end);
 		if (*p == ',')
-			p = oe_skip_space(p + 1);
+			p = oe_scan_space(p + 1);
 		else if (*p != '}')
 			oe_row_malformed(text, p);
 	}

@@ -30,7 +30,7 @@
 
 int			oe_outbox_member = -1;
 
-#define OE_OUTBOX_COLUMNS 15
+#define OE_OUTBOX_COLUMNS 16
 
 /* One INSERT's parameters: an array per column. */
 typedef struct OeBulk
@@ -63,6 +63,7 @@ static const struct
 	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* causationid */
 	{XID8OID, XID8ARRAYOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE},	/* odootx */
 	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* event */
+	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* classes */
 };
 
 static void
@@ -96,6 +97,7 @@ oe_bulk_add(OeCycle *cy, OeBulk *b, OeEvent *ev, int64 position)
 	oe_bulk_text(b, 12, NULL);
 	oe_bulk_set(b, 13, FullTransactionIdGetDatum(FullTransactionIdFromU64(ev->tx->xid)), false);
 	oe_bulk_text(b, 14, oe_event_text(cy, ev, position));
+	oe_bulk_text(b, 15, oe_event_classes(ev));
 	b->n++;
 }
 
@@ -122,7 +124,8 @@ oe_bulk_insert(OeBulk *b, int member)
 				  psprintf("INSERT INTO odoo_events.outbox_%d SELECT * FROM ROWS FROM ("
 						   OE_UNNEST("1") ", " OE_UNNEST("2") ", " OE_UNNEST("3") ", " OE_UNNEST("4") ", " OE_UNNEST("5") ", "
 						   OE_UNNEST("6") ", " OE_UNNEST("7") ", " OE_UNNEST("8") ", " OE_UNNEST("9") ", " OE_UNNEST("10") ", "
-						   OE_UNNEST("11") ", " OE_UNNEST("12") ", " OE_UNNEST("13") ", " OE_UNNEST("14") ", " OE_UNNEST("15") ")",
+						   OE_UNNEST("11") ", " OE_UNNEST("12") ", " OE_UNNEST("13") ", " OE_UNNEST("14") ", " OE_UNNEST("15") ", "
+						   OE_UNNEST("16") ")",
 						   member),
 				  OE_OUTBOX_COLUMNS, types, arrays, NULL, false, 0);
 	b->n = 0;

@@ -14,6 +14,8 @@ CREATE TABLE odoo_events.subscription_config (
     companies      int4[],
     warehouses     int4[],
     format         text NOT NULL,
+    payload        text NOT NULL DEFAULT 'full',
+    clearance      text[] NOT NULL DEFAULT '{public,internal}',
     ordering       text NOT NULL,
     batch_size     int4 NOT NULL,
     batch_wait     interval NOT NULL,
@@ -22,6 +24,9 @@ CREATE TABLE odoo_events.subscription_config (
     retry_schedule interval[],
     header_names   text[] NOT NULL,             -- values are with the secret
     allow_networks cidr[] NOT NULL,
+    dry_run        boolean NOT NULL DEFAULT false,
+    owner          text,
+    contact        text,
     state          text NOT NULL DEFAULT 'active',
     state_reason   text,
     state_since    timestamptz NOT NULL,
@@ -126,6 +131,7 @@ CREATE TABLE odoo_events.dead (
     last_status     int4,
     last_error      text,
     event           text NOT NULL,
+    classes         text,
     PRIMARY KEY (subscription_id, event_id)
 );
 COMMENT ON TABLE odoo_events.dead IS 'dead letters, with their own copy of the bytes';

@@ -92,7 +92,7 @@ COMMENT ON FUNCTION odoo_events.discard(text, uuid[]) IS 'drops dead letters for
 
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.
 CREATE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
-RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text)
+RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text, classes text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -100,13 +100,13 @@ DECLARE
 BEGIN
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.id = job.subscription_id;
   RETURN QUERY
-  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event
-    FROM (SELECT d.position, d.event_id AS id, d.type, d.subject, d.partitionkey, d.company_id, d.warehouse_id, d.event,
+  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event, x.classes
+    FROM (SELECT d.position, d.event_id AS id, d.type, d.subject, d.partitionkey, d.company_id, d.warehouse_id, d.event, d.classes,
                  (d.event::json ->> 'time')::timestamptz AS "time"
             FROM odoo_events.dead d
            WHERE job.dead_letters AND d.subscription_id = c.id AND d.position > after_position AND d.position <= job.to_position
           UNION ALL
-          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o."time"
+          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time"
             FROM odoo_events.outbox_all o
            WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
              AND o.type LIKE ANY (c.types_like)

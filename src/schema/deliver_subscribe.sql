@@ -112,9 +112,17 @@ BEGIN
     RAISE EXCEPTION 'argument "allow_networks" contains a null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
   PERFORM odoo_events._check_url(c.url, c.allow_networks);
-  IF c.format NOT IN ('structured', 'batch') THEN
+  IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
     RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'structured: one event per request; batch: up to batch_size of them.';
+      HINT = 'structured: a CloudEvent per request; binary: its attributes as ce-* headers; batch: up to batch_size CloudEvents; standard: {type, timestamp, data}.';
+  END IF;
+  IF c.payload NOT IN ('full', 'thin') THEN
+    RAISE EXCEPTION 'argument "payload" is "%"', c.payload USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'full: all of an event; thin: what it is about, without facts.';
+  END IF;
+  IF cardinality(c.clearance) = 0 OR NOT c.clearance <@ '{public,internal,confidential,personal}' THEN
+    RAISE EXCEPTION 'argument "clearance" is %', c.clearance USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name classes of public, internal, confidential (prices, costs) and personal (people, addresses); fields of the others are left out.';
   END IF;
   IF c.ordering NOT IN ('key', 'none', 'strict') THEN
     RAISE EXCEPTION 'argument "ordering" is "%"', c.ordering USING ERRCODE = 'invalid_parameter_value',
@@ -312,6 +320,8 @@ CREATE FUNCTION odoo_events.subscribe(
   companies      int4[]     DEFAULT NULL,
   warehouses     int4[]     DEFAULT NULL,
   format         text       DEFAULT 'structured',
+  payload        text       DEFAULT 'full',
+  clearance      text[]     DEFAULT '{public,internal}',
   ordering       text       DEFAULT 'key',
   batch_size     int4       DEFAULT 1,
   batch_wait     interval   DEFAULT '0',
@@ -321,7 +331,10 @@ CREATE FUNCTION odoo_events.subscribe(
   headers        jsonb      DEFAULT '{}',
   secret         text       DEFAULT NULL,
   allow_networks cidr[]     DEFAULT '{}',
+  dry_run        boolean    DEFAULT false,
   start_from     text       DEFAULT 'now',
+  owner          text       DEFAULT NULL,
+  contact        text       DEFAULT NULL,
   or_replace     boolean    DEFAULT false
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
@@ -361,6 +374,8 @@ CREATE FUNCTION odoo_events.alter_subscription(
   companies      int4[]     DEFAULT NULL,
   warehouses     int4[]     DEFAULT NULL,
   format         text       DEFAULT NULL,
+  payload        text       DEFAULT NULL,
+  clearance      text[]     DEFAULT NULL,
   ordering       text       DEFAULT NULL,
   batch_size     int4       DEFAULT NULL,
   batch_wait     interval   DEFAULT NULL,
@@ -369,7 +384,10 @@ CREATE FUNCTION odoo_events.alter_subscription(
   retry_schedule interval[] DEFAULT NULL,
   headers        jsonb      DEFAULT NULL,
   secret         text       DEFAULT NULL,
-  allow_networks cidr[]     DEFAULT NULL
+  allow_networks cidr[]     DEFAULT NULL,
+  dry_run        boolean    DEFAULT NULL,
+  owner          text       DEFAULT NULL,
+  contact        text       DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS

@@ -8,6 +8,8 @@ SELECT c.name,
        c.companies,
        c.warehouses,
        c.format,
+       c.payload,
+       c.clearance,
        c.ordering,
        c.batch_size,
        c.batch_wait,
@@ -16,6 +18,9 @@ SELECT c.name,
        c.retry_schedule,
        c.header_names,
        c.allow_networks,
+       c.dry_run,
+       c.owner,
+       c.contact,
        c.state,
        c.state_reason,
        c.state_since,
@@ -50,6 +55,7 @@ COMMENT ON VIEW odoo_events.held_event IS 'internal: the events that wait for a 
 CREATE VIEW odoo_events.subscription_status AS
 SELECT c.name,
        CASE WHEN c.state = 'active' AND s.subscription_id IS NULL THEN 'disabled'
+            WHEN c.state = 'active' AND c.dry_run THEN 'dry_run'
             WHEN c.state = 'active' AND p.breaker <> 'closed' THEN 'breaker_open' ELSE c.state END AS state,
        CASE WHEN c.state = 'active' AND s.subscription_id IS NULL
             THEN 'has no secret here: SELECT odoo_events.set_secret(' || quote_literal(c.name) || ')'
@@ -107,7 +113,8 @@ SELECT c.name AS subscription, a.event_id, a.batch_id, a.first_position, a.last_
        pg_catalog.make_interval(secs => a.duration) AS duration, a.status, a.error, a.response
   FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) a
        JOIN odoo_events.subscription_config c ON c.id = a.subscription_id;
-COMMENT ON VIEW odoo_events.attempt IS 'one row per request; response is kept of failures, its first 4 KiB';
+COMMENT ON VIEW odoo_events.attempt IS
+'one row per request; response is kept of failures, its first 4 KiB; of a dry run there is neither status nor error, and response is what was not sent';
 
 CREATE VIEW odoo_events.dead_letter AS
 SELECT c.name AS subscription, d.event_id, d.position, d.type, d.subject, d.attempts, d.first_at, d.last_at, d.last_status, d.last_error

@@ -20,7 +20,8 @@ BEGIN
         correlationid text,
         causationid   text,
         odootx        xid8 NOT NULL,
-        event         text NOT NULL
+        event         text NOT NULL,
+        classes       text                          -- of its members, where not internal: 3:transfer.partner (publish/classes.c)
       )$f$, i);
     BEGIN
       -- not every server is built with it

@@ -197,10 +197,29 @@ sub events
 	my @events;
 	foreach my $entry (grep { $_->{status} >= 200 && $_->{status} < 300 } $self->ledger($path))
 	{
-		my $body = $entry->{events} //= JSON::PP->new->utf8(0)->decode($entry->{body});
+		my $body = $entry->{events} //= _event_of($entry);
 		push @events, ref $body eq 'ARRAY' ? @$body : $body;
 	}
 	return @events;
+}
+
+# What a request says: its CloudEvents, or of a plain Standard Webhooks body the event's id, type, time and data.
+sub _event_of
+{
+	my ($entry) = @_;
+	my $body = JSON::PP->new->utf8(0)->decode($entry->{body});
+	my $headers = $entry->{headers};
+	return $body unless $headers->{'content-type'} eq 'application/json';
+	return { id => $headers->{'webhook-id'}, type => $body->{type}, time => $body->{timestamp}, data => $body->{data} }
+	  unless exists $headers->{'ce-id'};
+	my %event = (data => $body);
+	foreach my $name (grep { /^ce-/ } keys %$headers)
+	{
+		(my $value = $headers->{$name}) =~ s/%([0-9A-F]{2})/chr hex $1/ge;
+		utf8::decode($value);
+		$event{ substr $name, 3 } = $value;
+	}
+	return \%event;
 }
 
 # What the receiver found wrong: signatures, order of a key, other bytes under the same id, no CloudEvent.

@@ -30,6 +30,7 @@ import struct
 import sys
 import threading
 import time
+import urllib.parse
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -234,16 +235,21 @@ def utc_now():
 
 
 def parse_events(headers, body, problems):
-    """The CloudEvents of a structured or a batch request; what is wrong with them goes to problems."""
+    """The CloudEvents of a structured, a binary or a batch request, or what a plain Standard Webhooks body says of its event; what is
+    wrong with them goes to problems."""
     kind = headers.get("content-type", "").split(";")[0].strip()
     try:
         parsed = json.loads(body)
     except ValueError:
         problems.append("the body is not JSON")
         return []
-    events = parsed if kind == "application/cloudevents-batch+json" else [parsed]
-    if kind not in ("application/cloudevents+json", "application/cloudevents-batch+json"):
+    if kind == "application/json" and "ce-id" in headers:
+        parsed = {k[3:]: urllib.parse.unquote(v) for k, v in headers.items() if k.startswith("ce-")} | {"data": parsed}
+    elif kind == "application/json" and isinstance(parsed, dict) and sorted(parsed) == ["data", "timestamp", "type"]:
+        return [{"id": headers.get("webhook-id"), "type": parsed["type"], "time": parsed["timestamp"], "data": parsed["data"]}]
+    elif kind not in ("application/cloudevents+json", "application/cloudevents-batch+json"):
         problems.append(f"unexpected content-type {kind!r}")
+    events = parsed if kind == "application/cloudevents-batch+json" else [parsed]
     if not isinstance(events, list) or not all(isinstance(e, dict) for e in events):
         problems.append("the body is not a CloudEvent, nor a list of them")
         return []
@@ -251,7 +257,7 @@ def parse_events(headers, body, problems):
         missing = [a for a in REQUIRED if not e.get(a)]
         if missing or e.get("specversion") != "1.0":
             problems.append(f"not a CloudEvent 1.0: lacks {missing or 'specversion 1.0'}")
-    if kind == "application/cloudevents+json" and events[0].get("id") != headers.get("webhook-id"):
+    if kind != "application/cloudevents-batch+json" and events[0].get("id") != headers.get("webhook-id"):
         problems.append("webhook-id is not the event's id")
     return events
 

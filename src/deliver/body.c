@@ -1,0 +1,582 @@
+/*
+ * body.c
+ *	  An event as one subscription gets it: format, thinning, redaction.
+ *
+ * Worker only; no transaction, no look-up.  What is made is a function of the
+ * frozen event (its text and the classes of its members) and of the
+ * configuration alone, so that every attempt and every replay has the same
+ * bytes.  The text was written by the publisher or came through jsonb, so that
+ * it is JSON; what cannot be taken apart all the same is left out, not sent.
+ *
+ * A member is of the class that "classes" names for "<entity or part>.<field>",
+ * else of the event's own ("*"), else internal.  Ids, what kind of part a line
+ * is, the document an event belongs to and the transition are always kept.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/memutils.h"
+
+#include "base/scan.h"
+#include "deliver/internal.h"
+
+#define OE_INTERNAL 1
+
+static const char *const oe_class_names[] = {"public", "internal", "confidential", "personal"};
+
+/* One rendering. */
+typedef struct OeShape
+{
+	const OeConf *conf;
+	const char *classes;		/* NULL: all internal */
+	int			rest;			/* class of what is not named */
+	int			highest;		/* class among what is kept */
+	StringInfo	out;
+	StringInfo	redacted;		/* names of what is left out, quoted */
+} OeShape;
+
+/* The envelope, and where the data is. */
+typedef struct OeEnvelope
+{
+	const char *attributes;		/* first of them */
+	OeSlice		data;
+	OeSlice		type;
+	OeSlice		time;
+	OeSlice		record;			/* odoorecordid; s NULL: none */
+} OeEnvelope;
+
+static bool oe_shape_lines(OeShape *shape, const char *lines);
+
+/*
+ * The class that is written for this name; -1 if none is.
+ */
+static int
+oe_class_named(const char *classes, const char *owner, int owner_len, const char *field, int field_len)
+{
+	const char *p = classes;
+
+	while (p != NULL && *p != '\0')
+	{
+		const char *end = strchrnul(p, ' ');
+		const char *name = p + 2;
+		int			len = end - name;
+
+		if (owner == NULL ? len == field_len && memcmp(name, field, len) == 0
+			: len == owner_len + 1 + field_len && memcmp(name, owner, owner_len) == 0 && name[owner_len] == '.' &&
+			memcmp(name + owner_len + 1, field, field_len) == 0)
+			return *p - '0';
+		p = *end ? end + 1 : end;
+	}
+	return -1;
+}
+
+static bool
+oe_cleared(const OeConf *conf, int class)
+{
+	return (conf->clearance & (1 << class)) != 0;
+}
+
+/*
+ * Notes once that something of this name was left out.
+ */
+static void
+oe_note_redacted(OeShape *shape, const OeSlice *owner, const OeSlice *field)
+{
+	char		quoted[160];
+
+	/* a name that somebody else chose may be anything */
+	if (field->len > 64 || memchr(field->s, '\\', field->len) != NULL || (owner != NULL && owner->len > 64))
+		strlcpy(quoted, "\"*\"", sizeof(quoted));
+	else if (owner != NULL)
+		snprintf(quoted, sizeof(quoted), "\"%.*s.%.*s\"", owner->len, owner->s, field->len, field->s);
+	else
+		snprintf(quoted, sizeof(quoted), "\"%.*s\"", field->len, field->s);
+	if (strstr(shape->redacted->data, quoted) == NULL)
+		appendStringInfo(shape->redacted, "%s%s", shape->redacted->len > 0 ? "," : "", quoted);
+}
+
+/*
+ * May this member be seen?  Notes what follows from it.
+ */
+static bool
+oe_member_seen(OeShape *shape, const OeSlice *owner, const OeSlice *field)
+{
+	int			class = oe_class_named(shape->classes, owner ? owner->s : NULL, owner ? owner->len : 0, field->s, field->len);
+
+	if (class < 0)
+		class = shape->rest;
+	if (!oe_cleared(shape->conf, class))
+	{
+		oe_note_redacted(shape, owner, field);
+		return false;
+	}
+	shape->highest = Max(shape->highest, class);
+	return true;
+}
+
+static void
+oe_copy_member(StringInfo out, const OeSlice *key, const OeSlice *value)
+{
+	char		last = out->data[out->len - 1];
+
+	if (last != '{')
+		appendStringInfoChar(out, ',');
+	appendStringInfoChar(out, '"');
+	appendBinaryStringInfo(out, key->s, key->len);
+	appendStringInfoString(out, "\":");
+	appendBinaryStringInfo(out, value->s, value->len);
+}
+
+/*
+ * Opens an array or an object as a member; what is in it follows.
+ */
+static void
+oe_open_member(StringInfo out, const char *key, char bracket)
+{
+	appendStringInfo(out, "%s\"%s\":%c", out->data[out->len - 1] == '{' ? "" : ",", key, bracket);
+}
+
+/*
+ * The members of an object that may be seen; "always" lists those that are no
+ * facts.  Lines inside it are walked too.
+ */
+static void
+oe_shape_object(OeShape *shape, const char *object, const OeSlice *owner, const char *const *always)
+{
+	const char *p = oe_scan_open(object, '{');
+	OeSlice		key;
+	OeSlice		value;
+
+	while (oe_scan_member(&p, &key, &value))
+	{
+		bool		keep = false;
+
+		for (int i = 0; always[i] != NULL && !keep; i++)
+			keep = oe_slice_is(&key, always[i]);
+		if (!keep && oe_slice_is(&key, "lines") && oe_shape_lines(shape, value.s))
+			continue;
+		if (keep || oe_member_seen(shape, owner, &key))
+			oe_copy_member(shape->out, &key, &value);
+	}
+}
+
+/*
+ * The name of the part that a line or a change is of; false if it is none.
+ */
+static bool
+oe_part_of(const char *object, OeSlice *part)
+{
+	const char *p = oe_scan_open(object, '{');
+	OeSlice		key;
+
+	if (!oe_scan_member(&p, &key, part) || !oe_slice_is(&key, "part") || part->len < 2 || part->s[0] != '"')
+		return false;
+	part->s++;
+	part->len -= 2;
+	return true;
+}
+
+/*
+ * An array of lines; false, and nothing written, if it is none.
+ */
+static bool
+oe_shape_lines(OeShape *shape, const char *lines)
+{
+	static const char *const always[] = {"part", "id", NULL};
+	const char *p = oe_scan_open(lines, '[');
+	OeSlice		line;
+	bool		first = true;
+
+	if (p == NULL)
+		return false;
+	oe_open_member(shape->out, "lines", '[');
+	while (oe_scan_element(&p, &line))
+	{
+		OeSlice		part;
+
+		if (!oe_part_of(line.s, &part))
+			continue;
+		appendStringInfoString(shape->out, first ? "{" : ",{");
+		first = false;
+		oe_shape_object(shape, line.s, &part, always);
+		appendStringInfoChar(shape->out, '}');
+	}
+	appendStringInfoChar(shape->out, ']');
+	return true;
+}
+
+/*
+ * One change: its fields are those of its part.
+ */
+static void
+oe_shape_change(OeShape *shape, const char *change, const OeSlice *part)
+{
+	static const char *const none[] = {NULL};
+	const char *p = oe_scan_open(change, '{');
+	OeSlice		key;
+	OeSlice		value;
+
+	while (oe_scan_member(&p, &key, &value))
+	{
+		if (oe_slice_is(&key, "fields"))
+		{
+			oe_open_member(shape->out, "fields", '{');
+			oe_shape_object(shape, value.s, part, none);
+			appendStringInfoChar(shape->out, '}');
+		}
+		else
+			oe_copy_member(shape->out, &key, &value);
+	}
+}
+
+static void
+oe_shape_changes(OeShape *shape, const char *changes)
+{
+	const char *p = oe_scan_open(changes, '[');
+	OeSlice		change;
+	bool		first = true;
+
+	oe_open_member(shape->out, "changes", '[');
+	while (oe_scan_element(&p, &change))
+	{
+		OeSlice		part;
+
+		if (!oe_part_of(change.s, &part))
+			continue;
+		appendStringInfoString(shape->out, first ? "{" : ",{");
+		first = false;
+		oe_shape_change(shape, change.s, &part);
+		appendStringInfoChar(shape->out, '}');
+	}
+	appendStringInfoChar(shape->out, ']');
+}
+
+/*
+ * data.<entity>, wholly or, of a thin event, what it is called and where it
+ * belongs.
+ */
+static void
+oe_shape_entity(OeShape *shape, const OeSlice *entity, const char *value)
+{
+	static const char *const always[] = {"id", "document", NULL};
+	const char *p;
+	OeSlice		key;
+	OeSlice		member;
+
+	appendStringInfo(shape->out, "%s\"%.*s\":{", shape->out->data[shape->out->len - 1] == '{' ? "" : ",", entity->len, entity->s);
+	if (!shape->conf->thin)
+		oe_shape_object(shape, value, entity, always);
+	else
+	{
+		p = oe_scan_open(value, '{');
+		while (oe_scan_member(&p, &key, &member))
+			if (oe_slice_is(&key, "id") || oe_slice_is(&key, "document") ||
+				(oe_slice_is(&key, "name") && oe_member_seen(shape, entity, &key)))
+				oe_copy_member(shape->out, &key, &member);
+	}
+	appendStringInfoChar(shape->out, '}');
+}
+
+/*
+ * Which member of data is the entity: the first one of an event that is about
+ * a record; of others the one that the type names.
+ */
+static bool
+oe_is_entity(const OeEnvelope *env, const OeSlice *key, const OeSlice *value, bool first)
+{
+	const char *dot;
+
+	if (value->s[0] != '{')
+		return false;
+	if (env->record.s != NULL)
+		return first;
+	dot = memchr(env->type.s, '.', env->type.len);
+	dot = dot ? memchr(dot + 1, '.', env->type.s + env->type.len - dot - 1) : NULL;
+	return dot != NULL && env->type.s + env->type.len - dot - 1 > key->len &&
+		memcmp(dot + 1, key->s, key->len) == 0 && dot[1 + key->len] == '.';
+}
+
+/*
+ * The data that this subscription gets.
+ */
+static void
+oe_shape_data(OeShape *shape, const OeEnvelope *env)
+{
+	const char *p = oe_scan_open(env->data.s, '{');
+	bool		thin = shape->conf->thin;
+	bool		first = true;
+	OeSlice		all = {"data", 4};
+	OeSlice		key;
+	OeSlice		value;
+
+	appendStringInfoChar(shape->out, '{');
+	if (p == NULL && !thin)
+		oe_note_redacted(shape, NULL, &all);
+	while (oe_scan_member(&p, &key, &value))
+	{
+		if (oe_is_entity(env, &key, &value, first))
+			oe_shape_entity(shape, &key, value.s);
+		else if (oe_slice_is(&key, "transition"))
+			oe_copy_member(shape->out, &key, &value);
+		else if (thin)
+			continue;
+		else if (oe_slice_is(&key, "lines") && oe_shape_lines(shape, value.s))
+			continue;
+		else if (oe_slice_is(&key, "changes") && value.s[0] == '[' && env->record.s != NULL)
+			oe_shape_changes(shape, value.s);
+		else if (oe_slice_is(&key, "lines_read_at") || oe_member_seen(shape, NULL, &key))
+			oe_copy_member(shape->out, &key, &value);
+		first = false;
+	}
+	if (shape->redacted->len > 0)
+	{
+		oe_open_member(shape->out, "redacted", '[');
+		appendBinaryStringInfo(shape->out, shape->redacted->data, shape->redacted->len);
+		appendStringInfoChar(shape->out, ']');
+	}
+	appendStringInfoChar(shape->out, '}');
+}
+
+/*
+ * Is the frozen data itself what this subscription gets?
+ */
+static bool
+oe_data_as_is(const OeConf *conf, const char *classes)
+{
+	if (conf->thin || !oe_cleared(conf, OE_INTERNAL))
+		return false;
+	for (const char *p = classes; p != NULL && *p != '\0';)
+	{
+		if (!oe_cleared(conf, *p - '0'))
+			return false;
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return true;
+}
+
+/*
+ * Is the frozen text what is sent?  It is for most, and costs nothing then.
+ */
+bool
+oe_body_as_is(const OeConf *conf, const OeEvent *event)
+{
+	return conf->format == 's' && oe_data_as_is(conf, event->classes);
+}
+
+/*
+ * Takes the envelope apart: the data comes last.
+ */
+static bool
+oe_envelope_read(const char *body, OeEnvelope *env)
+{
+	const char *p = oe_scan_open(body, '{');
+	OeSlice		key;
+	OeSlice		value;
+
+	memset(env, 0, sizeof(*env));
+	env->attributes = p;
+	while (oe_scan_member(&p, &key, &value))
+	{
+		if (oe_slice_is(&key, "data"))
+			env->data = value;
+		else if (oe_slice_is(&key, "type"))
+			env->type = value;
+		else if (oe_slice_is(&key, "time"))
+			env->time = value;
+		else if (oe_slice_is(&key, "odoorecordid"))
+			env->record = value;
+	}
+	return env->data.s != NULL && env->type.s != NULL;
+}
+
+/*
+ * A name that may not be seen: the subject keeps the entity and the id.
+ */
+static void
+oe_subject_hidden(StringInfo out, const OeSlice *subject, const OeEnvelope *env)
+{
+	const char *slash = memchr(subject->s, '/', subject->len);
+
+	if (slash != NULL)
+		appendBinaryStringInfo(out, subject->s, slash + 1 - subject->s);
+	else
+		appendStringInfoChar(out, '"');
+	if (env->record.s != NULL)
+		appendBinaryStringInfo(out, env->record.s, env->record.len);
+	appendStringInfoChar(out, '"');
+}
+
+/*
+ * The next attribute of the envelope, with the value it has here; "scratch"
+ * holds what had to be made.
+ */
+static bool
+oe_attribute_next(OeShape *shape, const OeEnvelope *env, const char **p, StringInfo scratch, OeSlice *key, OeSlice *value)
+{
+	do
+	{
+		if (!oe_scan_member(p, key, value))
+			return false;
+	} while (oe_slice_is(key, "data"));
+	if (shape->redacted == NULL)
+		return true;
+	resetStringInfo(scratch);
+	if (oe_slice_is(key, "dataclassification"))
+		appendStringInfo(scratch, "\"%s\"", oe_class_names[shape->highest]);
+	else if (oe_slice_is(key, "subject"))
+	{
+		int			class = oe_class_named(shape->classes, NULL, 0, "subject", 7);
+
+		if (class >= 0 && !oe_cleared(shape->conf, class))
+			oe_subject_hidden(scratch, value, env);
+	}
+	if (scratch->len > 0)
+	{
+		value->s = scratch->data;
+		value->len = scratch->len;
+	}
+	return true;
+}
+
+/*
+ * A value as the CloudEvents HTTP binding wants it in a header: a string's
+ * characters, percent-encoded where they are no visible ASCII.
+ */
+static void
+oe_header_encode(StringInfo out, const OeSlice *value)
+{
+	const char *p = value->s;
+	const char *end = value->s + value->len;
+	int			c;
+
+	if (*p == '"')
+	{
+		p++;
+		end--;
+	}
+	while ((c = oe_scan_char(&p, end)) >= 0)
+	{
+		unsigned char utf8[8] = {0};
+
+		if (c > ' ' && c < 0x7f && c != '"' && c != '%')
+		{
+			appendStringInfoChar(out, (char) c);
+			continue;
+		}
+		unicode_to_utf8((pg_wchar) c, utf8);
+		for (int i = 0; i < pg_utf_mblen(utf8); i++)
+			appendStringInfo(out, "%%%02X", utf8[i]);
+	}
+}
+
+/*
+ * The attributes as headers, each ended by a NUL, in "headers".
+ */
+static int
+oe_attribute_headers(OeShape *shape, const OeEnvelope *env, StringInfo scratch, StringInfo headers)
+{
+	const char *p = env->attributes;
+	OeSlice		key;
+	OeSlice		value;
+	int			n = 0;
+
+	while (n < OE_CE_HEADERS && oe_attribute_next(shape, env, &p, scratch, &key, &value))
+	{
+		if (oe_slice_is(&key, "datacontenttype"))
+			continue;
+		appendStringInfo(headers, "ce-%.*s: ", key.len, key.s);
+		oe_header_encode(headers, &value);
+		appendStringInfoChar(headers, '\0');
+		n++;
+	}
+	return n;
+}
+
+/*
+ * An element of a batch, or the body of a structured request.
+ */
+static void
+oe_write_structured(OeShape *shape, const OeEnvelope *env, StringInfo scratch, const OeSlice *data, StringInfo out)
+{
+	static const OeSlice name = {"data", 4};
+	const char *p = env->attributes;
+	OeSlice		key;
+	OeSlice		value;
+
+	appendStringInfoChar(out, '{');
+	while (oe_attribute_next(shape, env, &p, scratch, &key, &value))
+		oe_copy_member(out, &key, &value);
+	oe_copy_member(out, &name, data);
+	appendStringInfoChar(out, '}');
+}
+
+static void
+oe_write_standard(const OeEnvelope *env, const OeSlice *data, StringInfo out)
+{
+	static const OeSlice names[] = {{"type", 4}, {"timestamp", 9}, {"data", 4}};
+
+	appendStringInfoChar(out, '{');
+	oe_copy_member(out, &names[0], &env->type);
+	oe_copy_member(out, &names[1], &env->time);
+	oe_copy_member(out, &names[2], data);
+	appendStringInfoChar(out, '}');
+}
+
+static StringInfo
+oe_scratch(int i)
+{
+	static StringInfoData buffers[3];
+	MemoryContext old;
+
+	if (buffers[i].data != NULL && buffers[i].maxlen <= 1024 * 1024)
+		resetStringInfo(&buffers[i]);
+	else
+	{
+		/* a large event once is no reason to keep the room for ever */
+		if (buffers[i].data != NULL)
+			pfree(buffers[i].data);
+		old = MemoryContextSwitchTo(oe_deliver_cxt);
+		initStringInfo(&buffers[i]);
+		MemoryContextSwitchTo(old);
+	}
+	return &buffers[i];
+}
+
+/*
+ * Appends the event in the given format ('s'tructured, 'b'inary, 't': plain
+ * Standard Webhooks); answers the number of ce-* headers put into "headers".
+ */
+int
+oe_body_write(const OeConf *conf, const OeEvent *event, char format, StringInfo out, StringInfo headers)
+{
+	OeShape		shape = {conf, event->classes, OE_INTERNAL, 0, NULL, NULL};
+	OeEnvelope	env;
+	OeSlice		data;
+	int			n = 0;
+
+	if (!oe_envelope_read(event->body, &env))
+		elog(ERROR, "event %s cannot be read", event->id);
+	data = env.data;
+	if (!oe_data_as_is(conf, event->classes))
+	{
+		shape.out = oe_scratch(0);
+		shape.redacted = oe_scratch(1);
+		if ((shape.rest = oe_class_named(event->classes, NULL, 0, "*", 1)) < 0)
+			shape.rest = OE_INTERNAL;
+		shape.highest = oe_cleared(conf, shape.rest) ? shape.rest : 0;
+		oe_shape_data(&shape, &env);
+		data.s = shape.out->data;
+		data.len = shape.out->len;
+	}
+	if (format == 's')
+		oe_write_structured(&shape, &env, oe_scratch(2), &data, out);
+	else if (format == 't')
+		oe_write_standard(&env, &data, out);
+	else
+	{
+		n = oe_attribute_headers(&shape, &env, oe_scratch(2), headers);
+		appendBinaryStringInfo(out, data.s, data.len);
+	}
+	return n;
+}
