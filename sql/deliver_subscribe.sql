@@ -37,6 +37,11 @@ SELECT subscribe('x', 'https://203.0.113.7/x', types => '{}');
 SELECT subscribe('x', 'https://203.0.113.7/x', types => '{Odoo.*}');
 SELECT subscribe('x', 'https://203.0.113.7/x', filter => '$.data ++');
 SELECT subscribe('x', 'https://203.0.113.7/x', format => 'xml');
+SELECT subscribe('x', 'https://203.0.113.7/x', payload => 'tiny');
+SELECT subscribe('x', 'https://203.0.113.7/x', clearance => '{secret}');
+SELECT subscribe('x', 'https://203.0.113.7/x', clearance => '{}');
+SELECT subscribe('x', 'https://203.0.113.7/x', clearance => '{public,NULL}');
+SELECT subscribe('x', 'https://203.0.113.7/x', dry_run => NULL);
 SELECT subscribe('x', 'https://203.0.113.7/x', ordering => 'random');
 SELECT subscribe('x', 'https://203.0.113.7/x', batch_size => 10);
 SELECT subscribe('x', 'https://203.0.113.7/x', format => 'batch', batch_size => 0);
@@ -64,10 +69,11 @@ SELECT subscribe('lan', 'http://10.1.2.3/x', allow_networks => '{10.0.0.0/8}') ~
 SELECT subscribe('warned', 'https://203.0.113.7/x', types => '{no.such.*}') IS NOT NULL AS secret;
 SELECT subscribe('full', 'https://203.0.113.7/x', types => '{*}', filter => '$.data.n > 1', companies => '{1,2}', warehouses => '{3}',
   format => 'batch', ordering => 'none', batch_size => 50, batch_wait => '1s', max_in_flight => 2, timeout => '5s',
-  retry_schedule => '{1s,2s}', headers => '{"X-Api-Key": "token", "Authorization": "Bearer abc"}', start_from => 'earliest') IS NOT NULL AS secret;
+  retry_schedule => '{1s,2s}', headers => '{"X-Api-Key": "token", "Authorization": "Bearer abc"}', start_from => 'earliest',
+  payload => 'thin', clearance => '{public,personal}', dry_run => true, owner => 'logistics', contact => 'wms@example.com') IS NOT NULL AS secret;
 SELECT subscribe('wms', 'https://203.0.113.7/y');
 SELECT subscribe('wms', 'https://203.0.113.8/y', or_replace => true);
-SELECT name, url, types, filter, companies, warehouses, format, ordering, batch_size, batch_wait, max_in_flight, timeout, retry_schedule,
+SELECT name, url, types, filter, companies, warehouses, format, payload, clearance, dry_run, owner, contact, ordering, batch_size, batch_wait, max_in_flight, timeout, retry_schedule,
        header_names, allow_networks, state, state_reason
   FROM subscription ORDER BY name \gx
 

@@ -79,7 +79,7 @@ oe_scan_next(const char *p, char close)
 }
 
 bool
-oe_scan_member(const char **p, OeSlice *key, OeSlice *value)
+oe_scan_member(const char **p, OePiece *key, OePiece *value)
 {
 	const char *end;
 
@@ -101,7 +101,7 @@ oe_scan_member(const char **p, OeSlice *key, OeSlice *value)
 }
 
 bool
-oe_scan_element(const char **p, OeSlice *value)
+oe_scan_element(const char **p, OePiece *value)
 {
 	const char *end;
 
@@ -118,7 +118,7 @@ oe_scan_element(const char **p, OeSlice *value)
 }
 
 bool
-oe_slice_is(const OeSlice *slice, const char *text)
+oe_piece_is(const OePiece *slice, const char *text)
 {
 	return slice->len == (int) strlen(text) && memcmp(slice->s, text, slice->len) == 0;
 }

@@ -12,11 +12,11 @@
 #include "postgres.h"
 
 /* A piece of JSON text, not terminated. */
-typedef struct OeSlice
+typedef struct OePiece
 {
 	const char *s;
 	int			len;
-} OeSlice;
+} OePiece;
 
 extern const char *oe_scan_space(const char *p);
 
@@ -29,10 +29,10 @@ extern const char *oe_scan_open(const char *p, char bracket);
 
 /* The next member (its key without quotes), or element; what follows is at
  * *p, NULL if the text is malformed.  False at the end. */
-extern bool oe_scan_member(const char **p, OeSlice *key, OeSlice *value);
-extern bool oe_scan_element(const char **p, OeSlice *value);
+extern bool oe_scan_member(const char **p, OePiece *key, OePiece *value);
+extern bool oe_scan_element(const char **p, OePiece *value);
 
-extern bool oe_slice_is(const OeSlice *slice, const char *text);
+extern bool oe_piece_is(const OePiece *slice, const char *text);
 
 /* The next character of a JSON string's inside as a code point, escapes
  * resolved; -1 at "end".  Bytes of other encodings come one by one. */

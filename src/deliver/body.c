@@ -39,10 +39,10 @@ typedef struct OeShape
 typedef struct OeEnvelope
 {
 	const char *attributes;		/* first of them */
-	OeSlice		data;
-	OeSlice		type;
-	OeSlice		time;
-	OeSlice		record;			/* odoorecordid; s NULL: none */
+	OePiece		data;
+	OePiece		type;
+	OePiece		time;
+	OePiece		record;			/* odoorecordid; s NULL: none */
 } OeEnvelope;
 
 static bool oe_shape_lines(OeShape *shape, const char *lines);
@@ -80,7 +80,7 @@ oe_cleared(const OeConf *conf, int class)
  * Notes once that something of this name was left out.
  */
 static void
-oe_note_redacted(OeShape *shape, const OeSlice *owner, const OeSlice *field)
+oe_note_redacted(OeShape *shape, const OePiece *owner, const OePiece *field)
 {
 	char		quoted[160];
 
@@ -99,7 +99,7 @@ oe_note_redacted(OeShape *shape, const OeSlice *owner, const OeSlice *field)
  * May this member be seen?  Notes what follows from it.
  */
 static bool
-oe_member_seen(OeShape *shape, const OeSlice *owner, const OeSlice *field)
+oe_member_seen(OeShape *shape, const OePiece *owner, const OePiece *field)
 {
 	int			class = oe_class_named(shape->classes, owner ? owner->s : NULL, owner ? owner->len : 0, field->s, field->len);
 
@@ -115,7 +115,7 @@ oe_member_seen(OeShape *shape, const OeSlice *owner, const OeSlice *field)
 }
 
 static void
-oe_copy_member(StringInfo out, const OeSlice *key, const OeSlice *value)
+oe_copy_member(StringInfo out, const OePiece *key, const OePiece *value)
 {
 	char		last = out->data[out->len - 1];
 
@@ -141,19 +141,19 @@ oe_open_member(StringInfo out, const char *key, char bracket)
  * facts.  Lines inside it are walked too.
  */
 static void
-oe_shape_object(OeShape *shape, const char *object, const OeSlice *owner, const char *const *always)
+oe_shape_object(OeShape *shape, const char *object, const OePiece *owner, const char *const *always)
 {
 	const char *p = oe_scan_open(object, '{');
-	OeSlice		key;
-	OeSlice		value;
+	OePiece		key;
+	OePiece		value;
 
 	while (oe_scan_member(&p, &key, &value))
 	{
 		bool		keep = false;
 
 		for (int i = 0; always[i] != NULL && !keep; i++)
-			keep = oe_slice_is(&key, always[i]);
-		if (!keep && oe_slice_is(&key, "lines") && oe_shape_lines(shape, value.s))
+			keep = oe_piece_is(&key, always[i]);
+		if (!keep && oe_piece_is(&key, "lines") && oe_shape_lines(shape, value.s))
 			continue;
 		if (keep || oe_member_seen(shape, owner, &key))
 			oe_copy_member(shape->out, &key, &value);
@@ -164,12 +164,12 @@ oe_shape_object(OeShape *shape, const char *object, const OeSlice *owner, const 
  * The name of the part that a line or a change is of; false if it is none.
  */
 static bool
-oe_part_of(const char *object, OeSlice *part)
+oe_part_of(const char *object, OePiece *part)
 {
 	const char *p = oe_scan_open(object, '{');
-	OeSlice		key;
+	OePiece		key;
 
-	if (!oe_scan_member(&p, &key, part) || !oe_slice_is(&key, "part") || part->len < 2 || part->s[0] != '"')
+	if (!oe_scan_member(&p, &key, part) || !oe_piece_is(&key, "part") || part->len < 2 || part->s[0] != '"')
 		return false;
 	part->s++;
 	part->len -= 2;
@@ -184,7 +184,7 @@ oe_shape_lines(OeShape *shape, const char *lines)
 {
 	static const char *const always[] = {"part", "id", NULL};
 	const char *p = oe_scan_open(lines, '[');
-	OeSlice		line;
+	OePiece		line;
 	bool		first = true;
 
 	if (p == NULL)
@@ -192,7 +192,7 @@ oe_shape_lines(OeShape *shape, const char *lines)
 	oe_open_member(shape->out, "lines", '[');
 	while (oe_scan_element(&p, &line))
 	{
-		OeSlice		part;
+		OePiece		part;
 
 		if (!oe_part_of(line.s, &part))
 			continue;
@@ -209,16 +209,16 @@ oe_shape_lines(OeShape *shape, const char *lines)
  * One change: its fields are those of its part.
  */
 static void
-oe_shape_change(OeShape *shape, const char *change, const OeSlice *part)
+oe_shape_change(OeShape *shape, const char *change, const OePiece *part)
 {
 	static const char *const none[] = {NULL};
 	const char *p = oe_scan_open(change, '{');
-	OeSlice		key;
-	OeSlice		value;
+	OePiece		key;
+	OePiece		value;
 
 	while (oe_scan_member(&p, &key, &value))
 	{
-		if (oe_slice_is(&key, "fields"))
+		if (oe_piece_is(&key, "fields"))
 		{
 			oe_open_member(shape->out, "fields", '{');
 			oe_shape_object(shape, value.s, part, none);
@@ -233,13 +233,13 @@ static void
 oe_shape_changes(OeShape *shape, const char *changes)
 {
 	const char *p = oe_scan_open(changes, '[');
-	OeSlice		change;
+	OePiece		change;
 	bool		first = true;
 
 	oe_open_member(shape->out, "changes", '[');
 	while (oe_scan_element(&p, &change))
 	{
-		OeSlice		part;
+		OePiece		part;
 
 		if (!oe_part_of(change.s, &part))
 			continue;
@@ -256,12 +256,12 @@ oe_shape_changes(OeShape *shape, const char *changes)
  * belongs.
  */
 static void
-oe_shape_entity(OeShape *shape, const OeSlice *entity, const char *value)
+oe_shape_entity(OeShape *shape, const OePiece *entity, const char *value)
 {
 	static const char *const always[] = {"id", "document", NULL};
 	const char *p;
-	OeSlice		key;
-	OeSlice		member;
+	OePiece		key;
+	OePiece		member;
 
 	appendStringInfo(shape->out, "%s\"%.*s\":{", shape->out->data[shape->out->len - 1] == '{' ? "" : ",", entity->len, entity->s);
 	if (!shape->conf->thin)
@@ -270,8 +270,8 @@ oe_shape_entity(OeShape *shape, const OeSlice *entity, const char *value)
 	{
 		p = oe_scan_open(value, '{');
 		while (oe_scan_member(&p, &key, &member))
-			if (oe_slice_is(&key, "id") || oe_slice_is(&key, "document") ||
-				(oe_slice_is(&key, "name") && oe_member_seen(shape, entity, &key)))
+			if (oe_piece_is(&key, "id") || oe_piece_is(&key, "document") ||
+				(oe_piece_is(&key, "name") && oe_member_seen(shape, entity, &key)))
 				oe_copy_member(shape->out, &key, &member);
 	}
 	appendStringInfoChar(shape->out, '}');
@@ -282,7 +282,7 @@ oe_shape_entity(OeShape *shape, const OeSlice *entity, const char *value)
  * a record; of others the one that the type names.
  */
 static bool
-oe_is_entity(const OeEnvelope *env, const OeSlice *key, const OeSlice *value, bool first)
+oe_is_entity(const OeEnvelope *env, const OePiece *key, const OePiece *value, bool first)
 {
 	const char *dot;
 
@@ -305,9 +305,9 @@ oe_shape_data(OeShape *shape, const OeEnvelope *env)
 	const char *p = oe_scan_open(env->data.s, '{');
 	bool		thin = shape->conf->thin;
 	bool		first = true;
-	OeSlice		all = {"data", 4};
-	OeSlice		key;
-	OeSlice		value;
+	OePiece		all = {"data", 4};
+	OePiece		key;
+	OePiece		value;
 
 	appendStringInfoChar(shape->out, '{');
 	if (p == NULL && !thin)
@@ -316,15 +316,15 @@ oe_shape_data(OeShape *shape, const OeEnvelope *env)
 	{
 		if (oe_is_entity(env, &key, &value, first))
 			oe_shape_entity(shape, &key, value.s);
-		else if (oe_slice_is(&key, "transition"))
+		else if (oe_piece_is(&key, "transition"))
 			oe_copy_member(shape->out, &key, &value);
 		else if (thin)
 			continue;
-		else if (oe_slice_is(&key, "lines") && oe_shape_lines(shape, value.s))
+		else if (oe_piece_is(&key, "lines") && oe_shape_lines(shape, value.s))
 			continue;
-		else if (oe_slice_is(&key, "changes") && value.s[0] == '[' && env->record.s != NULL)
+		else if (oe_piece_is(&key, "changes") && value.s[0] == '[' && env->record.s != NULL)
 			oe_shape_changes(shape, value.s);
-		else if (oe_slice_is(&key, "lines_read_at") || oe_member_seen(shape, NULL, &key))
+		else if (oe_piece_is(&key, "lines_read_at") || oe_member_seen(shape, NULL, &key))
 			oe_copy_member(shape->out, &key, &value);
 		first = false;
 	}
@@ -371,20 +371,20 @@ static bool
 oe_envelope_read(const char *body, OeEnvelope *env)
 {
 	const char *p = oe_scan_open(body, '{');
-	OeSlice		key;
-	OeSlice		value;
+	OePiece		key;
+	OePiece		value;
 
 	memset(env, 0, sizeof(*env));
 	env->attributes = p;
 	while (oe_scan_member(&p, &key, &value))
 	{
-		if (oe_slice_is(&key, "data"))
+		if (oe_piece_is(&key, "data"))
 			env->data = value;
-		else if (oe_slice_is(&key, "type"))
+		else if (oe_piece_is(&key, "type"))
 			env->type = value;
-		else if (oe_slice_is(&key, "time"))
+		else if (oe_piece_is(&key, "time"))
 			env->time = value;
-		else if (oe_slice_is(&key, "odoorecordid"))
+		else if (oe_piece_is(&key, "odoorecordid"))
 			env->record = value;
 	}
 	return env->data.s != NULL && env->type.s != NULL;
@@ -394,7 +394,7 @@ oe_envelope_read(const char *body, OeEnvelope *env)
  * A name that may not be seen: the subject keeps the entity and the id.
  */
 static void
-oe_subject_hidden(StringInfo out, const OeSlice *subject, const OeEnvelope *env)
+oe_subject_hidden(StringInfo out, const OePiece *subject, const OeEnvelope *env)
 {
 	const char *slash = memchr(subject->s, '/', subject->len);
 
@@ -412,19 +412,19 @@ oe_subject_hidden(StringInfo out, const OeSlice *subject, const OeEnvelope *env)
  * holds what had to be made.
  */
 static bool
-oe_attribute_next(OeShape *shape, const OeEnvelope *env, const char **p, StringInfo scratch, OeSlice *key, OeSlice *value)
+oe_attribute_next(OeShape *shape, const OeEnvelope *env, const char **p, StringInfo scratch, OePiece *key, OePiece *value)
 {
 	do
 	{
 		if (!oe_scan_member(p, key, value))
 			return false;
-	} while (oe_slice_is(key, "data"));
+	} while (oe_piece_is(key, "data"));
 	if (shape->redacted == NULL)
 		return true;
 	resetStringInfo(scratch);
-	if (oe_slice_is(key, "dataclassification"))
+	if (oe_piece_is(key, "dataclassification"))
 		appendStringInfo(scratch, "\"%s\"", oe_class_names[shape->highest]);
-	else if (oe_slice_is(key, "subject"))
+	else if (oe_piece_is(key, "subject"))
 	{
 		int			class = oe_class_named(shape->classes, NULL, 0, "subject", 7);
 
@@ -444,7 +444,7 @@ oe_attribute_next(OeShape *shape, const OeEnvelope *env, const char **p, StringI
  * characters, percent-encoded where they are no visible ASCII.
  */
 static void
-oe_header_encode(StringInfo out, const OeSlice *value)
+oe_header_encode(StringInfo out, const OePiece *value)
 {
 	const char *p = value->s;
 	const char *end = value->s + value->len;
@@ -477,13 +477,13 @@ static int
 oe_attribute_headers(OeShape *shape, const OeEnvelope *env, StringInfo scratch, StringInfo headers)
 {
 	const char *p = env->attributes;
-	OeSlice		key;
-	OeSlice		value;
+	OePiece		key;
+	OePiece		value;
 	int			n = 0;
 
 	while (n < OE_CE_HEADERS && oe_attribute_next(shape, env, &p, scratch, &key, &value))
 	{
-		if (oe_slice_is(&key, "datacontenttype"))
+		if (oe_piece_is(&key, "datacontenttype"))
 			continue;
 		appendStringInfo(headers, "ce-%.*s: ", key.len, key.s);
 		oe_header_encode(headers, &value);
@@ -497,12 +497,12 @@ oe_attribute_headers(OeShape *shape, const OeEnvelope *env, StringInfo scratch, 
  * An element of a batch, or the body of a structured request.
  */
 static void
-oe_write_structured(OeShape *shape, const OeEnvelope *env, StringInfo scratch, const OeSlice *data, StringInfo out)
+oe_write_structured(OeShape *shape, const OeEnvelope *env, StringInfo scratch, const OePiece *data, StringInfo out)
 {
-	static const OeSlice name = {"data", 4};
+	static const OePiece name = {"data", 4};
 	const char *p = env->attributes;
-	OeSlice		key;
-	OeSlice		value;
+	OePiece		key;
+	OePiece		value;
 
 	appendStringInfoChar(out, '{');
 	while (oe_attribute_next(shape, env, &p, scratch, &key, &value))
@@ -512,9 +512,9 @@ oe_write_structured(OeShape *shape, const OeEnvelope *env, StringInfo scratch, c
 }
 
 static void
-oe_write_standard(const OeEnvelope *env, const OeSlice *data, StringInfo out)
+oe_write_standard(const OeEnvelope *env, const OePiece *data, StringInfo out)
 {
-	static const OeSlice names[] = {{"type", 4}, {"timestamp", 9}, {"data", 4}};
+	static const OePiece names[] = {{"type", 4}, {"timestamp", 9}, {"data", 4}};
 
 	appendStringInfoChar(out, '{');
 	oe_copy_member(out, &names[0], &env->type);
@@ -552,7 +552,7 @@ oe_body_write(const OeConf *conf, const OeEvent *event, char format, StringInfo 
 {
 	OeShape		shape = {conf, event->classes, OE_INTERNAL, 0, NULL, NULL};
 	OeEnvelope	env;
-	OeSlice		data;
+	OePiece		data;
 	int			n = 0;
 
 	if (!oe_envelope_read(event->body, &env))

@@ -234,8 +234,8 @@ oe_recover_chunk(int from, int to)
 	for (int i = from; i < to; i++)
 		positions[i - from] = Int64GetDatum(oe_pending[i].position);
 	values[0] = PointerGetDatum(construct_array(positions, to - from, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	(void) oe_spi(NULL, "SELECT position, id, type, subject, partitionkey, company_id, warehouse_id, event"
-				  " FROM odoo_events.outbox_all WHERE position = ANY ($1) ORDER BY position",
+	(void) oe_spi(NULL, "SELECT " OE_ROW_SQL
+				  " FROM odoo_events.outbox_all o WHERE o.position = ANY ($1) ORDER BY o.position",
 				  1, types, values, NULL, true, 0);
 	table = SPI_tuptable;
 	for (int i = 0; i < (int) SPI_processed; i++)

@@ -35,7 +35,7 @@ oe_classes_of_subject(StringInfo buf, const OeEntity *e)
 	{
 		OeField    *f = &owner->fields[i];
 
-		if (f->class != OE_INTERNAL && f->sources[0].kind == OE_SOURCE_PATH && f->sources[0].path.field == NULL &&
+		if (f->class != OE_INTERNAL && f->sources[0].kind == OE_SOURCE_PATH && f->sources[0].path.nhops == 0 &&
 			strcmp(f->sources[0].path.column, e->name_column) == 0)
 			appendStringInfo(buf, "%s%d:subject", buf->len > 0 ? " " : "", f->class);
 	}

@@ -9,7 +9,7 @@ use JSON::PP;
 use OdooEvents;
 use Test::More;
 
-my $node = OdooEvents->node('formats');
+my $node = OdooEvents->node('formats', "odoo_events.restart_delay = '200ms'\n");
 OdooEvents->load($node, 'plant', 'odoo19');
 $node->safe_psql('plant', 'SELECT odoo_events.attach()');
 my $receiver = OdooEvents->receiver;
@@ -27,9 +27,15 @@ my %subscriptions = (
 	filtered => q{filter => 'exists($.data.transfer.partner)'},
 );
 $receiver->subscribe($node, 'plant', $_, "/$_", $subscriptions{$_}) foreach sort keys %subscriptions;
-$receiver->misbehave({ status => 503, probability => 0.1, seed => 7, headers => { 'Retry-After' => 1 } });
-$node->safe_psql('plant', qq{SELECT odoo_events.emit('odoo.plant.gate.passed.v1', 'gate/Süd "7" 100%', '{"gate": {"id": 7, "name": "Süd", "seal": "x\\\\ny"}, "note": "é€😀"}')});
+$receiver->misbehave({ path => '^/default', hold => 1 });
+$node->safe_psql('plant', qq{SELECT odoo_events.emit('acme.plant.gate.passed.v1', 'gate/Süd "7" 100%', '{"gate": {"id": 7, "name": "Süd", "seal": "x\\\\ny"}, "note": "é€😀"}')});
 OdooEvents->replay($node, 'plant', 'odoo19-sales');
+# a worker that is killed while some are on their way: the next one takes them up again
+ok($node->poll_query_until('plant', q{SELECT position >= (SELECT max(position) FROM odoo_events.outbox) AND in_flight > 0 FROM odoo_events.subscription_status WHERE name = 'default'}), 'some are on their way');
+my $worker = $node->safe_psql('plant', 'SELECT pid FROM odoo_events.worker_status');
+$node->safe_psql('plant', "SELECT pg_terminate_backend($worker)");
+ok($node->poll_query_until('plant', "SELECT pid <> $worker FROM odoo_events.worker_status"), 'another worker');
+$receiver->misbehave({ status => 503, probability => 0.1, seed => 7, headers => { 'Retry-After' => 1 } });
 
 my $json = JSON::PP->new->canonical->utf8(0);
 my %personal = map { $_ => 1 } qw(partner owner user subcontractor);
@@ -137,7 +143,7 @@ foreach my $id (grep { exists $event{$_}{odoorecordid} } keys %text)
 	$wrong++ if $json->encode($got{standard_thin}{$id}{data}) ne $json->encode(\%thin);
 	$wrong++ if grep { $_ ne 'data' && $_ ne 'dataclassification' && $got{thin}{$id}{$_} ne $event{$id}{$_} } keys %{ $event{$id} };
 }
-is($wrong, 0, 'thin: the envelope, the entity''s id, name and document, the transition, nothing else');
+is($wrong, 0, 'thin: the envelope, of the entity id, name and document, the transition, nothing else');
 
 # binary
 $wrong = 0;
@@ -149,7 +155,7 @@ foreach my $id (keys %text)
 	$wrong++ if $json->encode($got{binary}{$id}{data}) ne $json->encode($want{data});
 }
 is($wrong, 0, 'binary: every attribute is a header, the body is the data');
-my ($gate) = grep { $_->{headers}{'ce-type'} eq 'odoo.plant.gate.passed.v1' } $receiver->ledger('/binary');
+my ($gate) = grep { $_->{headers}{'ce-type'} eq 'acme.plant.gate.passed.v1' } $receiver->ledger('/binary');
 is($gate->{headers}{'ce-subject'}, 'gate/S%C3%BCd%20%227%22%20100%25', 'percent-encoded as the binding says');
 is($gate->{headers}{'content-type'}, 'application/json', 'with the type of the data');
 my ($plain) = grep { $_->{headers}{'webhook-id'} eq $gate->{headers}{'webhook-id'} } $receiver->ledger('/standard');
