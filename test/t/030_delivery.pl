@@ -36,7 +36,7 @@ foreach my $day (
 	my ($db, $base, $trace) = @$day;
 	OdooEvents->load($node, $db, $base);
 	$node->safe_psql($db, 'SELECT odoo_events.attach()');
-	$public->subscribe($node, $db, 'all', "/$db");
+	$public->subscribe($node, $db, 'all', "/$db", q{clearance => '{public,internal,confidential,personal}'});
 	OdooEvents->replay($node, $db, $trace);
 	ok($node->poll_query_until($db, q{SELECT count(*) > 20 FROM odoo_events.outbox_all}), "$db: events are published");
 	ok($node->poll_query_until($db, q{SELECT lag_events = 0 AND position = odoo_events._last_position()
