@@ -4,7 +4,7 @@
 #   make installcheck     the pg_regress and isolation tests against the running server that PGHOST, PGPORT name
 #   make check            every test, in private instances; nothing is installed (see test/README.md)
 #   make check-all        the same on PostgreSQL 17 and 18 too, in chroots (needs root)
-#   make check-long       the crash test, with a thousand crashes (ROUNDS=n)
+#   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point
 #   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
 #   make check-asan       regress, isolation and two TAP files there with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
@@ -18,7 +18,7 @@ ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 .PHONY: $(TEST_GOALS)
 check: ; @test/lib/check.sh
 check-all: ; @test/lib/check.sh all
-check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 040_crash
+check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 04
 check-cassert: ; @test/lib/sanity.sh asserts
 check-asan: ; @test/lib/sanity.sh asan
 demo: ; @test/demo/demo.sh
@@ -43,10 +43,11 @@ SCHEMA = base capture catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-EXTRA_CLEAN = $(DATA_built) $(SRCS:.c=.bc)
+EXTRA_CLEAN = $(DATA_built) .build-flags $(SRCS:.c=.bc)
 
 CURL_CFLAGS := $(shell pkg-config --cflags libcurl 2>/dev/null)
-PG_CPPFLAGS = -I$(CURDIR)/src -DOE_VERSION='"$(EXTVERSION)"' $(CURL_CFLAGS)
+# FAULTS=1 compiles in the points where tests break things off (src/base/fault.h); the private builds of test/lib/instance.sh have them.
+PG_CPPFLAGS = -I$(CURDIR)/src -DOE_VERSION='"$(EXTVERSION)"' $(if $(FAULTS),-DOE_FAULTS) $(CURL_CFLAGS)
 SHLIB_LINK = -lcurl -lcrypto
 # WERROR=1 is what CI builds with; users get the warnings as warnings.
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type \
@@ -61,7 +62,11 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(OBJS): $(wildcard src/*/*.h)
+# Objects with fault points and objects without are not the same.
+FLAGS_FILE = .build-flags
+$(shell echo 'FAULTS=$(FAULTS)' | cmp -s - $(FLAGS_FILE) || echo 'FAULTS=$(FAULTS)' >$(FLAGS_FILE))
+
+$(OBJS): $(wildcard src/*/*.h) $(FLAGS_FILE)
 
 $(DATA_built): $(SCHEMA_FILES) Makefile
 	@(printf '%s\n' '\echo Use "CREATE EXTENSION odoo_events" to load this file. \quit'; cat $(SCHEMA_FILES)) > $@.tmp && mv $@.tmp $@

@@ -11,6 +11,7 @@
 
 #include "utils/guc.h"
 
+#include "base/fault.h"
 #include "base/guc.h"
 
 bool		oe_guc_capture = true;
@@ -80,7 +81,7 @@ oe_guc_define(void)
 	DefineCustomIntVariable("odoo_events.attempt_retention",
 							"How long delivery attempts are kept for the view attempt.",
 							NULL, &oe_guc_attempt_retention,
-							7 * 86400, 60, INT_MAX,
+							7 * 86400, OE_TUNED("retention-min", 60), INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.ca_file",
 							   "File of CA certificates (PEM) that endpoints are verified against; empty for the system's.",
@@ -126,7 +127,7 @@ oe_guc_define(void)
 	DefineCustomIntVariable("odoo_events.retention",
 							"How long published events are kept; longer where a subscription still needs them.",
 							NULL, &oe_guc_retention,
-							7 * 86400, 60, INT_MAX,
+							7 * 86400, OE_TUNED("retention-min", 60), INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.schema_base",
 							   "URI under which the events' schemas stand (attribute dataschema).",

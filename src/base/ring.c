@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/fault.h"
 #include "base/oe.h"
 #include "base/ring.h"
 #include "base/session.h"
@@ -79,6 +80,7 @@ oe_ring_empty(const char *name, int i, const char *needed, int nargs,
 		bool		isnull;
 		Datum		answer;
 
+		OE_FAULT_OF("rotate-locked", name);
 		/* a snapshot taken now that nobody can be writing */
 		PopActiveSnapshot();
 		PushActiveSnapshot(GetLatestSnapshot());
@@ -91,9 +93,12 @@ oe_ring_empty(const char *name, int i, const char *needed, int nargs,
 			char	   *sql = psprintf("TRUNCATE ONLY %s.%s", OE_SCHEMA, table);
 
 			(void) oe_spi(NULL, sql, 0, NULL, NULL, NULL, false, 0);
+			OE_FAULT_OF("rotate-truncated", name);
 			empty = true;
 		}
 	}
 	oe_own_end(&session);
+	if (empty)
+		OE_FAULT_OF("rotate-committed", name);
 	return empty;
 }

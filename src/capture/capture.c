@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "base/fault.h"
 #include "base/shmem.h"
 #include "capture/capture.h"
 #include "capture/journal.h"
@@ -41,7 +42,11 @@ oe_capture_xact(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			if (oe_log->cxt)
+			{
+				if (event != XACT_EVENT_ABORT)
+					OE_FAULT(event == XACT_EVENT_COMMIT ? "journal-committed" : "journal-prepared");
 				oe_log_reset();
+			}
 			oe_rules_at_end();
 			break;
 		default:

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
+#include "base/fault.h"
 #include "base/oe.h"
 #include "capture/journal.h"
 #include "capture/log.h"
@@ -74,6 +75,7 @@ oe_gaps_write(void *arg)
 		oe_insert_row(&ins, slot);
 	}
 	oe_insert_end(&ins);
+	OE_FAULT("gap-written");
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

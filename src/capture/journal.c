@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
+#include "base/fault.h"
 #include "base/guc.h"
 #include "base/oe.h"
 #include "base/ring.h"
@@ -145,6 +146,7 @@ oe_journal_write(void *arg)
 	OeMerge    *merge;
 	OeNet		net;
 
+	OE_FAULT("journal-begin");
 	/* a transaction may have become read only after it wrote; undone with us */
 	XactReadOnly = false;
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -164,6 +166,7 @@ oe_journal_write(void *arg)
 			oe_write_row(&w);
 	}
 	oe_insert_end(&w.ins);
+	OE_FAULT("journal-written");
 	oe_merge_end(merge);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
@@ -227,4 +230,5 @@ oe_journal_flush(void)
 	if (oe_log_has(false))
 		oe_wake_at_commit(OE_WAKE_CHANGES);
 	oe_log_close();
+	OE_FAULT("journal-flushed");
 }

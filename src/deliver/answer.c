@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/fault.h"
 #include "deliver/internal.h"
 
 /* Delays before each retry; their sum is also what retries by key may take. */
@@ -349,6 +350,7 @@ oe_answered(OeRequest *req, const char *curl_error)
 	double		took;
 	OeOutcome	outcome;
 
+	OE_FAULT("deliver-answered");
 	oe_now = GetCurrentTimestamp();
 	took = Max(oe_now - req->started, 0) / 1000000.0;
 	oe_note_attempt(req, curl_error, took);

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "base/session.h"
 #include "deliver/internal.h"
 
@@ -347,6 +348,7 @@ oe_config_load(int64 last_position)
 	}
 	oe_commands_take();
 	oe_replay_load();
+	OE_FAULT("deliver-config");
 	oe_own_end(&session);
 	oe_loaded = true;
 }

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "deliver/deliver.h"
 #include "deliver/internal.h"
 
@@ -182,7 +183,11 @@ oe_form_batches(void)
 			formed = true;
 	}
 	if (formed)
+	{
+		OE_FAULT("batch-formed");
 		oe_settle();
+		OE_FAULT("batch-committed");
+	}
 }
 
 /*
@@ -212,7 +217,10 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 			oe_read(last_position);
 		oe_form_batches();
 		if (oe_start())
+		{
 			oe_http_pump();
+			OE_FAULT("deliver-sent");
+		}
 	}
 	if (oe_settle_due())
 		oe_settle();
@@ -286,5 +294,6 @@ void
 oe_deliver_shutdown(void)
 {
 	oe_http_pump();
+	OE_FAULT("deliver-shutdown");
 	oe_settle();
 }

@@ -16,6 +16,7 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "base/fault.h"
 #include "base/guc.h"
 #include "deliver/internal.h"
 
@@ -135,6 +136,7 @@ oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 	req->item = item;
 	req->batch = batch;
 	oe_request_prepare(req, attempt);
+	OE_FAULT("deliver-start");
 	if (!req->dry && curl_multi_add_handle(oe_multi, req->easy) != CURLM_OK)
 	{
 		oe_request_put(req);

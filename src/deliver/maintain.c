@@ -12,13 +12,14 @@
 #include "executor/spi.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "base/guc.h"
 #include "base/ring.h"
 #include "base/session.h"
 #include "deliver/deliver.h"
 #include "deliver/internal.h"
 
-#define OE_PROGRESS_ROWS 50000
+#define OE_PROGRESS_ROWS OE_TUNED("progress-rows", 50000)
 
 /* What maintenance looks at before it does anything. */
 typedef struct OeRingState
@@ -94,6 +95,7 @@ oe_progress_rotate(OeRingState *s)
 		oe_progress_hint = other;
 		dlist_foreach(it, &oe_subs)
 			dlist_container(OeSub, node, it.cur)->dirty = true;
+		OE_FAULT("progress-moved");
 		oe_settle();
 		other = here;
 	}

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "base/session.h"
 #include "deliver/internal.h"
 
@@ -313,5 +314,6 @@ oe_read(int64 last_position)
 		if (oe_replay_wanted(sub))
 			oe_replay_read(sub);
 	}
+	OE_FAULT("deliver-read");
 	oe_own_end(&session);
 }

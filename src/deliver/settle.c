@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "base/session.h"
 #include "deliver/internal.h"
 
@@ -185,8 +186,10 @@ oe_settle(void)
 		return;
 	oe_own_begin(&session);
 	oe_write_attempts();
+	OE_FAULT("settle-attempts");
 	oe_write_deaths();
 	oe_write_held();
+	OE_FAULT("settle-held");
 	dlist_foreach(it, &oe_subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
@@ -201,7 +204,9 @@ oe_settle(void)
 		if (sub->disable != NULL && disabled == NULL && oe_write_disabled(sub))
 			disabled = sub;
 	}
+	OE_FAULT("settle-progress");
 	oe_own_end(&session);
+	OE_FAULT("settle-committed");
 	oe_settled();
 	if (disabled != NULL)
 	{

@@ -26,6 +26,7 @@ int			oe_progress_hint = 0;
 int			oe_attempt_hint = 0;
 
 static int64 oe_attempt_n = 0;	/* last number given; 0: not known yet */
+static bool oe_attempts_open = false;	/* written, not known to be committed */
 
 /*
  * Locks a member of a ring without waiting and answers which; the statement
@@ -53,6 +54,10 @@ oe_write_attempts(void)
 
 	if (n == 0)
 		return;
+	/* a settlement that failed may have been committed all the same */
+	if (oe_attempts_open)
+		oe_attempt_n = 0;
+	oe_attempts_open = true;
 	if (oe_attempt_n == 0)
 	{
 		bool		isnull;
@@ -93,6 +98,7 @@ void
 oe_attempts_written(void)
 {
 	oe_attempt_n += oe_nanswers;
+	oe_attempts_open = false;
 }
 
 /*

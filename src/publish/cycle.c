@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "publish/internal.h"
@@ -62,6 +63,7 @@ oe_cycle_write(OeCycle *cy, OeReading *r, int64 *events)
 	if (ours)
 		*events = oe_store(cy, r);
 	oe_own_end(&s);
+	OE_FAULT("publish-committed");
 	if (ours)
 		oe_window_stored(r);
 	return ours;
@@ -93,8 +95,10 @@ oe_cycle(OeCycle *cy, int max_changes, OePublishResult *result)
 
 	if (ours && cy->ntx > 0)
 	{
+		OE_FAULT("publish-read");
 		if (oe_attempt(cy, 0, cy->ntx - 1, NULL) != NULL)
 			oe_narrow(cy);
+		OE_FAULT("publish-made");
 		ours = oe_cycle_write(cy, &r, &result->events);
 	}
 	result->changes = r.rows;

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "base/guc.h"
 #include "base/oe.h"
 #include "base/ring.h"
@@ -22,8 +23,8 @@
 
 /* A journal member is left at this size, or, when all of it is published, at
  * the smaller one, so that it can be emptied. */
-#define OE_JOURNAL_FULL (16 * 1024 * 1024)
-#define OE_JOURNAL_WORTH (256 * 1024)
+#define OE_JOURNAL_FULL OE_TUNED("journal-full", 16 * 1024 * 1024)
+#define OE_JOURNAL_WORTH OE_TUNED("journal-worth", 256 * 1024)
 
 /* The outbox is left this many times per retention. */
 #define OE_OUTBOX_TURNS 6

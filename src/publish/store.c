@@ -18,6 +18,7 @@
 #include "utils/uuid.h"
 #include "utils/xid8.h"
 
+#include "base/fault.h"
 #include "base/oe.h"
 #include "base/ring.h"
 #include "publish/internal.h"
@@ -26,7 +27,7 @@
 #define OE_INSERT_ROWS 512
 
 /* Cursor rows before the other member of its ring is used. */
-#define OE_CURSOR_ROWS 4096
+#define OE_CURSOR_ROWS OE_TUNED("cursor-rows", 4096)
 
 int			oe_outbox_member = -1;
 
@@ -221,7 +222,9 @@ oe_store(OeCycle *cy, OeReading *r)
 		n = list_length(cy->tx[i].events);
 	if (n > 0)
 		n = oe_outbox_append(cy, r);
+	OE_FAULT("publish-outbox");
 	oe_quarantine_store(cy);
 	oe_cursor_append(cy, r);
+	OE_FAULT("publish-cursor");
 	return n;
 }

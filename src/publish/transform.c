@@ -14,6 +14,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "publish/internal.h"
 
 /* Readings that may become necessary one after another: far more than the
@@ -261,6 +262,7 @@ oe_attempt(OeCycle *cy, int first, int last, const char *only)
 		MemoryContextSwitchTo(cy->cxt);
 		oe_odoo_prepare(cy);
 		oe_transform(cy, first, last, only);
+		OE_FAULT("publish-foreign");
 		inside = false;
 		oe_foreign_end(&s);
 	}

@@ -36,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/guc.h"
 #include "base/oe.h"
 #include "base/session.h"
@@ -48,9 +49,9 @@
 #define OE_PUBLISH_BATCH 500
 /* While a transaction older than our snapshot is still running. */
 #define OE_OPEN_RECHECK_MS 1000
-#define OE_MAINTAIN_MS 10000
+#define OE_MAINTAIN_MS OE_TUNED("maintain-ms", 10000)
 #define OE_ARMING_MS 5000
-#define OE_BACKOFF_MIN_MS 1000
+#define OE_BACKOFF_MIN_MS OE_TUNED("backoff-ms", 1000)
 #define OE_BACKOFF_MAX_MS 60000
 
 /* A step that can fail: when it may be tried again, and how long to wait then. */

@@ -222,6 +222,31 @@ sub _event_of
 	return \%event;
 }
 
+# The whole ledger, read fast, as a hash of each path: "seen" (how often each id was acknowledged), "position" (likewise), "story" (the
+# verbs of each record, in order, each event once), "problems".
+sub told
+{
+	my ($self) = @_;
+	my %told;
+	open my $fh, '-|', 'python3', "$top/test/receiver/ledger.py", "$self->{dir}/ledger" or die "ledger.py: $!";
+	while (my $line = <$fh>)
+	{
+		chomp $line;
+		my ($path, $id, $position, $record, $type) = split / /, $line, 5;
+		if ($id eq '!')
+		{
+			push @{ $told{$path}{problems} }, $line;
+			next;
+		}
+		next if $told{$path}{seen}{$id}++;
+		my ($verb) = $type =~ /\.(\w+)\.v1$/;
+		$told{$path}{position}{$position}++;
+		$told{$path}{story}{$record} .= (defined $told{$path}{story}{$record} ? ',' : '') . $verb;
+	}
+	close $fh or die 'ledger.py failed';
+	return \%told;
+}
+
 # What the receiver found wrong: signatures, order of a key, other bytes under the same id, no CloudEvent.
 sub problems
 {

@@ -8,6 +8,7 @@
 #   instance.sh remove [name]    stop it and remove its data
 #   instance.sh env [name]       print PGHOST, PGPORT, PGUSER, PG_CONFIG, PATH for eval
 #
+# The builds have fault points (src/base/fault.h); FAULTS= in the environment leaves them out, as a user's build does.
 # BUILD (default: build) is where everything is kept; PORT (default 5432) only names the socket; CONF names a file with settings
 # to append.
 set -euo pipefail
@@ -37,8 +38,8 @@ copy_tree() {
 }
 do_install() {
   copy_tree
-  make -s -C "$top" PG_CONFIG="$bin/pg_config" WERROR="${WERROR:-1}" with_llvm=no ${MAKEJ:--j2} all
-  make -s -C "$top" PG_CONFIG="$bin/pg_config" with_llvm=no install >/dev/null
+  make -s -C "$top" PG_CONFIG="$bin/pg_config" WERROR="${WERROR:-1}" FAULTS="${FAULTS-1}" with_llvm=no ${MAKEJ:--j2} all
+  make -s -C "$top" PG_CONFIG="$bin/pg_config" FAULTS="${FAULTS-1}" with_llvm=no install >/dev/null
 }
 do_start() {
   mkdir -p "$sock"; chown "$osuser" "$sock"

@@ -5,12 +5,10 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use IPC::Run;
 use JSON::PP;
+use OdooCrash;
 use OdooEvents;
-use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes;
 
 my $rounds = $ENV{ROUNDS} // 12;
 my $seed = $ENV{SEED} // time;
@@ -20,66 +18,13 @@ note "SEED=$seed";
 my $node = OdooEvents->node('crash', <<CONF);
 odoo_events.restart_delay = '100ms'
 restart_after_crash = on
-fsync = on
 CONF
 my $receiver = OdooEvents->receiver;
-OdooEvents->load($node, 'plant', 'odoo19');
-OdooEvents->replay($node, 'plant', 'odoo19-sales');
-$node->safe_psql('plant', q{
-  SET ROLE odoo;
-  CREATE TABLE audit (n bigserial, picking int, state text);
-  CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
-    $$BEGIN INSERT INTO public.audit (picking, state) VALUES (NEW.id, NEW.state); RETURN NULL; END$$;
-  UPDATE stock_picking SET state = 'assigned' WHERE id <= 8;
-  CREATE TRIGGER audit AFTER UPDATE OF state ON stock_picking FOR EACH ROW EXECUTE FUNCTION audit();
-  RESET ROLE;
-  SELECT odoo_events.attach()});
-$receiver->subscribe($node, 'plant', 'single', '/single');
-$receiver->subscribe($node, 'plant', 'batched', '/batched', q{format => 'batch', batch_size => 20});
+my $plant = OdooCrash->new($node, $receiver);
 $receiver->misbehave(
 	{ probability => 0.03, seed => $seed, status => 503 },
 	{ probability => 0.01, seed => $seed, reset => JSON::PP::true },
 	{ probability => 0.02, seed => $seed, delay => 0.05 });
-
-# Reserving and unreserving one of eight transfers: one transaction, one event.  Savepoints that are rolled back must not show.
-my $script = $node->basedir . '/toggle.sql';
-PostgreSQL::Test::Utils::append_to_file($script, <<'SQL');
-\set id random(1, 8)
-\set fate random(1, 10)
-BEGIN;
-UPDATE stock_picking SET state = CASE state WHEN 'assigned' THEN 'confirmed' ELSE 'assigned' END WHERE id = :id;
-SAVEPOINT s;
-UPDATE stock_picking SET state = 'cancel' WHERE id = :id;
-ROLLBACK TO s;
-\if :fate > 9
-ROLLBACK;
-\else
-COMMIT;
-\endif
-SQL
-
-sub load_for
-{
-	my ($transactions) = @_;
-	my ($out, $err) = ('', '');
-	my $run = IPC::Run::start([ 'pgbench', '-n', '-c', '3', '-t', $transactions, '-f', $script, '-h', $node->host, '-p', $node->port, '-U', 'odoo', 'plant' ],
-		'<', File::Spec->devnull, '>', \$out, '2>', \$err);
-	return $run;
-}
-
-# An answer of the server, which may be recovering from the last crash when first asked.
-sub ask
-{
-	my ($sql) = @_;
-	my $answer;
-	OdooEvents::Receiver::wait_until(sub {
-			# psql may be gone before it has read the question
-			my $status = eval { (my $s, $answer) = $node->psql('plant', $sql); $s };
-			defined $status && $status == 0;
-		},
-		"the server answers $sql");
-	return $answer;
-}
 
 # Kills something; returns when the server answers again.
 sub crash
@@ -88,8 +33,7 @@ sub crash
 	if ($what eq 'postmaster')
 	{
 		$node->kill9;
-		# its children go by themselves once they notice; until then a start fails, and leaves the object believing in it
-		OdooEvents::Receiver::wait_until(sub { $node->{_pid} = undef; $node->start(fail_ok => 1) }, 'the server starts again');
+		$plant->restart_killed;
 		return;
 	}
 	if ($what eq 'immediate')
@@ -98,59 +42,33 @@ sub crash
 		$node->start;
 		return;
 	}
-	my $type = $what eq 'worker' ? 'odoo_events worker' : 'client backend';
-	my $pid = ask(qq{SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' AND datname = 'plant' LIMIT 1});
-	kill 'KILL', $pid if $pid;
-	ask('SELECT true');
+	my $type = $what =~ /worker/ ? 'odoo_events worker' : 'client backend';
+	my $pid = $plant->ask(qq{SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' AND datname = 'plant' LIMIT 1});
+	kill($what =~ /terminated/ ? 'TERM' : 'KILL', $pid) if $pid;
+	$plant->ask('SELECT true');
 	return;
 }
 
-my @kinds = ('worker', 'backend', 'postmaster', 'immediate');
+my @kinds = ('worker', 'backend', 'postmaster', 'immediate', 'worker terminated', 'backend terminated');
 foreach my $round (1 .. $rounds)
 {
 	my $what = $round <= @kinds ? $kinds[ $round - 1 ] : $kinds[ int rand @kinds ];
-	my $run = load_for(400);
+	my $run = $plant->load(400);
 	# crash somewhere between the first and the last of these transactions
-	my $target = ask('SELECT count(*) FROM audit') + 50 + int rand 500;
+	my $target = $plant->ask('SELECT count(*) FROM audit') + 50 + int rand 500;
 	OdooEvents::Receiver::wait_until(
-		sub { $run->pump_nb if $run->pumpable; !$run->pumpable || ask('SELECT count(*) FROM audit') >= $target },
+		sub { $run->pump_nb if $run->pumpable; !$run->pumpable || $plant->ask('SELECT count(*) FROM audit') >= $target },
 		'the load is under way');
 	crash($what);
-	$run->kill_kill;
-	is(ask('SELECT 1'), '1', "round $round: the server is back after $what");
+	$plant->unload($run);
+	is($plant->ask('SELECT 1'), '1', "round $round: the server is back after $what");
 }
-my $last = load_for(100);
+my $last = $plant->load(100);
 $last->finish;
 is($last->result(0), 0, 'the load runs to its end');
-$receiver->misbehave();
-$node->safe_psql('plant', q{SELECT odoo_events.retry_now(name) FROM odoo_events.subscription});
-
-ok($node->poll_query_until('plant', q{SELECT (SELECT count(*) FROM audit) = (SELECT count(*) FROM odoo_events.outbox_all)}),
-	'every committed change has its event, and no other has');
-ok($node->poll_query_until('plant', q{SELECT bool_and(lag_events = 0 AND position = odoo_events._last_position()) FROM odoo_events.subscription_status}),
-	'all is delivered');
-my $count = $node->safe_psql('plant', 'SELECT count(*) FROM audit');
-is($node->safe_psql('plant', 'SELECT count(*), max(position), count(DISTINCT id) FROM odoo_events.outbox_all'), "$count|$count|$count",
-	'positions without gaps, ids once');
-is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.dead_letter}), '0', 'no dead letters');
-
-# per transfer, the events tell the audit's story in its order
-my $story = q{SELECT picking || ' ' || string_agg(CASE state WHEN 'assigned' THEN 'ready' ELSE 'unreserved' END, ',' ORDER BY n) FROM audit GROUP BY picking ORDER BY picking};
-my $want = $node->safe_psql('plant', $story);
-foreach my $path ('/single', '/batched')
-{
-	my (%seen, %told, @positions);
-	foreach my $event ($receiver->events($path))
-	{
-		next if $seen{ $event->{id} }++;
-		my ($verb) = $event->{type} =~ /\.(\w+)\.v1$/;
-		push @{ $told{ $event->{odoorecordid} } }, $verb;
-	}
-	is(scalar(keys %seen), $count, "$path: every event arrived");
-	is(join("\n", map { "$_ " . join(',', @{ $told{$_} }) } sort { $a <=> $b } keys %told), $want, "$path: each transfer's story, in order");
-	is_deeply([ $receiver->problems($path) ], [], "$path: signed, in order, the same bytes for every duplicate");
-	my $duplicates = grep { $_ > 1 } values %seen;
-	note "$path: $duplicates of $count came more than once";
-}
+$plant->finish;
+my ($count, $again) = $plant->verify;
+cmp_ok($again->{$_}, '<=', $rounds * (256 + 500), "$_: duplicates within what is promised") foreach sort keys %$again;
+note "$rounds rounds, $count events; came more than once: $again->{'/single'} single, $again->{'/batched'} in batches";
 $node->stop;
 done_testing();

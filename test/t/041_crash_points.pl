@@ -1,0 +1,118 @@
+# Broken off at every named point of an event's way (src/base/fault.h), before and after each commit: kill -9, an error, a termination of
+# the process that passes, the postmaster with it, an immediate shutdown while it stands there.  Audit, outbox and ledgers agree afterwards.
+# With ROUNDS set (make check-long) every point takes every action; otherwise each takes the one that SEED chooses, most often a kill, and
+# the points of rotation are passed in one ring each.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use JSON::PP;
+use OdooCrash;
+use OdooEvents;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $long = exists $ENV{ROUNDS};
+my $seed = $ENV{SEED} // time;
+srand $seed;
+note "SEED=$seed";
+
+my $node = OdooEvents->node('points', <<CONF);
+odoo_events.restart_delay = '100ms'
+restart_after_crash = on
+CONF
+my $receiver = OdooEvents->receiver;
+my $plant = OdooCrash->new($node, $receiver);
+
+# Small rings that turn all the time.
+my %tuned = ('maintain-ms' => 20, 'journal-worth' => 1, 'progress-rows' => 10, 'cursor-rows' => 10, 'retention-min' => 1, 'backoff-ms' => 20);
+$plant->arm($_, $tuned{$_}) foreach keys %tuned;
+$node->append_conf('postgresql.conf', "odoo_events.retention = '1s'\nodoo_events.attempt_retention = '1s'\n");
+$node->restart;
+
+# The points, as the source names them.
+my (@points, @rings);
+foreach my $file (glob "$FindBin::RealBin/../../src/*/*.c")
+{
+	my $text = slurp_file($file);
+	push @rings, $text =~ /oe_ring_empty\("(\w+)"/g;
+	push @points, $text =~ /OE_FAULT\((?:event == XACT_EVENT_COMMIT \? )?"([a-z-]+)"/g, $text =~ /: "(journal-prepared)"/g;
+	push @points, map { "$_-*" } $text =~ /OE_FAULT_OF\("([a-z-]+)"/g;
+}
+cmp_ok(scalar(@rings), '>=', 5, "the source's rings: @rings");
+cmp_ok(scalar(@points), '>=', 20, "and points: @points");
+@points = map { my $p = $_; $p =~ s/\*$// ? map { $p . $_ } $long ? @rings : $rings[ int rand @rings ] : $p } @points;
+
+# What a point needs beside the load to be passed.
+my %cause = (
+	'deliver-config' => sub { try(q{SELECT odoo_events._wake('config')}) },
+	'deliver-shutdown' => sub { terminate_worker() });
+# Odoo's backend after its commit: nothing but a kill can happen there.  What fails in the journal is a gap, see below.
+my %only = map { $_ => [ 'kill', 'postmaster', 'immediate' ] } grep { /^journal|^gap/ } @points;
+
+# A statement, if the server answers.
+sub try
+{
+	my ($sql) = @_;
+	return (eval { $node->psql('plant', $sql) })[1];
+}
+
+sub terminate_worker
+{
+	# between two steps: in one it would be broken off
+	my $pid = try(q{SELECT pid FROM odoo_events.worker_status WHERE state = 'idle'});
+	kill 'TERM', $pid if $pid;
+	return;
+}
+
+my ($rounds, %run) = (0);
+sub break_off
+{
+	my ($point, $action) = @_;
+	$rounds++;
+	$plant->arm($point, $action eq 'immediate' ? 'wait' : $action);
+	my $passed = OdooEvents::Receiver::wait_until(sub {
+			return 1 if $plant->passed($point);
+			$plant->unload($run{now}), $run{now} = undef if $run{now} && !$run{now}->pumpable;
+			$run{now} //= $plant->load(2000);
+			$cause{$point}->() if $cause{$point};
+			$run{now}->pump_nb if $run{now}->pumpable;
+			0;
+		},
+		"$point is passed");
+	if ($action eq 'postmaster')
+	{
+		$plant->restart_killed;
+	}
+	elsif ($action eq 'immediate')
+	{
+		$node->stop('immediate');
+		unlink glob "$plant->{faults}/*.held";
+		$node->start;
+	}
+	ok($passed && $plant->ask('SELECT 1'), "$point: $action");
+	if ($action =~ /kill|postmaster|immediate/)
+	{
+		# the clients went with the server; what they had prepared would hold up the next ones
+		$plant->unload(delete $run{now}) if $run{now};
+	}
+	return;
+}
+
+foreach my $point (sort @points)
+{
+	next if $point eq 'gap-written';
+	my @actions = @{ $only{$point} // [ 'kill', 'error', 'terminate', 'postmaster', 'immediate' ] };
+	break_off($point, $_) foreach $long ? @actions : int rand 2 ? 'kill' : $actions[ int rand @actions ];
+}
+$plant->unload($run{now}) if $run{now};
+my $last = $plant->load(50);
+$last->finish;
+is($last->result(0), 0, 'the load runs to its end');
+$plant->finish;
+my ($count, $again) = $plant->verify;
+# what was in flight, and what was acknowledged since the last settlement
+cmp_ok($again->{$_}, '<=', $rounds * (256 + 500), "$_: duplicates within what is promised") foreach sort keys %$again;
+note "$rounds rounds, $count events; came more than once: $again->{'/single'} single, $again->{'/batched'} in batches";
+$node->stop;
+done_testing();
