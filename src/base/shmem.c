@@ -66,6 +66,7 @@ oe_shmem_startup(void)
 				pg_atomic_init_u64(&slot->rules[r].errors, 0);
 				pg_atomic_init_u64(&slot->rules[r].last_change_at, 0);
 			}
+			oe_metrics_init(&slot->metrics);
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);
@@ -136,6 +137,7 @@ oe_slot_clear(OeSlot *slot, Oid dboid)
 		pg_atomic_write_u64(&slot->rules[r].errors, 0);
 		pg_atomic_write_u64(&slot->rules[r].last_change_at, 0);
 	}
+	oe_metrics_clear(&slot->metrics);
 }
 
 OeSlot *

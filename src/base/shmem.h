@@ -19,6 +19,8 @@
 #include "port/atomics.h"
 #include "storage/proc.h"
 
+#include "base/metrics.h"
+
 #define OE_MAX_DATABASES 64
 #define OE_MAX_RULES 64			/* captured relations per database */
 
@@ -68,6 +70,7 @@ typedef struct OeSlot
 	pg_atomic_uint32 wakes;
 	pg_atomic_uint32 journal_hint;	/* ring member that writers try first */
 	OeRuleStats rules[OE_MAX_RULES];
+	OeMetrics	metrics;
 } OeSlot;
 
 /* postmaster, from _PG_init */

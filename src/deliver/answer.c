@@ -354,6 +354,7 @@ oe_answered(OeRequest *req, const char *curl_error)
 	oe_now = GetCurrentTimestamp();
 	took = Max(oe_now - req->started, 0) / 1000000.0;
 	oe_note_attempt(req, curl_error, took);
+	oe_measure(req, took);
 	outcome = oe_note_outcome(sub, req, curl_error, took);
 	if (req->batch != NULL)
 		oe_batch_answered(req, outcome);

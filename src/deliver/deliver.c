@@ -224,6 +224,7 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 	}
 	if (oe_settle_due())
 		oe_settle();
+	oe_measure_in_flight();
 }
 
 /*

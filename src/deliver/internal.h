@@ -290,6 +290,20 @@ typedef struct OeSlice
 	int			bad;
 } OeSlice;
 
+/* Requests of a subscription, by outcome; the array in progress has this
+ * order. */
+typedef enum OeRequestOutcome
+{
+	OE_REQUEST_DELIVERED,
+	OE_REQUEST_REJECTED,		/* 4xx */
+	OE_REQUEST_FAILED,			/* any other status, 408 */
+	OE_REQUEST_THROTTLED,		/* 429 */
+	OE_REQUEST_NO_ANSWER,
+	OE_REQUEST_RETRIES			/* of all these, attempts after the first */
+} OeRequestOutcome;
+
+#define OE_REQUEST_OUTCOMES (OE_REQUEST_RETRIES + 1)
+
 struct oe_keytab_hash;
 
 struct OeSub
@@ -331,6 +345,7 @@ struct OeSub
 	int64		delivered;
 	int64		failed;
 	int64		filter_errors;
+	int64		outcomes[OE_REQUEST_OUTCOMES];
 	int			last_status;
 	char		last_error[256];
 	TimestampTz last_success_at;
@@ -496,6 +511,10 @@ extern void oe_breaker_failure(OeSub *sub, OeRequest *req);
 /* clean.c */
 extern char *oe_clean_text(const char *data, int len);
 extern void oe_redact_headers(char *text, const OeConf *conf);
+
+/* measure.c */
+extern void oe_measure(OeRequest *req, double took);
+extern void oe_measure_in_flight(void);
 
 /* write.c */
 extern int	oe_progress_hint;

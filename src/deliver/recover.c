@@ -94,12 +94,25 @@ oe_cell_int4(SPITupleTable *table, int row, int col)
 }
 
 static void
+oe_recover_outcomes(OeSub *sub, Datum array)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(array), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &values, &nulls, &n);
+	for (int i = 0; i < Min(n, OE_REQUEST_OUTCOMES); i++)
+		sub->outcomes[i] = DatumGetInt64(values[i]);
+}
+
+static void
 oe_recover_progress(const Oid *types, Datum *ids)
 {
 	SPITupleTable *table;
 
 	(void) oe_spi(NULL, "SELECT subscription_id, cursor, in_flight, delivered, failed, filter_errors, breaker, not_before,"
-				  " last_status, last_error, last_success_at, failing_since, at"
+				  " last_status, last_error, last_success_at, failing_since, at, outcomes"
 				  " FROM odoo_events.subscription_progress WHERE subscription_id = ANY ($1)",
 				  1, types, ids, NULL, true, 0);
 	table = SPI_tuptable;
@@ -125,6 +138,7 @@ oe_recover_progress(const Oid *types, Datum *ids)
 		sub->last_success_at = oe_cell_int8(table, i, 11);
 		sub->failing_since = oe_cell_int8(table, i, 12);
 		sub->tried_at = oe_cell_int8(table, i, 13);
+		oe_recover_outcomes(sub, oe_cell(table, i, 14, &isnull));
 		sub->seen = false;
 	}
 	SPI_freetuptable(table);

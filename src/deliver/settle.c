@@ -97,9 +97,12 @@ oe_write_disabled(OeSub *sub)
 	static const Oid types[2] = {INT4OID, TEXTOID};
 	Datum		v[2] = {Int32GetDatum(sub->id), CStringGetTextDatum(sub->disable)};
 
-	(void) oe_spi(NULL, "UPDATE odoo_events.subscription_config c SET state = 'disabled', state_reason = $2, state_since = clock_timestamp()"
+	(void) oe_spi(NULL, "WITH c AS (UPDATE odoo_events.subscription_config c"
+				  " SET state = 'disabled', state_reason = $2, state_since = clock_timestamp()"
 				  " WHERE c.id IN (SELECT x.id FROM odoo_events.subscription_config x WHERE x.id = $1 AND x.state = 'active'"
-				  " FOR UPDATE SKIP LOCKED)", 2, types, v, NULL, false, 0);
+				  " FOR UPDATE SKIP LOCKED) RETURNING c.name)"
+				  " SELECT odoo_events._platform_event('odoo.platform.subscription.disabled.v1', c.name, jsonb_build_object('reason', $2)) FROM c",
+				  2, types, v, NULL, false, 0);
 	return SPI_processed == 1;
 }
 

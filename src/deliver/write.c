@@ -103,7 +103,9 @@ oe_attempts_written(void)
 
 /*
  * Dead letters take their bytes from the outbox; those that were delivered at
- * last go, those that failed again say so.
+ * last go, those that failed again say so.  A platform event tells of each
+ * that is new, but not of platform events: an endpoint that fails on those
+ * would breed them for ever.
  */
 void
 oe_write_deaths(void)
@@ -134,7 +136,7 @@ oe_write_deaths(void)
 		oe_put(&c[9], i, BoolGetDatum(d->again), false);
 	}
 	oe_run_columns(&insert_plan,
-				   "INSERT INTO odoo_events.dead AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id,"
+				   "WITH t AS (INSERT INTO odoo_events.dead AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id,"
 				   " warehouse_id, attempts, first_at, last_at, last_status, last_error, event, classes)"
 				   " SELECT DISTINCT ON (d.sub, d.id) d.sub, d.id, d.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,"
 				   " d.attempts, d.first_at, d.last_at, d.status, d.error, o.event, o.classes"
@@ -142,7 +144,13 @@ oe_write_deaths(void)
 				   "  AS d(sub, id, position, attempts, first_at, last_at, status, error, resurrected, again)"
 				   " JOIN odoo_events.outbox_all o ON o.position = d.position WHERE NOT d.resurrected AND NOT d.again"
 				   " ON CONFLICT (subscription_id, event_id) DO UPDATE SET attempts = t.attempts + EXCLUDED.attempts,"
-				   " last_at = EXCLUDED.last_at, last_status = EXCLUDED.last_status, last_error = EXCLUDED.last_error",
+				   " last_at = EXCLUDED.last_at, last_status = EXCLUDED.last_status, last_error = EXCLUDED.last_error"
+				   " RETURNING t.*, t.xmax::text = '0' AS fresh)"
+				   " SELECT odoo_events._platform_event('odoo.platform.event.dead_lettered.v1', c.name, jsonb_build_object("
+				   "'event', jsonb_build_object('id', t.event_id, 'type', t.type, 'subject', t.subject, 'partitionkey', t.partitionkey,"
+				   " 'sequence', lpad(t.position::text, 20, '0')), 'attempts', t.attempts, 'last_status', t.last_status, 'last_error', t.last_error))"
+				   " FROM t JOIN odoo_events.subscription_config c ON c.id = t.subscription_id"
+				   " WHERE t.fresh AND t.type NOT LIKE 'odoo.platform.%' ORDER BY t.position",
 				   c, lengthof(types), n);
 	oe_run_columns(&update_plan,
 				   "UPDATE odoo_events.dead t SET attempts = t.attempts + d.attempts, last_at = d.last_at,"
@@ -245,8 +253,8 @@ oe_progress_member(void)
 
 #define OE_PROGRESS_SQL(m) \
 	"INSERT INTO odoo_events.progress_" m " (subscription_id, at, cursor, in_flight, batches, requests, delivered, failed," \
-	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95)" \
-	" VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes)" \
+	" VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
 
 /*
  * One row of progress: what this subscription's memory says.
@@ -255,11 +263,12 @@ void
 oe_write_progress(OeSub *sub, int member)
 {
 	static SPIPlanPtr plans[OE_LOG_MEMBERS];
-	static const Oid types[17] = {INT4OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, TEXTOID, INT4OID, INT8OID, INT8OID,
-	INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID};
+	static const Oid types[18] = {INT4OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, TEXTOID, INT4OID, INT8OID, INT8OID,
+	INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, INT8ARRAYOID};
 	static const char *const breakers[] = {"closed", "open", "half_open"};
-	Datum		v[17];
-	char		nulls[17];
+	Datum		outcomes[OE_REQUEST_OUTCOMES];
+	Datum		v[18];
+	char		nulls[18];
 	float		took[lengthof(sub->took)];
 	int			n = Min(sub->ntook, (int) lengthof(sub->took));
 	StringInfoData batches;
@@ -292,5 +301,8 @@ oe_write_progress(OeSub *sub, int member)
 	v[15] = Float8GetDatum(n > 0 ? rint(took[n / 2] * 1e6) / 1e6 : 0);
 	v[16] = Float8GetDatum(n > 0 ? rint(took[n * 95 / 100] * 1e6) / 1e6 : 0);
 	nulls[15] = nulls[16] = n == 0 ? 'n' : ' ';
-	(void) oe_spi(&plans[member], member == 0 ? OE_PROGRESS_SQL("0") : OE_PROGRESS_SQL("1"), 17, types, v, nulls, false, 0);
+	for (int i = 0; i < OE_REQUEST_OUTCOMES; i++)
+		outcomes[i] = Int64GetDatum(sub->outcomes[i]);
+	v[17] = PointerGetDatum(construct_array(outcomes, OE_REQUEST_OUTCOMES, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	(void) oe_spi(&plans[member], member == 0 ? OE_PROGRESS_SQL("0") : OE_PROGRESS_SQL("1"), 18, types, v, nulls, false, 0);
 }

@@ -99,7 +99,7 @@ oe_sql_worker(PG_FUNCTION_ARGS)
 	if (slot == NULL)
 		PG_RETURN_NULL();
 	oe_slots_lock(false);
-	memcpy(&copy, slot, sizeof(copy));
+	memcpy(&copy, slot, offsetof(OeSlot, wakes));
 	oe_slots_unlock();
 
 	state = oe_state_name(copy.state);

@@ -48,6 +48,24 @@ oe_lock_publisher(void)
 }
 
 /*
+ * For metrics(), once the events are written.
+ */
+static void
+oe_count_events(OeCycle *cy)
+{
+	OeSlot	   *slot = oe_slot_mine();
+	ListCell   *lc;
+
+	for (int i = 0; slot != NULL && i < cy->ntx; i++)
+	{
+		foreach(lc, cy->tx[i].events)
+		{
+			oe_metrics_published(&slot->metrics, ((OeEvent *) lfirst(lc))->type, cy->now);
+		}
+	}
+}
+
+/*
  * Writes what was made of "r", unless somebody else has published since it was
  * read; answers whether it did.
  */
@@ -65,7 +83,10 @@ oe_cycle_write(OeCycle *cy, OeReading *r, int64 *events)
 	oe_own_end(&s);
 	OE_FAULT("publish-committed");
 	if (ours)
+	{
 		oe_window_stored(r);
+		oe_count_events(cy);
+	}
 	return ours;
 }
 

@@ -73,6 +73,7 @@ BEGIN
         failing_since   timestamptz,
         p50             float8,                           -- seconds, of the latest requests
         p95             float8,
+        outcomes        int8[] NOT NULL DEFAULT '{}',     -- requests: delivered, rejected, failed, throttled, no_answer; retries
         PRIMARY KEY (subscription_id, n)
       )$f$, i);
     EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.progress_%s IS %L', i,
@@ -168,3 +169,12 @@ CREATE TABLE odoo_events.command (
     by              text NOT NULL
 );
 COMMENT ON TABLE odoo_events.command IS 'internal: orders of operators to the worker';
+
+-- What delivery tells of itself, in the transaction in which it becomes so.
+CREATE FUNCTION odoo_events._platform_event(type text, subscription text, data jsonb) RETURNS uuid
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._emit(type, 'subscription/' || subscription, jsonb_build_object('subscription', jsonb_build_object('name', subscription)) || data,
+                         'subscription:' || subscription)
+$$;
+COMMENT ON FUNCTION odoo_events._platform_event(text, text, jsonb) IS
+'internal: tells of a subscription by an event, once the transaction has committed';

@@ -44,8 +44,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
-  PERFORM odoo_events._emit('odoo.platform.subscription.pinged.v1', 'subscription/' || c.name,
-                            jsonb_build_object('subscription', jsonb_build_object('name', c.name)), 'subscription:' || c.name);
+  PERFORM odoo_events._platform_event('odoo.platform.subscription.pinged.v1', c.name, '{}');
 END $$;
 COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters';
 

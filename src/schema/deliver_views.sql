@@ -30,7 +30,7 @@ COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions,
 
 CREATE VIEW odoo_events.subscription_progress AS
 SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_flight, p.batches, p.requests, p.delivered, p.failed,
-       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95,
+       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes,
        ARRAY(SELECT e::int8 FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) AS batched
   FROM odoo_events.subscription_config c
        CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p;
