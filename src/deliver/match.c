@@ -16,6 +16,7 @@
 #include "deliver/internal.h"
 
 #define OE_PING "odoo.platform.subscription.pinged.v1"
+#define OE_PLATFORM "odoo.platform."
 
 /*
  * Does the pattern, in which '*' stands for any characters, match?
@@ -147,16 +148,34 @@ oe_is_ping_for(OeSub *sub, OeRow *row)
 		memcmp(row->subject + n, sub->conf->name, row->subject_len - n) == 0;
 }
 
+/*
+ * Events about delivery itself go to those who ask for them by name: "*"
+ * means the business, and nobody's webhook learns by it of the others.
+ */
+static bool
+oe_about_delivery(OeRow *row)
+{
+	static const char *const entities[] = {OE_PLATFORM "subscription.", OE_PLATFORM "event."};
+
+	for (int i = 0; i < lengthof(entities); i++)
+		if (row->type_len > (int) strlen(entities[i]) && memcmp(row->type, entities[i], strlen(entities[i])) == 0)
+			return true;
+	return false;
+}
+
 bool
 oe_sub_wants(OeSub *sub, OeRow *row)
 {
 	OeConf	   *conf = sub->conf;
 	bool		typed = false;
+	bool		by_name;
 
 	if (row->type_len == sizeof(OE_PING) - 1 && memcmp(row->type, OE_PING, row->type_len) == 0)
 		return oe_is_ping_for(sub, row);
+	by_name = oe_about_delivery(row);
 	for (int i = 0; i < conf->ntypes && !typed; i++)
-		typed = oe_glob(conf->types[i], row->type, row->type_len);
+		typed = (!by_name || strncmp(conf->types[i], OE_PLATFORM, strlen(OE_PLATFORM)) == 0) &&
+			oe_glob(conf->types[i], row->type, row->type_len);
 	return typed &&
 		oe_listed(conf->companies, conf->ncompanies, row->has_company, row->company) &&
 		oe_listed(conf->warehouses, conf->nwarehouses, row->has_warehouse, row->warehouse) &&

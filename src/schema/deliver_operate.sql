@@ -109,7 +109,9 @@ BEGIN
             FROM odoo_events.outbox_all o
            WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
              AND o.type LIKE ANY (c.types_like)
-             AND (o.type <> 'odoo.platform.subscription.pinged.v1' OR o.subject = 'subscription/' || c.name)
+             AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
+                      WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it
+                      THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR o.company_id = ANY (c.companies))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
              AND (c.filter IS NULL OR jsonb_path_match(o.event::jsonb, c.filter, '{}', true))) x
