@@ -39,7 +39,7 @@ OBJS = $(SRCS:.c=.o)
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing
 DELIVER = subscribe operate views
-SCHEMA = base capture catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) worker observe lineage metrics grants
+SCHEMA = base audit capture catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) worker observe lineage metrics grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

@@ -153,7 +153,7 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 /*
  * Gives an item up: a dead letter; its key goes on.
  */
-static void
+void
 oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error)
 {
 	OeDeath    *d = oe_death_add();
@@ -185,10 +185,10 @@ oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
 
 	if (key->first_at == 0)
 		key->first_at = req->started;
-	if (key->skip_position == item->event->position)
+	if (item->skip_reason != NULL)
 	{
 		key->early = false;
-		oe_item_dies(item, key->attempts + 1, key->first_at, req->status, key->skip_reason);
+		oe_item_dies(item, key->attempts + 1, key->first_at, req->status, item->skip_reason);
 		return;
 	}
 	if (key->early)
@@ -239,7 +239,6 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 {
 	OeItem	   *item = req->item;
 	OeKey	   *key = item->key;
-	int64		position = item->event->position;
 
 	key->busy--;
 	if (outcome == OE_DELIVERED && item->replay != NULL)
@@ -252,8 +251,6 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 		oe_replayed_failed(item, req, outcome == OE_GIVE_UP);
 	else
 		oe_single_failed(item, req, outcome == OE_GIVE_UP);
-	if (key->skip_position == position)
-		key->skip_position = 0;
 	oe_key_schedule(key);
 }
 
@@ -293,12 +290,41 @@ oe_content_refused(int status)
 	return status == 400 || status == 413 || status == 422;
 }
 
+/*
+ * Members that somebody does not want any more make room for the others.
+ */
+static bool
+oe_batch_skips(OeBatch *batch, OeRequest *req)
+{
+	OeItem	  **unwanted = palloc(sizeof(OeItem *) * batch->n);
+	TimestampTz first_at = batch->first_at != 0 ? batch->first_at : req->started;
+	int			attempts = batch->attempts + 1;
+	int			n = 0;
+
+	for (int i = 0; i < batch->n; i++)
+		if (batch->items[i]->skip_reason != NULL)
+			unwanted[n++] = batch->items[i];
+	if (n > 0)
+		oe_batch_take_apart(batch, false);
+	for (int i = 0; i < n; i++)
+	{
+		OeKey	   *key = unwanted[i]->key;
+
+		oe_item_dies(unwanted[i], attempts, first_at, req->status, unwanted[i]->skip_reason);
+		oe_key_schedule(key);
+	}
+	pfree(unwanted);
+	return n > 0;
+}
+
 static void
 oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 {
 	TimestampTz next;
 	bool		last = batch->items[0]->single;
 
+	if (oe_batch_skips(batch, req))
+		return;
 	if (batch->early && !give_up)
 	{
 		batch->early = false;
@@ -319,7 +345,7 @@ oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 		(batch->replay && batch->items[0]->replay->dead_letters))
 		oe_batch_dies(batch, req);
 	else if (next == 0 || (batch->n > 1 && oe_content_refused(req->status)))
-		oe_batch_give_up(batch);
+		oe_batch_take_apart(batch, true);
 	else
 	{
 		batch->state = OE_BATCH_WAITING;

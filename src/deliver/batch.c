@@ -261,10 +261,11 @@ oe_batch_delivered(OeBatch *batch, bool dry)
 }
 
 /*
- * The batch has used up its schedule: each member is tried once, alone.
+ * Forgets a batch that cannot go on as it is; "single": it has used up its
+ * schedule, each member is tried once, alone.
  */
 void
-oe_batch_give_up(OeBatch *batch)
+oe_batch_take_apart(OeBatch *batch, bool single)
 {
 	int			n = batch->n;
 	OeItem	  **items = batch->items;
@@ -277,7 +278,7 @@ oe_batch_give_up(OeBatch *batch)
 		OeKey	   *key = items[i]->key;
 
 		items[i]->batch = NULL;
-		items[i]->single = true;
+		items[i]->single = single;
 		if (--key->busy == 0)
 			oe_key_schedule(key);
 	}

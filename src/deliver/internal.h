@@ -160,6 +160,7 @@ typedef struct OeItem
 	TimestampTz first_at;		/* replay: first attempt */
 	int			attempts;		/* replay: made */
 	bool		single;			/* its batch was given up: alone, once */
+	char	   *skip_reason;	/* unwanted, but on its way: not tried again */
 } OeItem;
 
 typedef enum OeKeyState
@@ -189,9 +190,6 @@ struct OeKey
 	int64		upto;			/* of mode 'k': last implicit one; 0: cursor */
 	int64		loaded_to;		/* chained items cover positions up to here */
 	int			attempts;		/* of the head */
-	int64		skip_position;	/* ordered to be skipped while on its way; 0:
-								 * none */
-	char	   *skip_reason;
 	bool		early;			/* a probe ahead of its time: not counted */
 	TimestampTz first_at;
 	TimestampTz next_at;
@@ -459,6 +457,8 @@ extern bool oe_replay_wanted(OeSub *sub);
 extern void oe_replay_read(OeSub *sub);
 extern void oe_replay_settle(OeReplay *replay, OeItem *item, bool sent);
 extern void oe_replay_free(OeReplay *replay);
+
+/* command.c */
 extern void oe_commands_take(void);
 
 /* batch.c */
@@ -467,7 +467,7 @@ extern OeBatch *oe_batch_make(OeSub *sub, OeItem **items, int n, const char *id)
 extern void oe_batch_free(OeBatch *batch);
 extern void oe_batches_committed(OeSub *sub);
 extern void oe_batch_delivered(OeBatch *batch, bool dry);
-extern void oe_batch_give_up(OeBatch *batch);
+extern void oe_batch_take_apart(OeBatch *batch, bool single);
 extern OeBatch *oe_batch_due(OeSub *sub);
 extern TimestampTz oe_batch_next(OeSub *sub);
 extern void oe_batch_json(OeSub *sub, StringInfo buf);
@@ -500,6 +500,7 @@ extern void oe_http_free_idle(OeConf *conf);
 extern bool oe_http_settings_changed(void);
 
 /* answer.c */
+extern void oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error);
 extern void oe_answered(OeRequest *req, const char *curl_error);
 
 /* breaker.c */

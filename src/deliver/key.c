@@ -158,8 +158,6 @@ oe_key_free(OeKey *key)
 	oe_keytab_delete(key->sub->keys, name);
 	if (key->last_error)
 		pfree(key->last_error);
-	if (key->skip_reason)
-		pfree(key->skip_reason);
 	pfree(key);
 }
 

@@ -252,6 +252,8 @@ oe_item_free(OeItem *item)
 	}
 	sub->bytes -= item->event->size;
 	oe_event_release(item->event);
+	if (item->skip_reason)
+		pfree(item->skip_reason);
 	pfree(item);
 }
 

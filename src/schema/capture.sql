@@ -84,6 +84,8 @@ COMMENT ON TABLE odoo_events.detached IS 'entities that were detached, and since
 -- A dump carries what the DBA chose; the triggers are dumped with Odoo's tables.
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('entity');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('entity', 'attach', 'attach', 'detach', 'entity,at');
 
 CREATE FUNCTION odoo_events.capture() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_capture';

@@ -36,6 +36,8 @@ CREATE TABLE odoo_events.subscription_config (
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like');
 SELECT pg_catalog.pg_extension_config_dump('odoo_events.subscription_id_seq', '');
 
 -- Written by _store_secret() only, with rows that logical decoding does not see.
@@ -135,6 +137,7 @@ CREATE TABLE odoo_events.dead (
     classes         text,
     PRIMARY KEY (subscription_id, event_id)
 );
+CREATE INDEX dead_position ON odoo_events.dead (subscription_id, position);
 COMMENT ON TABLE odoo_events.dead IS 'dead letters, with their own copy of the bytes';
 
 CREATE TABLE odoo_events.replay_job (

@@ -54,6 +54,7 @@ DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
   INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'retry_now', '{}', session_user);
+  PERFORM odoo_events._audit('retry_now', c.name);
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.retry_now(text) IS 'endpoint mended: closes the breaker and retries all that waits, now';
@@ -64,14 +65,14 @@ DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
   found_positions int8[];
 BEGIN
-  SELECT array_agg(h.position) INTO found_positions
-    FROM odoo_events.held h JOIN odoo_events.outbox_all o ON o.position = h.position
-   WHERE h.subscription_id = c.id AND h.attempts > 0 AND o.id = ANY (ids);
-  IF COALESCE(cardinality(found_positions), 0) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
+  SELECT array_agg(w.position) INTO found_positions
+    FROM odoo_events.waiting w WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids);
+  IF found_positions IS NULL OR cardinality(found_positions) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
     RAISE EXCEPTION 'argument "ids" names an event that subscription "%" is not retrying', name USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT event_id FROM odoo_events.waiting WHERE state = ''retry'' lists them.';
   END IF;
   INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'skip', found_positions, session_user);
+  PERFORM odoo_events._audit('skip', c.name, NULL, jsonb_build_object('ids', ids));
   PERFORM odoo_events._wake('config');
   RETURN cardinality(found_positions);
 END $$;
@@ -81,11 +82,14 @@ CREATE FUNCTION odoo_events.discard(name text, ids uuid[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
-  n bigint;
+  found uuid[];
 BEGIN
-  DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (ids);
-  GET DIAGNOSTICS n = ROW_COUNT;
-  RETURN n;
+  WITH gone AS (DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (ids) RETURNING d.event_id)
+  SELECT array_agg(g.event_id) INTO found FROM gone g;
+  IF found IS NOT NULL THEN
+    PERFORM odoo_events._audit('discard', c.name, jsonb_build_object('ids', found));
+  END IF;
+  RETURN COALESCE(cardinality(found), 0);
 END $$;
 COMMENT ON FUNCTION odoo_events.discard(text, uuid[]) IS 'drops dead letters for good; answers how many';
 
@@ -160,7 +164,10 @@ BEGIN
     INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
         dead_letters, matched, cursor, created_by, created_at)
     VALUES (c.id, job.from_position, job.to_position, since, until, job.types_like, keys, subject, ids,
-        dead_letters, job.matched, job.cursor, session_user, clock_timestamp());
+        dead_letters, job.matched, job.cursor, session_user, clock_timestamp()) RETURNING id INTO job.id;
+    PERFORM odoo_events._audit('replay', c.name, NULL, jsonb_strip_nulls(jsonb_build_object('replay', job.id, 'events', job.matched,
+      'from_position', job.from_position, 'to_position', job.to_position, 'since', since, 'until', until, 'types', types, 'keys', keys,
+      'subject', subject, 'ids', ids, 'dead_letters', dead_letters)));
     PERFORM odoo_events._wake('config');
   END IF;
   RETURN job.matched;
@@ -170,13 +177,17 @@ COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestampt
 
 CREATE FUNCTION odoo_events.cancel_replay(id int8) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  subscription text;
 BEGIN
   UPDATE odoo_events.replay_job r SET state = 'cancelled', finished_at = clock_timestamp()
-   WHERE r.id = cancel_replay.id AND r.state = 'running';
-  IF NOT FOUND THEN
+    FROM odoo_events.subscription_config c
+   WHERE r.id = cancel_replay.id AND r.state = 'running' AND c.id = r.subscription_id RETURNING c.name INTO subscription;
+  IF subscription IS NULL THEN
     RAISE EXCEPTION 'replay % is not running', id USING ERRCODE = 'undefined_object',
       HINT = 'SELECT * FROM odoo_events.replay_status lists them.';
   END IF;
+  PERFORM odoo_events._audit('cancel_replay', subscription, NULL, jsonb_build_object('replay', id));
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.cancel_replay(int8) IS 'stops a replay; what is under way is finished';

@@ -362,6 +362,7 @@ BEGIN
     END IF;
     s.subscription_id := c.id;
     PERFORM odoo_events._store_secret(s);
+    PERFORM odoo_events._audit('set_secret', c.name, NULL, jsonb_build_object('secret', given ? 'secret', 'headers', to_jsonb(c.header_names)));
   END IF;
   PERFORM odoo_events._save_subscription(c);
 END $$;
@@ -410,6 +411,7 @@ BEGIN
   s.header_values := COALESCE(s.header_values, '{}');
   s.secret := CASE WHEN args ->> 'secret' IS NULL THEN odoo_events._new_secret() ELSE odoo_events._parse_secret(args ->> 'secret') END;
   PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._audit('set_secret', c.name);
   PERFORM odoo_events._save_subscription(c);
   RETURN odoo_events._secret_text(s);
 END $$;

@@ -86,16 +86,25 @@ COMMENT ON VIEW odoo_events.subscription_status IS
 'how each subscription goes, as of the worker''s last settlement; lag_events counts what the filters may still pass over';
 
 CREATE VIEW odoo_events.waiting AS
-SELECT p.name AS subscription, o.id AS event_id, o.position, o.type, o.subject, o.partitionkey,
-       CASE WHEN w.batch_attempts > 0 THEN 'retry' ELSE 'in_flight' END AS state, COALESCE(w.batch_attempts, 0) AS attempts,
-       w.next_attempt_at, NULL::uuid AS behind_event_id, o.recordedtime AS since, CASE WHEN w.batch_attempts > 0 THEN p.last_error END AS last_error
+SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, w.partitionkey,
+       CASE WHEN w.batch_attempts > 0 THEN 'retry' WHEN w.position > w.head AND NOT w.position = ANY (p.batched) THEN 'behind'
+            ELSE 'in_flight' END AS state,
+       w.batch_attempts AS attempts, w.next_attempt_at,
+       CASE WHEN w.position > w.head AND NOT w.position = ANY (p.batched)
+            THEN (SELECT x.id FROM odoo_events.outbox_all x WHERE x.position = w.head) END AS behind_event_id,
+       w.recordedtime AS since, CASE WHEN w.batch_attempts > 0 THEN p.last_error END AS last_error
   FROM odoo_events.subscription_progress p
+       JOIN odoo_events.subscription_config c ON c.id = p.subscription_id
        CROSS JOIN LATERAL (
-         SELECT f AS position, NULL::int4 AS batch_attempts, NULL::timestamptz AS next_attempt_at FROM unnest(p.in_flight) f
-         UNION ALL
-         SELECT e::int8, (b ->> 'attempts')::int4, timestamptz '2000-01-01 00:00Z' + NULLIF((b ->> 'next')::int8, 0) * interval '1 us'
-           FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) w
-       JOIN odoo_events.outbox_all o ON o.position = w.position
+         SELECT i.position, i.batch_attempts, i.next_attempt_at, o.id, o.type, o.subject, o.partitionkey, o.recordedtime,
+                CASE c.ordering WHEN 'key' THEN pg_catalog.first_value(i.position) OVER (PARTITION BY o.partitionkey ORDER BY i.position)
+                                WHEN 'strict' THEN pg_catalog.first_value(i.position) OVER (ORDER BY i.position) END AS head
+           FROM (SELECT f AS position, 0 AS batch_attempts, NULL::timestamptz AS next_attempt_at FROM unnest(p.in_flight) f
+                 UNION ALL
+                 SELECT e::int8, (b ->> 'attempts')::int4,
+                        CASE WHEN (b ->> 'attempts')::int4 > 0 THEN timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us' END
+                   FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) i
+                JOIN odoo_events.outbox_all o ON o.position = i.position) w
 UNION ALL
 SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
        CASE WHEN e.position > e.held_position OR e.attempts = 0 THEN 'behind' ELSE 'retry' END,

@@ -109,6 +109,7 @@ BEGIN
   UPDATE odoo_events.quarantined q SET requeued = true
    WHERE NOT q.requeued AND (requeue.ids IS NULL OR q.change_id = ANY (requeue.ids));
   GET DIAGNOSTICS n = ROW_COUNT;
+  PERFORM odoo_events._audit('requeue', NULL, NULL, jsonb_build_object('ids', ids, 'changes', n));
   PERFORM odoo_events._wake('changes');
   RETURN n;
 END $$;
@@ -121,6 +122,7 @@ DECLARE
 BEGIN
   DELETE FROM odoo_events.quarantined q WHERE q.change_id = ANY (drop_quarantined.ids);
   GET DIAGNOSTICS n = ROW_COUNT;
+  PERFORM odoo_events._audit('drop_quarantined', NULL, NULL, jsonb_build_object('ids', ids, 'changes', n));
   RETURN n;
 END $$;
 COMMENT ON FUNCTION odoo_events.drop_quarantined(bigint[]) IS 'gives quarantined changes up: they never become events';

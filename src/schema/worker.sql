@@ -11,6 +11,8 @@ CREATE TABLE odoo_events.arming_state (
     armed_at          timestamptz NOT NULL
 );
 COMMENT ON TABLE odoo_events.arming_state IS 'the server and database for which delivery is armed';
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.arming_state
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('database_uuid', 'arm', '', 'disarm', 'only_row,armed_by,armed_at');
 
 CREATE FUNCTION odoo_events._identity(OUT system_identifier int8, OUT database_uuid text, OUT neutralized boolean,
                                       OUT armed boolean, OUT reason text)

@@ -1,0 +1,201 @@
+/*
+ * command.c
+ *	  Operators' orders: retry now, skip.
+ *
+ * Worker only, inside the transaction that loads configuration.  The tables
+ * may say what memory has left behind by now: an order that fits nothing any
+ * more is forgotten.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/session.h"
+#include "deliver/internal.h"
+
+/* What "skip" looks for. */
+typedef struct OeSkip
+{
+	int64		position;
+	OeKey	   *key;
+} OeSkip;
+
+static void
+oe_skip_match(OeKey *key, void *arg)
+{
+	OeSkip	   *skip = arg;
+
+	if (key->implicit_from == skip->position)
+		skip->key = key;
+}
+
+static OeItem *
+oe_skip_live(OeSub *sub, int64 position)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &sub->live)
+	{
+		OeItem	   *item = dlist_container(OeItem, in_sub, it.cur);
+
+		if (item->event->position == position)
+			return item;
+	}
+	return NULL;
+}
+
+/*
+ * An item in memory: at once, or, if it is on its way, when that fails.  Its
+ * batch is taken apart; the other members are gathered anew.
+ */
+static void
+oe_skip_item(OeItem *item, const char *reason)
+{
+	OeKey	   *key = item->key;
+	OeBatch    *batch = item->batch;
+	int			attempts = key->attempts;
+	TimestampTz first_at = key->first_at;
+
+	if (batch != NULL && batch->state != OE_BATCH_BUSY)
+	{
+		attempts = batch->attempts;
+		first_at = batch->first_at;
+		oe_batch_take_apart(batch, false);
+	}
+	if (key->busy == 0)
+	{
+		oe_item_dies(item, Max(attempts, 1), first_at, item->sub->last_status, reason);
+		oe_key_schedule(key);
+		return;
+	}
+	if (item->skip_reason)
+		pfree(item->skip_reason);
+	item->skip_reason = MemoryContextStrdup(oe_deliver_cxt, reason);
+}
+
+/*
+ * The head of a held key that is not in memory, or may be thrown out of it.
+ */
+static void
+oe_skip_held(OeKey *key, int64 position, const char *reason)
+{
+	SPITupleTable *saved = SPI_tuptable;
+	static const Oid types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(position)};
+	bool		isnull;
+
+	(void) oe_spi(NULL, "SELECT id FROM odoo_events.outbox_all WHERE position = $1", 1, types, values, NULL, true, 1);
+	if (SPI_processed == 1)
+	{
+		OeDeath    *d = oe_death_add();
+
+		d->sub = key->sub->id;
+		d->position = position;
+		d->id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		d->attempts = key->attempts;
+		d->first_at = key->first_at != 0 ? key->first_at : oe_now;
+		d->last_at = oe_now;
+		d->status = key->last_status;
+		d->error = MemoryContextStrdup(oe_deliver_cxt, reason);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	SPI_tuptable = saved;
+	while (!dlist_is_empty(&key->queue) && dlist_head_element(OeItem, in_key, &key->queue)->kind == OE_CHAINED)
+		oe_item_free(dlist_head_element(OeItem, in_key, &key->queue));
+	key->loaded_to = 0;
+	oe_key_passed(key, position);
+	oe_key_schedule(key);
+}
+
+/*
+ * An event that is being retried becomes a dead letter by order.
+ */
+static void
+oe_skip(OeSub *sub, int64 position, const char *by)
+{
+	OeSkip		skip = {position, NULL};
+	OeItem	   *item = oe_skip_live(sub, position);
+	char	   *reason = psprintf("skipped by %s", by);
+
+	oe_key_each(sub, oe_skip_match, &skip);
+	if (item != NULL)
+		oe_skip_item(item, reason);
+	else if (skip.key != NULL && skip.key->busy > 0)
+		oe_skip_item(dlist_head_element(OeItem, in_key, &skip.key->queue), reason);
+	else if (skip.key != NULL)
+		oe_skip_held(skip.key, position, reason);
+}
+
+static void
+oe_due_now(OeKey *key, void *arg)
+{
+	if (key->implicit_from != 0 && key->next_at > oe_now)
+	{
+		key->next_at = oe_now;
+		oe_key_dirty(key);
+	}
+	key->replay_at = 0;
+}
+
+/*
+ * All that waits is due, and the breaker is closed.
+ */
+static void
+oe_retry_now(OeSub *sub)
+{
+	dlist_iter	it;
+
+	oe_breaker_reset(sub);
+	oe_key_each(sub, oe_due_now, NULL);
+	while (!pairingheap_is_empty(&sub->waiting))
+		oe_key_schedule(pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting)));
+	dlist_foreach(it, &sub->batches)
+	{
+		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
+
+		if (batch->state == OE_BATCH_WAITING)
+			batch->next_at = oe_now;
+	}
+}
+
+/*
+ * Carries out what operators ordered, and takes the orders away, inside the
+ * transaction that loads configuration.
+ */
+void
+oe_commands_take(void)
+{
+	SPITupleTable *table;
+	int64		rows;
+
+	(void) oe_spi(NULL, "DELETE FROM odoo_events.command RETURNING subscription_id, what, positions, by",
+				  0, NULL, NULL, NULL, false, 0);
+	table = SPI_tuptable;
+	rows = SPI_processed;
+	for (int64 i = 0; i < rows; i++)
+	{
+		bool		isnull;
+		OeSub	   *sub = oe_sub_find(DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)));
+		char	   *what = TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+		char	   *by = TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
+		Datum	   *positions;
+		bool	   *nulls;
+		int			n;
+
+		if (sub == NULL)
+			continue;
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull)),
+						  INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &positions, &nulls, &n);
+		if (strcmp(what, "retry_now") == 0)
+			oe_retry_now(sub);
+		for (int p = 0; p < n; p++)
+			oe_skip(sub, DatumGetInt64(positions[p]), by);
+	}
+	SPI_freetuptable(table);
+}
