@@ -1,7 +1,7 @@
 -- The same of the recorded manufacturing day of Odoo 19.
 \set db publish_manufacturing
 \set base odoo19-base
-\set entities '{stock_move,transfer,manufacturing_order,work_order,work_center,unbuild_order}'
+\set entities '{stock_move,transfer,transfer_batch,scrap,lot,package,manufacturing_order,work_order,work_center,unbuild_order}'
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/publish/setup.sql
 \i :setup

@@ -1,7 +1,7 @@
 -- The same of the recording of Odoo 14: the catalog on older tables.
 \set db publish_odoo14
 \set base odoo14-base
-\set entities '{stock_move,transfer,manufacturing_order,work_order,work_center,unbuild_order}'
+\set entities '{stock_move,transfer,transfer_batch,scrap,lot,package,manufacturing_order,work_order,work_center,unbuild_order}'
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/publish/setup.sql
 \i :setup

@@ -314,7 +314,7 @@ static void
 oe_load_defs(OeCatalog *cat)
 {
 	oe_query("SELECT entity, type, variant, kind, occasion, milestone, choice, condition, rank, key, covers, with_lines, with_changes,"
-			 " extra::text, emit, classification, minor FROM odoo_events.event_def WHERE enabled"
+			 " extra::text, emit, classification, minor, watches FROM odoo_events.event_def WHERE enabled"
 			 " ORDER BY entity, choice NULLS FIRST, precedence, type, variant");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -344,6 +344,7 @@ oe_load_defs(OeCatalog *cat)
 		d->emit = oe_col_bool(i, 15);
 		d->class = oe_class_of(oe_col(i, 16));
 		d->minor = oe_col_int(i, 17);
+		d->watches = oe_col_list(i, 18, &d->nwatches);
 	}
 }
 
@@ -375,8 +376,24 @@ oe_load_parts(OeCatalog *cat)
 		p->schedule = oe_col_list(i, 12, &p->nschedule);
 		p->state_column = oe_col(i, 13);
 		p->tx_only = oe_col_bool(i, 14);
+		for (int j = 0; j < e->words.n; j++)
+			p->watched |= e->uses_parts && strcmp(e->words.words[j], p->name) == 0;
 		p->rule->parts = lappend(p->rule->parts, p);
 	}
+}
+
+static void
+oe_load_marked(OeCatalog *cat)
+{
+	oe_query("SELECT mark, id::text FROM odoo_events.marked ORDER BY mark, id");
+	cat->nmarked = SPI_processed;
+	cat->marked = palloc0(sizeof(OeMarked) * (cat->nmarked + 1));
+	for (int i = 0; i < cat->nmarked; i++)
+	{
+		cat->marked[i].mark = oe_col(i, 1);
+		cat->marked[i].id = strtoll(oe_col(i, 2), NULL, 10);
+	}
+	cat->vars = oe_marked_vars(cat);
 }
 
 /* Tells one state of the tables from another. */
@@ -390,6 +407,7 @@ oe_catalog_version(void)
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.attached),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.detached),"
+				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.marked),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity_kind),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.milestone),"
 				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.event_def),"
@@ -436,6 +454,7 @@ oe_catalog(void)
 	oe_load_defs(cat);
 	oe_load_parts(cat);
 	oe_classes_load(cat);
+	oe_load_marked(cat);
 	MemoryContextSwitchTo(save);
 	MemoryContextSetParent(cxt, TopMemoryContext);
 	oe_current = cat;

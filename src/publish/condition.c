@@ -4,8 +4,8 @@
  *
  * Foreign work (they see what references say), but nothing is read here: what
  * is not known yet is asked for.  "$" has the members old, new, refs, and, for
- * documents, parts and rows; "$tx" is the whole transaction.  Run by
- * PostgreSQL's own functions.
+ * documents, parts and rows; "$tx" is the whole transaction, "$marked" what
+ * the DBA marked.  Run by PostgreSQL's own functions.
  */
 #include "postgres.h"
 
@@ -40,7 +40,7 @@ oe_push_key(JsonbParseState **st, const char *s, int len)
 }
 
 static void
-oe_push_text(JsonbParseState **st, const OeText *t)
+oe_push_scalar(JsonbParseState **st, JsonbIteratorToken as, const OeText *t)
 {
 	JsonbValue	v;
 
@@ -64,7 +64,7 @@ oe_push_text(JsonbParseState **st, const OeText *t)
 		v.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(t->s, t->len)),
 															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	}
-	(void) pushJsonbValue(st, WJB_VALUE, &v);
+	(void) pushJsonbValue(st, as, &v);
 }
 
 /* A row as an object; only columns that are mentioned. */
@@ -79,7 +79,7 @@ oe_push_members(JsonbParseState **st, const OeRow *row, const OeWords *words)
 		if (t == NULL)
 			continue;
 		oe_push_key(st, words->words[i], strlen(words->words[i]));
-		oe_push_text(st, t);
+		oe_push_scalar(st, WJB_VALUE, t);
 	}
 	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
 }
@@ -110,9 +110,9 @@ oe_push_refs(OeCycle *cy, JsonbParseState **st, OeRule *rule, const OeRow *row, 
 	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
 }
 
-/* "parts": {part: [{"old": ..., "new": ...}]}: what the transaction did to them. */
+/* "parts": {part: [{"old", "new", "refs"}]}: what the transaction did to them. */
 static void
-oe_push_parts(JsonbParseState **st, OeDoc *doc, const OeWords *words)
+oe_push_parts(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words)
 {
 	oe_push_key(st, "parts", 5);
 	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
@@ -121,6 +121,8 @@ oe_push_parts(JsonbParseState **st, OeDoc *doc, const OeWords *words)
 		OePart	   *part = doc->e->parts[i];
 		ListCell   *lc;
 
+		if (!part->watched)
+			continue;
 		oe_push_key(st, part->name, strlen(part->name));
 		(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
 		foreach(lc, doc->nets)
@@ -134,6 +136,8 @@ oe_push_parts(JsonbParseState **st, OeDoc *doc, const OeWords *words)
 				oe_push_row(st, "old", &net->change->old, words);
 			if (net->change->new.n > 0)
 				oe_push_row(st, "new", &net->change->new, words);
+			if (words->nrefs > 0)
+				oe_push_refs(cy, st, part->rule, net->change->new.n > 0 ? &net->change->new : &net->change->old, words);
 			(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
 		}
 		(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
@@ -154,7 +158,7 @@ oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words
 	{
 		OePart	   *part = doc->e->parts[i];
 
-		if (part->within)
+		if (part->within || !part->watched)
 			continue;
 		oe_push_key(st, part->name, strlen(part->name));
 		(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
@@ -191,15 +195,56 @@ oe_root(OeCycle *cy, OePredicate *p, OeSubject *s)
 	if (words->nrefs > 0 && (s->new || s->old))
 		oe_push_refs(cy, &st, s->rule, s->new && s->new->n > 0 ? s->new : s->old, words);
 	if (s->doc && s->doc->e->uses_parts)
-		oe_push_parts(&st, s->doc, words);
+		oe_push_parts(cy, &st, s->doc, words);
 	if (s->doc && s->doc->e->uses_rows)
 		oe_push_rows(cy, &st, s->doc, words);
 	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
 	return JsonbPGetDatum(JsonbValueToJsonb(v));
 }
 
+/* "marked": {mark: [id]} */
+static void
+oe_push_marked(JsonbParseState **st, OeCatalog *cat)
+{
+	oe_push_key(st, "marked", 6);
+	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < cat->nmarked; i++)
+	{
+		bool		first = i == 0 || strcmp(cat->marked[i - 1].mark, cat->marked[i].mark) != 0;
+		bool		last = i == cat->nmarked - 1 || strcmp(cat->marked[i + 1].mark, cat->marked[i].mark) != 0;
+		char	   *id = psprintf(INT64_FORMAT, cat->marked[i].id);
+		OeText		text = {.s = id,.len = strlen(id)};
+
+		if (first)
+		{
+			oe_push_key(st, cat->marked[i].mark, strlen(cat->marked[i].mark));
+			(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
+		}
+		oe_push_scalar(st, WJB_ELEM, &text);
+		if (last)
+			(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
+	}
+	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+}
+
 /*
- * {"tx": {rule: {id: {"old": ..., "new": ...}}}}, once per transaction.
+ * What predicates have as "$marked", made once with the catalog.
+ */
+Datum
+oe_marked_vars(OeCatalog *cat)
+{
+	JsonbParseState *st = NULL;
+	JsonbValue *v;
+
+	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_marked(&st, cat);
+	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	return JsonbPGetDatum(JsonbValueToJsonb(v));
+}
+
+/*
+ * {"marked": ..., "tx": {rule: {id: {"old": ..., "new": ...}}}}, once per
+ * transaction.
  */
 static Datum
 oe_tx_vars(OeCycle *cy, OeTx *tx)
@@ -210,6 +255,7 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 	if (tx->vars != (Datum) 0)
 		return tx->vars;
 	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_marked(&st, cy->cat);
 	oe_push_key(&st, "tx", 2);
 	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
 	for (int r = 0; r < cy->cat->nrules; r++)
@@ -248,21 +294,12 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 bool
 oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 {
-	static Datum empty = (Datum) 0;
-
 	LOCAL_FCINFO(fcinfo, 4);
 	Datum		root = s->root;
 	Datum		result;
 
 	if (p->path == (Datum) 0)
 		return true;
-	if (empty == (Datum) 0)
-	{
-		MemoryContext save = MemoryContextSwitchTo(TopMemoryContext);
-
-		empty = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-		MemoryContextSwitchTo(save);
-	}
 	if (root == (Datum) 0)
 		root = oe_root(cy, p, s);
 	if (s->words)
@@ -270,7 +307,7 @@ oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = root;
 	fcinfo->args[1].value = p->path;
-	fcinfo->args[2].value = p->uses_tx ? oe_tx_vars(cy, s->tx) : empty;
+	fcinfo->args[2].value = p->uses_tx ? oe_tx_vars(cy, s->tx) : cy->cat->vars;
 	fcinfo->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)
 		fcinfo->args[i].isnull = false;

@@ -207,7 +207,7 @@ oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
 	int64		before = 0;
 	int64		after = 0;
 
-	if (!part->entity->uses_parts &&
+	if (!part->watched &&
 		!oe_text_in(c->old.n ? oe_row_find(&c->old, part->state_column) : NULL, part->nlive, part->live) &&
 		!oe_text_in(c->new.n ? oe_row_find(&c->new, part->state_column) : NULL, part->nlive, part->live))
 		return;
@@ -218,7 +218,7 @@ oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
 	if ((before == 0 && after == 0) ||
 		!oe_row_holds(cy, &part->condition, tx, c->rule, c->new.n ? &c->new : &c->old))
 		return;
-	if (part->entity->uses_parts)
+	if (part->watched)
 	{
 		if (before)
 			oe_note_net(oe_doc(tx, part->entity, before, c), part, c);
@@ -425,6 +425,24 @@ oe_doc_event(OeDoc *doc, OeDef *def, OeKind *kind)
 	doc->events = lappend(doc->events, ev);
 }
 
+/* Did one of the columns that the definition watches change in a part? */
+static bool
+oe_def_watched(OeDef *d, OeDoc *doc)
+{
+	ListCell   *lc;
+
+	foreach(lc, doc->nets)
+	{
+		OeChange   *c = ((OePartNet *) lfirst(lc))->change;
+
+		for (int i = 0; i < d->nwatches; i++)
+			if (!oe_text_equal(c->old.n ? oe_row_find(&c->old, d->watches[i]) : NULL,
+							   c->new.n ? oe_row_find(&c->new, d->watches[i]) : NULL))
+				return true;
+	}
+	return d->nwatches == 0;
+}
+
 /* Events that follow from the document's row and its parts together. */
 static void
 oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
@@ -443,7 +461,7 @@ oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
 		OeDef	   *d = &e->defs[i];
 
 		if (d->occasion != OE_ON_TOUCHED || (d->choice && taken && strcmp(d->choice, taken) == 0) ||
-			!oe_def_is_kind(d, kind))
+			!oe_def_is_kind(d, kind) || !oe_def_watched(d, doc))
 			continue;
 		if (!oe_holds(cy, &d->condition, &subject))
 		{

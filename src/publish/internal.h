@@ -171,6 +171,7 @@ typedef struct OePart
 	int			nschedule;
 	char	  **schedule;
 	bool		tx_only;		/* its lines are those of the transaction */
+	bool		watched;		/* predicates of the entity look at it */
 } OePart;
 
 typedef struct OeRule
@@ -226,6 +227,8 @@ typedef struct OeDef
 	bool		key_in_tx;
 	int			ncovers;
 	char	  **covers;
+	int			nwatches;
+	char	  **watches;
 	bool		with_lines;
 	bool		with_changes;
 	const char *extra;			/* JSON object text or NULL */
@@ -280,6 +283,12 @@ typedef struct OeEntity
 	const char *member_classes; /* classes.c; NULL: all internal */
 } OeEntity;
 
+typedef struct OeMarked
+{
+	const char *mark;
+	int64		id;
+} OeMarked;
+
 typedef struct OeCatalog
 {
 	MemoryContext cxt;
@@ -293,6 +302,9 @@ typedef struct OeCatalog
 	int			nowners;
 	OeOwner    *owners;
 	OeWords		words;			/* of all predicates */
+	int			nmarked;		/* ids that the DBA marked */
+	OeMarked   *marked;			/* by mark */
+	Datum		vars;			/* jsonb {"marked": ...} */
 } OeCatalog;
 
 /* ---- one cycle ---- */
@@ -514,6 +526,7 @@ typedef struct OeSubject
 								 * given */
 } OeSubject;
 
+extern Datum oe_marked_vars(OeCatalog *cat);
 extern bool oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s);
 extern bool oe_row_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeRule *rule, const OeRow *row);
 extern void oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row);

@@ -27,7 +27,7 @@ SELECT pg_catalog.pg_extension_config_dump('odoo_events.saved_config', '');
 CREATE FUNCTION odoo_events._save_config() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  key text := TG_TABLE_NAME || '_' || (CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END ->> TG_ARGV[0]);
+  key text := concat_ws('_', TG_TABLE_NAME, (SELECT string_agg(CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END ->> a, '_') FROM unnest(TG_ARGV) a));
 BEGIN
   IF TG_OP = 'DELETE' THEN
     DELETE FROM odoo_events.saved_config c WHERE c.id = key;
@@ -38,7 +38,7 @@ BEGIN
   ON CONFLICT ON CONSTRAINT saved_config_pkey DO UPDATE SET line = EXCLUDED.line WHERE c.line <> EXCLUDED.line;
   RETURN NULL;
 END $$;
-COMMENT ON FUNCTION odoo_events._save_config() IS 'internal: keeps saved_config in step with a configuration table; argument: the table''s key';
+COMMENT ON FUNCTION odoo_events._save_config() IS 'internal: keeps saved_config in step with a configuration table; arguments: the columns of the table''s key';
 
 -- Runs when a restore fills saved_config: the row goes back to where it came from.  The dump may be of another version: columns
 -- that it lacks get their defaults, those that went are left out.
@@ -47,7 +47,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
   target regclass := (SELECT t.oid FROM pg_class t WHERE t.relnamespace = 'odoo_events'::regnamespace AND t.relname = saved ->> 'table'
-                         AND t.relname IN ('attached', 'subscription_config'));
+                         AND t.relname IN ('attached', 'marked', 'subscription_config'));
   columns text;
 BEGIN
   IF target IS NOT NULL THEN

@@ -55,7 +55,7 @@ COMMENT ON TABLE odoo_events.milestone IS 'ladder of an entity: gates are crosse
 -- row there before and after, and it or any of its parts changed: decided per document; where only parts changed there is
 -- neither $.old nor $.new, and the row is read when published).
 -- condition: jsonpath over $.old, $.new: the row; $.refs.<link column>.<field>: only of what never changes; $.parts.<part>[*]:
--- {old, new} of the transaction's net changes of the document's parts; $tx.<rule>.<id>: {old, new} of any captured row; and, for
+-- {old, new, refs} of the transaction's net changes of the document's parts; $marked.<mark>[*]: ids in the table "marked"; $tx.<rule>.<id>: {old, new} of any captured row; and, for
 -- "touched", $.rows.<part>[*]: rows of the parts that the transaction left alone as they are when published, so look only at
 -- columns that are set once.  Of the definitions of one "choice" the first that matches is taken.  emit false: the match says
 -- that it is no event.
@@ -70,6 +70,7 @@ CREATE TABLE odoo_events.event_def (
     precedence  int NOT NULL DEFAULT 1,
     condition   jsonpath,
     rank        int NOT NULL,                       -- order among the events of one key in one transaction
+    watches     text[] NOT NULL DEFAULT '{}',       -- touched: only if one of these columns of a part changed
     key         text,                               -- other document, 'entity=column' or 'entity=tx:column[=column]'
     covers      text[] NOT NULL DEFAULT '{}',       -- changed columns that need no "changed" beside it; * for all
     with_lines  boolean NOT NULL DEFAULT false,
@@ -89,6 +90,17 @@ CREATE TABLE odoo_events.event_def (
     PRIMARY KEY (type, variant)
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.event_def IS 'which net change is which event';
+
+-- Rows of Odoo that mean something to this plant, by id: locations where goods are on hold ('hold').
+CREATE TABLE odoo_events.marked (
+    mark text NOT NULL CHECK (mark ~ '^[a-z_0-9]+$'),
+    id   int8 NOT NULL,
+    note text,
+    PRIMARY KEY (mark, id)
+);
+COMMENT ON TABLE odoo_events.marked IS 'rows of Odoo that conditions know by a word, filled by the DBA: mark ''hold'': locations where goods are on hold';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.marked
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('mark', 'id');
 
 -- Rows that belong to a document.  parent: columns that name it, or, for a part of a part ("within"), the containing row.  A
 -- part counts while its state is one of live_states; gone_states say that it left without being deleted.

@@ -7,7 +7,7 @@ INSERT INTO odoo_events.reference (reference, tables) VALUES
 ('transfer', '{stock_picking}'), ('manufacturing_order', '{mrp_production}'), ('bill_of_materials', '{mrp_bom}'), ('work_center', '{mrp_workcenter}'),
 ('work_order', '{mrp_workorder}'), ('stock_move', '{stock_move}'), ('sales_order', '{sale_order}'), ('sales_order_line', '{sale_order_line}'),
 ('purchase_order', '{purchase_order}'), ('purchase_order_line', '{purchase_order_line}'), ('scrap', '{stock_scrap}'), ('unbuild_order', '{mrp_unbuild}'),
-('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}');
+('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('scrap_reason', '{stock_scrap_reason_tag}');
 
 INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
 ('product', 1, 'sku', '{default_code}', true, NULL), ('product', 2, 'barcode', '{barcode}', true, NULL),
@@ -19,6 +19,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('partner', 1, 'ref', '{ref}', true, NULL), ('partner', 2, 'name', '{name}', true, NULL),
 ('company', 1, 'name', '{name}', true, NULL),
 ('warehouse', 1, 'code', '{code}', true, NULL), ('warehouse', 2, 'name', '{name}', true, NULL),
+('location', 5, 'quality_of', '{parent_path^stock_warehouse.wh_qc_stock_loc_id}', false, 'warehouse'),
 ('picking_type', 1, 'name', '{name}', true, NULL), ('picking_type', 2, 'code', '{code}', true, NULL),
 ('picking_type', 3, 'warehouse_id', '{warehouse_id}', false, 'warehouse'),
 ('picking_type', 4, 'pick_type_id', '{warehouse_id>stock_warehouse.pick_type_id}', false, NULL),
@@ -52,4 +53,6 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('unbuild_order', 1, 'name', '{name}', true, NULL), ('unbuild_order', 2, 'mo_id', '{mo_id}', false, 'manufacturing_order'),
 ('repair_order', 1, 'name', '{name}', true, NULL),
 ('loss', 1, 'name', '{name}', true, NULL), ('loss', 2, 'type', '{loss_id>mrp_workcenter_productivity_loss_type.loss_type,loss_type}', true, NULL),
+('scrap_reason', 1, 'name', '{name}', true, NULL),
+('transfer', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
 ('stock_move_line', 1, 'lot', '{lot_id>stock_lot.name,lot_id>stock_production_lot.name}', true, NULL);

@@ -60,6 +60,40 @@ SELECT xid, 'work_center', id, CASE new->>'working_state' WHEN 'blocked' THEN 'b
  WHERE tab = 'mrp_workcenter' AND old->>'working_state' <> new->>'working_state' AND 'blocked' IN (old->>'working_state', new->>'working_state')
 UNION ALL
 SELECT xid, 'unbuild_order', id, 'done' FROM changed_rows WHERE tab = 'mrp_unbuild' AND s2 = 'done' AND s1 IS DISTINCT FROM 'done';
+CREATE VIEW derived_stock AS
+SELECT xid, 'transfer_batch' AS entity, id, m AS milestone FROM changed_rows,
+LATERAL (VALUES ('started', s2 = 'in_progress' AND s1 IS DISTINCT FROM 'in_progress'), ('done', s2 = 'done' AND s1 IS DISTINCT FROM 'done'),
+                ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel'))) AS v (m, holds)
+ WHERE tab = 'stock_picking_batch' AND holds
+UNION ALL
+SELECT xid, 'scrap', id, 'posted' FROM changed_rows WHERE tab = 'stock_scrap' AND s2 = 'done' AND s1 IS DISTINCT FROM 'done'
+UNION ALL
+SELECT xid, 'lot', id, 'created' FROM net WHERE tab IN ('stock_lot', 'stock_production_lot') AND old IS NULL AND new IS NOT NULL
+UNION ALL
+SELECT xid, 'package', id, 'created' FROM net WHERE tab IN ('stock_package', 'stock_quant_package') AND old IS NULL AND new IS NOT NULL
+UNION ALL
+SELECT DISTINCT xid, 'lot', (l.new->>'lot_id')::int, m FROM changed_rows l
+  JOIN stock_location f ON f.id = (l.new->>'location_id')::int JOIN stock_location t ON t.id = (l.new->>'location_dest_id')::int,
+LATERAL (SELECT f.complete_name ~ '/(Quality Control|Hold)(/|$)' AS from_hold, t.complete_name ~ '/(Quality Control|Hold)(/|$)' AS to_hold) h,
+LATERAL (VALUES ('held', to_hold AND NOT from_hold), ('released', from_hold AND NOT to_hold AND t.usage NOT IN ('inventory', 'supplier'))) AS v (m, holds)
+ WHERE l.tab = 'stock_move_line' AND s2 = 'done' AND s1 IS DISTINCT FROM 'done' AND l.new->>'lot_id' IS NOT NULL AND holds
+UNION ALL
+SELECT DISTINCT xid, 'transfer', (new->>'res_id')::int, 'delivery_proven' FROM net
+ WHERE tab = 'ir_attachment' AND old IS NULL AND new->>'res_model' = 'stock.picking' AND new->>'res_field' = 'signature'
+UNION ALL
+-- a done move whose quantity changed: its own column, or, to Odoo 16, its lines'
+SELECT xid, 'stock_move', id, 'corrected' FROM changed_rows WHERE tab = 'stock_move' AND s1 = 'done' AND s2 = 'done' AND old->>'quantity' <> new->>'quantity'
+UNION ALL
+SELECT DISTINCT l.xid, 'stock_move', coalesce(l.new->>'move_id', l.old->>'move_id')::int, 'corrected' FROM changed_rows l
+ WHERE l.tab = 'stock_move_line' AND coalesce(l.s1, 'done') = 'done' AND coalesce(l.s2, 'done') = 'done' AND l.old->>'qty_done' IS DISTINCT FROM l.new->>'qty_done'
+   AND NOT EXISTS (SELECT 1 FROM changed_rows m WHERE m.xid = l.xid AND m.tab = 'stock_move' AND m.id = coalesce(l.new->>'move_id', l.old->>'move_id')::int AND m.s1 IS DISTINCT FROM m.s2)
+UNION ALL
+SELECT xid, 'transfer', id, m FROM changed_rows,
+LATERAL (VALUES ('carrier_assigned', new->>'carrier_id' IS NOT NULL AND old->>'carrier_id' IS DISTINCT FROM new->>'carrier_id'),
+                ('tracking_assigned', new->>'carrier_tracking_ref' IS NOT NULL AND old->>'carrier_tracking_ref' IS DISTINCT FROM new->>'carrier_tracking_ref'),
+                ('delayed', new->>'has_deadline_issue' = 'true' AND old->>'has_deadline_issue' IS DISTINCT FROM 'true' AND s1 IN ('waiting', 'confirmed', 'assigned') AND s2 IN ('waiting', 'confirmed', 'assigned')),
+                ('on_schedule_again', new->>'has_deadline_issue' = 'false' AND old->>'has_deadline_issue' = 'true' AND s1 IN ('waiting', 'confirmed', 'assigned') AND s2 IN ('waiting', 'confirmed', 'assigned'))) AS v (m, holds)
+ WHERE tab = 'stock_picking' AND old IS NOT NULL AND holds;
 CREATE VIEW announced AS
 SELECT odootx AS xid, entity, record_id::int AS id,
        CASE WHEN entity = 'stock_move' OR verb IN ('dispatched', 'received', 'completed') THEN 'done' ELSE verb END AS milestone
@@ -67,3 +101,8 @@ SELECT odootx AS xid, entity, record_id::int AS id,
  WHERE entity = 'stock_move' AND verb <> 'corrected'
     OR entity IN ('transfer', 'manufacturing_order') AND verb IN ('confirmed', 'ready', 'unreserved', 'started', 'ready_to_close', 'dispatched', 'received', 'completed', 'cancelled')
     OR entity IN ('work_order', 'work_center', 'unbuild_order');
+CREATE VIEW announced_stock AS
+SELECT odootx AS xid, entity, record_id::int AS id, CASE verb WHEN 'completed' THEN 'done' ELSE verb END AS milestone
+  FROM (SELECT *, split_part(type, '.', 4) AS verb FROM odoo_events.outbox) o
+ WHERE entity IN ('transfer_batch', 'scrap', 'lot', 'package') OR entity = 'stock_move' AND verb = 'corrected'
+    OR entity = 'transfer' AND verb IN ('delivery_proven', 'label_attached', 'carrier_assigned', 'tracking_assigned', 'delayed', 'on_schedule_again');

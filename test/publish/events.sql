@@ -1,4 +1,5 @@
 -- every event of the recording, by the step it came from
+\pset format unaligned
 SELECT a.step, replace(o.type, 'odoo.', '') AS type, o.subject, o.partitionkey,
        concat_ws(' -> ', coalesce(o.event->'data'->'transition'->>'from', 'null'), coalesce(o.event->'data'->'transition'->>'to', 'null')) AS transition
   FROM odoo_events.outbox o LEFT JOIN (SELECT DISTINCT xid, step FROM audit) a ON a.xid = o.odootx
@@ -12,6 +13,8 @@ SELECT o.subject, split_part(o.type, '.', 4) AS verb, c->>'part' AS part, c->>'i
 -- the same milestones as an independent derivation finds: both empty
 SELECT * FROM (SELECT * FROM derived EXCEPT ALL SELECT * FROM announced) x ORDER BY 1, 2, 3;
 SELECT * FROM (SELECT * FROM announced EXCEPT ALL SELECT * FROM derived) x ORDER BY 1, 2, 3;
+SELECT * FROM (SELECT * FROM derived_stock EXCEPT ALL SELECT * FROM announced_stock) x ORDER BY 1, 2, 3;
+SELECT * FROM (SELECT * FROM announced_stock EXCEPT ALL SELECT * FROM derived_stock) x ORDER BY 1, 2, 3;
 SELECT count(*) > 0 AS derived_something FROM derived;
 -- positions without a gap; ids that differ; the text says what the columns say; key and order
 SELECT count(*) = max(position) AND min(position) = 1 AS gap_free, count(DISTINCT id) = count(*) AS ids_differ FROM odoo_events.outbox;
