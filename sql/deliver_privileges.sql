@@ -34,7 +34,7 @@ SELECT * FROM odoo_events.dead;
 SELECT * FROM odoo_events.subscription_status;
 SELECT name, header_names FROM odoo_events.subscription_config;
 SELECT odoo_events.subscribe('mine', 'https://203.0.113.7/x');
-SELECT odoo_events._store_secret(ROW(1, '\x00', '{}'));
+SELECT odoo_events._store_secret(jsonb_populate_record(NULL::odoo_events.subscription_secret, '{"subscription_id": 1}'));
 RESET ROLE;
 SET ROLE regress_deliver_anybody;
 SELECT * FROM odoo_events.subscription_status;

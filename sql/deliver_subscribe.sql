@@ -77,6 +77,30 @@ SELECT name, url, types, filter, companies, warehouses, format, payload, clearan
        header_names, allow_networks, state, state_reason
   FROM subscription ORDER BY name \gx
 
+-- ed25519: the test vector of RFC 8032, with and without its public key; subscribe() answers the public key
+SELECT subscribe('ed', 'https://203.0.113.7/x', signature => 'rsa');
+SELECT subscribe('ed', 'https://203.0.113.7/x', signature => 'ed25519', secret => 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=');
+SELECT subscribe('ed', 'https://203.0.113.7/x', signature => 'ed25519', secret => 'whsk_MDEyMzQ1Njc4OTAxMjM0NTY3ODkw');
+SELECT subscribe('ed', 'https://203.0.113.7/x', signature => 'ed25519',
+  secret => 'whsk_' || replace(encode('\x9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f609d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'base64'), E'\n', ''));
+SELECT subscribe('ed', 'https://203.0.113.7/x', signature => 'ed25519',
+  secret => 'whsk_' || encode('\x9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'base64'));
+SELECT set_secret('ed', 'whsk_' || replace(encode('\x9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'base64'), E'\n', ''));
+SELECT alter_subscription('ed', signature => 'hmac');
+SELECT alter_subscription('ed', signature => 'hmac', secret => 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=');
+SELECT subscribe('ed', 'https://203.0.113.7/x', signature => 'ed25519', or_replace => true) ~ '^whpk_[A-Za-z0-9+/]{43}=$' AS public_key;
+SELECT subscribe('ed', 'https://203.0.113.7/x', signature => 'ed25519', or_replace => true);
+
+-- rotation
+SELECT rotate_secret('nobody');
+SELECT rotate_secret('wms', '-1s');
+SELECT rotate_secret('wms', NULL);
+SELECT rotate_secret('wms', '1 hour') <> rotate_secret('wms', '1 hour') AS new, rotate_secret('wms', '0') IS NOT NULL, rotate_secret('wms', '2 days') IS NOT NULL;
+SELECT s.secret <> ALL (s.previous) AS new, cardinality(s.previous), s.previous_signature FROM subscription_secret s JOIN subscription_config c ON c.id = s.subscription_id WHERE c.name = 'wms';
+SELECT name, expires_at - now() BETWEEN '47 hours' AND '48 hours' AS expires FROM subscription_status WHERE expires_at IS NOT NULL;
+SELECT set_secret('wms') IS NOT NULL, rotate_secret('ed') ~ '^whpk_' AS public_key;
+SELECT name, expires_at - now() BETWEEN '23 hours' AND '24 hours' AS expires FROM subscription_status WHERE expires_at IS NOT NULL;
+
 -- alter: what is null stays
 SELECT alter_subscription('nobody');
 SELECT alter_subscription('full', ordering => 'no');

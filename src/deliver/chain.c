@@ -34,7 +34,7 @@ static const char oe_single_sql[] =
 bool
 oe_sub_loads(OeSub *sub)
 {
-	return sub->active && sub->conf->secret != NULL && !dlist_is_empty(&sub->loading) &&
+	return sub->active && sub->conf->nsigners > 0 && !dlist_is_empty(&sub->loading) &&
 		(sub->breaker == OE_BREAKER_CLOSED ? sub->not_before <= oe_now &&
 		 sub->nready < 2 * sub->conf->max_in_flight * sub->conf->batch_size :
 		 sub->nready == 0 && sub->not_before <= oe_now);

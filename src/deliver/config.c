@@ -21,7 +21,7 @@
 #include "deliver/internal.h"
 
 static const char oe_config_sql[] =
-"SELECT c.*, s.secret, s.header_values"
+"SELECT c.*, s.secret, s.previous, s.previous_signature, s.previous_until, s.header_values"
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
 " ORDER BY c.id";
 
@@ -42,8 +42,8 @@ oe_conf_release(OeConf *conf)
 	if (conf == NULL || --conf->refs > 0)
 		return;
 	oe_http_free_idle(conf);
-	if (conf->secret)
-		memset(conf->secret, 0, conf->secret_len);
+	for (int i = 0; i < conf->nsigners; i++)
+		oe_signer_free(&conf->signers[i]);
 	MemoryContextDelete(conf->cxt);
 }
 
@@ -192,6 +192,41 @@ oe_conf_headers(OeConf *conf, int row)
 }
 
 /*
+ * The keys that sign: the secret, and those that were rotated away.
+ */
+static void
+oe_conf_signers(OeConf *conf, int row)
+{
+	bool		isnull;
+	Datum		secret = oe_col(row, "secret", &isnull);
+	Datum	   *keys;
+	Datum	   *until;
+	char	  **kinds;
+	int			n;
+	int			nkinds;
+	int			nuntil;
+
+	if (isnull)
+		return;
+	kinds = oe_col_texts(row, "previous_signature", &nkinds);
+	deconstruct_array(DatumGetArrayTypeP(oe_col(row, "previous", &isnull)), BYTEAOID, -1, false, TYPALIGN_INT, &keys, NULL, &n);
+	deconstruct_array(DatumGetArrayTypeP(oe_col(row, "previous_until", &isnull)), TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &until, NULL, &nuntil);
+	conf->signers = palloc0(sizeof(OeSigner) * OE_SIGNERS);
+	for (int i = -1; i < n && i < nkinds && i < nuntil && conf->nsigners < OE_SIGNERS; i++)
+	{
+		bytea	   *key = DatumGetByteaPP(i < 0 ? secret : keys[i]);
+		const char *kind = i < 0 ? oe_col_text(row, "signature") : kinds[i];
+
+		if (oe_signer_make(&conf->signers[conf->nsigners], strcmp(kind, "ed25519") == 0, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key),
+						   i < 0 ? 0 : DatumGetTimestampTz(until[i])))
+			conf->nsigners++;
+		else if (i < 0)
+			return;
+	}
+}
+
+/*
  * What a request looks like.
  */
 static void
@@ -248,15 +283,8 @@ oe_conf_make(int row)
 	d = oe_col(row, "allow_networks", &isnull);
 	if (!isnull)
 		conf->networks = oe_networks_from_array(DatumGetArrayTypeP(d), &conf->nnetworks);
-	d = oe_col(row, "secret", &isnull);
-	if (!isnull && oe_conf_headers(conf, row))
-	{
-		bytea	   *b = DatumGetByteaPP(d);
-
-		conf->secret_len = VARSIZE_ANY_EXHDR(b);
-		conf->secret = palloc(conf->secret_len + 1);
-		memcpy(conf->secret, VARDATA_ANY(b), conf->secret_len);
-	}
+	if (oe_conf_headers(conf, row))
+		oe_conf_signers(conf, row);
 	MemoryContextSwitchTo(old);
 	return conf;
 }

@@ -49,7 +49,7 @@ oe_deliver_pump(void)
 static bool
 oe_sub_may_start(OeSub *sub)
 {
-	if (!sub->active || sub->written_at == 0 || sub->conf->secret == NULL ||
+	if (!sub->active || sub->written_at == 0 || sub->conf->nsigners == 0 ||
 		sub->not_before > oe_now || sub->requests >= sub->conf->max_in_flight)
 		return false;
 	return sub->breaker == OE_BREAKER_CLOSED || sub->requests == 0;
@@ -236,7 +236,7 @@ oe_sub_next(OeSub *sub)
 {
 	TimestampTz next = PG_INT64_MAX;
 
-	if (!sub->active || sub->conf == NULL || sub->conf->secret == NULL)
+	if (!sub->active || sub->conf == NULL || sub->conf->nsigners == 0)
 		return next;
 	if (!pairingheap_is_empty(&sub->waiting))
 		next = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting))->due;

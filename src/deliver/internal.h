@@ -100,6 +100,17 @@ typedef struct OeRow
 	bool		jsonb_failed;
 } OeRow;
 
+/* A key to sign with. */
+typedef struct OeSigner
+{
+	unsigned char *key;
+	int			key_len;
+	struct evp_pkey_st *pkey;	/* ed25519; NULL: HMAC */
+	TimestampTz until;			/* 0: for ever */
+} OeSigner;
+
+#define OE_SIGNERS 4
+
 /* A subscription's configuration; requests under way keep theirs. */
 typedef struct OeConf
 {
@@ -134,8 +145,8 @@ typedef struct OeConf
 	char	  **headers;		/* "Name: value" */
 	char	  **header_values;
 	int			nheaders;
-	unsigned char *secret;		/* NULL: none here, nothing can be sent */
-	int			secret_len;
+	int			nsigners;		/* 0: no secret here, nothing can be sent */
+	OeSigner   *signers;		/* the secret, and those rotated away */
 	dlist_head	idle;			/* OeRequest.node: handles ready for use */
 } OeConf;
 
@@ -366,7 +377,8 @@ struct OeRequest
 	struct curl_slist *headers; /* array, linked */
 	char		h_id[64];
 	char		h_timestamp[48];
-	char		h_signature[96];
+	char		h_signature[OE_SIGNERS * 96];
+	char		h_previous[64];
 	char		h_attempt[40];
 	char		h_trace[80];
 	StringInfoData body;		/* where it is not the frozen text */
@@ -472,6 +484,10 @@ extern OeBatch *oe_batch_due(OeSub *sub);
 extern TimestampTz oe_batch_next(OeSub *sub);
 extern void oe_batch_json(OeSub *sub, StringInfo buf);
 
+/* previous.c */
+extern void oe_previous_note(OeItem *item);
+extern const char *oe_previous_find(OeItem *item);
+
 /* body.c */
 extern bool oe_body_as_is(const OeConf *conf, const OeEvent *event);
 extern int	oe_body_write(const OeConf *conf, const OeEvent *event, char format, StringInfo out, StringInfo headers);
@@ -479,6 +495,8 @@ extern int	oe_body_write(const OeConf *conf, const OeEvent *event, char format, 
 /* sign.c */
 extern void oe_sign(const OeConf *conf, const char *id, int64 timestamp,
 					const char *body, Size len, char *out, Size size);
+extern bool oe_signer_make(OeSigner *signer, bool ed25519, const char *key, int len, TimestampTz until);
+extern void oe_signer_free(OeSigner *signer);
 extern void oe_batch_id(OeItem **items, int n, char *out);
 extern void oe_traceparent(const char *body, int len, char *out, Size size);
 

@@ -126,7 +126,7 @@ oe_has_room(OeSub *sub, int window)
 static bool
 oe_sub_reads(OeSub *sub, int64 last_position)
 {
-	return sub->active && sub->written_at != 0 && sub->conf->secret != NULL && sub->cursor < last_position &&
+	return sub->active && sub->written_at != 0 && sub->conf->nsigners > 0 && sub->cursor < last_position &&
 		sub->stalled_until <= oe_now &&
 		oe_has_room(sub, oe_window(sub->conf) / 2);
 }

@@ -143,7 +143,7 @@ oe_replay_wanted(OeSub *sub)
 {
 	dlist_iter	it;
 
-	if (!sub->active || sub->conf->secret == NULL || sub->written_at == 0)
+	if (!sub->active || sub->conf->nsigners == 0 || sub->written_at == 0)
 		return false;
 	dlist_foreach(it, &sub->replays)
 	{

@@ -257,7 +257,7 @@ oe_request_headers(OeRequest *req)
 {
 	OeConf	   *conf = req->conf;
 	int			n = OE_FIXED_HEADERS + conf->nheaders;
-	struct curl_slist *h = MemoryContextAllocZero(oe_deliver_cxt, sizeof(struct curl_slist) * (n + OE_CE_HEADERS));
+	struct curl_slist *h = MemoryContextAllocZero(oe_deliver_cxt, sizeof(struct curl_slist) * (n + 1 + OE_CE_HEADERS));
 	static char no_expect[] = "Expect:";
 
 	h[1].data = no_expect;
@@ -392,18 +392,28 @@ oe_batch_body(OeRequest *req, OeBatch *batch)
 }
 
 /*
- * Attributes as headers follow the others; those of the request before go.
+ * Headers that are not in every request follow the others: what was sent
+ * before, and attributes.  Those of the request before go.
  */
 static void
-oe_request_ce(OeRequest *req, int n)
+oe_request_more_headers(OeRequest *req, int nattributes)
 {
 	struct curl_slist *h = req->last_header;
+	const char *previous = req->batch ? NULL : oe_previous_find(req->item);
 	char	   *text = req->ce.data;
 
-	for (int i = 0; i < n; i++, h = h->next)
+	if (previous != NULL)
+	{
+		snprintf(req->h_previous, sizeof(req->h_previous), "webhook-previous: %s", previous);
+		h->next = h + 1;
+		h = h->next;
+		h->data = req->h_previous;
+	}
+	for (int i = 0; i < nattributes; i++)
 	{
 		h->next = h + 1;
-		h->next->data = text;
+		h = h->next;
+		h->data = text;
 		text += strlen(text) + 1;
 	}
 	h->next = NULL;
@@ -413,12 +423,11 @@ oe_request_ce(OeRequest *req, int n)
  * What is sent: the frozen text itself, or made from it.
  */
 static const char *
-oe_request_body(OeRequest *req, Size *len)
+oe_request_body(OeRequest *req, Size *len, int *nattributes)
 {
 	static char structured[] = "Content-Type: application/cloudevents+json";
 	static char batched[] = "Content-Type: application/cloudevents-batch+json";
 	static char json[] = "Content-Type: application/json";
-	int			n = 0;
 
 	/* by what is sent: frozen batches outlive a change of the format */
 	req->headers[0].data = req->batch ? batched : req->conf->format == 's' ? structured : json;
@@ -430,10 +439,8 @@ oe_request_body(OeRequest *req, Size *len)
 	if (req->batch != NULL)
 		oe_batch_body(req, req->batch);
 	else
-		n = oe_body_write(req->conf, req->item->event, req->conf->format, oe_request_room(&req->body),
-						  req->conf->format == 'b' ? oe_request_room(&req->ce) : NULL);
-	if (req->conf->format == 'b')
-		oe_request_ce(req, n);
+		*nattributes = oe_body_write(req->conf, req->item->event, req->conf->format, oe_request_room(&req->body),
+									 req->conf->format == 'b' ? oe_request_room(&req->ce) : NULL);
 	*len = req->body.len;
 	return req->body.data;
 }
@@ -461,7 +468,8 @@ oe_request_prepare(OeRequest *req, int attempt)
 	OeEvent    *first = req->batch ? req->batch->items[0]->event : req->item->event;
 	const char *id = req->batch ? req->batch->id : first->id;
 	Size		len;
-	const char *body = oe_request_body(req, &len);
+	int			nattributes = 0;
+	const char *body = oe_request_body(req, &len, &nattributes);
 	int64		now = (int64) time(NULL);
 
 	req->attempt = attempt;
@@ -470,6 +478,7 @@ oe_request_prepare(OeRequest *req, int attempt)
 	snprintf(req->h_attempt, sizeof(req->h_attempt), "webhook-attempt: %d", attempt);
 	oe_sign(req->conf, id, now, body, len, req->h_signature, sizeof(req->h_signature));
 	oe_traceparent(req->batch && req->batch->n > 1 ? NULL : first->body, first->body_len, req->h_trace, sizeof(req->h_trace));
+	oe_request_more_headers(req, nattributes);
 	oe_request_reset(req);
 	if (req->conf->dry_run)
 	{

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
@@ -15,35 +16,16 @@
 #include "deliver/internal.h"
 
 /*
- * Writes the header webhook-signature: HMAC-SHA256 over id.timestamp.body.
+ * What is signed: id.timestamp.body, in memory that is used again.
  */
-void
-oe_sign(const OeConf *conf, const char *id, int64 timestamp,
-		const char *body, Size len, char *out, Size size)
+static const unsigned char *
+oe_signed_text(const char *id, int64 timestamp, const char *body, Size len, Size *total)
 {
 	static char *buf = NULL;
 	static Size buf_size = 0;
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned char text[64];
-	unsigned int mac_len = 0;
 	char		head[80];
-	int			head_len;
+	Size		head_len;
 
-	head_len = snprintf(head, sizeof(head), "%s." INT64_FORMAT ".", id, timestamp);
-	if (buf_size < head_len + len)
-	{
-		Size		wanted = Max(head_len + len, (Size) 65536);
-
-		buf = buf ? repalloc_huge(buf, wanted) : MemoryContextAllocHuge(oe_deliver_cxt, wanted);
-		buf_size = wanted;
-	}
-	memcpy(buf, head, head_len);
-	memcpy(buf + head_len, body, len);
-	if (HMAC(EVP_sha256(), conf->secret, conf->secret_len, (unsigned char *) buf,
-			 head_len + len, mac, &mac_len) == NULL || mac_len != 32)
-		elog(ERROR, "could not compute a signature");
-	EVP_EncodeBlock(text, mac, 32);
-	snprintf(out, size, "webhook-signature: v1,%s", (char *) text);
 	/* a large body once is no reason to keep the room for ever */
 	if (buf_size > 4 * 1024 * 1024)
 	{
@@ -51,6 +33,101 @@ oe_sign(const OeConf *conf, const char *id, int64 timestamp,
 		buf = NULL;
 		buf_size = 0;
 	}
+	head_len = snprintf(head, sizeof(head), "%s." INT64_FORMAT ".", id, timestamp);
+	*total = head_len + len;
+	if (buf_size < *total)
+	{
+		Size		wanted = Max(*total, (Size) 65536);
+
+		buf = buf ? repalloc_huge(buf, wanted) : MemoryContextAllocHuge(oe_deliver_cxt, wanted);
+		buf_size = wanted;
+	}
+	memcpy(buf, head, head_len);
+	memcpy(buf + head_len, body, len);
+	return (unsigned char *) buf;
+}
+
+/*
+ * HMAC-SHA256, in base64.
+ */
+static void
+oe_sign_hmac(const OeSigner *signer, const unsigned char *text, Size len, unsigned char *out)
+{
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned int mac_len = 0;
+
+	if (HMAC(EVP_sha256(), signer->key, signer->key_len, text, len, mac, &mac_len) == NULL || mac_len != 32)
+		elog(ERROR, "could not compute a signature");
+	EVP_EncodeBlock(out, mac, 32);
+}
+
+/*
+ * Ed25519, in base64.
+ */
+static void
+oe_sign_ed25519(const OeSigner *signer, const unsigned char *text, Size len, unsigned char *out)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char sig[64];
+	size_t		sig_len = sizeof(sig);
+	bool		good = ctx != NULL && EVP_DigestSignInit(ctx, NULL, NULL, NULL, signer->pkey) == 1 &&
+	EVP_DigestSign(ctx, sig, &sig_len, text, len) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	if (!good)
+		elog(ERROR, "could not compute a signature");
+	EVP_EncodeBlock(out, sig, sig_len);
+}
+
+/*
+ * Writes the header webhook-signature: one signature by the secret, and one
+ * by each that was rotated away and still holds.
+ */
+void
+oe_sign(const OeConf *conf, const char *id, int64 timestamp,
+		const char *body, Size len, char *out, Size size)
+{
+	Size		total;
+	const unsigned char *text = oe_signed_text(id, timestamp, body, len, &total);
+	Size		at = snprintf(out, size, "webhook-signature:");
+
+	for (int i = 0; i < conf->nsigners; i++)
+	{
+		const OeSigner *signer = &conf->signers[i];
+		unsigned char value[96];
+
+		if (signer->until != 0 && signer->until <= oe_now)
+			continue;
+		if (signer->pkey != NULL)
+			oe_sign_ed25519(signer, text, total, value);
+		else
+			oe_sign_hmac(signer, text, total, value);
+		at += snprintf(out + at, size - at, " %s,%s", signer->pkey ? "v1a" : "v1", (char *) value);
+	}
+}
+
+/*
+ * Makes a key ready to sign; what it needs beyond the memory of the
+ * configuration is given back by oe_signer_free().
+ */
+bool
+oe_signer_make(OeSigner *signer, bool ed25519, const char *key, int len, TimestampTz until)
+{
+	signer->key = palloc(len + 1);
+	signer->key_len = len;
+	memcpy(signer->key, key, len);
+	signer->until = until;
+	signer->pkey = NULL;
+	if (ed25519)
+		signer->pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, signer->key, len);
+	return !ed25519 || signer->pkey != NULL;
+}
+
+void
+oe_signer_free(OeSigner *signer)
+{
+	OPENSSL_cleanse(signer->key, signer->key_len);
+	EVP_PKEY_free(signer->pkey);
 }
 
 /*

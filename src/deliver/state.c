@@ -268,6 +268,7 @@ oe_item_settle(OeItem *item)
 	bool		replay = item->kind == OE_REPLAY;
 
 	item->sub->dirty = true;
+	oe_previous_note(item);
 	oe_item_free(item);
 	if (replay)
 		key->replay_at = 0;

@@ -23,6 +23,8 @@ CREATE TABLE odoo_events.subscription_config (
     timeout        interval NOT NULL,
     retry_schedule interval[],
     header_names   text[] NOT NULL,             -- values are with the secret
+    signature      text NOT NULL DEFAULT 'hmac',
+    overlap_until  timestamptz,                 -- until then a previous secret signs too
     allow_networks cidr[] NOT NULL,
     dry_run        boolean NOT NULL DEFAULT false,
     owner          text,
@@ -37,13 +39,17 @@ COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuratio
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
-  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like');
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,overlap_until');
 SELECT pg_catalog.pg_extension_config_dump('odoo_events.subscription_id_seq', '');
 
 -- Written by _store_secret() only, with rows that logical decoding does not see.
 CREATE TABLE odoo_events.subscription_secret (
     subscription_id int4 PRIMARY KEY,
-    secret          bytea NOT NULL,
+    secret          bytea NOT NULL,             -- hmac: the secret; ed25519: the seed
+    signature       text NOT NULL,              -- what it is for
+    previous        bytea[] NOT NULL,           -- rotated away, but still signing until previous_until
+    previous_signature text[] NOT NULL,
+    previous_until  timestamptz[] NOT NULL,
     header_values   text[] NOT NULL
 );
 COMMENT ON TABLE odoo_events.subscription_secret IS 'signing keys and values of headers; in no dump, readable by the extension''s owner only';

@@ -1,42 +1,8 @@
--- deliver, second part: subscriptions as they are given and changed.
+-- deliver, third part: subscriptions as they are given and changed.
 
 CREATE FUNCTION odoo_events._check_url(url text, allow_networks cidr[]) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_check_url';
 COMMENT ON FUNCTION odoo_events._check_url(text, cidr[]) IS 'internal: raises if the URL may not be called';
-
-CREATE FUNCTION odoo_events._new_secret() RETURNS bytea
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_new_secret';
-COMMENT ON FUNCTION odoo_events._new_secret() IS 'internal: 32 random bytes';
-
-CREATE FUNCTION odoo_events._store_secret(secrets odoo_events.subscription_secret) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_store_secret';
-COMMENT ON FUNCTION odoo_events._store_secret(odoo_events.subscription_secret) IS
-'internal: writes a row of subscription_secret, replacing what was there, unseen by logical decoding';
-
-CREATE FUNCTION odoo_events._parse_secret(secret text) RETURNS bytea
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  bytes bytea;
-BEGIN
-  BEGIN
-    bytes := CASE WHEN secret LIKE 'whsec\_%' THEN decode(substr(secret, 7), 'base64') END;
-  EXCEPTION WHEN invalid_parameter_value THEN
-    bytes := NULL;
-  END;
-  IF bytes IS NULL OR length(bytes) NOT BETWEEN 24 AND 64 THEN
-    RAISE EXCEPTION 'argument "secret" is not a Standard Webhooks secret'
-      USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'It is whsec_ and the base64 of 24 to 64 random bytes; leave it out to get a new one.';
-  END IF;
-  RETURN bytes;
-END $$;
-COMMENT ON FUNCTION odoo_events._parse_secret(text) IS 'internal: whsec_... as bytes';
-
-CREATE FUNCTION odoo_events._secret_text(s odoo_events.subscription_secret) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT 'whsec_' || replace(encode(s.secret, 'base64'), E'\n', '')
-$$;
-COMMENT ON FUNCTION odoo_events._secret_text(odoo_events.subscription_secret) IS 'internal: the secret as its receiver wants it';
 
 -- The patterns of argument types, checked, as LIKE patterns.
 CREATE FUNCTION odoo_events._types_like(types text[]) RETURNS text[]
@@ -124,6 +90,10 @@ BEGIN
   IF cardinality(c.clearance) = 0 OR NOT c.clearance <@ '{public,internal,confidential,personal}' THEN
     RAISE EXCEPTION 'argument "clearance" is %', c.clearance USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Name classes of public, internal, confidential (prices, costs) and personal (people, addresses); fields of the others are left out.';
+  END IF;
+  IF c.signature NOT IN ('hmac', 'ed25519') THEN
+    RAISE EXCEPTION 'argument "signature" is "%"', c.signature USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'hmac: both sides share a secret (v1); ed25519: the receiver verifies with a public key (v1a).';
   END IF;
   IF c.ordering NOT IN ('key', 'none', 'strict') THEN
     RAISE EXCEPTION 'argument "ordering" is "%"', c.ordering USING ERRCODE = 'invalid_parameter_value',
@@ -233,22 +203,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._configure(odoo_events.subscription_config, jsonb) IS 'internal: a configuration changed by arguments, checked';
 
--- The same for what belongs to it and is secret.
-CREATE FUNCTION odoo_events._configure_secret(was odoo_events.subscription_secret, args jsonb) RETURNS odoo_events.subscription_secret
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  s odoo_events.subscription_secret := was;
-BEGIN
-  IF args ->> 'secret' IS NOT NULL THEN
-    s.secret := odoo_events._parse_secret(args ->> 'secret');
-  END IF;
-  IF args ? 'headers' THEN
-    s.header_values := ARRAY(SELECT e.value FROM jsonb_each_text(NULLIF(args -> 'headers', 'null')) e ORDER BY e.key);
-  END IF;
-  RETURN s;
-END $$;
-COMMENT ON FUNCTION odoo_events._configure_secret(odoo_events.subscription_secret, jsonb) IS 'internal: secrets changed by arguments';
-
 -- Writes a changed configuration: all columns, whatever there are.
 CREATE FUNCTION odoo_events._save_subscription(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -266,7 +220,7 @@ CREATE FUNCTION odoo_events._subscribe(args jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._configure(NULL, args);
-  s odoo_events.subscription_secret := odoo_events._configure_secret(NULL, args);
+  s odoo_events.subscription_secret := odoo_events._configure_secret(NULL, c, args);
   start int8 := odoo_events._start_cursor(args ->> 'start_from');
 BEGIN
   IF (args -> 'or_replace')::boolean AND EXISTS (SELECT 1 FROM odoo_events.subscription_config x WHERE x.name = c.name) THEN
@@ -293,23 +247,25 @@ CREATE FUNCTION odoo_events._replace(c odoo_events.subscription_config, s odoo_e
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   was odoo_events.subscription_config := odoo_events._subscription(c.name);
-  old bytea;
+  old odoo_events.subscription_secret;
   keeps boolean;
 BEGIN
   c.id := was.id; c.version := was.version; c.created_at := was.created_at;
   c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
-  PERFORM odoo_events._save_subscription(c);
-  SELECT x.secret INTO old FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
-  keeps := s.secret IS NULL AND old IS NOT NULL;
   s.subscription_id := c.id;
-  s.secret := COALESCE(s.secret, old, odoo_events._new_secret());
-  PERFORM odoo_events._store_secret(s);
+  SELECT * INTO old FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  keeps := s.secret IS NULL AND old.signature IS NOT DISTINCT FROM c.signature;
   IF keeps THEN
-    RAISE NOTICE 'subscription "%" keeps its place and its secret', c.name;
-    RETURN NULL;
+    s.secret := old.secret;
+    s.previous := old.previous; s.previous_signature := old.previous_signature; s.previous_until := old.previous_until;
+    c.overlap_until := was.overlap_until;
+  ELSE
+    s.secret := COALESCE(s.secret, odoo_events._new_secret());
   END IF;
-  RAISE NOTICE 'subscription "%" keeps its place and has a new secret', c.name;
-  RETURN odoo_events._secret_text(s);
+  PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._save_subscription(c);
+  RAISE NOTICE 'subscription "%" keeps its place and %', c.name, CASE WHEN keeps THEN 'its secret' ELSE 'has a new secret' END;
+  RETURN CASE WHEN NOT keeps THEN odoo_events._secret_text(s) END;
 END $$;
 COMMENT ON FUNCTION odoo_events._replace(odoo_events.subscription_config, odoo_events.subscription_secret) IS 'internal: subscribe() with or_replace';
 
@@ -330,6 +286,7 @@ CREATE FUNCTION odoo_events.subscribe(
   timeout        interval   DEFAULT '15s',
   retry_schedule interval[] DEFAULT NULL,
   headers        jsonb      DEFAULT '{}',
+  signature      text       DEFAULT 'hmac',
   secret         text       DEFAULT NULL,
   allow_networks cidr[]     DEFAULT '{}',
   dry_run        boolean    DEFAULT false,
@@ -340,7 +297,7 @@ CREATE FUNCTION odoo_events.subscribe(
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
-'sends events to a webhook from now on (or start_from); answers the signing secret, which is shown once';
+'sends events to a webhook from now on (or start_from); answers the signing secret, which is shown once (of ed25519 the public key)';
 
 CREATE FUNCTION odoo_events._alter_subscription(args jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -353,16 +310,20 @@ BEGIN
   SELECT jsonb_object_agg(a.key, a.value) INTO given FROM jsonb_each(args) a WHERE a.value <> 'null';
   c := odoo_events._configure(was, given);
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
-  s := odoo_events._configure_secret(s, given);
-  IF given ?| '{secret,headers}' THEN
-    IF s.secret IS NULL OR cardinality(COALESCE(s.header_values, '{}')) <> cardinality(c.header_names) THEN
-      RAISE EXCEPTION 'subscription "%" has neither secret nor values of its headers here', c.name
-        USING ERRCODE = 'object_not_in_prerequisite_state',
-              DETAIL = 'They are in no backup.', HINT = 'Give secret and headers in one call.';
+  s := odoo_events._configure_secret(s, c, given);
+  IF given ?| '{secret,signature,headers}' THEN
+    IF s.secret IS NULL OR odoo_events._lost_secrets(c, s) <> '{}' THEN
+      RAISE EXCEPTION 'subscription "%" has not all of its secrets here', c.name
+        USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
+              HINT = format('Give in one call: %s.', array_to_string(
+                CASE WHEN s.secret IS NULL THEN '{secret}'::text[] ELSE '{}' END || odoo_events._lost_secrets(c, s), ', '));
     END IF;
     s.subscription_id := c.id;
     PERFORM odoo_events._store_secret(s);
     PERFORM odoo_events._audit('set_secret', c.name, NULL, jsonb_build_object('secret', given ? 'secret', 'headers', to_jsonb(c.header_names)));
+  END IF;
+  IF given ? 'secret' THEN
+    c.overlap_until := NULL;
   END IF;
   PERFORM odoo_events._save_subscription(c);
 END $$;
@@ -385,6 +346,7 @@ CREATE FUNCTION odoo_events.alter_subscription(
   timeout        interval   DEFAULT NULL,
   retry_schedule interval[] DEFAULT NULL,
   headers        jsonb      DEFAULT NULL,
+  signature      text       DEFAULT NULL,
   secret         text       DEFAULT NULL,
   allow_networks cidr[]     DEFAULT NULL,
   dry_run        boolean    DEFAULT NULL,
@@ -394,30 +356,3 @@ CREATE FUNCTION odoo_events.alter_subscription(
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
 'changes a subscription; what is null stays as it is, ''{}'' empties companies and warehouses; filter => ''true'' lets all pass';
-
-CREATE FUNCTION odoo_events._set_secret(args jsonb) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  c odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
-  s odoo_events.subscription_secret;
-BEGIN
-  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
-  IF cardinality(COALESCE(s.header_values, '{}')) <> cardinality(c.header_names) THEN
-    RAISE EXCEPTION 'subscription "%" has no values of its headers here', c.name
-      USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
-            HINT = 'alter_subscription(name, headers => ..., secret => ...) gives both.';
-  END IF;
-  s.subscription_id := c.id;
-  s.header_values := COALESCE(s.header_values, '{}');
-  s.secret := CASE WHEN args ->> 'secret' IS NULL THEN odoo_events._new_secret() ELSE odoo_events._parse_secret(args ->> 'secret') END;
-  PERFORM odoo_events._store_secret(s);
-  PERFORM odoo_events._audit('set_secret', c.name);
-  PERFORM odoo_events._save_subscription(c);
-  RETURN odoo_events._secret_text(s);
-END $$;
-COMMENT ON FUNCTION odoo_events._set_secret(jsonb) IS 'internal: what set_secret() does';
-
-CREATE FUNCTION odoo_events.set_secret(name text, secret text DEFAULT NULL) RETURNS text
-LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
-COMMENT ON FUNCTION odoo_events.set_secret(text, text) IS
-'replaces the signing secret at once, by the given one or a new one, and answers it; needed after a restore, because secrets are in no backup';

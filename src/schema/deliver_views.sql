@@ -1,4 +1,4 @@
--- deliver, fourth part: how subscriptions go, and what they still need.
+-- deliver, fifth part: how subscriptions go, and what they still need.
 
 CREATE VIEW odoo_events.subscription AS
 SELECT c.name,
@@ -17,6 +17,7 @@ SELECT c.name,
        c.timeout,
        c.retry_schedule,
        c.header_names,
+       c.signature,
        c.allow_networks,
        c.dry_run,
        c.owner,
@@ -72,7 +73,8 @@ SELECT c.name,
        LEAST(h.next_attempt_at, p.not_before,
              (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
                WHERE (b ->> 'attempts')::int4 > 0)) AS next_attempt_at,
-       p.last_status, p.last_error, p.last_success_at, p.p50, p.p95
+       p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
+       CASE WHEN c.overlap_until > now() THEN c.overlap_until END AS expires_at
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
        LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id

@@ -1,0 +1,152 @@
+-- deliver, second part: what is secret, and keys.
+
+CREATE FUNCTION odoo_events._new_secret() RETURNS bytea
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_new_secret';
+COMMENT ON FUNCTION odoo_events._new_secret() IS 'internal: 32 random bytes';
+
+CREATE FUNCTION odoo_events._store_secret(secrets odoo_events.subscription_secret) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_store_secret';
+COMMENT ON FUNCTION odoo_events._store_secret(odoo_events.subscription_secret) IS
+'internal: writes a row of subscription_secret, replacing what was there, unseen by logical decoding';
+
+CREATE FUNCTION odoo_events._public_key(secret bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_public_key';
+COMMENT ON FUNCTION odoo_events._public_key(bytea) IS 'internal: the public half of an ed25519 key';
+
+-- The bytes of an argument "secret": of hmac the secret itself, of ed25519 the seed (with or without its public key behind it).
+CREATE FUNCTION odoo_events._parse_secret(secret text, signature text) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  prefix text := CASE WHEN signature = 'ed25519' THEN 'whsk_' ELSE 'whsec_' END;
+  bytes bytea;
+BEGIN
+  BEGIN
+    bytes := CASE WHEN starts_with(secret, prefix) THEN decode(substr(secret, length(prefix) + 1), 'base64') END;
+  EXCEPTION WHEN invalid_parameter_value THEN
+    bytes := NULL;
+  END;
+  IF signature = 'ed25519' THEN
+    IF bytes IS NULL OR length(bytes) NOT IN (32, 64)
+       OR (length(bytes) = 64 AND substr(bytes, 33) <> odoo_events._public_key(substr(bytes, 1, 32))) THEN
+      RAISE EXCEPTION 'argument "secret" is not a Standard Webhooks private key'
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = 'With signature => ''ed25519'' it is whsk_ and the base64 of the 32 bytes of the key, or of them and its public key; leave it out to get a new one.';
+    END IF;
+    RETURN substr(bytes, 1, 32);
+  END IF;
+  IF bytes IS NULL OR length(bytes) NOT BETWEEN 24 AND 64 THEN
+    RAISE EXCEPTION 'argument "secret" is not a Standard Webhooks secret'
+      USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'It is whsec_ and the base64 of 24 to 64 random bytes; leave it out to get a new one.';
+  END IF;
+  RETURN bytes;
+END $$;
+COMMENT ON FUNCTION odoo_events._parse_secret(text, text) IS 'internal: whsec_... or whsk_... as bytes';
+
+CREATE FUNCTION odoo_events._secret_text(s odoo_events.subscription_secret) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN s.signature = 'ed25519' THEN 'whpk_' || encode(odoo_events._public_key(s.secret), 'base64')
+            ELSE 'whsec_' || replace(encode(s.secret, 'base64'), E'\n', '') END
+$$;
+COMMENT ON FUNCTION odoo_events._secret_text(odoo_events.subscription_secret) IS 'internal: what the receiver needs to verify with';
+
+-- What belongs to a configuration and is secret, changed by arguments.
+CREATE FUNCTION odoo_events._configure_secret(was odoo_events.subscription_secret, c odoo_events.subscription_config, args jsonb)
+RETURNS odoo_events.subscription_secret
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  s odoo_events.subscription_secret := was;
+BEGIN
+  IF args ->> 'secret' IS NOT NULL THEN
+    s.secret := odoo_events._parse_secret(args ->> 'secret', c.signature);
+    s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+  ELSIF s.signature <> c.signature THEN
+    RAISE EXCEPTION 'another "signature" needs another "secret"' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give secret too, or use subscribe(..., or_replace => true), which makes one and answers it.';
+  END IF;
+  IF args ? 'headers' THEN
+    s.header_values := ARRAY(SELECT e.value FROM jsonb_each_text(NULLIF(args -> 'headers', 'null')) e ORDER BY e.key);
+  END IF;
+  s.signature := c.signature;
+  s.header_values := COALESCE(s.header_values, '{}');
+  s.previous := COALESCE(s.previous, '{}');
+  s.previous_signature := COALESCE(s.previous_signature, '{}');
+  s.previous_until := COALESCE(s.previous_until, '{}');
+  RETURN s;
+END $$;
+COMMENT ON FUNCTION odoo_events._configure_secret(odoo_events.subscription_secret, odoo_events.subscription_config, jsonb) IS
+'internal: secrets changed by arguments';
+
+CREATE FUNCTION odoo_events._lost_secrets(c odoo_events.subscription_config, s odoo_events.subscription_secret) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN cardinality(COALESCE(s.header_values, '{}')) <> cardinality(c.header_names) THEN '{headers}'::text[] ELSE '{}' END
+$$;
+COMMENT ON FUNCTION odoo_events._lost_secrets(odoo_events.subscription_config, odoo_events.subscription_secret) IS
+'internal: arguments whose secret part is not here, beside the signing secret; backups have none of them';
+
+CREATE FUNCTION odoo_events._set_secret(args jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
+  s odoo_events.subscription_secret;
+  lost text[];
+BEGIN
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  lost := odoo_events._lost_secrets(c, s);
+  IF lost <> '{}' THEN
+    RAISE EXCEPTION 'subscription "%" has no values of its % here', c.name, array_to_string(lost, ', ')
+      USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
+            HINT = format('alter_subscription(name, secret => ..., %s) gives all.',
+                          (SELECT string_agg(l || ' => ...', ', ') FROM unnest(lost) l));
+  END IF;
+  s := odoo_events._configure_secret(s, c, args);
+  s.subscription_id := c.id;
+  IF args ->> 'secret' IS NULL THEN
+    s.secret := odoo_events._new_secret();
+    s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+  END IF;
+  c.overlap_until := NULL;
+  PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._audit('set_secret', c.name);
+  PERFORM odoo_events._save_subscription(c);
+  RETURN odoo_events._secret_text(s);
+END $$;
+COMMENT ON FUNCTION odoo_events._set_secret(jsonb) IS 'internal: what set_secret() does';
+
+CREATE FUNCTION odoo_events.set_secret(name text, secret text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+COMMENT ON FUNCTION odoo_events.set_secret(text, text) IS
+'replaces the signing secret at once, by the given one or a new one, and answers it (of ed25519 the public key); needed after a restore, because secrets are in no backup';
+
+CREATE FUNCTION odoo_events.rotate_secret(name text, overlap interval DEFAULT '24h') RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  s odoo_events.subscription_secret;
+  until timestamptz;
+BEGIN
+  IF overlap IS NULL OR overlap < interval '0' OR overlap > interval '90 days' THEN
+    RAISE EXCEPTION 'argument "overlap" is %', COALESCE(overlap::text, 'null') USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 0 to 90 days.';
+  END IF;
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'subscription "%" has no secret here', c.name
+      USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'Secrets are in no backup.',
+            HINT = format('SELECT odoo_events.set_secret(%L);', c.name);
+  END IF;
+  until := clock_timestamp() + overlap;
+  -- the newest first; of those that still hold, the last three
+  SELECT COALESCE(array_agg(x.key ORDER BY x.n), '{}'), COALESCE(array_agg(x.kind ORDER BY x.n), '{}'), COALESCE(array_agg(x.ends ORDER BY x.n), '{}')
+    INTO s.previous, s.previous_signature, s.previous_until
+    FROM (SELECT o.key, o.kind, o.ends, o.n
+            FROM unnest(s.secret || s.previous, s.signature || s.previous_signature, until || s.previous_until) WITH ORDINALITY o(key, kind, ends, n)
+           WHERE o.ends > clock_timestamp() ORDER BY o.n LIMIT 3) x;
+  s.secret := odoo_events._new_secret();
+  c.overlap_until := (SELECT max(u) FROM unnest(s.previous_until) u);
+  PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._audit('rotate_secret', c.name, NULL, jsonb_build_object('overlap', overlap));
+  PERFORM odoo_events._save_subscription(c);
+  RETURN odoo_events._secret_text(s);
+END $$;
+COMMENT ON FUNCTION odoo_events.rotate_secret(text, interval) IS
+'a new signing secret beside the old one, which goes on signing for the overlap; answers the new one (of ed25519 the public key)';
