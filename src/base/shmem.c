@@ -65,6 +65,9 @@ oe_shmem_startup(void)
 				pg_atomic_init_u64(&slot->rules[r].captured, 0);
 				pg_atomic_init_u64(&slot->rules[r].errors, 0);
 				pg_atomic_init_u64(&slot->rules[r].last_change_at, 0);
+				pg_atomic_init_u64(&slot->rules[r].unnoted, 0);
+				pg_atomic_init_u64(&slot->rules[r].unnoted_at, 0);
+				pg_atomic_init_u32(&slot->rules[r].unnoted_relid, 0);
 			}
 			oe_metrics_init(&slot->metrics);
 		}
@@ -136,6 +139,7 @@ oe_slot_clear(OeSlot *slot, Oid dboid)
 		pg_atomic_write_u64(&slot->rules[r].captured, 0);
 		pg_atomic_write_u64(&slot->rules[r].errors, 0);
 		pg_atomic_write_u64(&slot->rules[r].last_change_at, 0);
+		pg_atomic_write_u64(&slot->rules[r].unnoted, 0);
 	}
 	oe_metrics_clear(&slot->metrics);
 }

@@ -49,6 +49,14 @@ typedef struct OeRuleStats
 	pg_atomic_uint64 captured;	/* rows written to the journal */
 	pg_atomic_uint64 errors;	/* rows that could not be */
 	pg_atomic_uint64 last_change_at;	/* TimestampTz of the latest */
+
+	/*
+	 * Lost changes whose gap could not be written down either: the worker
+	 * does when it can.
+	 */
+	pg_atomic_uint64 unnoted;
+	pg_atomic_uint64 unnoted_at;	/* TimestampTz of the latest */
+	pg_atomic_uint32 unnoted_relid;
 } OeRuleStats;
 
 typedef struct OeSlot

@@ -103,14 +103,17 @@ oe_sql_rule_stats(PG_FUNCTION_ARGS)
 	{
 		OeRuleStats *s = &slot->rules[i];
 		TimestampTz last = (TimestampTz) pg_atomic_read_u64(&s->last_change_at);
-		Datum		values[4];
-		bool		nulls[4] = {false};
+		Datum		values[7];
+		bool		nulls[7] = {false};
 
 		values[0] = CStringGetTextDatum(s->rule);
 		values[1] = Int64GetDatum((int64) pg_atomic_read_u64(&s->captured));
 		values[2] = Int64GetDatum((int64) pg_atomic_read_u64(&s->errors));
 		values[3] = TimestampTzGetDatum(last);
 		nulls[3] = last == 0;
+		values[4] = Int64GetDatum((int64) pg_atomic_read_u64(&s->unnoted));
+		values[5] = TimestampTzGetDatum((TimestampTz) pg_atomic_read_u64(&s->unnoted_at));
+		values[6] = ObjectIdGetDatum(pg_atomic_read_u32(&s->unnoted_relid));
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

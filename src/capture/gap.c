@@ -3,13 +3,16 @@
  *	  Notes in odoo_events.capture_gap what a transaction could not capture.
  *
  * Odoo's backend, just before commit, in a subtransaction of its own.  Locks
- * the table conditionally.  Sets all columns itself.
+ * the table conditionally.  Sets all columns itself.  Where not even that
+ * succeeds the loss stands in shared memory, and the worker notes it as soon
+ * as it can (own work).
  */
 #include "postgres.h"
 
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -20,6 +23,9 @@
 
 #include "base/fault.h"
 #include "base/oe.h"
+#include "base/session.h"
+#include "base/shmem.h"
+#include "capture/capture.h"
 #include "capture/journal.h"
 #include "capture/log.h"
 
@@ -79,4 +85,43 @@ oe_gaps_write(void *arg)
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
+}
+
+static void
+oe_gap_note_late(OeRuleStats *stats, uint64 lost)
+{
+	static const Oid types[] = {TEXTOID, OIDOID, TIMESTAMPTZOID, INT8OID};
+	Datum		values[] = {
+		CStringGetTextDatum(stats->rule),
+		ObjectIdGetDatum(pg_atomic_read_u32(&stats->unnoted_relid)),
+		TimestampTzGetDatum((TimestampTz) pg_atomic_read_u64(&stats->unnoted_at)),
+		Int64GetDatum((int64) lost)
+	};
+	OeSession	session;
+
+	oe_own_begin(&session);
+	(void) oe_spi(NULL, "INSERT INTO odoo_events.capture_gap (xid, rule, relid, at, changes, reason)"
+				  " VALUES (pg_current_xact_id(), $1, $2, $3, $4, 'neither the journal nor this table could be written at the time')",
+				  4, types, values, NULL, false, 0);
+	oe_own_end(&session);
+}
+
+/*
+ * The number is taken away only after the row is committed: noted twice after
+ * a crash is better than never.
+ */
+void
+oe_gaps_note_late(void)
+{
+	OeSlot	   *slot = oe_slot_mine();
+
+	for (int i = 0; slot != NULL && i < OE_MAX_RULES && slot->rules[i].rule[0] != '\0'; i++)
+	{
+		uint64		lost = pg_atomic_read_u64(&slot->rules[i].unnoted);
+
+		if (lost == 0)
+			continue;
+		oe_gap_note_late(&slot->rules[i], lost);
+		pg_atomic_fetch_sub_u64(&slot->rules[i].unnoted, lost);
+	}
 }

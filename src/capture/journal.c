@@ -174,10 +174,11 @@ oe_journal_write(void *arg)
 }
 
 /*
- * What the transaction did, for the views.
+ * What the transaction did, for the views; and, "unnoted", for the worker, who
+ * writes down later what was lost.
  */
 static void
-oe_count(void)
+oe_count(bool unnoted)
 {
 	OeSlot	   *slot = oe_slot_mine();
 	TimestampTz now = GetCurrentTimestamp();
@@ -195,6 +196,12 @@ oe_count(void)
 		}
 		if (t->lost > 0)
 			pg_atomic_fetch_add_u64(&stats->errors, t->lost);
+		if (t->lost > 0 && unnoted)
+		{
+			pg_atomic_write_u32(&stats->unnoted_relid, t->relid);
+			pg_atomic_write_u64(&stats->unnoted_at, (uint64) now);
+			pg_atomic_fetch_add_u64(&stats->unnoted, t->lost);
+		}
 	}
 }
 
@@ -211,6 +218,7 @@ void
 oe_journal_flush(void)
 {
 	const char *failure;
+	bool		unnoted = false;
 
 	if (oe_log->cxt == NULL)
 		return;
@@ -225,9 +233,9 @@ oe_journal_flush(void)
 		}
 	}
 	if (oe_log_has(true))
-		(void) oe_try(oe_gaps_write, NULL, "write the table of capture errors");
-	oe_count();
-	if (oe_log_has(false))
+		unnoted = oe_try(oe_gaps_write, NULL, "write the table of capture errors") != NULL;
+	oe_count(unnoted);
+	if (oe_log_has(false) || unnoted)
 		oe_wake_at_commit(OE_WAKE_CHANGES);
 	oe_log_close();
 	OE_FAULT("journal-flushed");

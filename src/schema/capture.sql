@@ -58,15 +58,6 @@ CREATE TABLE odoo_events.capture_gap (
 COMMENT ON TABLE odoo_events.capture_gap IS
 'changes that could not be captured, per transaction and table; a row is deleted once the gap has been dealt with';
 
-CREATE VIEW odoo_events.capture_error AS
-SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-                         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                        WHERE c.oid = g.relid), g.rule) AS relation,
-       g.changes, g.reason
-  FROM odoo_events.capture_gap g;
-COMMENT ON VIEW odoo_events.capture_error IS
-'gaps: changes that capture could not write and that no event tells of; changes is the number of noted changes, at most so many rows';
-
 CREATE TABLE odoo_events.attached (
     entity text PRIMARY KEY,
     mode   text NOT NULL,
@@ -103,9 +94,23 @@ COMMENT ON FUNCTION odoo_events._rule_changed() IS 'internal: makes every sessio
 CREATE TRIGGER rule_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON odoo_events.capture_rule
   FOR EACH STATEMENT EXECUTE FUNCTION odoo_events._rule_changed();
 
-CREATE FUNCTION odoo_events._rule_stats(OUT rule text, OUT captured int8, OUT errors int8, OUT last_change_at timestamptz)
+CREATE FUNCTION odoo_events._rule_stats(OUT rule text, OUT captured int8, OUT errors int8, OUT last_change_at timestamptz,
+                                        OUT unnoted int8, OUT unnoted_at timestamptz, OUT unnoted_relid oid)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_rule_stats';
 COMMENT ON FUNCTION odoo_events._rule_stats() IS 'internal: per capture rule, what was captured since the server started';
+
+CREATE VIEW odoo_events.capture_error AS
+SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+                         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                        WHERE c.oid = g.relid), g.rule) AS relation,
+       g.changes, g.reason
+  FROM (SELECT at, rule, relid, changes, reason FROM odoo_events.capture_gap
+        UNION ALL
+        SELECT s.unnoted_at, s.rule, s.unnoted_relid, s.unnoted, 'neither the journal nor capture_gap could be written; not written down yet'
+          FROM odoo_events._rule_stats() s WHERE s.unnoted > 0) g;
+COMMENT ON VIEW odoo_events.capture_error IS
+'gaps: changes that capture could not write and that no event tells of; changes is the number of noted changes, at most so many rows';
+
 
 -- The first of "tables" that exists; Odoo's own schema is public, but another will do.
 CREATE FUNCTION odoo_events._captured_table(tables text[]) RETURNS oid

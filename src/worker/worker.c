@@ -41,6 +41,7 @@
 #include "base/oe.h"
 #include "base/session.h"
 #include "base/shmem.h"
+#include "capture/capture.h"
 #include "deliver/deliver.h"
 #include "publish/publish.h"
 #include "worker/worker.h"
@@ -309,6 +310,7 @@ oe_deliver_body(void)
 static void
 oe_maintain_body(void)
 {
+	oe_gaps_note_late();
 	oe_deliver_maintain();
 	oe_publish_maintain(oe_deliver_low_water());
 	oe_me.maintained = GetCurrentTimestamp();
@@ -333,7 +335,8 @@ oe_take_wakes(void)
 	uint32		wakes = pg_atomic_fetch_and_u32(&oe_me.slot->wakes, OE_WAKE_REGISTER);
 
 	if (wakes & OE_WAKE_CHANGES)
-		oe_me.want_publish = true;
+		oe_me.want_publish = oe_me.worked = true;	/* a loss may be to be
+													 * noted */
 	if (wakes & OE_WAKE_EVENTS)
 		oe_me.want_publish = true;	/* learns the last position */
 	if (wakes & OE_WAKE_CONFIG)

@@ -22,12 +22,12 @@ use Test::More;
 my $top = File::Spec->rel2abs(dirname(__FILE__) . '/../..');
 my $count = 0;
 
-# A server of its own, started, that preloads the extension; $conf is appended to postgresql.conf.
+# A server of its own, started, that preloads the extension; $conf is appended to postgresql.conf, what follows is given to initdb.
 sub node
 {
-	my ($class, $name, $conf) = @_;
+	my ($class, $name, $conf, @initdb) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init;
+	$node->init(extra => \@initdb);
 	$node->append_conf('postgresql.conf', <<CONF . ($conf // ''));
 shared_preload_libraries = 'odoo_events'
 max_worker_processes = 20

@@ -105,6 +105,17 @@ regress() { # regress KIND INPUTDIR PROGRAM SUFFIX CHOICES...
   say "$([ "$bad" = 0 ] && echo 'ok    ' || echo 'FAILED')  PostgreSQL $major: $kind, $n of ${#tests[@]} tests  ($((SECONDS - start)) s)"
 }
 
+# A test with a line "# small-disk: 16m" gets a file system of that size, which it may fill, named by OE_SMALL_DISK: mounted for this one
+# command alone.  Only root can; elsewhere such a test says that it was skipped.
+with_small_disk() { # with_small_disk FILE COMMAND...
+  local size; size=$(sed -n 's/^# small-disk: //p' "$1"); shift
+  if [ -z "$size" ] || [ "$(id -u)" != 0 ]; then "$@"; return; fi
+  mkdir -p "$out/disk"
+  export -f as_postgres
+  OE_SMALL_DISK=$out/disk unshare --mount --propagation unchanged bash -c \
+    'mount --make-rprivate / 2>/dev/null || true; mount -t tmpfs -o "size=$0,mode=1777" tmpfs "$OE_SMALL_DISK" && "$@"' "$size" "$@"
+}
+
 tap() {
   local file name dir status start
   node_library
@@ -116,7 +127,7 @@ tap() {
     [ "${OE_ONCE:-yes}" = yes ] || ! grep -q '^# once:' "$file" || continue
     start=$SECONDS; status=0
     rm -rf "$dir"; as_postgres mkdir -p "$dir/tmp_check/log"
-    as_postgres env PATH="$tree/bin:$PATH" PERL5LIB="$tree/lib/pgxs/src/test/perl:$top/test/lib" PG_CONFIG="$tree/bin/pg_config" \
+    with_small_disk "$file" as_postgres env PATH="$tree/bin:$PATH" PERL5LIB="$tree/lib/pgxs/src/test/perl:$top/test/lib" PG_CONFIG="$tree/bin/pg_config" \
       PG_REGRESS="$tree/lib/pgxs/src/test/regress/pg_regress" TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" \
       TESTLOGDIR="$dir/tmp_check/log" PG_TEST_PORT_DIR="$out/ports" PG_TEST_TIMEOUT_DEFAULT="${PG_TEST_TIMEOUT_DEFAULT:-120}" \
       timeout "${TAP_TIMEOUT:-900}" prove --norc -v "$top/$file" >"$dir/output" 2>&1 </dev/null || status=$?
