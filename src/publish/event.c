@@ -130,6 +130,16 @@ oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c)
 	tx->events = lappend(tx->events, ev);
 }
 
+/*
+ * As UUIDs are written.
+ */
+char *
+oe_uuid_text(const unsigned char *u)
+{
+	return psprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+					u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+}
+
 static void
 oe_attribute(StringInfo buf, const char *name, const char *value)
 {
@@ -146,12 +156,10 @@ char *
 oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
 {
 	StringInfoData buf;
-	unsigned char *u = ev->id;
 
 	initStringInfo(&buf);
 	enlargeStringInfo(&buf, strlen(ev->data) + 1024);
-	appendStringInfo(&buf, "{\"specversion\":\"1.0\",\"id\":\"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\"",
-					 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	appendStringInfo(&buf, "{\"specversion\":\"1.0\",\"id\":\"%s\"", oe_uuid_text(ev->id));
 	oe_attribute(&buf, "source", cy->source);
 	oe_attribute(&buf, "type", ev->type);
 	oe_attribute(&buf, "subject", ev->subject);
@@ -164,6 +172,7 @@ oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
 	oe_attribute(&buf, "partitionkey", ev->key);
 	appendStringInfo(&buf, ",\"sequence\":\"%020lld\"", (long long) position);
 	oe_attribute(&buf, "correlationid", ev->correlation);
+	oe_attribute(&buf, "causationid", ev->cause ? oe_uuid_text(ev->cause->id) : NULL);
 	oe_attribute(&buf, "traceparent", ev->change->traceparent && ev->change->traceparent[0] ? ev->change->traceparent : NULL);
 	if (ev->actor > 0)
 	{

@@ -73,11 +73,22 @@ typedef struct OePath
 	const char **hops;
 } OePath;
 
-/* "entity=path" */
+/* 'many(table.key=value)': a relation table, key and value its columns. */
+typedef struct OeMany
+{
+	const char *table;
+	const char *key;
+	const char *value;
+} OeMany;
+
+/* "entity=path", "entity=path~table.key=value~..." */
 typedef struct OeKeyPath
 {
 	const char *entity;
 	OePath		path;
+	int			nmany;			/* then from row to row by these */
+	OeMany	   *many;
+	bool		lowest;			/* of several; else only a single one counts */
 } OeKeyPath;
 
 typedef struct OeRefField
@@ -112,14 +123,6 @@ typedef enum OeSourceKind
 	OE_SOURCE_MANY,
 	OE_SOURCE_COMPUTED
 } OeSourceKind;
-
-/* 'many(table.key=value)': a relation table, key and value its columns. */
-typedef struct OeMany
-{
-	const char *table;
-	const char *key;
-	const char *value;
-} OeMany;
 
 typedef struct OeSource
 {
@@ -413,6 +416,7 @@ typedef struct OeEvent
 	char	   *key;
 	char	   *data;
 	char	   *correlation;
+	struct OeEvent *cause;		/* of the same transaction; may be NULL */
 	char	   *model;
 	int			class;
 	int64		company;		/* 0: none */
@@ -567,7 +571,13 @@ extern void oe_render_prepare(OeCycle *cy, OeEvent *ev);
 extern void oe_classes_load(OeCatalog *cat);
 extern const char *oe_event_classes(const OeEvent *ev);
 
+/* cause.c */
+extern bool oe_key_path(OeCycle *cy, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 *id);
+extern char *oe_correlation(OeCycle *cy, OeEvent *ev);
+extern void oe_causes(OeTx *tx);
+
 /* event.c */
+extern char *oe_uuid_text(const unsigned char *id);
 extern void oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c);
 extern char *oe_event_ready_made_key(OeChange *c);
 extern void oe_event_id(OeEvent *ev);

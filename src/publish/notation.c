@@ -88,6 +88,48 @@ oe_parse_paths(char **list, int n)
 	return paths;
 }
 
+/* 'table.key=value' */
+static OeMany
+oe_parse_many(char *s, const char *whole)
+{
+	char	   *dot = strchr(s, '.');
+	char	   *eq = dot ? strchr(dot, '=') : NULL;
+	OeMany		many;
+
+	if (eq == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" of the catalog is not of the form table.key=value", whole)));
+	*dot = *eq = '\0';
+	many.table = s;
+	many.key = dot + 1;
+	many.value = eq + 1;
+	return many;
+}
+
+/* The hops of a key from relation to relation: "~table.key=value" each, the
+ * last one with "<" behind it where the lowest of several is meant. */
+static void
+oe_parse_hops(char *s, OeKeyPath *key)
+{
+	const char *whole = pstrdup(s);
+	size_t		len = strlen(s);
+
+	key->lowest = len > 0 && s[len - 1] == '<';
+	if (key->lowest)
+		s[len - 1] = '\0';
+	key->many = palloc0(sizeof(OeMany) * len);
+	while (s)
+	{
+		char	   *next = strchr(s, '~');
+
+		if (next)
+			*next++ = '\0';
+		key->many[key->nmany++] = oe_parse_many(s, whole);
+		s = next;
+	}
+}
+
 OeKeyPath *
 oe_parse_keys(char **list, int n)
 {
@@ -96,14 +138,21 @@ oe_parse_keys(char **list, int n)
 	for (int i = 0; i < n; i++)
 	{
 		char	   *eq = strchr(list[i], '=');
+		char	   *hops;
 
 		if (eq == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("key \"%s\" of the catalog is not of the form entity=path", list[i])));
-		*eq = '\0';
+		*eq++ = '\0';
 		keys[i].entity = list[i];
-		keys[i].path = oe_parse_path(eq + 1);
+		hops = strchr(eq, '~');
+		if (hops)
+		{
+			*hops = '\0';
+			oe_parse_hops(hops + 1, &keys[i]);
+		}
+		keys[i].path = oe_parse_path(eq);
 	}
 	return keys;
 }
@@ -138,19 +187,9 @@ oe_parse_source(char *s, OeSource *src)
 	}
 	if (strncmp(s, "many(", 5) == 0)
 	{
-		char	   *dot = strchr(s, '.');
-		char	   *eq = dot ? strchr(dot, '=') : NULL;
-
-		if (eq == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("source \"%s\" of the catalog is not of the form many(table.key=value)", s)));
 		src->kind = OE_SOURCE_MANY;
 		s[strlen(s) - 1] = '\0';
-		*dot = *eq = '\0';
-		src->many.table = s + 5;
-		src->many.key = dot + 1;
-		src->many.value = eq + 1;
+		src->many = oe_parse_many(s + 5, s);
 		return;
 	}
 	src->kind = OE_SOURCE_PATH;

@@ -26,6 +26,7 @@ typedef struct OeColumn
 {
 	const char *name;
 	Oid			type;
+	bool		indexed;		/* an index begins with it */
 } OeColumn;
 
 typedef struct OeTable
@@ -118,6 +119,15 @@ oe_has_column(OeTable *t, const char *name)
 	return false;
 }
 
+static bool
+oe_indexed_column(OeTable *t, const char *name)
+{
+	for (int i = 0; t && i < t->ncolumns; i++)
+		if (strcmp(t->columns[i].name, name) == 0)
+			return t->columns[i].indexed;
+	return false;
+}
+
 /* 'a>table.b', 'a^table.b': the table's name, or NULL for a plain column. */
 static char *
 oe_hop_table(const char *path, char *column, char *table, char *field)
@@ -155,6 +165,10 @@ oe_table_names(OeCatalog *cat)
 				if (oe_hop_table(r->fields[j].paths[k], column, table, field))
 					names = lappend(names, pstrdup(table));
 	}
+	for (int i = 0; i < cat->nentities; i++)
+		for (int j = 0; j < cat->entities[i].ncorrelation; j++)
+			for (int k = 0; k < cat->entities[i].correlation[j].nmany; k++)
+				names = lappend(names, unconstify(char *, cat->entities[i].correlation[j].many[k].table));
 	for (int i = 0; i < cat->nowners; i++)
 		for (int j = 0; j < cat->owners[i].nfields; j++)
 			for (int k = 0; k < cat->owners[i].fields[j].nsources; k++)
@@ -184,7 +198,9 @@ oe_detect(OeCatalog *cat)
 		elems[n++] = CStringGetTextDatum(lfirst(lc));
 	values[0] = PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, TYPALIGN_INT));
 	(void) oe_run(NULL,
-				  "SELECT c.relname, n.nspname, c.oid::int8, a.attname, a.atttypid::int8 FROM pg_catalog.pg_class c"
+				  "SELECT c.relname, n.nspname, c.oid::int8, a.attname, a.atttypid::int8,"
+				  " EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)"
+				  " FROM pg_catalog.pg_class c"
 				  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 				  " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
 				  " WHERE c.relname = ANY ($1::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
@@ -216,6 +232,7 @@ oe_detect(OeCatalog *cat)
 			continue;			/* the same name in a later schema */
 		t->columns[t->ncolumns].name = SPI_getvalue(tup, desc, 4);
 		t->columns[t->ncolumns].type = (Oid) atoll(SPI_getvalue(tup, desc, 5));
+		t->columns[t->ncolumns].indexed = SPI_getvalue(tup, desc, 6)[0] == 't';
 		t->ncolumns++;
 	}
 	oe_complete = true;
@@ -332,17 +349,21 @@ oe_rule_statement(OeQuery *q)
 	return sql.data;
 }
 
+/*
+ * Of a relation table, or rows of any table by another column: only where an
+ * index finds them.
+ */
 static char *
 oe_many_statement(OeQuery *q)
 {
 	OeTable    *t = oe_table(q->many->table);
 
-	if (!oe_has_column(t, q->many->key) || !oe_has_column(t, q->many->value))
+	if (!oe_indexed_column(t, q->many->key) || !oe_has_column(t, q->many->value))
 		return NULL;
 	return psprintf("SELECT t.%s::pg_catalog.int8, t.%s::pg_catalog.int8 FROM %s t"
-					" WHERE t.%s OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 2",
+					" WHERE t.%s OPERATOR(pg_catalog.=) ANY ($1) AND t.%s IS NOT NULL ORDER BY 2",
 					quote_identifier(q->many->key), quote_identifier(q->many->value), t->qualified,
-					quote_identifier(q->many->key));
+					quote_identifier(q->many->key), quote_identifier(q->many->value));
 }
 
 /*

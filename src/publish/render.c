@@ -167,20 +167,6 @@ oe_first_id(OeCycle *cy, OeEvent *ev, int n, OePath *paths)
 	return 0;
 }
 
-static char *
-oe_correlation(OeCycle *cy, OeEvent *ev)
-{
-	for (int i = 0; i < ev->e->ncorrelation; i++)
-	{
-		OeReference *ref;
-		int64		id;
-
-		if (oe_text_int(oe_path(cy, ev->e->rule, ev->row, &ev->e->correlation[i].path, &ref), &id))
-			return oe_key_text(ev->e->correlation[i].entity, id);
-	}
-	return NULL;
-}
-
 /*
  * Key and name where the event belongs to another document: one that a column
  * names, or the row of the same transaction that agrees in a column.

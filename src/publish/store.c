@@ -95,7 +95,7 @@ oe_bulk_add(OeCycle *cy, OeBulk *b, OeEvent *ev, int64 position)
 	oe_bulk_set(b, 9, Int32GetDatum((int32) ev->company), ev->company <= 0);
 	oe_bulk_set(b, 10, Int32GetDatum((int32) ev->warehouse), ev->warehouse <= 0);
 	oe_bulk_text(b, 11, ev->correlation);
-	oe_bulk_text(b, 12, NULL);
+	oe_bulk_text(b, 12, ev->cause ? oe_uuid_text(ev->cause->id) : NULL);
 	oe_bulk_set(b, 13, FullTransactionIdGetDatum(FullTransactionIdFromU64(ev->tx->xid)), false);
 	oe_bulk_text(b, 14, oe_event_text(cy, ev, position));
 	oe_bulk_text(b, 15, oe_event_classes(ev));

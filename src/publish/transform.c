@@ -199,6 +199,7 @@ oe_order_events(OeTx *tx)
 	list_sort(tx->events, oe_event_cmp);
 	foreach(lc, tx->events)
 		oe_event_id(lfirst(lc));
+	oe_causes(tx);
 }
 
 /*

@@ -3,7 +3,9 @@
 -- column is a link and each field one of the reference's before it, whose target leads on.  The rows are in catalog_*.sql.
 
 -- A thing that events are about.  keys: the document whose order its events follow, 'entity=path', first that has a value; its
--- own id otherwise.  warehouse, company, correlation likewise.  one_event: at most one milestone per transaction, the furthest.
+-- own id otherwise.  warehouse and company likewise.  correlation: the order at the root of the chain; behind a path "~table.key=value"
+-- leads on to other rows (those whose "key", which must be indexed, is the id so far; "value" is the next id); of several a single
+-- one counts, with "<" at the end the lowest.  one_event: at most one milestone per transaction, the furthest.
 CREATE TABLE odoo_events.entity (
     entity      text PRIMARY KEY,
     domain      text NOT NULL,

@@ -17,7 +17,7 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('mrp_production', 'product_id', 'product'), ('mrp_production', 'product_uom_id', 'unit'), ('mrp_production', 'bom_id', 'bill_of_materials'),
 ('mrp_production', 'lot_producing_id', 'lot'), ('mrp_production', 'location_src_id', 'location'), ('mrp_production', 'location_dest_id', 'location'),
 ('mrp_production', 'picking_type_id', 'picking_type'), ('mrp_production', 'company_id', 'company'), ('mrp_production', 'user_id', 'user'),
-('mrp_production', 'write_uid', 'user'), ('mrp_production', 'sale_line_id', 'sales_order_line'), ('mrp_production', 'subcontractor_id', 'partner'),
+('mrp_production', 'write_uid', 'user'), ('mrp_production', 'procurement_group_id', 'procurement_group'), ('mrp_production', 'sale_line_id', 'sales_order_line'), ('mrp_production', 'subcontractor_id', 'partner'),
 ('mrp_workorder', 'workcenter_id', 'work_center'), ('mrp_workorder', 'production_id', 'manufacturing_order'), ('mrp_workorder', 'write_uid', 'user'),
 ('mrp_workcenter', 'company_id', 'company'), ('mrp_workcenter', 'write_uid', 'user'),
 ('mrp_workcenter_productivity', 'workcenter_id', 'work_center'), ('mrp_workcenter_productivity', 'workorder_id', 'work_order'),

@@ -7,7 +7,7 @@ INSERT INTO odoo_events.reference (reference, tables) VALUES
 ('transfer', '{stock_picking}'), ('manufacturing_order', '{mrp_production}'), ('bill_of_materials', '{mrp_bom}'), ('work_center', '{mrp_workcenter}'),
 ('work_order', '{mrp_workorder}'), ('stock_move', '{stock_move}'), ('sales_order', '{sale_order}'), ('sales_order_line', '{sale_order_line}'),
 ('purchase_order', '{purchase_order}'), ('purchase_order_line', '{purchase_order_line}'), ('scrap', '{stock_scrap}'), ('unbuild_order', '{mrp_unbuild}'),
-('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('scrap_reason', '{stock_scrap_reason_tag}');
+('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('scrap_reason', '{stock_scrap_reason_tag}'), ('procurement_group', '{procurement_group}');
 
 INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
 ('product', 1, 'sku', '{default_code}', true, NULL), ('product', 2, 'barcode', '{barcode}', true, NULL),
@@ -37,6 +37,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('manufacturing_order', 1, 'name', '{name}', true, NULL), ('manufacturing_order', 2, 'product_id', '{product_id}', false, 'product'),
 ('manufacturing_order', 3, 'picking_type_id', '{picking_type_id}', false, 'picking_type'), ('manufacturing_order', 4, 'company_id', '{company_id}', false, 'company'),
 ('manufacturing_order', 5, 'sale_line_id', '{sale_line_id}', false, 'sales_order_line'),
+('manufacturing_order', 6, 'production_group_id', '{production_group_id}', false, NULL), ('manufacturing_order', 7, 'procurement_group_id', '{procurement_group_id}', false, 'procurement_group'),
 ('bill_of_materials', 1, 'code', '{code}', true, NULL),
 ('work_center', 1, 'code', '{code}', true, NULL), ('work_center', 2, 'name', '{resource_id>resource_resource.name,name}', true, NULL),
 ('work_order', 1, 'name', '{name}', true, NULL),
@@ -54,5 +55,8 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('repair_order', 1, 'name', '{name}', true, NULL),
 ('loss', 1, 'name', '{name}', true, NULL), ('loss', 2, 'type', '{loss_id>mrp_workcenter_productivity_loss_type.loss_type,loss_type}', true, NULL),
 ('scrap_reason', 1, 'name', '{name}', true, NULL),
+('procurement_group', 1, 'name', '{name}', true, NULL), ('procurement_group', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
+('transfer', 3, 'backorder_id', '{backorder_id}', false, 'transfer'), ('transfer', 4, 'group_id', '{group_id}', false, 'procurement_group'),
+('stock_move', 7, 'sale_line_id', '{sale_line_id}', false, 'sales_order_line'), ('stock_move', 8, 'purchase_line_id', '{purchase_line_id}', false, 'purchase_order_line'),
 ('transfer', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
 ('stock_move_line', 1, 'lot', '{lot_id>stock_lot.name,lot_id>stock_production_lot.name}', true, NULL);

@@ -1,7 +1,8 @@
 -- every event of the recording, by the step it came from
 \pset format unaligned
 SELECT a.step, replace(o.type, 'odoo.', '') AS type, o.subject, o.partitionkey,
-       concat_ws(' -> ', coalesce(o.event->'data'->'transition'->>'from', 'null'), coalesce(o.event->'data'->'transition'->>'to', 'null')) AS transition
+       concat_ws(' -> ', coalesce(o.event->'data'->'transition'->>'from', 'null'), coalesce(o.event->'data'->'transition'->>'to', 'null')) AS transition,
+       o.correlationid AS root, (SELECT replace(c.type, 'odoo.', '') FROM odoo_events.outbox c WHERE c.id::text = o.causationid) AS caused_by
   FROM odoo_events.outbox o LEFT JOIN (SELECT DISTINCT xid, step FROM audit) a ON a.xid = o.odootx
  ORDER BY o.position;
 -- what changed in documents that were open
@@ -28,4 +29,7 @@ SELECT o.position, o.subject FROM odoo_events.outbox o
    AND (SELECT sum((l->>'done')::numeric) FROM json_array_elements(o.event->'data'->'lines') l)
        IS DISTINCT FROM (SELECT sum((m.event->'data'->'stock_move'->>'quantity')::numeric) FROM odoo_events.outbox m
                           WHERE m.partitionkey = o.partitionkey AND m.entity = 'stock_move' AND m.type NOT LIKE '%.scrapped.%' AND m.type NOT LIKE '%.corrected.%');
+-- one story per root, in order
+SELECT root_entity, root_name, string_agg(milestone, ' ' ORDER BY position) AS milestones, count(*) FILTER (WHERE since_previous IS NULL) AS firsts, bool_and(since_root >= '0') AS times
+  FROM odoo_events.process GROUP BY correlationid, 1, 2 ORDER BY min(position);
 SELECT * FROM odoo_events.quarantine;
