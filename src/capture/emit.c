@@ -70,6 +70,7 @@ oe_emit_note(const char *text, int len)
 	note->new_image = MAXALIGN(sizeof(OeNote));
 	note->new_len = len;
 	memcpy((char *) note + note->new_image, text, len);
+	oe_log->matters = true;
 	oe_log_append(note);
 }
 

@@ -149,6 +149,15 @@ oe_tuples_differ_slow(const OeShape *shape, HeapTuple old, HeapTuple new,
 }
 
 bool
+oe_significant(const OeShape *shape, const uint64 *changed)
+{
+	for (int i = 0; i < oe_nwords(shape->ncols); i++)
+		if (changed[i] & shape->significant[i])
+			return true;
+	return false;
+}
+
+bool
 oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new, uint64 *changed)
 {
 	bool		differ = false;
@@ -288,7 +297,12 @@ oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 	note->new_image = new ? new_at : 0;
 	note->new_len = new ? new->t_len : 0;
 	if (changed)
+	{
 		memcpy((char *) note + MAXALIGN(sizeof(OeNote)), changed, bits);
+		oe_log->matters |= oe_significant(shape, changed);
+	}
+	else
+		oe_log->matters = true;
 	if (old)
 		memcpy((char *) note + old_at, old->t_data, old->t_len);
 	if (new)

@@ -32,6 +32,9 @@ typedef struct OeRow
 /* Whether two values of a column are the same. */
 extern bool oe_same(const OeColumn *col, Datum a, bool a_null, Datum b, bool b_null);
 
+/* Whether an update that changed these columns matters by itself. */
+extern bool oe_significant(const OeShape *shape, const uint64 *changed);
+
 /* Sets the bits of the columns that differ between two versions of a row;
  * false if none does.  "changed" is oe_nwords(shape->ncols) long. */
 extern bool oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new,

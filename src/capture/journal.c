@@ -222,7 +222,7 @@ oe_journal_flush(void)
 
 	if (oe_log->cxt == NULL)
 		return;
-	if (oe_log_end() > 0)
+	if (oe_log_end() > 0 && oe_log->matters)
 	{
 		failure = oe_try(oe_journal_write, NULL, "write the journal");
 		if (failure)

@@ -77,6 +77,8 @@ typedef struct OeLog
 	bool		decoding;		/* where it cannot be kept: not a gap, an
 								 * error; TOAST cannot be read */
 	MemoryContext cxt;			/* NULL: nothing noted in this transaction */
+	bool		matters;		/* a note that alone would matter: not just
+								 * updates of carried columns */
 	uint64		tx;				/* number of the transaction in this backend */
 	uint64		spilled;		/* bytes in the file */
 	Size		used;			/* bytes in memory */

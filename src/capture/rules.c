@@ -29,6 +29,8 @@
 
 #include "base/json.h"
 #include "base/oe.h"
+#include "capture/image.h"
+#include "capture/log.h"
 #include "capture/rules.h"
 #include "capture/try.h"
 
@@ -205,6 +207,10 @@ oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 						RelationGetRelationName(rel))));
 	oe_shape_add_all(shape, significant, true);
 	oe_shape_add_all(shape, carried, false);
+	shape->significant = palloc0(oe_nwords(shape->ncols) * sizeof(uint64));
+	for (int i = 0; i < shape->ncols; i++)
+		if (shape->cols[i].significant)
+			oe_bit_set(shape->significant, i);
 	oe_shape_add_steps(shape);
 	return shape;
 }
@@ -293,12 +299,14 @@ oe_rule_fill(OeRule *r, Relation rel)
 
 /*
  * Notes of this transaction may refer to the shape: keep it until its end.
+ * What did not matter by it may matter by the next one.
  */
 static void
 oe_shape_retire(OeShape *shape)
 {
 	if (shape == NULL)
 		return;
+	oe_log->matters |= oe_log->cxt != NULL;
 	shape->next = oe_retired;
 	oe_retired = shape;
 	oe_rules_stale = true;

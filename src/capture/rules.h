@@ -50,6 +50,7 @@ typedef struct OeShape
 	AttrNumber	maxatt;
 	TupleDesc	desc;			/* of the table, as it was */
 	OeColumn   *cols;
+	uint64	   *significant;	/* bit per column, as in notes of updates */
 	OeStep	   *steps;			/* maxatt of them; NULL: walk the general way */
 	struct OeTarget *target;	/* in transaction number target_tx */
 	uint64		target_tx;

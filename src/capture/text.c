@@ -125,12 +125,9 @@ oe_json_noted_difference(StringInfo buf, const OeNote *note)
 {
 	OeShape    *shape = note->shape;
 	const uint64 *changed = oe_note_changed(note);
-	bool		significant = false;
 	HeapTupleData old = {0};
 
-	for (int i = 0; i < shape->ncols; i++)
-		significant |= shape->cols[i].significant && oe_bit_test(changed, i);
-	if (!significant)
+	if (!oe_significant(shape, changed))
 		return false;
 	old.t_len = note->old_len;
 	old.t_data = (HeapTupleHeader) ((char *) note + note->old_image);

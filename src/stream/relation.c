@@ -281,7 +281,10 @@ oe_stream_rel_fill(OeStream *s, OeStreamRel *r, Relation rel)
 	const char *schema = get_namespace_name(RelationGetNamespace(rel));
 
 	if (r->shape)
+	{
 		MemoryContextSetParent(r->shape->cxt, s->retired);
+		s->log.matters |= s->log.cxt != NULL;
+	}
 	r->shape = NULL;
 	r->event = InvalidAttrNumber;
 	if (s->source == OE_SOURCE_TABLES)

@@ -135,6 +135,14 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	oe_stream_line_end(ctx, true);
 }
 
+static void
+oe_stream_forget(void)
+{
+	oe_log_close();
+	MemoryContextDelete(oe_log->cxt);
+	oe_log_reset();
+}
+
 void
 oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 {
@@ -142,7 +150,9 @@ oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	MemoryContext caller = MemoryContextSwitchTo(s->change_cxt);
 
 	oe_log = &s->log;
-	if (oe_log->cxt)
+	if (oe_log->cxt && !oe_log->matters)
+		oe_stream_forget();
+	else if (oe_log->cxt)
 	{
 		OeMerge    *merge = oe_merge_begin();
 		OeNet		net;
@@ -151,9 +161,7 @@ oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 			if (oe_texts_of(&s->texts, &net))
 				oe_stream_net(ctx, txn);
 		oe_merge_end(merge);
-		oe_log_close();
-		MemoryContextDelete(oe_log->cxt);
-		oe_log_reset();
+		oe_stream_forget();
 	}
 	oe_log_mine();
 	MemoryContextSwitchTo(caller);
