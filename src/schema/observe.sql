@@ -1,136 +1,5 @@
 -- observe: what a human should look at.
 
-CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  w record;
-  a record;
-  r record;
-  n bigint;
-BEGIN
-  -- the worker
-  "check" := 'worker';
-  SELECT * INTO w FROM odoo_events.worker_status;
-  IF NOT odoo_events._preloaded() THEN
-    status := 'critical';
-    detail := 'the library is not in shared_preload_libraries: nothing is published or delivered';
-    hint := format('ALTER SYSTEM SET shared_preload_libraries = %s;  -- then restart the server',
-                   concat_ws(', ', NULLIF(current_setting('shared_preload_libraries'), ''), 'odoo_events'));
-  ELSIF w.pid IS NULL THEN
-    status := 'critical';
-    detail := format('no worker runs: %s%s', COALESCE(w.state, 'unknown'), ': ' || w.last_error);
-    hint := CASE WHEN w.last_error ~ 'cannot log in'
-                 THEN format('ALTER ROLE %s LOGIN;', (SELECT d.datdba::regrole FROM pg_database d WHERE d.datname = current_database()))
-                 WHEN w.last_error ~ 'max_worker_processes'
-                 THEN format('ALTER SYSTEM SET max_worker_processes = %s;  -- then restart the server',
-                             current_setting('max_worker_processes')::int + 8)
-                 ELSE 'SHOW odoo_events.databases;  -- must be empty or name this database' END;
-  ELSIF w.publish_lag > interval '1 minute' THEN
-    status := 'warn';
-    detail := format('publishing lags by %s%s', w.publish_lag, ': ' || w.last_error);
-    hint := 'SELECT * FROM odoo_events.worker_status;';
-  ELSE
-    status := 'ok';
-    detail := w.state;
-    hint := NULL;
-  END IF;
-  RETURN NEXT;
-
-  -- may this database send?
-  "check" := 'arming';
-  SELECT * INTO a FROM odoo_events.arming;
-  status := CASE WHEN a.armed THEN 'ok' ELSE 'critical' END;
-  detail := CASE WHEN a.armed THEN 'armed' ELSE 'nothing is delivered: ' || a.reason END;
-  hint := CASE WHEN NOT a.armed THEN 'SELECT odoo_events.arm();  -- only if this is production' END;
-  RETURN NEXT;
-
-  -- capture
-  "check" := 'capture';
-  SELECT count(*) INTO n FROM odoo_events.attached;
-  IF n = 0 THEN
-    status := 'critical';
-    detail := 'no entity is attached: nothing is captured';
-    hint := 'SELECT * FROM odoo_events.attach();';
-    RETURN NEXT;
-  ELSE
-    n := 0;
-    FOR r IN SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c
-              WHERE NOT c.attached AND EXISTS (SELECT 1 FROM odoo_events.attached t WHERE t.entity = c.entity)
-    LOOP
-      n := n + 1;
-      status := 'critical';
-      detail := format('%s: %s is not captured%s', r.entity, r.relation, ': ' || r.note);
-      hint := format('SELECT * FROM odoo_events.attach(%L);', ARRAY[r.entity]);
-      RETURN NEXT;
-    END LOOP;
-    IF n = 0 THEN
-      status := 'ok';
-      detail := (SELECT string_agg(t.entity, ', ' ORDER BY t.entity) FROM odoo_events.attached t);
-      hint := NULL;
-      RETURN NEXT;
-    END IF;
-  END IF;
-
-  "check" := 'gaps';
-  SELECT count(*), min(e.at), max(e.at), sum(e.changes) AS changes INTO r FROM odoo_events.capture_error e;
-  status := CASE WHEN r.count = 0 THEN 'ok' ELSE 'critical' END;
-  detail := CASE WHEN r.count = 0 THEN 'no change was missed'
-                 ELSE format('%s changes could not be captured between %s and %s', r.changes, r.min, r.max) END;
-  hint := CASE WHEN r.count > 0 THEN 'SELECT * FROM odoo_events.capture_error;' END;
-  RETURN NEXT;
-
-  "check" := 'quarantine';
-  SELECT count(*) INTO n FROM odoo_events.quarantine;
-  status := CASE WHEN n = 0 THEN 'ok' ELSE 'warn' END;
-  detail := format('%s changes could not become events', n);
-  hint := CASE WHEN n > 0 THEN 'SELECT odoo_events.requeue();  -- after reading odoo_events.quarantine' END;
-  RETURN NEXT;
-
-  -- subscriptions
-  "check" := 'subscriptions';
-  SELECT count(*) INTO n FROM odoo_events.subscription_status;
-  IF n = 0 THEN
-    status := 'warn';
-    detail := 'nobody subscribes';
-    hint := 'SELECT odoo_events.subscribe(''wms'', ''https://wms.example.com/hooks/odoo'');';
-    RETURN NEXT;
-  END IF;
-  FOR r IN SELECT * FROM odoo_events.subscription_status s ORDER BY s.name
-  LOOP
-    "check" := 'subscription ' || r.name;
-    hint := NULL;
-    detail := format('%s, %s events behind', r.state, r.lag_events);
-    status := 'ok';
-    IF r.state IN ('disabled', 'breaker_open') THEN
-      status := 'critical';
-      detail := format('%s since %s: %s', r.state, r.state_since, COALESCE(r.state_reason, r.last_error, r.last_status::text));
-      hint := CASE WHEN r.state = 'disabled' THEN format('SELECT odoo_events.resume(%L);', r.name)
-                   ELSE format('SELECT * FROM odoo_events.attempt WHERE subscription = %L ORDER BY at DESC LIMIT 5;', r.name) END;
-    ELSIF r.last_status BETWEEN 400 AND 499 AND r.last_status NOT IN (408, 429) THEN
-      status := 'critical';
-      detail := format('the endpoint answers %s', r.last_status);
-      hint := format('SELECT * FROM odoo_events.attempt WHERE subscription = %L ORDER BY at DESC LIMIT 5;', r.name);
-    ELSIF r.dead_letters > 0 THEN
-      status := 'warn';
-      detail := format('%s dead letters', r.dead_letters);
-      hint := format('SELECT odoo_events.replay(%L, dead_letters => true);', r.name);
-    END IF;
-    RETURN NEXT;
-  END LOOP;
-
-  -- the separation of rights
-  "check" := 'owner';
-  SELECT o.rolname, o.rolsuper INTO r
-    FROM pg_database d JOIN pg_roles o ON o.oid = d.datdba WHERE d.datname = current_database();
-  status := CASE WHEN r.rolsuper THEN 'warn' ELSE 'ok' END;
-  detail := format('the database belongs to role %I%s', r.rolname,
-                   CASE WHEN r.rolsuper THEN ', a superuser: Odoo''s database manager cannot terminate the worker, and secrets are open to Odoo' END);
-  hint := CASE WHEN r.rolsuper THEN format('ALTER ROLE %I NOSUPERUSER;  -- after giving the extension to another role', r.rolname) END;
-  RETURN NEXT;
-END $$;
-COMMENT ON FUNCTION odoo_events.health() IS
-'what is wrong and what to do about it: status is ok, warn or critical; each hint can be executed as it stands';
-
 -- capture: what is captured, and drift between what is wanted and what is there.
 CREATE VIEW odoo_events.capture_status AS
 SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
@@ -158,3 +27,208 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
 COMMENT ON VIEW odoo_events.capture_status IS
 'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
 'was captured since the server started; errors counts changes that could not be written, see capture_error';
+
+-- Health: one small function per thing that can be wrong; health() puts them together.  Each answers one row at
+-- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/036_health.pl does.
+
+CREATE FUNCTION odoo_events._health_worker() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  w record;
+  wanted text := current_setting('odoo_events.databases', true);
+BEGIN
+  "check" := 'worker';
+  SELECT s.*, x.last_error_at INTO w FROM odoo_events.worker_status s, odoo_events._worker() x;
+  IF NOT odoo_events._preloaded() THEN
+    status := 'critical';
+    detail := 'the library is not in shared_preload_libraries: nothing is published or delivered';
+    hint := format('ALTER SYSTEM SET shared_preload_libraries = %s;  -- then restart the server',
+                   concat_ws(', ', NULLIF(current_setting('shared_preload_libraries'), ''), 'odoo_events'));
+  ELSIF w.pid IS NULL THEN
+    status := 'critical';
+    detail := format('no worker runs: %s%s', COALESCE(w.state, 'unknown'), ': ' || w.last_error);
+    hint := CASE WHEN w.last_error ~ 'cannot log in'
+                 THEN format('ALTER ROLE %s LOGIN;', (SELECT d.datdba::regrole FROM pg_database d WHERE d.datname = current_database()))
+                 WHEN w.last_error ~ 'max_worker_processes'
+                 THEN format('ALTER SYSTEM SET max_worker_processes = %s;  -- then restart the server',
+                             current_setting('max_worker_processes')::int + 8)
+                 WHEN wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d)
+                 THEN format('ALTER SYSTEM SET odoo_events.databases = %L; SELECT pg_catalog.pg_reload_conf();', wanted || ', ' || current_database())
+                 ELSE 'SELECT * FROM odoo_events.worker_status;' END;
+  ELSIF w.last_error_at > clock_timestamp() - interval '90 seconds' THEN
+    status := 'critical';
+    detail := format('a step of the worker fails: %s', w.last_error);
+    hint := 'SELECT * FROM odoo_events.worker_status;  -- and the server''s log';
+  ELSIF w.publish_lag > interval '1 minute' THEN
+    status := 'warn';
+    detail := format('publishing lags by %s', w.publish_lag);
+    hint := 'SELECT * FROM odoo_events.worker_status;';
+  ELSE
+    status := 'ok';
+    detail := w.state;
+  END IF;
+  RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION odoo_events._health_worker() IS 'internal: does a worker run, and does it get on';
+
+CREATE FUNCTION odoo_events._health_arming() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'arming', CASE WHEN i.armed THEN 'ok' ELSE 'critical' END,
+       CASE WHEN i.armed THEN 'armed' ELSE 'nothing is delivered: ' || i.reason END,
+       CASE WHEN i.armed THEN NULL
+            WHEN i.neutralized THEN 'SELECT * FROM odoo_events.arming;  -- right for a copy; production has no parameter database.is_neutralized'
+            ELSE 'SELECT odoo_events.arm();  -- only if this is production' END
+  FROM odoo_events._identity() i
+$$;
+COMMENT ON FUNCTION odoo_events._health_arming() IS 'internal: may this database send';
+
+CREATE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH bad AS MATERIALIZED (
+  SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
+SELECT 'capture', 'critical', 'no entity is attached: nothing is captured', 'SELECT * FROM odoo_events.attach();'
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached)
+UNION ALL
+SELECT 'capture', 'critical', format('%s: %s is not captured%s', b.entity, b.relation, ': ' || b.note), format('SELECT * FROM odoo_events.attach(%L);', ARRAY[b.entity])
+  FROM bad b WHERE b.relation IS NOT NULL
+UNION ALL
+SELECT 'capture', 'ok', string_agg(t.entity, ', ' ORDER BY t.entity), NULL
+  FROM odoo_events.attached t HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM bad b WHERE b.relation IS NOT NULL)
+$$;
+COMMENT ON FUNCTION odoo_events._health_capture() IS 'internal: is all that is wanted captured';
+
+CREATE FUNCTION odoo_events._health_gaps() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'gaps', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'critical' END,
+       CASE WHEN count(*) = 0 THEN 'no change was missed'
+            ELSE format('%s changes could not be captured between %s and %s', sum(e.changes), min(e.at), max(e.at)) END,
+       CASE WHEN count(*) > 0 THEN 'SELECT * FROM odoo_events.capture_error;' END
+  FROM odoo_events.capture_error e
+$$;
+COMMENT ON FUNCTION odoo_events._health_gaps() IS 'internal: has capture missed anything';
+
+CREATE FUNCTION odoo_events._health_quarantine() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'quarantine', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'warn' END, format('%s changes could not become events%s', count(*), ': ' || min(q.reason)),
+       CASE WHEN count(*) > 0 THEN 'SELECT odoo_events.requeue();  -- once the reason in odoo_events.quarantine is mended' END
+  FROM odoo_events.quarantine q
+$$;
+COMMENT ON FUNCTION odoo_events._health_quarantine() IS 'internal: what could not become events';
+
+-- The journal is emptied a moment after it was published: it grows while nobody publishes, or where a transaction holds its tables.
+CREATE FUNCTION odoo_events._health_journal(max_bytes int8) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'journal', CASE WHEN j.bytes <= max_bytes THEN 'ok' ELSE 'warn' END, format('%s%s', pg_size_pretty(j.bytes),
+         CASE WHEN j.bytes > max_bytes AND p.n > 0 THEN format(', held by %s prepared transactions', p.n) END),
+       CASE WHEN j.bytes <= max_bytes THEN NULL
+            WHEN p.n > 0 THEN format('SELECT gid, prepared, owner FROM pg_catalog.pg_prepared_xacts WHERE database = %L ORDER BY prepared;', current_database())
+            ELSE 'SELECT * FROM odoo_events.worker_status;' END
+  FROM (SELECT sum(pg_table_size(c.oid))::int8 AS bytes FROM pg_class c
+         WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$') j,
+       (SELECT count(*) AS n FROM pg_prepared_xacts x WHERE x.database = current_database()) p
+$$;
+COMMENT ON FUNCTION odoo_events._health_journal(int8) IS 'internal: does the journal grow';
+
+-- Releases of PostgreSQL from 15.19 on load only output plugins that a setting names.
+CREATE FUNCTION odoo_events._health_plugin() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'output plugin', CASE WHEN p.allowed THEN 'ok' ELSE 'critical' END,
+       CASE WHEN p.allowed THEN format('%s replication slots', p.slots)
+            ELSE 'output_plugin_libraries does not name odoo_events: its replication slots cannot be read, and keep WAL' END,
+       CASE WHEN NOT p.allowed THEN format('ALTER SYSTEM SET output_plugin_libraries = %s; SELECT pg_catalog.pg_reload_conf();', concat_ws(', ', NULLIF(p.setting, ''), 'odoo_events')) END
+  FROM (SELECT count(*) AS slots, s.setting,
+               s.setting IS NULL OR 'odoo_events' = ANY (SELECT btrim(l, ' "') FROM unnest(string_to_array(s.setting, ',')) l) AS allowed
+          FROM (SELECT current_setting('output_plugin_libraries', true) AS setting) s, pg_replication_slots r
+         WHERE r.plugin = 'odoo_events' AND r.database = current_database() GROUP BY s.setting) p
+$$;
+COMMENT ON FUNCTION odoo_events._health_plugin() IS 'internal: may the output plugin be used, where it is';
+
+-- What a human can do about an endpoint's last answer.  The comment says what to mend first; the statement then sends what waits.
+CREATE FUNCTION odoo_events._endpoint_trouble(name text, url text, last_status int4, last_error text, OUT detail text, OUT hint text)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN last_status IN (401, 403) THEN format('the endpoint answers %s: it does not accept our signature or credentials', last_status)
+            WHEN last_status IN (404, 405, 410) THEN format('the endpoint answers %s: nothing takes events at %s', last_status, url)
+            WHEN last_status >= 100 THEN format('the endpoint answers %s', last_status)
+            WHEN e.kind = 'dns' THEN 'the endpoint''s name is unknown: ' || last_error
+            WHEN e.kind = 'tls' THEN 'the endpoint''s certificate is refused: ' || last_error
+            WHEN e.kind = 'address' THEN 'the endpoint''s ' || last_error
+            ELSE 'the endpoint does not answer: ' || last_error END,
+       CASE WHEN e.kind = 'address'
+            THEN format('SELECT odoo_events.alter_subscription(%L, allow_networks => %L); SELECT odoo_events.retry_now(%L);', name,
+                        COALESCE('{' || substring(url FROM '^https?://([0-9]+[.][0-9]+[.][0-9]+[.][0-9]+)[:/]') || '/32}', '{10.0.0.0/8,172.16.0.0/12,192.168.0.0/16}'), name)
+            ELSE format('SELECT odoo_events.retry_now(%L);  -- once %s', name,
+              CASE WHEN last_status IN (401, 403) THEN format('the endpoint accepts us; set_secret(%L) gives it a new secret', name)
+                   WHEN last_status IN (404, 405, 410) THEN format('something is there; alter_subscription(%L, url => ...) gives another URL', name)
+                   WHEN e.kind = 'dns' THEN 'the name resolves on this server'
+                   WHEN e.kind = 'tls' THEN 'the certificate is renewed, or its CA known to this server'
+                   ELSE 'the endpoint is mended' END) END
+  FROM (SELECT CASE WHEN last_status > 0 THEN NULL
+                    WHEN last_error ~* 'resolve (host|proxy)' THEN 'dns'
+                    WHEN last_error ~* 'certificate|SSL' THEN 'tls'
+                    WHEN last_error ~ 'outside allow_networks' THEN 'address' END AS kind) e
+$$;
+COMMENT ON FUNCTION odoo_events._endpoint_trouble(text, text, int4, text) IS 'internal: an endpoint''s last answer in words, and what to do';
+
+CREATE FUNCTION odoo_events._health_subscriptions() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscribe(''wms'', ''https://wms.example.com/hooks/odoo'');'
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
+UNION ALL
+SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, p.last_status, p.last_error, p.failing_since,
+               EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
+               (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
+               clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age
+          FROM odoo_events._subscription_gauge g JOIN odoo_events.subscription_config c ON c.id = g.id
+               LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = g.id) s
+       CROSS JOIN LATERAL odoo_events._endpoint_trouble(s.name, s.url, s.last_status, s.last_error) t
+       CROSS JOIN LATERAL (
+         SELECT 1 AS n, 'critical' AS status, 'has no secret here: secrets are in no backup' AS detail, format('SELECT odoo_events.set_secret(%L);', s.name) AS hint
+          WHERE NOT s.has_secret
+         UNION ALL SELECT 2, 'critical', format('disabled since %s: %s', s.state_since, s.state_reason),
+                format('SELECT odoo_events.resume(%L);  -- once the endpoint wants events again', s.name) WHERE s.state = 'disabled'
+         UNION ALL SELECT 3, 'critical', t.detail, t.hint
+          WHERE s.state = 'breaker_open' OR (s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_status BETWEEN 400 AND 499 AND s.last_status NOT IN (408, 429))
+         UNION ALL SELECT 4, 'warn', t.detail, t.hint WHERE s.state = 'active' AND s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_error <> ''
+         UNION ALL SELECT 5, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
+         UNION ALL SELECT 6, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
+          WHERE s.state = 'paused' AND s.lag > 0 AND s.state_since < clock_timestamp() - interval '1 day'
+         UNION ALL SELECT 7, 'warn', format('%s events behind, the oldest by %s', s.lag, s.age),
+                format('SELECT * FROM odoo_events.waiting WHERE subscription = %L ORDER BY position LIMIT 20;', s.name)
+          WHERE s.state = 'active' AND s.age > interval '15 minutes'
+         UNION ALL SELECT 8, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
+         ORDER BY n LIMIT 1) v
+$$;
+COMMENT ON FUNCTION odoo_events._health_subscriptions() IS 'internal: how each subscription goes: the worst of it';
+
+-- What the worker separates is one where the database's owner is a superuser.
+CREATE FUNCTION odoo_events._health_owner() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'owner', CASE WHEN o.rolsuper THEN 'warn' ELSE 'ok' END,
+       format('the database belongs to role %I%s', o.rolname,
+              CASE WHEN o.rolsuper THEN ', a superuser: Odoo''s database manager cannot terminate the worker, and secrets are open to Odoo' END),
+       CASE WHEN NOT o.rolsuper THEN NULL
+            WHEN o.oid = e.extowner OR o.oid = 10
+            THEN 'SELECT rolname, rolsuper FROM pg_catalog.pg_roles WHERE rolcanlogin;  -- Odoo needs a role of its own, that owns the database'
+            ELSE format('ALTER ROLE %I NOSUPERUSER;', o.rolname) END
+  FROM pg_database d JOIN pg_roles o ON o.oid = d.datdba, pg_extension e
+ WHERE d.datname = current_database() AND e.extname = 'odoo_events'
+$$;
+COMMENT ON FUNCTION odoo_events._health_owner() IS 'internal: is Odoo''s role an ordinary one';
+
+CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT h."check", h.status, h.detail, h.hint
+  FROM (SELECT 1 AS n, * FROM odoo_events._health_worker()
+        UNION ALL SELECT 2, * FROM odoo_events._health_arming()
+        UNION ALL SELECT 3, * FROM odoo_events._health_capture()
+        UNION ALL SELECT 4, * FROM odoo_events._health_gaps()
+        UNION ALL SELECT 5, * FROM odoo_events._health_quarantine()
+        UNION ALL SELECT 6, * FROM odoo_events._health_journal(268435456)
+        UNION ALL SELECT 7, * FROM odoo_events._health_plugin()
+        UNION ALL SELECT 8, * FROM odoo_events._health_subscriptions()
+        UNION ALL SELECT 9, * FROM odoo_events._health_owner()) h
+ ORDER BY h.n, h."check", h.detail
+$$;
+COMMENT ON FUNCTION odoo_events.health() IS
+'what is wrong and what to do about it: status is ok, warn or critical; each hint can be executed as it stands';

@@ -72,7 +72,7 @@ SELECT current_database() AS database, i.armed, i.reason, i.system_identifier, i
 COMMENT ON VIEW odoo_events.arming IS 'whether this database may send deliveries, and why not';
 
 CREATE FUNCTION odoo_events._worker(OUT pid int4, OUT state text, OUT since timestamptz, OUT last_error text, OUT restarts int4,
-                                    OUT published_until timestamptz, OUT pending boolean)
+                                    OUT published_until timestamptz, OUT pending boolean, OUT last_error_at timestamptz)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_worker';
 COMMENT ON FUNCTION odoo_events._worker() IS 'internal: this database''s worker, from shared memory';
 

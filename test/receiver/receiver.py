@@ -4,15 +4,17 @@
 It verifies Standard Webhooks signatures by itself, knows an event it has seen, checks the order of each key, and keeps a ledger: one JSON
 object per line and request, written before the answer goes out. Started again with the same ledger, it remembers.  What it finds wrong stands in the ledger's "problems".
 
-  receiver.py [--port 8765] [--port-file F] [--secrets F] [--ledger F] [--control F] [--print] [--until-eof]
+  receiver.py [--port 8765] [--port-file F] [--secrets F] [--ledger F] [--control F] [--cert F --key F] [--print] [--until-eof]
 
 --secrets   lines "whsec_..." (for every path) or "/path whsec_..."; read again when the file changes. Without it nothing is verified.
 --control   how to misbehave: a JSON list of rules, read again when it changes; the first that matches acts:
               {"path": regex, "type": regex, "key": regex, "id": text, "times": n, "probability": p, "seed": s,  (all optional)
                "status": 503, "headers": {"Retry-After": "2"}, "body": "...", "delay": seconds,
                "hold": true (no answer before the control file changes), "reset": true (connection reset),
-               "hang": true (no answer while the client waits), "garbage": true (not HTTP)}
-Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage
+               "hang": true (no answer while the client waits), "garbage": true (not HTTP), "flood": bytes (so long an answer),
+               "drip": seconds (a byte of the answer, a pause, a byte ...)}
+Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage  /flood/100000000  /drip/60
+--cert, --key   PEM files: https, TLS 1.2 and newer; with --tls 1.1 no newer one
 """
 import argparse
 import base64
@@ -26,6 +28,7 @@ import re
 import select
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -160,6 +163,8 @@ class Receiver:
             return {"status": 410}
         if word in ("hang", "reset", "garbage"):
             return {word: True}
+        if word in ("flood", "drip"):
+            return {word: float(value)}
         if self.rules is None:
             return {}
         rules = self.rules.get() or []
@@ -283,7 +288,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wait(action["delay"])
         while action.get("hold") and action in (receiver.rules.get() or []):
             self.wait(0.02)
-        silent = any(action.get(k) for k in ("reset", "hang", "garbage"))
+        silent = any(action.get(k) for k in ("reset", "hang", "garbage", "flood", "drip"))
         status = 0 if silent else action.get("status", 401 if signed is False else 204)
         fresh = receiver.note(path, headers, body, events, signed, status, problems)
         receiver.print_events(path, headers, events, fresh, status, problems)
@@ -326,9 +331,25 @@ class Handler(BaseHTTPRequestHandler):
             self.wait(3600)
         elif action.get("garbage"):
             self.connection.sendall(b"\x00\x17 this is not HTTP\r\n\r\n")
+        elif action.get("flood"):
+            self.send_slowly(action.get("status", 200), int(action["flood"]), b"x" * 65536, 0)
+        elif action.get("drip"):
+            self.send_slowly(action.get("status", 200), 1000000, b"x", action["drip"])
         else:                   # reset: close with the linger time zero
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
+
+    def send_slowly(self, status, length, piece, pause):
+        """An answer that is longer, or takes longer, than anybody should wait for."""
+        try:
+            self.connection.sendall(f"HTTP/1.1 {status} Slow\r\nContent-Length: {length}\r\n\r\n".encode())
+            while length > 0:
+                self.connection.sendall(piece)
+                length -= len(piece)
+                if pause:
+                    self.wait(pause)
+        except OSError:
+            pass                # the client has gone, as it should
 
     def log_message(self, *args):
         pass
@@ -352,12 +373,23 @@ def main():
     parser.add_argument("--secrets")
     parser.add_argument("--ledger")
     parser.add_argument("--control")
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
+    parser.add_argument("--tls", choices=("1.1", "1.2"), default="1.2")
     parser.add_argument("--print", action="store_true", help="show events as they arrive")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     options = parser.parse_args()
 
     server = Server((options.host, options.port), Handler)
     server.receiver = Receiver(options)
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if options.tls == "1.1":
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+            context.set_ciphers("DEFAULT@SECLEVEL=0")
+        context.load_cert_chain(options.cert, options.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     port = server.server_address[1]
     if options.port_file:
         with open(options.port_file + ".tmp", "w", encoding="ascii") as f:
