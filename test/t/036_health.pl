@@ -206,7 +206,7 @@ $node->restart;
 paste(told('worker', 'critical', qr/max_worker_processes|no worker runs/));
 $node->restart;
 told('worker', 'ok', qr/./);
-$node->safe_psql($db, q{ALTER SYSTEM SET shared_preload_libraries = ''});
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->restart;
 paste(told('worker', 'critical', qr/not in shared_preload_libraries/));
 $node->restart;
