@@ -20,7 +20,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_identity';
 COMMENT ON FUNCTION odoo_events._identity() IS 'internal: this server and database as they are now, and whether they are the armed ones';
 
 CREATE FUNCTION odoo_events.arm() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   me record;
 BEGIN
@@ -43,7 +43,7 @@ COMMENT ON FUNCTION odoo_events.arm() IS
 'lets this database, on this server, send deliveries; a copy stays silent until this is called in it';
 
 CREATE FUNCTION odoo_events.disarm() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE odoo_events.arming_state SET disarmed = true, armed_by = session_user, armed_at = clock_timestamp();
   PERFORM odoo_events._wake('config');
