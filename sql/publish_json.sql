@@ -15,7 +15,7 @@ SELECT odoo_events.publish() > 0 AS rest, odoo_events.publish() AS nothing;
 SELECT odoo_events.publish();
 -- what differs from run to run is masked
 CREATE FUNCTION masked(e text) RETURNS text LANGUAGE sql AS $$
-SELECT jsonb_pretty(regexp_replace(regexp_replace($1, '"(time|recordedtime|lines_read_at)":"[^"]*"', '"\1":"..."', 'g'), '"(id|odootx)":"[^"]*"', '"\1":"..."', 'g')::jsonb)
+SELECT jsonb_pretty(regexp_replace(regexp_replace($1, '"(time|recordedtime|lines_read_at)":"[^"]*"', '"\1":"..."', 'g'), '"(id|causationid|odootx)":"[^"]*"', '"\1":"..."', 'g')::jsonb)
 $$;
 SELECT masked(event::text) FROM odoo_events.outbox WHERE type = 'odoo.inventory.stock_move.shipped.v1' ORDER BY position LIMIT 1;
 SELECT masked(event::text) FROM odoo_events.outbox WHERE type = 'odoo.logistics.shipment.confirmed.v1' AND record_id = 28;

@@ -9,7 +9,8 @@ CREATE TABLE odoo_events.capture_rule (
     tables      text[] NOT NULL,                    -- first that exists is captured
     significant text[] NOT NULL,
     carried     text[] NOT NULL DEFAULT '{}',
-    builtin     boolean NOT NULL DEFAULT true
+    builtin     boolean NOT NULL DEFAULT true,
+    optional    text[] NOT NULL DEFAULT '{}'        -- of these: only in some versions or with some modules, not missed elsewhere
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.capture_rule IS 'per captured table: which columns matter, and which are noted beside them';
 
@@ -194,6 +195,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._check_entities(text[]) IS 'internal: raises an error for an entity that is not in the catalog';
 
+-- An entity that has events, all of them off.
+CREATE FUNCTION odoo_events._nothing_enabled(entity text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS 'SELECT NOT bool_or(d.enabled) FROM odoo_events.event_def d WHERE d.entity = $1 AND d.emit';
+COMMENT ON FUNCTION odoo_events._nothing_enabled(text) IS 'internal: does an entity have events, but none that is enabled';
+
 CREATE FUNCTION odoo_events._attach(entities text[], how text)
 RETURNS TABLE (entity text, relation text, mode text, event_types text[], note text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -217,6 +224,11 @@ BEGIN
       END IF;
       CONTINUE;
     END IF;
+    -- tables can be hot: nothing is captured by default for entities that would give no event
+    IF entities IS NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity)
+       AND odoo_events._nothing_enabled(e.entity) THEN
+      CONTINUE;
+    END IF;
     PERFORM odoo_events.arm_first_time();
     DELETE FROM odoo_events.detached d WHERE d.entity = e.entity;
     INSERT INTO odoo_events.attached AS a (entity, mode) VALUES (e.entity, how)
@@ -235,7 +247,7 @@ BEGIN
         CASE WHEN r.rule = e.rules[1] THEN
           (SELECT array_agg(DISTINCT regexp_replace(d.type, '[^.]+\.v[0-9]+$', '*'))
              FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.enabled) END,
-        notes ->> r.rule;
+        concat_ws('; ', notes ->> r.rule, CASE WHEN r.rule = e.rules[1] AND odoo_events._nothing_enabled(e.entity) THEN 'none of its events is enabled' END);
     END LOOP;
   END LOOP;
   PERFORM odoo_events._wake('config');
@@ -247,7 +259,7 @@ CREATE FUNCTION odoo_events.attach(entities text[] DEFAULT NULL, mode text DEFAU
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'SELECT a.entity, a.relation, a.mode, a.event_types, a.note FROM odoo_events._attach($1, $2) a';
 COMMENT ON FUNCTION odoo_events.attach(text[], text) IS
-'captures the given entities (default: all whose tables exist): creates two triggers per table, which takes ShareRowExclusiveLock '
+'captures the given entities (default: all whose tables exist and of whose events any is enabled): creates two triggers per table, which takes ShareRowExclusiveLock '
 'on it for a moment: set lock_timeout and repeat where Odoo has long transactions.  Mends what is missing or disabled; can be repeated';
 
 CREATE FUNCTION odoo_events.detach(entities text[] DEFAULT NULL)

@@ -7,13 +7,15 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
        s.mode, s.mode IS NOT NULL AND s.triggers = 2 AS attached, s.missing_columns, st.last_change_at,
        COALESCE(st.captured, 0) AS captured, COALESCE(st.errors, 0) AS errors,
        CASE WHEN s.relid = 0 THEN 'this database has no table for rule ' || s.rule
+            WHEN s.mode IS NULL AND odoo_events._nothing_enabled(s.entity) THEN pg_catalog.format('none of its events is enabled; then: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
             WHEN s.mode IS NULL THEN pg_catalog.format('not attached: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
             WHEN s.triggers < 2 THEN pg_catalog.format('trigger missing or disabled: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
             WHEN s.missing_columns IS NOT NULL THEN 'some columns do not exist here: what depends on them is not reported'
        END AS note
   FROM (SELECT e.entity, u.n, r.rule, a.mode, COALESCE(x.relid, 0) AS relid,
                pg_catalog.first_value(x.relid) OVER (PARTITION BY e.entity ORDER BY u.n) AS main,
-               odoo_events._missing_columns(x.relid, r.significant || r.carried) AS missing_columns,
+               odoo_events._missing_columns(x.relid, ARRAY(SELECT c FROM pg_catalog.unnest(r.significant || r.carried) c
+                                                            WHERE pg_catalog.split_part(c, '=', 1) <> ALL (r.optional))) AS missing_columns,
                (SELECT pg_catalog.count(*) FROM odoo_events._capture_trigger t
                  WHERE t.relid = x.relid AND t.rule = r.rule AND t.tgenabled IN ('O', 'A')) AS triggers
           FROM odoo_events.entity e
