@@ -74,6 +74,14 @@ UPDATE doc SET state = 'nothing' WHERE id = 8;
 DELETE FROM doc WHERE id = 8;
 :changes;
 
+-- each row names its own
+ALTER TABLE doc REPLICA IDENTITY DEFAULT;
+ALTER TABLE doc ALTER COLUMN other SET STORAGE EXTERNAL;
+INSERT INTO doc (id, state, memo, other) VALUES (10, 'draft', repeat('x', 5000), repeat('y', 5000)), (11, 'draft', repeat('x', 5000), 'small');
+SELECT count(*) FROM (:changes) x;
+UPDATE doc SET state = 'both' WHERE id IN (10, 11);
+:changes;
+
 -- partitions are one table
 DROP TABLE doc;
 CREATE TABLE doc (id int, state text, qty numeric) PARTITION BY LIST (state);

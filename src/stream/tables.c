@@ -130,7 +130,12 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 		appendBinaryStringInfo(out, t->new.data, t->new.len);
 	}
 	if (t->unavailable.len > 0)
-		appendStringInfo(out, ",\"unavailable\":[%s]", t->unavailable.data + 1);
+	{
+		/* not ended by a null byte; its first character is a comma */
+		appendStringInfoString(out, ",\"unavailable\":[");
+		appendBinaryStringInfo(out, t->unavailable.data + 1, t->unavailable.len - 1);
+		appendStringInfoChar(out, ']');
+	}
 	appendStringInfoChar(out, '}');
 	oe_stream_line_end(ctx, true);
 }
