@@ -20,7 +20,7 @@ passed=0; failed=0
 case "$what" in
   all) ;;
   format) need_packages build format ;;
-  check) if [ "${OE_ONCE:-yes}" = no ]; then need_packages build test; else need_packages build test format; fi ;;
+  check) if [ "${OE_ONCE:-yes}" = no ]; then need_packages build test; else need_packages build test receivers format; fi ;;
   *) need_packages build test ;;
 esac
 
@@ -179,7 +179,7 @@ check() {
 # This machine's PostgreSQL first, then a chroot each; their last lines are added up.
 check_all() {
   local version line log start
-  need_packages build test format chroot
+  need_packages build test receivers format chroot
   log=$(mktemp)
   for version in here 17 18; do
     start=$SECONDS

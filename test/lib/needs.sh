@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What building, tests and demo need on Debian.  Sourced; "need_packages WHAT..." with WHAT of build, test, format, chroot: where something
+# What building, tests and demo need on Debian.  Sourced; "need_packages WHAT..." with WHAT of build, test, receivers, format, chroot: where something
 # lacks, root installs it, anybody else is told the one line to run.
 
 # The PostgreSQL this Debian comes with, where none is installed yet.
@@ -30,6 +30,9 @@ missing_packages() {
         $have openssl >/dev/null || echo openssl
         $have node >/dev/null || echo nodejs
         [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm ;;
+      receivers)                # the languages of docs/examples
+        $have javac >/dev/null || echo default-jdk-headless
+        $have mcs >/dev/null && $have mono >/dev/null || echo "mono-mcs mono-runtime libmono-system-core4.0-cil" ;;
       format) $have pg_bsd_indent >/dev/null || echo pg-bsd-indent ;;
       chroot) $have debootstrap >/dev/null || echo debootstrap ;;
     esac
