@@ -30,6 +30,7 @@ static shmem_startup_hook_type oe_prev_startup = NULL;
 
 /* What this backend's transaction will wake when it commits. */
 static uint32 oe_pending_wakes = 0;
+static bool oe_pending_launcher = false;
 static bool oe_callback_set = false;
 
 static void
@@ -262,23 +263,50 @@ static void
 oe_wake_xact_callback(XactEvent event, void *arg)
 {
 	uint32		why = oe_pending_wakes;
+	bool		launcher = oe_pending_launcher;
 
 	switch (event)
 	{
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
 			oe_pending_wakes = 0;
+			oe_pending_launcher = false;
 			if (why)
 				oe_wake(MyDatabaseId, why);
+			if (launcher)
+				oe_launcher_wake();
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_ABORT:
 		case XACT_EVENT_PREPARE:
 			oe_pending_wakes = 0;
+			oe_pending_launcher = false;
 			break;
 		default:
 			break;
 	}
+}
+
+static void
+oe_wake_callback(void)
+{
+	if (oe_callback_set)
+		return;
+	RegisterXactCallback(oe_wake_xact_callback, NULL);
+	oe_callback_set = true;
+}
+
+/*
+ * A database that is made, renamed or dropped: before the commit the launcher
+ * would look in vain.
+ */
+void
+oe_launcher_wake_at_commit(void)
+{
+	if (oe_shared == NULL)
+		return;
+	oe_wake_callback();
+	oe_pending_launcher = true;
 }
 
 void
@@ -286,11 +314,7 @@ oe_wake_at_commit(uint32 why)
 {
 	if (oe_shared == NULL)
 		return;
-	if (!oe_callback_set)
-	{
-		RegisterXactCallback(oe_wake_xact_callback, NULL);
-		oe_callback_set = true;
-	}
+	oe_wake_callback();
 	(void) oe_slot_mine();		/* here, where an error could still be raised */
 	oe_pending_wakes |= why;
 }

@@ -110,5 +110,6 @@ extern void oe_wake_at_commit(uint32 why);
 /* Launcher */
 extern void oe_launcher_set_latch(PGPROC *proc);
 extern void oe_launcher_wake(void);
+extern void oe_launcher_wake_at_commit(void);
 
 #endif							/* OE_SHMEM_H */

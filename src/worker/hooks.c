@@ -200,7 +200,7 @@ oe_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		standard_ProcessUtility(pstmt, query, read_only_tree, context, params, env, dest, qc);
 
 	if (IsA(node, CreatedbStmt) || IsA(node, RenameStmt) || IsA(node, DropdbStmt))
-		oe_launcher_wake();
+		oe_launcher_wake_at_commit();
 	else if (IsA(node, TransactionStmt) &&
 			 ((TransactionStmt *) node)->kind == TRANS_STMT_COMMIT_PREPARED &&
 			 oe_slot_find(MyDatabaseId, false))

@@ -381,6 +381,26 @@ oe_worker_timeout(void)
 }
 
 /*
+ * What is shown while the worker waits: which step failed last, if any, and
+ * for how long its back-off is.
+ */
+static void
+oe_worker_idle(void)
+{
+	OeStep	   *steps[] = {&oe_me.publish, &oe_me.deliver, &oe_me.maintain};
+	char		text[sizeof(oe_me.slot->activity)] = "idle";
+
+	for (int i = 0; i < lengthof(steps); i++)
+		if (steps[i]->backoff_ms > 0)
+		{
+			snprintf(text, sizeof(text), "%s failed, again after %g s", steps[i]->name, steps[i]->backoff_ms / 1000.0);
+			break;
+		}
+	oe_worker_activity(text);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/*
  * Sleeps until there is something to do.
  */
 static void
@@ -392,8 +412,7 @@ oe_worker_wait(long timeout)
 	if (timeout > 0)
 	{
 		pgstat_report_stat(false);
-		oe_worker_activity("idle");
-		pgstat_report_activity(STATE_IDLE, NULL);
+		oe_worker_idle();
 	}
 	n = WaitEventSetWait(oe_me.wait_set, timeout, events, lengthof(events), oe_me.wait_event);
 	for (int i = 0; i < n; i++)

@@ -58,15 +58,16 @@ sub new
 	return $self;
 }
 
-# Starts three clients with so many transactions each.
+# Starts three clients with so many transactions each, 400 a second or, rate 0, as many as can be.
 sub load
 {
-	my ($self, $transactions) = @_;
+	my ($self, $transactions, $rate) = @_;
+	$rate //= 400;
 	my $node = $self->{node};
 	my ($out, $err) = ('', '');
 	return IPC::Run::start(
 		[
-			'pgbench', '-n', '-c', '3', '-R', '400', '-t', $transactions, '-f', $self->{script},
+			'pgbench', '-n', '-c', '3', $rate ? ('-R', $rate) : (), '-t', $transactions, '-f', $self->{script},
 			'-h', $node->host, '-p', $node->port, '-U', 'odoo', 'plant'
 		],
 		'<', File::Spec->devnull, '>', \$out, '2>', \$err);

@@ -1,0 +1,76 @@
+# A worker that fails at every turn: it says so, waits longer and longer, stays the same process, delivers what it can, and goes on when
+# it is mended.  A worker that is stopped for a day of load: Odoo does not notice, the journal grows as docs/configuration.md says, and
+# all is told in order afterwards.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OdooCrash;
+use OdooEvents;
+use Test::More;
+
+my $node = OdooEvents->node('trouble', "odoo_events.restart_delay = '100ms'\n");
+my $receiver = OdooEvents->receiver;
+my $plant = OdooCrash->new($node, $receiver);
+$plant->arm('maintain-ms', 100);
+my $worker = q{SELECT pid, restarts FROM odoo_events.worker_status};
+my $journal = q{SELECT sum(pg_total_relation_size(format('odoo_events.journal_%s', i))) FROM generate_series(0, 2) i};
+ok($node->poll_query_until('plant', q{SELECT state = 'idle' FROM odoo_events.worker_status}), 'the worker is idle');
+
+# --- every attempt to publish fails
+my $same = $node->safe_psql('plant', $worker);
+$node->safe_psql('plant', q{ALTER TABLE odoo_events.publish_cursor_0 ADD CONSTRAINT broken CHECK (false) NOT VALID;
+	ALTER TABLE odoo_events.publish_cursor_1 ADD CONSTRAINT broken CHECK (false) NOT VALID});
+# something to deliver meanwhile: it was published before
+my $load = $plant->load(20);
+$load->finish;
+ok($node->poll_query_until('plant', q{SELECT substring(state FROM '^publishing failed, again after (\d+) s$')::int >= 4 FROM odoo_events.worker_status}),
+	'the worker waits longer and longer');
+like($node->safe_psql('plant', 'SELECT last_error FROM odoo_events.worker_status'), qr/^publishing: .*broken/, 'it says what is wrong');
+is($node->safe_psql('plant', $worker), $same, 'it is the same process, not restarted');
+is($node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.capture_error'), '0', 'nothing is lost');
+$node->safe_psql('plant', q{ALTER TABLE odoo_events.publish_cursor_0 DROP CONSTRAINT broken;
+	ALTER TABLE odoo_events.publish_cursor_1 DROP CONSTRAINT broken});
+ok($node->poll_query_until('plant', q{SELECT count(*) = odoo_events._last_position() FROM audit}), 'mended, it goes on by itself');
+is($node->safe_psql('plant', $worker), $same, 'still the same process');
+
+# --- every settlement fails: publishing goes on, delivery waits
+$node->safe_psql('plant', q{ALTER TABLE odoo_events.progress_0 ADD CONSTRAINT broken CHECK (false) NOT VALID;
+	ALTER TABLE odoo_events.progress_1 ADD CONSTRAINT broken CHECK (false) NOT VALID});
+$load = $plant->load(20);
+$load->finish;
+ok($node->poll_query_until('plant', q{SELECT state ~ '^delivering failed, again after' FROM odoo_events.worker_status}), 'delivery waits');
+ok($node->poll_query_until('plant', q{SELECT count(*) = odoo_events._last_position() FROM audit}), 'publishing does not');
+$node->safe_psql('plant', q{ALTER TABLE odoo_events.progress_0 DROP CONSTRAINT broken;
+	ALTER TABLE odoo_events.progress_1 DROP CONSTRAINT broken});
+ok($node->poll_query_until('plant', q{SELECT bool_and(lag_events = 0) AND (SELECT state = 'idle' FROM odoo_events.worker_status) FROM odoo_events.subscription_status}),
+	'mended, it goes on by itself');
+is($node->safe_psql('plant', $worker), $same, 'the same process');
+
+# --- no worker for a day
+$node->safe_psql('plant', q{ALTER SYSTEM SET odoo_events.databases = 'none-such'});
+$node->reload;
+$node->safe_psql('plant', q{SELECT pg_terminate_backend(pid) FROM odoo_events.worker_status});
+ok($node->poll_query_until('plant', 'SELECT pid IS NULL FROM odoo_events.worker_status'), 'the worker is stopped');
+my $position = $node->safe_psql('plant', 'SELECT odoo_events._last_position()');
+my $audit = $node->safe_psql('plant', 'SELECT count(*) FROM audit');
+my $size = $node->safe_psql('plant', $journal);
+$load = $plant->load(1000, 0);
+$load->finish;
+is($load->result(0), 0, 'three thousand transactions of Odoo go on as ever');
+my $changes = $node->safe_psql('plant', 'SELECT count(*) FROM audit') - $audit;
+my $bytes = ($node->safe_psql('plant', $journal) - $size) / $changes;
+cmp_ok($bytes, '<', 1500, 'the journal grows by no more bytes per change than stated');
+note sprintf '%d changes, %.0f bytes of journal each', $changes, $bytes;
+is($node->safe_psql('plant', 'SELECT odoo_events._last_position()'), $position, 'nothing is published');
+is($node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.capture_error'), '0', 'nothing is lost');
+like($node->safe_psql('plant', q{SELECT status || ': ' || detail FROM odoo_events.health() WHERE "check" = 'worker'}), qr/^critical: no worker/, 'health says so');
+$node->safe_psql('plant', q{ALTER SYSTEM RESET odoo_events.databases});
+$node->reload;
+$plant->verify;
+# the worker turns its rings while it works
+$load = $plant->load(5);
+$load->finish;
+ok($node->poll_query_until('plant', "SELECT ($journal) < $size + 1000000"), 'and the journal is small again');
+$node->stop;
+done_testing();
