@@ -238,7 +238,8 @@ oe_load_entities(OeCatalog *cat)
 	oe_query("SELECT entity, domain, model, rule, name_column, state_column, draft_states, open_states, cancelled_states,"
 			 " one_event, change_columns, keys, company, warehouse, correlation, actor, secondary,"
 			 " EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity),"
-			 " (SELECT d.before::text FROM odoo_events.detached d WHERE d.entity = e.entity)"
+			 " (SELECT d.before::text FROM odoo_events.detached d WHERE d.entity = e.entity),"
+			 " COALESCE(label, entity), id_column"
 			 " FROM odoo_events.entity e ORDER BY entity");
 	cat->nentities = SPI_processed;
 	cat->entities = palloc0(sizeof(OeEntity) * (cat->nentities + 1));
@@ -257,6 +258,8 @@ oe_load_entities(OeCatalog *cat)
 			e->rule->entity = e;
 		e->attached = oe_col_bool(i, 18);
 		e->detached_at = oe_col(i, 19) ? strtoull(oe_col(i, 19), NULL, 10) : 0;
+		e->label = oe_col(i, 20);
+		e->id_column = oe_col(i, 21);
 		e->name_column = oe_col(i, 5);
 		e->state_column = oe_col(i, 6);
 		e->draft = oe_col_list(i, 7, &e->ndraft);
@@ -366,6 +369,11 @@ oe_load_parts(OeCatalog *cat)
 		p->name = oe_col(i, 2);
 		p->rule = oe_rule_find(cat, oe_col(i, 3));
 		p->parents = oe_col_list(i, 4, &p->nparents);
+		if (p->nparents == 1 && p->parents[0][0] == '<')
+		{
+			p->reverse = p->parents[0] + 1;
+			p->nparents = 0;
+		}
 		p->within = oe_col(i, 5);
 		p->owner = oe_owner_find(cat, oe_col(i, 6));
 		oe_col_predicate(cat, i, 7, &p->condition);

@@ -173,6 +173,22 @@ oe_note_net(OeDoc *doc, OePart *part, OeChange *c)
 }
 
 /*
+ * Does a row count as this part?  By its state; "*" among the live states
+ * lets rows count that know no state.
+ */
+static bool
+oe_part_live(OePart *part, const OeRow *row)
+{
+	const OeText *state = row->n > 0 ? oe_row_find(row, part->state_column) : NULL;
+
+	if (row->n > 0 && state == NULL)
+		for (int i = 0; i < part->nlive; i++)
+			if (strcmp(part->live[i], "*") == 0)
+				return true;
+	return oe_text_in(state, part->nlive, part->live);
+}
+
+/*
  * What a row's net change means for the documents that it was and is a part
  * of ("before", "after"; 0: none).
  */
@@ -181,8 +197,8 @@ oe_part_moved(OeTx *tx, OePart *part, OeChange *c, int64 before, int64 after)
 {
 	const OeText *from = before ? oe_row_find(&c->old, part->state_column) : NULL;
 	const OeText *to = after ? oe_row_find(&c->new, part->state_column) : NULL;
-	bool		was = oe_text_in(from, part->nlive, part->live);
-	bool		is = oe_text_in(to, part->nlive, part->live);
+	bool		was = before && oe_part_live(part, &c->old);
+	bool		is = after && oe_part_live(part, &c->new);
 
 	if (was && is && before == after)
 	{
@@ -206,10 +222,16 @@ oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
 {
 	int64		before = 0;
 	int64		after = 0;
+	ListCell   *lc;
 
-	if (!part->watched &&
-		!oe_text_in(c->old.n ? oe_row_find(&c->old, part->state_column) : NULL, part->nlive, part->live) &&
-		!oe_text_in(c->new.n ? oe_row_find(&c->new, part->state_column) : NULL, part->nlive, part->live))
+	if (part->reverse && oe_row_holds(cy, &part->condition, tx, c->rule, c->new.n ? &c->new : &c->old))
+	{
+		foreach(lc, oe_lines_of(cy, part->entity->rule, part->reverse, c->record_id))
+			oe_part_moved(tx, part, c, c->old.n ? ((OeLine *) lfirst(lc))->id : 0,
+						  c->new.n ? ((OeLine *) lfirst(lc))->id : 0);
+		return;
+	}
+	if (!part->watched && !oe_part_live(part, &c->old) && !oe_part_live(part, &c->new))
 		return;
 	if (!oe_part_document(cy, tx, part, &c->old, &before))
 		before = 0;
@@ -257,10 +279,28 @@ oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c)
 		oe_part_change(cy, tx, lfirst(lc), c);
 }
 
+/* Does one of the parts that changed tell by its state that it counts? */
+static bool
+oe_doc_vouched(OeDoc *doc)
+{
+	ListCell   *lc;
+
+	foreach(lc, doc->changes)
+	{
+		OePartChange *pc = lfirst(lc);
+		OeRow	   *row = pc->change->new.n > 0 ? &pc->change->new : &pc->change->old;
+
+		if (pc->part && oe_row_find(row, pc->part->state_column))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Was the document open before the transaction, and is it open or done after
  * it?  Else its parts' changes are no news.  A document that the transaction
- * itself did not touch is as open as its parts are.
+ * itself did not touch is as open as its parts are; what has no state is open
+ * while it is there.
  */
 bool
 oe_doc_open(OeDoc *doc)
@@ -268,9 +308,11 @@ oe_doc_open(OeDoc *doc)
 	OeEntity   *e = doc->e;
 	const OeText *to;
 
+	if (e->state_column == NULL)
+		return doc->own == NULL || doc->own->op == 'U';
 	if (doc->own == NULL)
-		return true;
-	if (doc->own->op != 'U' || e->state_column == NULL)
+		return oe_doc_vouched(doc);
+	if (doc->own->op != 'U')
 		return false;
 	to = oe_row_find(&doc->own->new, e->state_column);
 	return oe_text_in(oe_row_find(&doc->own->old, e->state_column), e->nopen, e->open) &&
@@ -350,9 +392,9 @@ oe_doc_candidate(OeDoc *doc)
 
 	if (doc->changes == NIL || !oe_has_changed_def(e))
 		return false;
-	if (doc->own == NULL)
-		return true;
-	return doc->own->op == 'U' && e->state_column &&
+	if (doc->own == NULL || e->state_column == NULL)
+		return oe_doc_open(doc);
+	return doc->own->op == 'U' &&
 		oe_text_in(oe_row_find(&doc->own->old, e->state_column), e->nopen, e->open) &&
 		oe_text_in(oe_row_find(&doc->own->new, e->state_column), e->nopen, e->open);
 }

@@ -32,7 +32,7 @@ oe_event_id(OeEvent *ev)
 	if (ev->has_id)
 		return;
 	text = psprintf(UINT64_FORMAT "/%u/" UINT64_FORMAT "/%s/" INT64_FORMAT "/%s/" INT64_FORMAT,
-					GetSystemIdentifier(), MyDatabaseId, ev->tx->xid, ev->entity,
+					GetSystemIdentifier(), MyDatabaseId, ev->tx->xid, ev->e ? ev->e->name : ev->entity,
 					ev->record_id, ev->type,
 					ev->e == NULL ? ev->change->id : ev->tx->slice);
 	SHA256((unsigned char *) text, strlen(text), digest);

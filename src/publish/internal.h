@@ -160,6 +160,7 @@ typedef struct OePart
 	struct OeRule *rule;
 	int			nparents;
 	char	  **parents;
+	const char *reverse;		/* the document's column that names the part */
 	const char *within;			/* NULL, or owner of the lines it is in */
 	OeOwner    *owner;
 	OePredicate condition;
@@ -243,6 +244,8 @@ typedef struct OeDef
 typedef struct OeEntity
 {
 	const char *name;
+	const char *label;			/* its name in events */
+	const char *id_column;		/* NULL: the row's own id */
 	int			index;
 	const char *domain;
 	const char *model;

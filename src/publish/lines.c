@@ -322,7 +322,10 @@ oe_part_change_cmp(const ListCell *a, const ListCell *b)
 	return x->id < y->id ? -1 : x->id > y->id ? 1 : 0;
 }
 
-/* Of a document that was not open, only what its own row says. */
+/*
+ * Of a document that was not open, only what its own row says.  Where only
+ * parts changed, the condition of "touched" knows what makes it open.
+ */
 List *
 oe_changes_of(OeEvent *ev)
 {
@@ -332,7 +335,7 @@ oe_changes_of(OeEvent *ev)
 	if (ev->doc == NULL || !ev->def->with_changes)
 		return NIL;
 	list_sort(ev->doc->changes, oe_part_change_cmp);
-	if (oe_doc_open(ev->doc))
+	if (oe_doc_open(ev->doc) || (ev->def->occasion == OE_ON_TOUCHED && ev->doc->own == NULL))
 		return ev->doc->changes;
 	foreach(lc, ev->doc->changes)
 		if (((OePartChange *) lfirst(lc))->part == NULL && ev->def->occasion == OE_ON_UPDATED)
@@ -357,7 +360,7 @@ oe_write_changes(OeCycle *cy, OeEvent *ev, StringInfo buf, List *changes)
 		appendStringInfoString(buf, first_change ? "" : ",");
 		first_change = false;
 		appendStringInfo(buf, "{\"part\":\"%s\",\"id\":" INT64_FORMAT ",\"op\":\"%s\",\"fields\":{",
-						 pc->part ? pc->part->name : ev->e->name, pc->id, pc->op);
+						 pc->part ? pc->part->name : ev->e->label, pc->id, pc->op);
 		foreach(lc2, pc->columns)
 		{
 			OeColumnChange *cc = lfirst(lc2);

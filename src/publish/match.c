@@ -178,7 +178,11 @@ oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c)
 	{
 		OePart	   *part = lfirst(lc);
 
-		if (part->within == NULL || !oe_entity_active(part->entity, tx))
+		if (!oe_entity_active(part->entity, tx))
+			continue;
+		if (part->reverse)
+			(void) oe_lines_of(cy, part->entity->rule, part->reverse, c->record_id);
+		if (part->within == NULL)
 			continue;
 		(void) oe_part_document(cy, tx, part, &c->old, &id);
 		(void) oe_part_document(cy, tx, part, &c->new, &id);
@@ -199,7 +203,7 @@ oe_entity_key(OeCycle *cy, OeEntity *e, const OeRow *row, int64 id, bool refs)
 		if ((refs || e->keys[i].path.nhops == 0) &&
 			oe_text_int(oe_path(cy, e->rule, row, &e->keys[i].path, &ref), &other))
 			return oe_key_text(e->keys[i].entity, other);
-	return oe_key_text(e->name, id);
+	return oe_key_text(e->label, id);
 }
 
 /*
@@ -227,7 +231,7 @@ oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 		/* a part of an entity that has another document counts for that one */
 		if (part->entity->nkeys == 0 && (refs || part->within == NULL) &&
 			oe_part_document(cy, tx, part, row, &id))
-			return oe_key_text(part->entity->name, id);
+			return oe_key_text(part->entity->label, id);
 	}
 	return oe_key_text(c->rule_name, c->record_id);
 }
@@ -426,6 +430,8 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 			continue;
 		}
 		ev = oe_event_new(tx, e, d, c, row, c->record_id, kind);
+		if (e->id_column)
+			(void) oe_text_int(oe_row_find(row, e->id_column), &ev->record_id);
 		if (climb.from)
 			ev->from = *climb.from;
 		if (climb.to)

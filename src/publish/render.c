@@ -18,6 +18,26 @@
 
 /* ---- the entity itself ---- */
 
+/* A line's field as a number, 0 where it has none; *has where it does. */
+static double
+oe_line_number(OeCycle *cy, OeRendered *r, const char *name, bool *has)
+{
+	for (int i = 0; i < r->part->owner->nfields; i++)
+	{
+		OeField    *f = &r->part->owner->fields[i];
+		OeText		value;
+		OeReference *ref;
+
+		if (strcmp(f->name, name) != 0 ||
+			!oe_field_value(cy, r->part->rule, r->row, r->part->state_column, f, r->inner, &value, &ref) ||
+			oe_text_null(&value))
+			continue;
+		*has = true;
+		return strtod(oe_text_cstring(&value), NULL);
+	}
+	return 0;
+}
+
 /* Wholly, partly or not reserved: what its lines that count say. */
 static const char *
 oe_reservation(OeCycle *cy, List *lines)
@@ -30,29 +50,44 @@ oe_reservation(OeCycle *cy, List *lines)
 	foreach(lc, lines)
 	{
 		OeRendered *r = lfirst(lc);
-		double		demand = 0;
-		double		reserved = 0;
+		double		reserved;
+		bool		has;
 
 		if (!oe_text_in(oe_row_find(r->row, r->part->state_column), r->part->nlive, r->part->live))
 			continue;
-		for (int i = 0; i < r->part->owner->nfields; i++)
-		{
-			OeField    *f = &r->part->owner->fields[i];
-			bool		is_demand = strcmp(f->name, "demand") == 0;
-			OeText		value;
-			OeReference *ref;
-
-			if ((!is_demand && strcmp(f->name, "reserved") != 0) ||
-				!oe_field_value(cy, r->part->rule, r->row, r->part->state_column, f, r->inner, &value, &ref) ||
-				oe_text_null(&value))
-				continue;
-			*(is_demand ? &demand : &reserved) = strtod(oe_text_cstring(&value), NULL);
-		}
+		reserved = oe_line_number(cy, r, "reserved", &has);
 		any = true;
-		full = full && reserved >= demand;
+		full = full && reserved >= oe_line_number(cy, r, "demand", &has);
 		none = none && reserved <= 0;
 	}
 	return !any ? NULL : full ? "full" : none ? "none" : "partial";
+}
+
+/* Has of every line arrived what was ordered?  NULL: nothing is ordered. */
+static const char *
+oe_complete(OeCycle *cy, List *lines)
+{
+	bool		any = false;
+	bool		all = true;
+	ListCell   *lc;
+
+	foreach(lc, lines)
+	{
+		OeRendered *r = lfirst(lc);
+		bool		has = false;
+		bool		came = false;
+		double		ordered = oe_line_number(cy, r, "ordered", &has);
+		double		done;
+
+		if (!has)
+			continue;
+		done = oe_line_number(cy, r, "delivered", &came);
+		if (!came)
+			done = oe_line_number(cy, r, "received", &came);
+		any = true;
+		all = all && done >= ordered;
+	}
+	return !any ? NULL : all ? "true" : "false";
 }
 
 static void
@@ -64,7 +99,7 @@ oe_write_document(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first)
 	OeRow	   *row;
 	const OeText *name;
 
-	if (strcmp(entity, ev->e->name) == 0)
+	if (strcmp(entity, ev->e->label) == 0)
 		return;
 	oe_write_member(buf, first, "document");
 	appendStringInfo(buf, "{\"entity\":\"%s\",\"id\":%s", entity, colon + 1);
@@ -92,6 +127,12 @@ oe_write_computed(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first, OeField
 		s = ev->purpose;
 	else if (strcmp(word, "reservation") == 0 && ev->def->with_lines)
 		s = oe_reservation(cy, lines);
+	else if (strcmp(word, "complete") == 0 && ev->def->with_lines && (s = oe_complete(cy, lines)) != NULL)
+	{
+		oe_write_member(buf, first, f->name);
+		appendStringInfoString(buf, s);
+		s = NULL;
+	}
 	if (s)
 	{
 		oe_write_member(buf, first, f->name);
@@ -221,13 +262,13 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 	ev->type = pstrdup(ev->def->type);
 	ev->dataschema = psprintf("%s/%s/%d.%d.json", oe_guc_schema_base, ev->type,
 							  version ? atoi(version + 1) : 1, ev->def->minor);
-	ev->entity = pstrdup(e->name);
+	ev->entity = pstrdup(e->label);
 	ev->model = pstrdup(e->model);
 	ev->key = oe_entity_key(cy, e, ev->row, ev->record_id, true);
 	if (ev->def->key_column)
 		oe_other_key(cy, ev);
 	name = oe_text_cstring(ev->about.s ? &ev->about : t);
-	ev->subject = psprintf("%s/%s", ev->kind ? ev->kind : e->name,
+	ev->subject = psprintf("%s/%s", ev->kind ? ev->kind : e->label,
 						   name && name[0] ? name : psprintf(INT64_FORMAT, ev->record_id));
 	ev->correlation = oe_correlation(cy, ev);
 	ev->company = oe_first_id(cy, ev, e->ncompany, e->company);

@@ -302,7 +302,7 @@ oe_safe_parse(OeCycle *cy, OeChange *c)
 		MemoryContextSwitchTo(cy->cxt);
 		e = CopyErrorData();
 		FlushErrorState();
-		c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->name : c->rule_name,
+		c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->label : c->rule_name,
 						  c->op == 'E' ? c->id : c->record_id);
 		oe_quarantine(cy, c, psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message));
 	}

@@ -25,6 +25,8 @@ CREATE TABLE odoo_events.entity (
     correlation text[] NOT NULL DEFAULT '{}',
     actor       text[] NOT NULL DEFAULT '{write_uid}',
     secondary   boolean NOT NULL DEFAULT false,     -- its table's rows are primarily another entity's
+    label       text,                               -- its name in events, where several entities are the same thing
+    id_column   text,                               -- whose value is the id of the thing, where the row is another's
     builtin     boolean NOT NULL DEFAULT true
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.entity IS 'what events are about: table, states, ordering key';
@@ -104,8 +106,10 @@ COMMENT ON TABLE odoo_events.marked IS 'rows of Odoo that conditions know by a w
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.marked
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('mark', 'id');
 
--- Rows that belong to a document.  parent: columns that name it, or, for a part of a part ("within"), the containing row.  A
--- part counts while its state is one of live_states; gone_states say that it left without being deleted.
+-- Rows that belong to a document.  parent: columns that name it, or, for a part of a part ("within"), the containing row; or
+-- '<column', the document's column that names the part (a template is a part of all its variants).  A
+-- part counts while its state is one of live_states, or, with "*" among them, if it has no such column; gone_states say that it
+-- left without being deleted.  An order that only such stateless parts show is not known to be open: it gives no "changed".
 CREATE TABLE odoo_events.part (
     entity      text NOT NULL REFERENCES odoo_events.entity (entity),
     part        text NOT NULL,

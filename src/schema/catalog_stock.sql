@@ -5,7 +5,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
  '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id}',
  '{name,origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
 ('stock_move', '{stock_move}',
- '{state,product_id,product_uom,product_uom_qty,quantity,location_id,location_dest_id,partner_id,picking_id,raw_material_production_id,production_id,date,date_deadline}',
+ '{state,product_id,product_uom,product_uom_qty,quantity,value,location_id,location_dest_id,partner_id,picking_id,raw_material_production_id,production_id,date,date_deadline}',
  '{reference,origin,company_id,picking_type_id,warehouse_id,picked,scrap_id,scrapped,is_inventory,inventory_name,origin_returned_move_id,unbuild_id,consume_unbuild_id,repair_id,repair_line_type,sale_line_id,purchase_line_id,bom_line_id,byproduct_id,workorder_id,operation_id,group_id,procure_method,create_uid,write_uid}'),
 ('stock_move_line', '{stock_move_line}',
  '{state,quantity,qty_done,product_uom_qty=reserved_uom_qty,product_id,lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id,move_id,picking_id}',

@@ -1,0 +1,119 @@
+-- What purchases, sales, maintenance, repair, finance and master data should announce, from the audit alone: a second
+-- implementation of the catalog's rules, in words of SQL.  Here the audit knows every state an order ever had.
+CREATE FUNCTION state_of(tab text, id int, xid xid8, after boolean) RETURNS text LANGUAGE sql AS $$
+SELECT coalesce((SELECT coalesce(a.new, '{}')->>'state' FROM audit a WHERE a.tab = $1 AND a.id = $2 AND (a.xid < $3 OR $4 AND a.xid = $3) ORDER BY a.seq DESC LIMIT 1),
+                (SELECT a.old->>'state' FROM audit a WHERE a.tab = $1 AND a.id = $2 ORDER BY a.seq LIMIT 1))
+$$;
+CREATE VIEW changes AS SELECT xid, tab, id, old AS o, new AS n FROM net WHERE old IS NOT NULL OR new IS NOT NULL;
+CREATE FUNCTION differs(o jsonb, n jsonb, VARIADIC columns text[]) RETURNS boolean LANGUAGE sql AS
+$$ SELECT bool_or(o->c IS DISTINCT FROM n->c) FROM unnest(columns) c $$;
+CREATE FUNCTION unit(r jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT coalesce(r->'product_uom_id', r->'product_uom') $$;
+
+-- lines of orders, with the state of their order before and after, whether more has come, and whether they were changed
+CREATE VIEW order_lines AS
+SELECT l.xid, replace(l.tab, '_line', '') AS tab, (coalesce(l.n, l.o)->>'order_id')::int AS id, l.o, l.n,
+       state_of(replace(l.tab, '_line', ''), (coalesce(l.n, l.o)->>'order_id')::int, l.xid, false) AS s1,
+       state_of(replace(l.tab, '_line', ''), (coalesce(l.n, l.o)->>'order_id')::int, l.xid, true) AS s2,
+       l.n IS NOT NULL AND coalesce((l.n->>'qty_received')::numeric, (l.n->>'qty_delivered')::numeric, 0) > coalesce((l.o->>'qty_received')::numeric, (l.o->>'qty_delivered')::numeric, 0) AS grew,
+       l.o IS NULL OR l.n IS NULL OR differs(l.o, l.n, 'product_id', 'product_qty', 'price_unit') AND l.tab = 'purchase_order_line'
+         OR differs(l.o, l.n, 'product_id', 'product_uom_qty', 'price_unit') AND l.tab = 'sale_order_line' OR unit(l.o) IS DISTINCT FROM unit(l.n) AS changed,
+       l.o->>'date_planned' IS DISTINCT FROM l.n->>'date_planned' AS moved
+  FROM changes l WHERE l.tab IN ('purchase_order_line', 'sale_order_line') AND coalesce(l.n, l.o)->>'display_type' IS NULL;
+-- orders that a transaction touched, themselves or by their lines
+CREATE VIEW orders AS
+SELECT t.xid, t.tab, t.id, c.o, c.n, coalesce(c.o, c.n) IS NOT NULL AS own,
+       CASE WHEN c.o IS NULL AND c.n IS NOT NULL THEN NULL ELSE state_of(t.tab, t.id, t.xid, false) END AS s1, state_of(t.tab, t.id, t.xid, true) AS s2,
+       coalesce(l.grew, false) AS grew, coalesce(l.changed, false) AS changed, coalesce(l.moved, false) AS moved
+  FROM (SELECT xid, tab, id FROM changes WHERE tab IN ('purchase_order', 'sale_order') UNION SELECT xid, tab, id FROM order_lines) t
+  LEFT JOIN changes c ON c.xid = t.xid AND c.tab = t.tab AND c.id = t.id
+  LEFT JOIN (SELECT xid, tab, id, bool_or(grew) AS grew, bool_or(changed) AS changed, bool_or(moved AND o IS NOT NULL AND n IS NOT NULL) AS moved FROM order_lines GROUP BY 1, 2, 3) l
+    ON l.xid = t.xid AND l.tab = t.tab AND l.id = t.id;
+
+CREATE VIEW derived_business AS
+SELECT xid, 'procurement.purchase_order.' || v.verb AS type, id FROM orders,
+LATERAL (VALUES
+  ('created', o IS NULL AND s2 <> 'cancel' AND n IS NOT NULL),
+  ('sent', s2 = 'sent' AND s1 IS DISTINCT FROM 'sent'),
+  ('approval_requested', s2 = 'to approve' AND s1 IS DISTINCT FROM 'to approve'),
+  ('confirmed', s2 IN ('purchase', 'done') AND coalesce(s1, '') NOT IN ('purchase', 'done')),
+  ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel')),
+  ('reopened', s1 = 'cancel' AND s2 <> 'cancel'),
+  ('deleted', o IS NOT NULL AND n IS NULL AND own),
+  ('changed', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_ref', 'dest_address_id', 'picking_type_id'))),
+  ('rescheduled', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (moved OR own AND differs(o, n, 'date_planned'))),
+  ('acknowledged', o IS NOT NULL AND NOT coalesce((o->>'acknowledged')::boolean, false) AND (n->>'acknowledged')::boolean AND NOT grew),
+  ('received', n->>'receipt_status' = 'full' AND o->>'receipt_status' IS DISTINCT FROM 'full' AND grew),
+  ('closed_short', n->>'receipt_status' = 'full' AND o->>'receipt_status' <> 'full' AND NOT grew),
+  ('partially_received', grew AND NOT coalesce(n->>'receipt_status' = 'full' AND o->>'receipt_status' IS DISTINCT FROM 'full', false)),
+  ('locked', o IS NOT NULL AND (NOT (o->>'locked')::boolean AND (n->>'locked')::boolean OR s1 = 'purchase' AND s2 = 'done')),
+  ('unlocked', o IS NOT NULL AND ((o->>'locked')::boolean AND NOT (n->>'locked')::boolean OR s1 = 'done' AND s2 = 'purchase'))) AS v (verb, holds)
+ WHERE tab = 'purchase_order' AND holds
+UNION ALL
+SELECT xid, 'sales.sales_order.' || v.verb, id FROM orders,
+LATERAL (VALUES
+  ('created', o IS NULL AND s2 <> 'cancel' AND n IS NOT NULL),
+  ('sent', s2 = 'sent' AND s1 IS DISTINCT FROM 'sent'),
+  ('confirmed', s2 IN ('sale', 'done') AND coalesce(s1, '') NOT IN ('sale', 'done')),
+  ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel')),
+  ('deleted', o IS NOT NULL AND n IS NULL AND own),
+  ('changed', s1 IN ('sale', 'done') AND s2 IN ('sale', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_shipping_id', 'client_order_ref', 'commitment_date', 'carrier_id', 'warehouse_id', 'picking_policy'))),
+  ('delivery_progressed', grew)) AS v (verb, holds)
+ WHERE tab = 'sale_order' AND holds
+UNION ALL
+SELECT xid, 'maintenance.maintenance_request.' || v.verb, id FROM changes,
+LATERAL (VALUES
+  ('opened', o IS NULL), ('scheduled', n->>'schedule_date' IS NOT NULL AND differs(o, n, 'schedule_date', 'schedule_end')),
+  ('assigned', n->>'user_id' IS NOT NULL AND differs(o, n, 'user_id')), ('stage_changed', o->'stage_id' <> n->'stage_id'),
+  ('blocked', o->>'kanban_state' <> 'blocked' AND n->>'kanban_state' = 'blocked'), ('unblocked', o->>'kanban_state' = 'blocked' AND n->>'kanban_state' <> 'blocked'),
+  ('closed', o->>'close_date' IS NULL AND o IS NOT NULL AND n->>'close_date' IS NOT NULL), ('reopened', o->>'close_date' IS NOT NULL AND n->>'close_date' IS NULL),
+  ('archived', NOT (o->>'archive')::boolean AND (n->>'archive')::boolean)) AS v (verb, holds)
+ WHERE tab = 'maintenance_request' AND n IS NOT NULL AND holds
+UNION ALL
+SELECT xid, 'maintenance.equipment.' || v.verb, id FROM changes,
+LATERAL (VALUES
+  ('created', o IS NULL), ('assigned', o IS NOT NULL AND (n->>'technician_user_id' IS NOT NULL AND differs(o, n, 'technician_user_id') OR n->>'owner_user_id' IS NOT NULL AND differs(o, n, 'owner_user_id'))),
+  ('scrapped', o IS NOT NULL AND o->>'scrap_date' IS NULL AND n->>'scrap_date' IS NOT NULL)) AS v (verb, holds)
+ WHERE tab = 'maintenance_equipment' AND n IS NOT NULL AND holds
+UNION ALL
+SELECT xid, 'repair.repair_order.' || v.verb, id FROM (SELECT *, o->>'state' AS s1, n->>'state' AS s2 FROM changes) c,
+LATERAL (VALUES
+  ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 NOT IN ('draft', 'cancel')), ('started', s2 = 'under_repair' AND s1 IS DISTINCT FROM 'under_repair'),
+  ('completed', s2 IN ('done', '2binvoiced') AND coalesce(s1, '') NOT IN ('done', '2binvoiced')), ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel'))) AS v (verb, holds)
+ WHERE tab = 'repair_order' AND n IS NOT NULL AND holds
+UNION ALL
+SELECT xid, 'finance.invoice.' || v.verb, id FROM (SELECT *, o->>'state' AS s1, n->>'state' AS s2, o->>'payment_state' AS p1, n->>'payment_state' AS p2 FROM changes) c,
+LATERAL (VALUES
+  ('posted', s2 = 'posted' AND s1 IS DISTINCT FROM 'posted'), ('reset_to_draft', s1 = 'posted' AND s2 = 'draft'), ('cancelled', s1 = 'posted' AND s2 = 'cancel'),
+  ('partially_paid', p1 <> 'partial' AND p2 = 'partial'), ('paid', s2 = 'posted' AND p1 IS DISTINCT FROM 'paid' AND p2 = 'paid'), ('reversed', p1 <> 'reversed' AND p2 = 'reversed')) AS v (verb, holds)
+ WHERE tab = 'account_move' AND n->>'move_type' <> 'entry' AND holds
+UNION ALL
+SELECT xid, 'finance.payment.posted', id FROM changes WHERE tab = 'account_payment' AND n->>'state' IN ('in_process', 'paid') AND coalesce(o->>'state', 'draft') = 'draft'
+UNION ALL
+SELECT xid, 'finance.valuation.posted', id FROM changes
+ WHERE tab = 'stock_valuation_layer' AND o IS NULL
+    OR tab = 'stock_landed_cost' AND n->>'state' = 'done' AND o->>'state' IS DISTINCT FROM 'done'
+    OR tab = 'stock_move' AND n->>'state' = 'done' AND (n->>'value')::numeric IS DISTINCT FROM CASE WHEN o->>'state' = 'done' THEN (o->>'value')::numeric END AND (n->>'value')::numeric <> 0
+UNION ALL
+-- a product is changed by its own row or by its template's
+SELECT xid, 'master_data.product.' || CASE WHEN bool_or(own AND o IS NULL) THEN 'created' WHEN bool_or(own AND (o->>'active')::boolean AND NOT (n->>'active')::boolean) THEN 'archived' ELSE 'changed' END, id
+  FROM (SELECT xid, true AS own, id, o, n FROM changes WHERE tab = 'product_product' AND (o IS NULL OR differs(o, n, 'default_code', 'barcode', 'active', 'standard_price', 'weight', 'volume'))
+        UNION ALL
+        SELECT c.xid, false, p.id, c.o, c.n FROM changes c JOIN product_product p ON p.product_tmpl_id = c.id
+         WHERE c.tab = 'product_template' AND c.o IS NOT NULL
+           AND differs(c.o, c.n, 'name', 'type', 'is_storable', 'tracking', 'use_expiration_date', 'categ_id', 'uom_id', 'list_price', 'sale_ok', 'purchase_ok', 'active', 'company_id')) x
+ GROUP BY xid, id
+UNION ALL
+SELECT xid, 'master_data.partner.' || CASE WHEN o IS NULL THEN 'created' WHEN (o->>'active')::boolean AND NOT (n->>'active')::boolean THEN 'archived' ELSE 'changed' END, id
+  FROM changes WHERE tab = 'res_partner' AND n IS NOT NULL
+   AND (o IS NULL OR differs(o, n, 'name', 'ref', 'active', 'parent_id', 'type', 'is_company', 'vat', 'street', 'street2', 'zip', 'city', 'state_id', 'country_id', 'email', 'phone', 'mobile', 'lang'))
+UNION ALL
+SELECT xid, 'master_data.bill_of_materials.' || CASE WHEN bool_or(own AND o IS NULL) THEN 'created' WHEN bool_or(own AND (o->>'active')::boolean AND NOT (n->>'active')::boolean) THEN 'archived' ELSE 'changed' END, id
+  FROM (SELECT xid, true AS own, id, o, n FROM changes WHERE tab = 'mrp_bom'
+           AND (o IS NULL OR differs(o, n, 'product_tmpl_id', 'product_id', 'product_qty', 'product_uom_id', 'type', 'code', 'active', 'picking_type_id', 'consumption', 'ready_to_produce'))
+        UNION ALL
+        SELECT xid, false, (coalesce(n, o)->>'bom_id')::int, o, n FROM changes
+         WHERE tab IN ('mrp_bom_line', 'mrp_bom_byproduct', 'mrp_routing_workcenter')
+           AND (o IS NULL OR n IS NULL OR differs(o, n, 'product_id', 'product_qty', 'product_uom_id', 'operation_id', 'cost_share', 'name', 'workcenter_id', 'time_mode', 'time_cycle_manual', 'active'))) x
+ GROUP BY xid, id;
+CREATE VIEW announced_business AS
+SELECT odootx AS xid, regexp_replace(type, '^odoo\.(.*)\.v1$', '\1') AS type, record_id::int AS id FROM odoo_events.outbox;
