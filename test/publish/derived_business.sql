@@ -1,5 +1,6 @@
 -- What purchases, sales, maintenance, repair, finance and master data should announce, from the audit alone: a second
 -- implementation of the catalog's rules, in words of SQL.  Here the audit knows every state an order ever had.
+CREATE INDEX ON audit (tab, id, seq);
 CREATE FUNCTION state_of(tab text, id int, xid xid8, after boolean) RETURNS text LANGUAGE sql AS $$
 SELECT coalesce((SELECT coalesce(a.new, '{}')->>'state' FROM audit a WHERE a.tab = $1 AND a.id = $2 AND (a.xid < $3 OR $4 AND a.xid = $3) ORDER BY a.seq DESC LIMIT 1),
                 (SELECT a.old->>'state' FROM audit a WHERE a.tab = $1 AND a.id = $2 ORDER BY a.seq LIMIT 1))
