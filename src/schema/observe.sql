@@ -87,7 +87,7 @@ COMMENT ON FUNCTION odoo_events._health_arming() IS 'internal: may this database
 CREATE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 WITH bad AS MATERIALIZED (
-  SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached AND c.relation IS NOT NULL)
+  SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
 SELECT 'capture', 'critical', 'no entity is attached: nothing is captured', 'SELECT * FROM odoo_events.attach();'
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached)
 UNION ALL
