@@ -14,7 +14,7 @@ SELECT f.owner, f.field, f.reference FROM odoo_events.field f WHERE f.reference 
 SELECT e.entity, u.rule FROM odoo_events.entity e, unnest(e.rules) u(rule) WHERE u.rule NOT IN (SELECT r.rule FROM odoo_events.capture_rule r);
 SELECT p.entity, p.part, p.rule FROM odoo_events.part p JOIN odoo_events.entity e USING (entity) WHERE NOT p.rule = ANY (e.rules);
 SELECT l.rule, l.column_name FROM odoo_events.link l JOIN odoo_events.capture_rule r USING (rule)
- WHERE NOT EXISTS (SELECT 1 FROM unnest(r.significant || r.carried) c WHERE split_part(c, '=', 1) = l.column_name);
+ WHERE l.column_name <> 'id' AND NOT EXISTS (SELECT 1 FROM unnest(r.significant || r.carried) c WHERE split_part(c, '=', 1) = l.column_name);
 SELECT p.entity, p.part, c FROM odoo_events.part p JOIN odoo_events.capture_rule r USING (rule), unnest(p.parent || p.change_columns || p.schedule_columns) c
  WHERE c NOT LIKE '<%' AND NOT EXISTS (SELECT 1 FROM unnest(r.significant || r.carried) s WHERE split_part(s, '=', 1) = c);
 -- a change that makes "changed" must be captured by itself

@@ -71,11 +71,9 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 ('repair_order', 'detail', 3, 'stock_move_line', '{move_id}', 'line.repair', 'line.detail', NULL, '{}', '{}', false, '{}', '{}', false);
 
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, covers, with_lines, with_changes, enabled, on_by_default, extra,
-                                   epcis_bizstep, epcis_disposition, description)
+                                   epcis_disposition, description)
 SELECT pg_catalog.format('odoo.%s.%s.%s.v1', e.domain, e.entity, d.verb), d.variant, e.entity, d.occasion, d.milestone, d.choice, d.precedence, d.condition::jsonpath, d.rank,
-       '{*}', e.entity OPERATOR(pg_catalog.=) 'repair_order', d.changes, d.enabled, d.enabled, d.extra::jsonb,
-       CASE WHEN d.verb OPERATOR(pg_catalog.=) ANY ('{passed,failed}') THEN 'inspecting' WHEN e.domain OPERATOR(pg_catalog.=) 'repair' AND d.rank OPERATOR(pg_catalog.>) 20 THEN 'repairing' END,
-       d.disposition, d.description
+       '{*}', e.entity OPERATOR(pg_catalog.=) 'repair_order', d.changes, d.enabled, d.enabled, d.extra::jsonb, d.disposition, d.description
   FROM (VALUES
   ('maintenance_request', 'opened', 1, 'inserted', NULL, 'opened', 1, '$.new.maintenance_type == "corrective"', 10, false, true, '{"reason":"breakdown"}', 'damaged', 'something is broken: a corrective request'),
   ('maintenance_request', 'opened', 2, 'inserted', NULL, 'opened', 2, NULL, 10, false, true, '{"reason":"prevention"}', NULL, 'a preventive request, also the next one of a recurring request'),

@@ -9,6 +9,25 @@ UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
   ('stock_picking_batch', '{description,is_wave}'),
   ('stock_scrap', '{production_id,workorder_id}'),
   ('mrp_production', '{lot_producing_id,date_planned_start,date_planned_finished,production_group_id,procurement_group_id,sale_line_id,is_planned,subcontractor_id}'),
-  ('mrp_workorder', '{date_planned_start,date_planned_finished,sequence}')
+  ('mrp_workorder', '{date_planned_start,date_planned_finished,sequence}'),
+  ('purchase_order', '{receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,picking_type_id,dest_address_id,effective_date,priority}'),
+  ('purchase_order_line', '{state,sale_line_id,is_downpayment,discount}'),
+  ('sale_order', '{carrier_id,warehouse_id,picking_policy,delivery_status,locked,effective_date}'),
+  ('sale_order_line', '{is_delivery,customer_lead}'),
+  ('maintenance_request', '{schedule_end,workcenter_id,production_id,workorder_id}'),
+  ('maintenance_equipment', '{location_id,workcenter_id}'),
+  ('repair_order', '{priority,schedule_date,under_warranty,picking_type_id,sale_order_id,sale_order_line_id,location_dest_id,parts_location_id}'),
+  ('quality_check', '{title,measure,control_date,picking_id,production_id,workorder_id,alert_id,lot_id}'),
+  ('quality_alert', '{title,date_assign,picking_id,production_id,workorder_id,workcenter_id,check_id,lot_id}'),
+  ('account_move', '{payment_id}'),
+  ('account_move_line', '{exclude_from_invoice_tab,purchase_line_id}'),
+  ('account_payment', '{name,state,date,memo,payment_reference,journal_id,company_id}'),
+  ('stock_landed_cost', '{vendor_bill_id}'),
+  ('account_analytic_line', '{product_id,category}'),
+  ('product_product', '{standard_price}'),
+  ('product_template', '{is_storable,tracking,use_expiration_date}'),
+  ('res_partner', '{mobile}'),
+  ('mrp_bom_byproduct', '{cost_share}'),
+  ('mrp_routing_workcenter', '{active}')
   ) AS v (rule, columns)
  WHERE capture_rule.rule OPERATOR(pg_catalog.=) v.rule;
