@@ -29,6 +29,7 @@ char	   *oe_guc_ca_file = NULL;
 int			oe_guc_max_in_flight = 256;
 int			oe_guc_connect_timeout = 5000;
 int			oe_guc_restart_delay = 10000;
+char	   *oe_guc_webhook_origin = NULL;
 
 /*
  * Accepts '' or a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>: it goes into
@@ -145,5 +146,9 @@ oe_guc_define(void)
 							   "W3C trace context of the application, carried into the events of the transaction.",
 							   NULL, &oe_guc_traceparent, "",
 							   PGC_USERSET, 0, oe_check_traceparent, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.webhook_origin",
+							   "DNS name that validation handshakes give as their origin; empty for this machine's name.",
+							   NULL, &oe_guc_webhook_origin, "",
+							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
 	MarkGUCPrefixReserved("odoo_events");
 }

@@ -22,6 +22,8 @@ extern char *oe_guc_ca_file;	/* odoo_events.ca_file, '' for the system's */
 extern int	oe_guc_max_in_flight;	/* odoo_events.max_in_flight, requests */
 extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
 extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
+extern char *oe_guc_webhook_origin; /* odoo_events.webhook_origin, '' for the
+									 * machine's */
 
 extern void oe_guc_define(void);
 

@@ -190,13 +190,13 @@ oe_networks_from_array(ArrayType *array, int *n)
 }
 
 static void
-oe_url_refused(const char *detail)
+oe_url_refused(const char *argument, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"url\" is not a usable webhook URL"),
+			 errmsg("argument \"%s\" is not a usable URL", argument),
 			 errdetail("%s", detail),
-			 errhint("A URL looks like https://wms.example.com/hooks/odoo; credentials go into the argument \"headers\".")));
+			 errhint("A URL looks like https://wms.example.com/hooks/odoo; credentials go into the arguments \"auth\" and \"headers\".")));
 }
 
 /*
@@ -204,7 +204,7 @@ oe_url_refused(const char *detail)
  * what is called later; answers the host and whether it is plain http.
  */
 static char *
-oe_url_host(const char *url, bool *plain)
+oe_url_host(const char *url, bool *plain, const char *argument)
 {
 	CURLU	   *u;
 	CURLUcode	rc;
@@ -214,10 +214,10 @@ oe_url_host(const char *url, bool *plain)
 	bool		known = false;
 
 	if (strlen(url) > OE_URL_MAX)
-		oe_url_refused("It is longer than 2048 bytes.");
+		oe_url_refused(argument, "It is longer than 2048 bytes.");
 	for (const unsigned char *s = (const unsigned char *) url; *s; s++)
 		if (*s <= ' ' || *s >= 0x7f)
-			oe_url_refused("It contains a space, a control character or one beyond ASCII; write those as %XX.");
+			oe_url_refused(argument, "It contains a space, a control character or one beyond ASCII; write those as %XX.");
 	u = curl_url();
 	if (u == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
@@ -233,13 +233,13 @@ oe_url_host(const char *url, bool *plain)
 	curl_free(host);
 	curl_url_cleanup(u);
 	if (rc == CURLUE_USER_NOT_ALLOWED)
-		oe_url_refused("It contains a user name or a password.");
+		oe_url_refused(argument, "It contains a user name or a password.");
 	if (result == NULL)
-		oe_url_refused("It cannot be parsed.");
+		oe_url_refused(argument, "It cannot be parsed.");
 	if (!known)
-		oe_url_refused("Its scheme is neither https nor http.");
+		oe_url_refused(argument, "Its scheme is neither https nor http.");
 	if (strchr(result, '%') != NULL)
-		oe_url_refused("Its host has a zone or an escaped character.");
+		oe_url_refused(argument, "Its host has a zone or an escaped character.");
 	return result;
 }
 
@@ -263,7 +263,7 @@ oe_suggest_network(StringInfo buf, const struct sockaddr *addr)
 }
 
 /*
- * _check_url(url, allow_networks): raises if the URL is none of ours, or if no
+ * _check_url(url, allow_networks, argument): raises if the URL is none of ours, or if no
  * address of its host may be called.  What the host resolves to when an event
  * is sent is checked again then.
  */
@@ -273,8 +273,9 @@ oe_sql_check_url(PG_FUNCTION_ARGS)
 	char	   *url = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int			n;
 	OeNetwork  *nets = oe_networks_from_array(PG_GETARG_ARRAYTYPE_P(1), &n);
+	char	   *argument = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	bool		plain = false;
-	char	   *host = oe_url_host(url, &plain);
+	char	   *host = oe_url_host(url, &plain, argument);
 	struct addrinfo hints;
 	struct addrinfo *list = NULL;
 	bool		allowed = false;
@@ -307,8 +308,8 @@ oe_sql_check_url(PG_FUNCTION_ARGS)
 	if (!allowed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg(plain ? "argument \"url\" is plain http to host \"%s\" outside \"allow_networks\"" :
-						"argument \"url\" leads to a private address of host \"%s\" outside \"allow_networks\"", host),
+				 errmsg(plain ? "argument \"%s\" is plain http to host \"%s\" outside \"allow_networks\"" :
+						"argument \"%s\" leads to a private address of host \"%s\" outside \"allow_networks\"", argument, host),
 				 errdetail(plain ? "Without TLS, events and their signatures can be read on the way." :
 						   "Loopback, link-local, private, metadata and multicast addresses are called only where they are listed."),
 				 errhint("allow_networks => '{%s}'", suggest.data)));

@@ -86,4 +86,8 @@ oe_redact_headers(char *text, const OeConf *conf)
 		if (space != NULL)
 			oe_redact(text, space + 1);
 	}
+	for (int i = 0; i < conf->nsecrets; i++)
+		oe_redact(text, conf->secrets[i]);
+	if (conf->gate != NULL && conf->gate->token != NULL)
+		oe_redact(text, strrchr(conf->gate->token, ' ') + 1);
 }

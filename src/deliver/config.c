@@ -21,7 +21,11 @@
 #include "deliver/internal.h"
 
 static const char oe_config_sql[] =
-"SELECT c.*, s.secret, s.previous, s.previous_signature, s.previous_until, s.header_values"
+"SELECT c.*, s.secret, s.previous, s.previous_signature, s.previous_until, s.header_values,"
+" s.auth ->> 'type' AS auth_type, s.auth ->> 'username' AS username, s.auth ->> 'password' AS password, s.auth ->> 'token' AS token,"
+" s.auth ->> 'token_url' AS token_url, s.auth ->> 'client_id' AS client_id, s.auth ->> 'client_secret' AS client_secret,"
+" s.auth ->> 'scope' AS scope, s.auth ->> 'audience' AS audience, c.auth IS NOT NULL AND s.auth IS NULL AS auth_lost,"
+" c.tls ->> 'ca' AS tls_ca, c.tls ->> 'cert' AS tls_cert, s.tls_key, c.tls ->> 'server_name' AS server_name"
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
 " ORDER BY c.id";
 
@@ -44,6 +48,7 @@ oe_conf_release(OeConf *conf)
 	oe_http_free_idle(conf);
 	for (int i = 0; i < conf->nsigners; i++)
 		oe_signer_free(&conf->signers[i]);
+	oe_gate_free(conf->gate);
 	MemoryContextDelete(conf->cxt);
 }
 
@@ -191,6 +196,73 @@ oe_conf_headers(OeConf *conf, int row)
 	return true;
 }
 
+static void
+oe_conf_hide(OeConf *conf, char *secret)
+{
+	conf->secrets = conf->secrets == NULL ? palloc(sizeof(char *)) : repalloc(conf->secrets, sizeof(char *) * (conf->nsecrets + 1));
+	conf->secrets[conf->nsecrets++] = secret;
+}
+
+/*
+ * A header that the configuration amounts to.
+ */
+void
+oe_conf_add_header(OeConf *conf, char *header)
+{
+	conf->headers = repalloc(conf->headers, sizeof(char *) * (conf->nheaders + 1));
+	conf->header_values = repalloc(conf->header_values, sizeof(char *) * (conf->nheaders + 1));
+	conf->headers[conf->nheaders] = header;
+	conf->header_values[conf->nheaders++] = strchr(header, ' ') + 1;
+}
+
+/*
+ * Credentials, and what has to be asked before they can be shown; false if
+ * their secret part is not here.
+ */
+static bool
+oe_conf_auth(OeConf *conf, int row)
+{
+	const char *type = oe_col_text(row, "auth_type");
+	bool		handshake = oe_col_bool(row, "handshake");
+
+	if (oe_col_bool(row, "auth_lost"))
+		return false;
+	if (type != NULL && strcmp(type, "oauth2") == 0)
+	{
+		char	   *secret = oe_col_text(row, "client_secret");
+
+		conf->gate = oe_gate_make(handshake, oe_col_text(row, "token_url"), oe_col_text(row, "client_id"), secret,
+								  oe_col_text(row, "scope"), oe_col_text(row, "audience"));
+		oe_conf_hide(conf, secret);
+		return true;
+	}
+	if (handshake)
+		conf->gate = oe_gate_make(true, NULL, NULL, NULL, NULL, NULL);
+	if (type != NULL && strcmp(type, "basic") == 0)
+	{
+		char	   *password = oe_col_text(row, "password");
+
+		oe_conf_add_header(conf, oe_basic_header(psprintf("%s:%s", oe_col_text(row, "username"), password)));
+		oe_conf_hide(conf, password);
+	}
+	else if (type != NULL)
+		oe_conf_add_header(conf, psprintf("Authorization: Bearer %s", oe_col_text(row, "token")));
+	return true;
+}
+
+static bool
+oe_conf_tls(OeConf *conf, int row)
+{
+	const char *server_name = oe_col_text(row, "server_name");
+
+	conf->tls.ca = oe_col_text(row, "tls_ca");
+	conf->tls.cert = oe_col_text(row, "tls_cert");
+	conf->tls.key = oe_col_text(row, "tls_key");
+	if (server_name != NULL)
+		oe_tls_server_name(conf, server_name);
+	return conf->tls.cert == NULL || conf->tls.key != NULL;
+}
+
 /*
  * The keys that sign: the secret, and those that were rotated away.
  */
@@ -283,7 +355,7 @@ oe_conf_make(int row)
 	d = oe_col(row, "allow_networks", &isnull);
 	if (!isnull)
 		conf->networks = oe_networks_from_array(DatumGetArrayTypeP(d), &conf->nnetworks);
-	if (oe_conf_headers(conf, row))
+	if (oe_conf_headers(conf, row) && oe_conf_auth(conf, row) && oe_conf_tls(conf, row))
 		oe_conf_signers(conf, row);
 	MemoryContextSwitchTo(old);
 	return conf;

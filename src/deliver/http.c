@@ -99,7 +99,7 @@ oe_http_init(void)
 	curl_multi_setopt(oe_multi, CURLMOPT_SOCKETFUNCTION, oe_on_socket);
 	curl_multi_setopt(oe_multi, CURLMOPT_TIMERFUNCTION, oe_on_timer);
 	curl_multi_setopt(oe_multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX);
-	oe_request_init();
+	oe_handle_init();
 }
 
 int
@@ -123,8 +123,33 @@ oe_http_timeout(void)
 }
 
 /*
- * Starts the request for an item, or for a batch.  What it sends is
- * referenced by the item until oe_answered().
+ * Hands a prepared request over to curl; if it takes it not, the request is
+ * over.
+ */
+void
+oe_http_add(OeRequest *req)
+{
+	req->failed = NULL;
+	if (curl_multi_add_handle(oe_multi, req->easy) == CURLM_OK)
+		return;
+	req->failed = "could not be started";
+	dlist_push_tail(&oe_unsent, &req->unsent);
+}
+
+void
+oe_http_send(OeRequest *req)
+{
+	oe_request_prepare(req);
+	if (!req->dry)
+		oe_http_add(req);
+	else
+		dlist_push_tail(&oe_unsent, &req->unsent);
+}
+
+/*
+ * Starts the request for an item, or for a batch, unless it has to wait for
+ * what must be asked first.  What it sends is referenced by the item until
+ * oe_answered().
  */
 void
 oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
@@ -135,18 +160,18 @@ oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 	req->sub = sub;
 	req->item = item;
 	req->batch = batch;
-	oe_request_prepare(req, attempt);
+	req->attempt = attempt;
+	req->dry = sub->conf->dry_run;
+	req->failed = NULL;
 	OE_FAULT("deliver-start");
-	if (!req->dry && curl_multi_add_handle(oe_multi, req->easy) != CURLM_OK)
-	{
-		oe_request_put(req);
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not start a request")));
-	}
 	dlist_push_tail(&sub->in_flight, &req->node);
-	if (req->dry)
-		dlist_push_tail(&oe_unsent, &req->unsent);
 	sub->requests++;
 	oe_requests++;
+	oe_request_reset(req);
+	if (req->dry || oe_gate_open(sub->conf))
+		oe_http_send(req);
+	else
+		oe_gate_wait(req);
 }
 
 /*
@@ -159,10 +184,11 @@ oe_http_abandon(OeSub *sub)
 	{
 		OeRequest  *req = dlist_container(OeRequest, node, dlist_pop_head_node(&sub->in_flight));
 
-		if (req->dry)
+		if (req->dry || req->waiting || req->failed != NULL)
 			dlist_delete(&req->unsent);
 		else
 			curl_multi_remove_handle(oe_multi, req->easy);
+		req->waiting = false;
 		sub->requests--;
 		oe_requests--;
 		oe_request_put(req);
@@ -172,12 +198,15 @@ oe_http_abandon(OeSub *sub)
 /*
  * A request is over; error is NULL where there is a status.
  */
-static void
+void
 oe_http_finish(OeRequest *req, const char *error)
 {
+	if (req->kind != OE_EVENTS)
+	{
+		oe_gate_answered(req, error);
+		return;
+	}
 	dlist_delete(&req->node);
-	if (req->dry)
-		dlist_delete(&req->unsent);
 	req->sub->requests--;
 	oe_requests--;
 	oe_answered(req, error);
@@ -195,7 +224,11 @@ oe_http_collect(void)
 	int			left;
 
 	while (!dlist_is_empty(&oe_unsent))
-		oe_http_finish(dlist_head_element(OeRequest, unsent, &oe_unsent), NULL);
+	{
+		OeRequest  *req = dlist_container(OeRequest, unsent, dlist_pop_head_node(&oe_unsent));
+
+		oe_http_finish(req, req->failed);
+	}
 	while ((msg = curl_multi_info_read(oe_multi, &left)) != NULL)
 	{
 		CURL	   *easy = msg->easy_handle;
@@ -215,7 +248,8 @@ oe_http_collect(void)
 		else if (req->status == 0)
 			error = req->errbuf[0] != '\0' ? req->errbuf :
 				code == CURLE_OK ? "no answer" : curl_easy_strerror(code);
-		oe_http_finish(req, error);
+		if (req->kind != OE_EVENTS || !oe_gate_retry(req))
+			oe_http_finish(req, error);
 	}
 }
 

@@ -100,6 +100,34 @@ typedef struct OeRow
 	bool		jsonb_failed;
 } OeRow;
 
+/* What has to be asked before requests go: gate.c. */
+typedef struct OeGate
+{
+	bool		handshake;		/* wanted */
+	bool		shaken;
+	char	   *token_url;		/* NULL: no OAuth2 */
+	bool		token_plain;	/* http, not https */
+	char	   *client;			/* header with the client's credentials */
+	char	   *form;
+	char	   *token;			/* header with the token; NULL: none */
+	int			generation;		/* of the token */
+	TimestampTz token_until;
+	TimestampTz renew_at;
+	struct OeRequest *asking;
+	dlist_head	waiting;		/* OeRequest.unsent */
+} OeGate;
+
+/* A client certificate, a CA, a name of the subscription's own. */
+typedef struct OeTls
+{
+	char	   *ca;				/* PEM; NULL: the system's */
+	char	   *cert;
+	char	   *key;
+	char	   *url;			/* with server_name as its host; NULL: the
+								 * subscription's */
+	struct curl_slist connect_to;	/* where that really leads */
+} OeTls;
+
 /* A key to sign with. */
 typedef struct OeSigner
 {
@@ -145,6 +173,10 @@ typedef struct OeConf
 	char	  **headers;		/* "Name: value" */
 	char	  **header_values;
 	int			nheaders;
+	char	  **secrets;		/* further texts that are shown nowhere */
+	int			nsecrets;
+	OeGate	   *gate;			/* NULL: always open */
+	OeTls		tls;
 	int			nsigners;		/* 0: no secret here, nothing can be sent */
 	OeSigner   *signers;		/* the secret, and those rotated away */
 	dlist_head	idle;			/* OeRequest.node: handles ready for use */
@@ -364,11 +396,24 @@ struct OeSub
 	int			ntook;
 };
 
+typedef enum OeRequestKind
+{
+	OE_EVENTS,
+	OE_ASK_TOKEN,
+	OE_ASK_HANDSHAKE
+} OeRequestKind;
+
 /* One request: an easy handle and all that curl points to. */
 struct OeRequest
 {
 	dlist_node	node;
-	dlist_node	unsent;			/* over without having been sent */
+	dlist_node	unsent;			/* over without having been sent, or waiting */
+	OeRequestKind kind;
+	bool		waiting;		/* at the gate */
+	bool		plain;			/* to http, not https */
+	bool		renewed;		/* has been answered 401 with another token */
+	int			generation;		/* of the token it was sent with */
+	struct curl_slist *own_list;	/* headers of what is asked */
 	CURL	   *easy;
 	OeConf	   *conf;
 	OeSub	   *sub;			/* NULL: the subscription went meanwhile */
@@ -383,6 +428,7 @@ struct OeRequest
 	char		h_trace[80];
 	StringInfoData body;		/* where it is not the frozen text */
 	StringInfoData ce;			/* ce-* headers */
+	StringInfoData token;		/* Authorization, of OAuth2 */
 	struct curl_slist *last_header; /* ce-* headers follow it */
 	int			attempt;
 	TimestampTz started;
@@ -397,7 +443,10 @@ struct OeRequest
 	int			header_bytes;
 	int			read;
 	int			response_len;
-	char		response[OE_RESPONSE_KEPT];
+	bool		allowed;		/* handshake: our origin is */
+	const char *failed;			/* why it was not sent */
+	int			response_room;
+	char	   *response;
 };
 
 /* state.c */
@@ -444,6 +493,7 @@ extern int	oe_key_count(OeSub *sub);
 extern bool oe_config_loaded(void);
 extern void oe_config_load(int64 last_position);
 extern void oe_conf_release(OeConf *conf);
+extern void oe_conf_add_header(OeConf *conf, char *header);
 
 /* match.c */
 extern bool oe_sub_wants(OeSub *sub, OeRow *row);
@@ -506,16 +556,38 @@ extern int	oe_http_fd(void);
 extern long oe_http_timeout(void);
 extern void oe_http_pump(void);
 extern void oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt);
+extern void oe_http_add(OeRequest *req);
+extern void oe_http_send(OeRequest *req);
+extern void oe_http_finish(OeRequest *req, const char *error);
 extern void oe_http_abandon(OeSub *sub);
 extern int	oe_http_limit(void);
 
+/* gate.c */
+extern OeGate *oe_gate_make(bool handshake, const char *token_url, const char *client_id, const char *client_secret,
+							const char *scope, const char *audience);
+extern void oe_gate_free(OeGate *gate);
+extern bool oe_gate_open(OeConf *conf);
+extern void oe_gate_wait(OeRequest *req);
+extern bool oe_gate_retry(OeRequest *req);
+extern void oe_gate_answered(OeRequest *req, const char *curl_error);
+
+/* auth.c */
+extern char *oe_basic_header(const char *credentials);
+extern const char *oe_webhook_origin(void);
+extern void oe_tls_server_name(OeConf *conf, const char *name);
+
+/* handle.c */
+extern void oe_handle_init(void);
+extern bool oe_http_settings_changed(void);
+extern void oe_handle_options(OeRequest *req);
+
 /* request.c */
-extern void oe_request_init(void);
+extern OeRequest *oe_request_make(OeConf *conf, OeRequestKind kind, int room);
+extern void oe_request_reset(OeRequest *req);
 extern OeRequest *oe_request_get(OeConf *conf);
-extern void oe_request_prepare(OeRequest *req, int attempt);
+extern void oe_request_prepare(OeRequest *req);
 extern void oe_request_put(OeRequest *req);
 extern void oe_http_free_idle(OeConf *conf);
-extern bool oe_http_settings_changed(void);
 
 /* answer.c */
 extern void oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error);

@@ -7,7 +7,11 @@
  */
 #include "postgres.h"
 
+#include <openssl/asn1.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -23,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/oe.h"
 
@@ -31,10 +36,12 @@
 extern PGDLLEXPORT Datum oe_sql_new_secret(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum oe_sql_store_secret(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum oe_sql_public_key(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum oe_sql_check_tls(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(oe_sql_new_secret);
 PG_FUNCTION_INFO_V1(oe_sql_store_secret);
 PG_FUNCTION_INFO_V1(oe_sql_public_key);
+PG_FUNCTION_INFO_V1(oe_sql_check_tls);
 
 /*
  * _new_secret(): random bytes for a signing key.
@@ -134,4 +141,99 @@ oe_sql_public_key(PG_FUNCTION_ARGS)
 	}
 	EVP_PKEY_free(key);
 	PG_RETURN_BYTEA_P(result);
+}
+
+/* A key that needs a passphrase has none here. */
+static int
+oe_no_passphrase(char *buf, int size, int rwflag, void *u)
+{
+	return 0;
+}
+
+/*
+ * Until when all certificates of this PEM text hold, as microseconds; 0 if
+ * there is none, or one that cannot be read.  The first one's key is kept.
+ */
+static TimestampTz
+oe_pem_until(const char *pem, EVP_PKEY **first_key)
+{
+	BIO		   *bio = BIO_new_mem_buf(pem, -1);
+	TimestampTz until = 0;
+	X509	   *cert;
+
+	while (bio != NULL && (cert = PEM_read_bio_X509(bio, NULL, oe_no_passphrase, NULL)) != NULL)
+	{
+		struct tm	tm;
+		TimestampTz end = 0;
+
+		if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1)
+			end = time_t_to_timestamptz((pg_time_t) timegm(&tm));
+		if (end != 0 && (until == 0 || end < until))
+			until = end;
+		if (first_key != NULL && *first_key == NULL)
+			*first_key = X509_get_pubkey(cert);
+		X509_free(cert);
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	return until;
+}
+
+static void
+oe_tls_refused(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"tls\" cannot be used"),
+			 errdetail("%s", detail),
+			 errhint("ca, cert and key are PEM texts; the key belongs to the first certificate of cert and has no passphrase.")));
+}
+
+/*
+ * Does the key belong to the certificate?
+ */
+static bool
+oe_key_fits(const char *pem, EVP_PKEY *public_key)
+{
+	BIO		   *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY   *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, oe_no_passphrase, NULL) : NULL;
+	bool		fits = key != NULL && EVP_PKEY_eq(key, public_key) == 1;
+
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	ERR_clear_error();
+	return fits;
+}
+
+/*
+ * _check_tls(ca, cert, key): raises if they are of no use; answers when the
+ * first of the certificates expires.  Each may be null.
+ */
+Datum
+oe_sql_check_tls(PG_FUNCTION_ARGS)
+{
+	TimestampTz until = 0;
+	TimestampTz own = 0;
+	EVP_PKEY   *public_key = NULL;
+	bool		fits;
+
+	if (!PG_ARGISNULL(0) && (until = oe_pem_until(text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL)) == 0)
+		oe_tls_refused("ca holds no certificate that can be read.");
+	if (PG_ARGISNULL(1) != PG_ARGISNULL(2))
+		oe_tls_refused("cert and key go together.");
+	if (!PG_ARGISNULL(1))
+	{
+		own = oe_pem_until(text_to_cstring(PG_GETARG_TEXT_PP(1)), &public_key);
+		fits = own != 0 && public_key != NULL && oe_key_fits(text_to_cstring(PG_GETARG_TEXT_PP(2)), public_key);
+		EVP_PKEY_free(public_key);
+		if (own == 0)
+			oe_tls_refused("cert holds no certificate that can be read.");
+		if (!fits)
+			oe_tls_refused("The key cannot be read, or is not that of the certificate.");
+	}
+	if (own != 0 && (until == 0 || own < until))
+		until = own;
+	if (until == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(until);
 }

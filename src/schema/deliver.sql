@@ -23,8 +23,13 @@ CREATE TABLE odoo_events.subscription_config (
     timeout        interval NOT NULL,
     retry_schedule interval[],
     header_names   text[] NOT NULL,             -- values are with the secret
+    auth           jsonb,                       -- without its secrets
+    auth_expires_at timestamptz,
+    tls            jsonb,                       -- without its key
+    tls_expires_at timestamptz,
     signature      text NOT NULL DEFAULT 'hmac',
     overlap_until  timestamptz,                 -- until then a previous secret signs too
+    handshake      boolean NOT NULL DEFAULT false,
     allow_networks cidr[] NOT NULL,
     dry_run        boolean NOT NULL DEFAULT false,
     owner          text,
@@ -39,7 +44,7 @@ COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuratio
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
-  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,overlap_until');
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,overlap_until,auth_expires_at,tls_expires_at');
 SELECT pg_catalog.pg_extension_config_dump('odoo_events.subscription_id_seq', '');
 
 -- Written by _store_secret() only, with rows that logical decoding does not see.
@@ -50,7 +55,9 @@ CREATE TABLE odoo_events.subscription_secret (
     previous        bytea[] NOT NULL,           -- rotated away, but still signing until previous_until
     previous_signature text[] NOT NULL,
     previous_until  timestamptz[] NOT NULL,
-    header_values   text[] NOT NULL
+    header_values   text[] NOT NULL,
+    auth            jsonb,                      -- all of the argument
+    tls_key         text
 );
 COMMENT ON TABLE odoo_events.subscription_secret IS 'signing keys and values of headers; in no dump, readable by the extension''s owner only';
 

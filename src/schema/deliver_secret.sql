@@ -50,6 +50,95 @@ SELECT CASE WHEN s.signature = 'ed25519' THEN 'whpk_' || encode(odoo_events._pub
 $$;
 COMMENT ON FUNCTION odoo_events._secret_text(odoo_events.subscription_secret) IS 'internal: what the receiver needs to verify with';
 
+CREATE FUNCTION odoo_events._check_tls(ca text, cert text, key text) RETURNS timestamptz
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_check_tls';
+COMMENT ON FUNCTION odoo_events._check_tls(text, text, text) IS 'internal: raises if certificates or key cannot be used; answers when the first expires';
+
+-- The members that an argument may have, as text: all that must be there, and no others.
+CREATE FUNCTION odoo_events._check_members(argument text, value jsonb, must text[], may text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text;
+BEGIN
+  SELECT m INTO wrong FROM unnest(must) m WHERE NOT value ? m;
+  IF FOUND THEN
+    RAISE EXCEPTION 'argument "%" lacks "%"', argument, wrong USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('It has %s%s.', array_to_string(must, ', '), '; optional: ' || NULLIF(array_to_string(may, ', '), ''));
+  END IF;
+  SELECT e.key INTO wrong FROM jsonb_each(value) e WHERE e.key <> ALL (must || may);
+  IF FOUND THEN
+    RAISE EXCEPTION 'argument "%" has the unknown member "%"', argument, wrong USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('It has %s.', array_to_string(must || may, ', '));
+  END IF;
+  SELECT e.key INTO wrong FROM jsonb_each(value) e WHERE jsonb_typeof(e.value) <> 'string' OR e.value = '""';
+  IF FOUND THEN
+    RAISE EXCEPTION 'member "%" of argument "%" is not a string, or empty', wrong, argument USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_members(text, jsonb, text[], text[]) IS 'internal: checks the members of an argument';
+
+-- The argument auth checked, and without what is secret in it; null for none.
+CREATE FUNCTION odoo_events._auth_public(auth jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  kind text;
+BEGIN
+  IF auth IS NULL OR auth = '{}' THEN
+    RETURN NULL;
+  END IF;
+  kind := CASE WHEN jsonb_typeof(auth) = 'object' THEN auth ->> 'type' END;
+  IF kind = 'basic' THEN
+    PERFORM odoo_events._check_members('auth', auth, '{type,username,password}', '{}');
+  ELSIF kind = 'bearer' THEN
+    PERFORM odoo_events._check_members('auth', auth, '{type,token}', '{}');
+  ELSIF kind = 'oauth2' THEN
+    PERFORM odoo_events._check_members('auth', auth, '{type,token_url,client_id,client_secret}', '{scope,audience}');
+  ELSE
+    RAISE EXCEPTION 'argument "auth" has no usable "type"' USING ERRCODE = 'invalid_parameter_value',
+      HINT = '{"type": "basic", "username": ..., "password": ...}, {"type": "bearer", "token": ...} or {"type": "oauth2", "token_url": ..., "client_id": ..., "client_secret": ...}';
+  END IF;
+  IF EXISTS (SELECT 1 FROM jsonb_each_text(auth) e WHERE e.value ~ '[\u0001-\u001f\u007f-\u009f]' OR length(e.value) > 16384)
+     OR auth ->> 'username' ~ ':' OR auth ->> 'token' ~ '[^\u0021-\u007e]' THEN
+    RAISE EXCEPTION 'argument "auth" has a member that cannot be sent' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'No control characters, no ":" in username, only visible ASCII in token.';
+  END IF;
+  RETURN auth - '{password,token,client_secret}'::text[];
+END $$;
+COMMENT ON FUNCTION odoo_events._auth_public(jsonb) IS 'internal: checks the argument auth; answers what of it is not secret';
+
+CREATE FUNCTION odoo_events._tls_public(tls jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF tls IS NULL OR tls = '{}' THEN
+    RETURN NULL;
+  END IF;
+  IF jsonb_typeof(tls) <> 'object' THEN
+    RAISE EXCEPTION 'argument "tls" is not a JSON object' USING ERRCODE = 'invalid_parameter_value',
+      HINT = '{"ca": ..., "cert": ..., "key": ..., "server_name": ...}, each of them optional; the first three are PEM texts.';
+  END IF;
+  PERFORM odoo_events._check_members('tls', tls, '{}', '{ca,cert,key,server_name}');
+  IF tls ->> 'server_name' !~ '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$' THEN
+    RAISE EXCEPTION 'member "server_name" of argument "tls" is not a host name' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  RETURN tls - 'key';
+END $$;
+COMMENT ON FUNCTION odoo_events._tls_public(jsonb) IS 'internal: checks the argument tls; answers what of it is not secret';
+
+-- When a bearer token expires, if it is a JSON Web Token that says so.
+CREATE FUNCTION odoo_events._token_expiry(token text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  claims text := translate(split_part(token, '.', 2), '-_', '+/');
+BEGIN
+  IF claims = '' OR claims IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN to_timestamp((convert_from(decode(rpad(claims, (length(claims) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb ->> 'exp')::float8);
+EXCEPTION WHEN data_exception THEN
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._token_expiry(text) IS 'internal: the claim exp of a JSON Web Token';
+
 -- What belongs to a configuration and is secret, changed by arguments.
 CREATE FUNCTION odoo_events._configure_secret(was odoo_events.subscription_secret, c odoo_events.subscription_config, args jsonb)
 RETURNS odoo_events.subscription_secret
@@ -67,6 +156,12 @@ BEGIN
   IF args ? 'headers' THEN
     s.header_values := ARRAY(SELECT e.value FROM jsonb_each_text(NULLIF(args -> 'headers', 'null')) e ORDER BY e.key);
   END IF;
+  IF args ? 'auth' THEN
+    s.auth := CASE WHEN c.auth IS NOT NULL THEN args -> 'auth' END;
+  END IF;
+  IF args ? 'tls' THEN
+    s.tls_key := args #>> '{tls,key}';
+  END IF;
   s.signature := c.signature;
   s.header_values := COALESCE(s.header_values, '{}');
   s.previous := COALESCE(s.previous, '{}');
@@ -80,6 +175,8 @@ COMMENT ON FUNCTION odoo_events._configure_secret(odoo_events.subscription_secre
 CREATE FUNCTION odoo_events._lost_secrets(c odoo_events.subscription_config, s odoo_events.subscription_secret) RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN cardinality(COALESCE(s.header_values, '{}')) <> cardinality(c.header_names) THEN '{headers}'::text[] ELSE '{}' END
+    || CASE WHEN c.auth IS NOT NULL AND s.auth IS NULL THEN '{auth}'::text[] ELSE '{}' END
+    || CASE WHEN c.tls ? 'cert' AND s.tls_key IS NULL THEN '{tls}'::text[] ELSE '{}' END
 $$;
 COMMENT ON FUNCTION odoo_events._lost_secrets(odoo_events.subscription_config, odoo_events.subscription_secret) IS
 'internal: arguments whose secret part is not here, beside the signing secret; backups have none of them';
@@ -94,7 +191,7 @@ BEGIN
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
   lost := odoo_events._lost_secrets(c, s);
   IF lost <> '{}' THEN
-    RAISE EXCEPTION 'subscription "%" has no values of its % here', c.name, array_to_string(lost, ', ')
+    RAISE EXCEPTION 'subscription "%" lacks what is secret of its %', c.name, array_to_string(lost, ', ')
       USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
             HINT = format('alter_subscription(name, secret => ..., %s) gives all.',
                           (SELECT string_agg(l || ' => ...', ', ') FROM unnest(lost) l));

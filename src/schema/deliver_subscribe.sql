@@ -1,8 +1,8 @@
 -- deliver, third part: subscriptions as they are given and changed.
 
-CREATE FUNCTION odoo_events._check_url(url text, allow_networks cidr[]) RETURNS void
+CREATE FUNCTION odoo_events._check_url(url text, allow_networks cidr[], argument text DEFAULT 'url') RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_check_url';
-COMMENT ON FUNCTION odoo_events._check_url(text, cidr[]) IS 'internal: raises if the URL may not be called';
+COMMENT ON FUNCTION odoo_events._check_url(text, cidr[], text) IS 'internal: raises if the URL may not be called';
 
 -- The patterns of argument types, checked, as LIKE patterns.
 CREATE FUNCTION odoo_events._types_like(types text[]) RETURNS text[]
@@ -179,7 +179,7 @@ COMMENT ON FUNCTION odoo_events._start_cursor(text) IS 'internal: argument start
 CREATE FUNCTION odoo_events._configure(was odoo_events.subscription_config, args jsonb) RETURNS odoo_events.subscription_config
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  c odoo_events.subscription_config := jsonb_populate_record(was, args - 'headers');
+  c odoo_events.subscription_config := jsonb_populate_record(was, args - '{headers,auth,tls}'::text[]);
   missing text;
 BEGIN
   c.companies := NULLIF(c.companies, '{}');
@@ -196,6 +196,23 @@ BEGIN
     c.header_names := odoo_events._header_names(COALESCE(NULLIF(args -> 'headers', 'null'), '{}'));
   END IF;
   PERFORM odoo_events._check_config(c);
+  IF args ? 'auth' THEN
+    c.auth := odoo_events._auth_public(NULLIF(args -> 'auth', 'null'));
+    c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
+  END IF;
+  IF c.auth ->> 'type' = 'oauth2' THEN
+    PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
+  END IF;
+  IF c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
+    RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF args ? 'tls' THEN
+    c.tls := odoo_events._tls_public(NULLIF(args -> 'tls', 'null'));
+    c.tls_expires_at := odoo_events._check_tls(args #>> '{tls,ca}', args #>> '{tls,cert}', args #>> '{tls,key}');
+  END IF;
+  IF c.tls IS NOT NULL AND c.url !~* '^https:' THEN
+    RAISE EXCEPTION 'argument "tls" needs an https URL' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   IF args ? 'types' THEN
     c.types_like := odoo_events._types_like(c.types);
   END IF;
@@ -286,8 +303,11 @@ CREATE FUNCTION odoo_events.subscribe(
   timeout        interval   DEFAULT '15s',
   retry_schedule interval[] DEFAULT NULL,
   headers        jsonb      DEFAULT '{}',
+  auth           jsonb      DEFAULT NULL,
+  tls            jsonb      DEFAULT NULL,
   signature      text       DEFAULT 'hmac',
   secret         text       DEFAULT NULL,
+  handshake      boolean    DEFAULT false,
   allow_networks cidr[]     DEFAULT '{}',
   dry_run        boolean    DEFAULT false,
   start_from     text       DEFAULT 'now',
@@ -311,7 +331,7 @@ BEGIN
   c := odoo_events._configure(was, given);
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
   s := odoo_events._configure_secret(s, c, given);
-  IF given ?| '{secret,signature,headers}' THEN
+  IF given ?| '{secret,signature,headers,auth,tls}' THEN
     IF s.secret IS NULL OR odoo_events._lost_secrets(c, s) <> '{}' THEN
       RAISE EXCEPTION 'subscription "%" has not all of its secrets here', c.name
         USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
@@ -346,8 +366,11 @@ CREATE FUNCTION odoo_events.alter_subscription(
   timeout        interval   DEFAULT NULL,
   retry_schedule interval[] DEFAULT NULL,
   headers        jsonb      DEFAULT NULL,
+  auth           jsonb      DEFAULT NULL,
+  tls            jsonb      DEFAULT NULL,
   signature      text       DEFAULT NULL,
   secret         text       DEFAULT NULL,
+  handshake      boolean    DEFAULT NULL,
   allow_networks cidr[]     DEFAULT NULL,
   dry_run        boolean    DEFAULT NULL,
   owner          text       DEFAULT NULL,
@@ -355,4 +378,4 @@ CREATE FUNCTION odoo_events.alter_subscription(
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
-'changes a subscription; what is null stays as it is, ''{}'' empties companies and warehouses; filter => ''true'' lets all pass';
+'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth and tls; filter => ''true'' lets all pass';

@@ -17,7 +17,10 @@ SELECT c.name,
        c.timeout,
        c.retry_schedule,
        c.header_names,
+       c.auth,
+       c.tls,
        c.signature,
+       c.handshake,
        c.allow_networks,
        c.dry_run,
        c.owner,
@@ -74,7 +77,7 @@ SELECT c.name,
              (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
                WHERE (b ->> 'attempts')::int4 > 0)) AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
-       CASE WHEN c.overlap_until > now() THEN c.overlap_until END AS expires_at
+       LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
        LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id

@@ -1,0 +1,281 @@
+/*
+ * handle.c
+ *	  An easy handle: its options, and what curl calls.
+ *
+ * Worker only.  The callbacks note things and return; none of them raises,
+ * allocates from a memory context or looks anything up.
+ */
+#include "postgres.h"
+
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "storage/fd.h"
+#include "utils/memutils.h"
+
+#include "base/guc.h"
+#include "deliver/internal.h"
+
+#define OE_HEADER_BYTES 32768
+
+static char *oe_user_agent = NULL;
+static char *oe_used_proxy = NULL;
+static char *oe_used_ca_file = NULL;
+static int	oe_used_connect_timeout = 0;
+
+/*
+ * The address policy, where it cannot be walked around: after the name is
+ * resolved, before the socket is.
+ */
+static curl_socket_t
+oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	OeRequest  *req = clientp;
+	int			fd;
+
+	if (oe_used_proxy[0] == '\0' &&
+		!oe_address_allowed(&addr->addr, req->plain, req->conf->networks, req->conf->nnetworks))
+	{
+		req->refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+	if (fd >= 0)
+		ReserveExternalFD();
+	return fd >= 0 ? fd : CURL_SOCKET_BAD;
+}
+
+static int
+oe_on_close(void *clientp, curl_socket_t s)
+{
+	ReleaseExternalFD();
+	return close(s);
+}
+
+/*
+ * The same policy for a connection that another subscription has opened.
+ */
+static int
+oe_on_prereq(void *clientp, char *ip, char *local_ip, int port, int local_port)
+{
+	OeRequest  *req = clientp;
+
+	if (oe_used_proxy[0] == '\0' &&
+		!oe_address_text_allowed(ip, req->plain, req->conf->networks, req->conf->nnetworks))
+	{
+		req->refused = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	return CURL_PREREQFUNC_OK;
+}
+
+/*
+ * Value of a header line if it has this name; NULL otherwise.
+ */
+static const char *
+oe_header_value(const char *line, size_t len, const char *name, size_t *value_len)
+{
+	size_t		n = strlen(name);
+
+	if (len <= n || line[n] != ':' || pg_strncasecmp(line, name, n) != 0)
+		return NULL;
+	line += n + 1;
+	len -= n + 1;
+	while (len > 0 && (*line == ' ' || *line == '\t'))
+	{
+		line++;
+		len--;
+	}
+	while (len > 0 && (unsigned char) line[len - 1] <= ' ')
+		len--;
+	*value_len = len;
+	return line;
+}
+
+static bool
+oe_value_is(const char *value, size_t len, const char *is)
+{
+	return len == strlen(is) && pg_strncasecmp(value, is, len) == 0;
+}
+
+/*
+ * Seconds, or an HTTP date.
+ */
+static int
+oe_retry_after(const char *value, size_t len)
+{
+	char		buf[64];
+	char	   *end;
+	long		secs;
+
+	if (len == 0 || len >= sizeof(buf))
+		return -1;
+	memcpy(buf, value, len);
+	buf[len] = '\0';
+	secs = strtol(buf, &end, 10);
+	if (*end != '\0')
+	{
+		time_t		at = curl_getdate(buf, NULL);
+
+		if (at == (time_t) -1)
+			return -1;
+		secs = (long) (at - time(NULL));
+	}
+	return (int) Min(Max(secs, 1), 86400);
+}
+
+static size_t
+oe_on_header(char *line, size_t size, size_t nitems, void *userp)
+{
+	OeRequest  *req = userp;
+	size_t		len = size * nitems;
+	size_t		vlen = 0;
+	const char *value;
+
+	req->header_bytes += len;
+	if (req->header_bytes > OE_HEADER_BYTES)
+		return 0;
+	if ((value = oe_header_value(line, len, "retry-after", &vlen)) != NULL)
+		req->retry_after = oe_retry_after(value, vlen);
+	else if (req->kind == OE_ASK_HANDSHAKE && (value = oe_header_value(line, len, "webhook-allowed-origin", &vlen)) != NULL)
+		req->allowed = oe_value_is(value, vlen, "*") || oe_value_is(value, vlen, oe_webhook_origin());
+	else if ((value = oe_header_value(line, len, "webhook-delivery", &vlen)) != NULL)
+	{
+		req->abort_message = oe_value_is(value, vlen, "abort-message");
+		req->disable = oe_value_is(value, vlen, "disable");
+	}
+	return len;
+}
+
+static size_t
+oe_on_body(char *data, size_t size, size_t nmemb, void *userp)
+{
+	OeRequest  *req = userp;
+	size_t		len = size * nmemb;
+	size_t		keep = Min(len, (size_t) (req->response_room - req->response_len));
+
+	memcpy(req->response + req->response_len, data, keep);
+	req->response_len += keep;
+	req->read += len;
+	return req->read > OE_RESPONSE_READ ? 0 : len;
+}
+
+static char *
+oe_keep_string(const char *s)
+{
+	return MemoryContextStrdup(oe_deliver_cxt, s ? s : "");
+}
+
+void
+oe_handle_init(void)
+{
+	(void) oe_http_settings_changed();
+	oe_user_agent = oe_keep_string(psprintf("odoo_events/%s (+PostgreSQL %d)", OE_VERSION, PG_VERSION_NUM / 10000));
+}
+
+/*
+ * Has a setting changed since configurations were built?  Remembers it.
+ */
+bool
+oe_http_settings_changed(void)
+{
+	if (oe_used_proxy != NULL && strcmp(oe_used_proxy, oe_guc_proxy ? oe_guc_proxy : "") == 0 &&
+		strcmp(oe_used_ca_file, oe_guc_ca_file ? oe_guc_ca_file : "") == 0 &&
+		oe_used_connect_timeout == oe_guc_connect_timeout)
+		return false;
+	oe_used_proxy = oe_keep_string(oe_guc_proxy);
+	oe_used_ca_file = oe_keep_string(oe_guc_ca_file);
+	oe_used_connect_timeout = oe_guc_connect_timeout;
+	return true;
+}
+
+static void
+oe_handle_pem(CURL *e, CURLoption option, char *pem)
+{
+	struct curl_blob blob;
+
+	blob.data = pem;
+	blob.len = strlen(pem);
+	blob.flags = CURL_BLOB_NOCOPY;	/* the configuration outlives its handles */
+	curl_easy_setopt(e, option, &blob);
+}
+
+/*
+ * Whom to trust and who we are.  A CA of one's own takes the place of the
+ * system's.
+ */
+static void
+oe_handle_tls(OeRequest *req)
+{
+	CURL	   *e = req->easy;
+	OeTls	   *tls = &req->conf->tls;
+
+	if (tls->ca != NULL)
+		oe_handle_pem(e, CURLOPT_CAINFO_BLOB, tls->ca);
+	else if (oe_used_ca_file[0] != '\0')
+		curl_easy_setopt(e, CURLOPT_CAINFO, oe_used_ca_file);
+	if (tls->ca != NULL || oe_used_ca_file[0] != '\0')
+		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+	if (tls->cert != NULL)
+	{
+		oe_handle_pem(e, CURLOPT_SSLCERT_BLOB, tls->cert);
+		oe_handle_pem(e, CURLOPT_SSLKEY_BLOB, tls->key);
+	}
+	if (tls->url != NULL)
+		curl_easy_setopt(e, CURLOPT_CONNECT_TO, &tls->connect_to);
+}
+
+/*
+ * Options that hold as long as the handle does.
+ */
+void
+oe_handle_options(OeRequest *req)
+{
+	CURL	   *e = req->easy;
+	OeConf	   *conf = req->conf;
+
+	curl_easy_setopt(e, CURLOPT_URL, conf->tls.url ? conf->tls.url : conf->url);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, req);
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, req->errbuf);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS, (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	curl_easy_setopt(e, CURLOPT_POST, 1L);
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	curl_easy_setopt(e, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+	curl_easy_setopt(e, CURLOPT_PROXY, oe_used_proxy);
+	curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(e, CURLOPT_USERAGENT, oe_user_agent);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, req->headers);
+	curl_easy_setopt(e, CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) conf->timeout_ms);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long) Min(oe_used_connect_timeout, conf->timeout_ms));
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long) (conf->timeout_ms / 1000 + 1));
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(e, CURLOPT_PIPEWAIT, conf->plain ? 0L : 1L);
+	curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+	oe_handle_tls(req);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, oe_on_header);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, req);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, oe_on_body);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, req);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, oe_on_open);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, req);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, oe_on_close);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, oe_on_prereq);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, req);
+}
