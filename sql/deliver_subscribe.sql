@@ -101,6 +101,26 @@ SELECT name, expires_at - now() BETWEEN '47 hours' AND '48 hours' AS expires FRO
 SELECT set_secret('wms') IS NOT NULL, rotate_secret('ed') ~ '^whpk_' AS public_key;
 SELECT name, expires_at - now() BETWEEN '23 hours' AND '24 hours' AS expires FROM subscription_status WHERE expires_at IS NOT NULL;
 
+-- auth and tls: what is refused
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '[]');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "digest"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "basic", "username": "a"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "basic", "username": "a:b", "password": "c"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "bearer", "token": 7}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "bearer", "token": "a\r\nX: y"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "bearer", "token": "a", "user": "b"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "bearer", "token": "a"}', headers => '{"authorization": "b"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "oauth2", "token_url": "https://10.0.0.1/token", "client_id": "a", "client_secret": "b"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', auth => '{"type": "oauth2", "token_url": "https://a:b@203.0.113.7/token", "client_id": "a", "client_secret": "b"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', tls => '"x"');
+SELECT subscribe('x', 'https://203.0.113.7/x', tls => '{"ca": "x"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', tls => '{"cert": "x"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', tls => '{"cert": "x", "key": "y"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', tls => '{"server_name": "a b"}');
+SELECT subscribe('x', 'https://203.0.113.7/x', tls => '{"version": "1.0"}');
+SELECT subscribe('x', 'http://10.0.0.1/x', tls => '{"server_name": "a"}', allow_networks => '{10.0.0.0/8}');
+SELECT subscribe('x', 'https://203.0.113.7/x', handshake => NULL);
+
 -- alter: what is null stays
 SELECT alter_subscription('nobody');
 SELECT alter_subscription('full', ordering => 'no');

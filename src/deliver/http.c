@@ -201,7 +201,7 @@ oe_http_abandon(OeSub *sub)
 void
 oe_http_finish(OeRequest *req, const char *error)
 {
-	if (req->kind != OE_EVENTS)
+	if (req->kind != OE_DELIVERY)
 	{
 		oe_gate_answered(req, error);
 		return;
@@ -248,7 +248,7 @@ oe_http_collect(void)
 		else if (req->status == 0)
 			error = req->errbuf[0] != '\0' ? req->errbuf :
 				code == CURLE_OK ? "no answer" : curl_easy_strerror(code);
-		if (req->kind != OE_EVENTS || !oe_gate_retry(req))
+		if (req->kind != OE_DELIVERY || !oe_gate_retry(req))
 			oe_http_finish(req, error);
 	}
 }

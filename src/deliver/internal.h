@@ -398,7 +398,7 @@ struct OeSub
 
 typedef enum OeRequestKind
 {
-	OE_EVENTS,
+	OE_DELIVERY,
 	OE_ASK_TOKEN,
 	OE_ASK_HANDSHAKE
 } OeRequestKind;

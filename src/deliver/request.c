@@ -62,7 +62,7 @@ oe_request_make(OeConf *conf, OeRequestKind kind, int room)
 	req->conf = conf;
 	req->plain = conf->plain;
 	conf->refs++;
-	if (kind == OE_EVENTS)
+	if (kind == OE_DELIVERY)
 		oe_request_headers(req);
 	oe_handle_options(req);
 	return req;
@@ -77,7 +77,7 @@ oe_request_get(OeConf *conf)
 	OeRequest  *req;
 
 	if (dlist_is_empty(&conf->idle))
-		return oe_request_make(conf, OE_EVENTS, OE_RESPONSE_KEPT);
+		return oe_request_make(conf, OE_DELIVERY, OE_RESPONSE_KEPT);
 	req = dlist_container(OeRequest, node, dlist_pop_head_node(&conf->idle));
 	req->renewed = false;
 	conf->refs++;
@@ -145,7 +145,7 @@ oe_request_put(OeRequest *req)
 
 	oe_request_forget(&req->body);
 	oe_request_forget(&req->ce);
-	if (conf->refs == 1 || req->kind != OE_EVENTS)
+	if (conf->refs == 1 || req->kind != OE_DELIVERY)
 	{
 		/*
 		 * nobody else uses this configuration any more, or nobody will ask

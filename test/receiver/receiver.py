@@ -13,6 +13,8 @@ object per line and request, written before the answer goes out. Started again w
                "hold": true (no answer before the control file changes), "reset": true (connection reset),
                "hang": true (no answer while the client waits), "garbage": true (not HTTP), "flood": bytes (so long an answer),
                "drip": seconds (a byte of the answer, a pause, a byte ...)}
+Paths that begin with /token are an OAuth2 token endpoint for the client "client" with the secret "s3cret of the client" ("expires_in" of a rule, else
+3600; "token" is what it gives, else a new one each time); paths that begin with /oauth accept its latest two tokens only.  OPTIONS allows whatever origin asks.
 Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage  /flood/100000000  /drip/60
 --cert, --key   PEM files: https, TLS 1.2 and newer; with --tls 1.1 no newer one
 """
@@ -107,6 +109,8 @@ class Receiver:
         self.digest = {}        # (path, webhook-id) -> sha256 of the body
         self.acked = {}         # (path, event id) -> True once answered with 2xx
         self.last = {}          # (path, partitionkey) -> sequence of the last new event that was answered with 2xx
+        self.tokens = 0         # given by the token endpoint
+        self.valid = []         # the latest two
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         if options.ledger and os.path.exists(options.ledger):
             self.remember(options.ledger)
@@ -275,10 +279,40 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.answer(200, {"Content-Type": "text/plain"}, self.server.receiver.summary() + "\n")
 
+    def do_OPTIONS(self):
+        """CloudEvents validation handshake."""
+        receiver, headers = self.server.receiver, {k.lower(): v for k, v in self.headers.items()}
+        action = receiver.action(self.path, "", [])
+        status = action.get("status", 200)
+        receiver.note(self.path, headers | {":method": "OPTIONS"}, b"", [], None, status, [])
+        self.answer(status, action.get("headers", {"WebHook-Allowed-Origin": headers.get("webhook-request-origin", "")}), "")
+
+    def token_endpoint(self, headers, body):
+        """OAuth2 client credentials."""
+        receiver = self.server.receiver
+        action = receiver.action(self.path, "", [])
+        if action.get("hang"):
+            receiver.note(self.path, headers, body, [], None, 0, [])
+            return self.misbehave(action)
+        credentials = urllib.parse.quote("client", safe="") + ":" + urllib.parse.quote("s3cret of the client", safe="")
+        known = headers.get("authorization") == "Basic " + base64.b64encode(credentials.encode()).decode()
+        form = dict(urllib.parse.parse_qsl(body.decode()))
+        status = action.get("status", 200 if known and form.get("grant_type") == "client_credentials" else 401)
+        answer = {"error": "invalid_client"}
+        with receiver.lock:
+            if status == 200:
+                receiver.tokens += 1
+                receiver.valid = [*receiver.valid[-1:], action.get("token", f"token-{receiver.tokens}")]
+                answer = {"access_token": receiver.valid[-1], "token_type": "Bearer", "expires_in": action.get("expires_in", 3600)}
+        receiver.note(self.path, headers, body, [], None, status, [])
+        self.answer(status, {"Content-Type": "application/json"}, json.dumps(answer))
+
     def do_POST(self):
         receiver = self.server.receiver
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers, path, problems = {k.lower(): v for k, v in self.headers.items()}, self.path, []
+        if path.startswith("/token"):
+            return self.token_endpoint(headers, body)
         events = parse_events(headers, body, problems)
         signed, reason = receiver.check_signature(path, headers, body)
         if signed is False:
@@ -289,7 +323,8 @@ class Handler(BaseHTTPRequestHandler):
         while action.get("hold") and action in (receiver.rules.get() or []):
             self.wait(0.02)
         silent = any(action.get(k) for k in ("reset", "hang", "garbage", "flood", "drip"))
-        status = 0 if silent else action.get("status", 401 if signed is False else 204)
+        stranger = path.startswith("/oauth") and headers.get("authorization") not in [f"Bearer {token}" for token in receiver.valid]
+        status = 0 if silent else action.get("status", 401 if signed is False or stranger else 204)
         fresh = receiver.note(path, headers, body, events, signed, status, problems)
         receiver.print_events(path, headers, events, fresh, status, problems)
         if silent:
