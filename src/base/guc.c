@@ -132,7 +132,7 @@ oe_guc_define(void)
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.schema_base",
 							   "URI under which the events' schemas stand (attribute dataschema).",
-							   NULL, &oe_guc_schema_base, "urn:odoo_events:schema",
+							   NULL, &oe_guc_schema_base, "urn:odoo-events:schema",
 							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.source",
 							   "CloudEvents source of the events; empty for /odoo/<database.uuid>.",

@@ -118,7 +118,7 @@ with_small_disk() { # with_small_disk FILE COMMAND...
 
 tap() {
   local file name dir status start
-  node_library
+  node_libraries
   mkdir -p "$out/tap" "$out/ports"; [ "$(id -u)" != 0 ] || chown postgres "$out/tap" "$out/ports"
   for file in test/t/*.pl; do
     name=$(basename "$file" .pl); dir=$out/tap/$name
@@ -144,16 +144,20 @@ tap() {
   done
 }
 
-# The public library with which the Node receiver judges signatures; locked by its hash in package-lock.json.
-node_library() {
-  [ ! -d test/receiver/node_modules/standardwebhooks ] || return 0
+# The public libraries with which signatures, events and schemas are judged; locked by their hashes in package-lock.json.
+node_libraries() {
   # Node has its own list of certificate authorities; this machine's is the one that counts.
   if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
     export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
   fi
-  (cd test/receiver && npm ci --no-audit --no-fund --loglevel=error >"$out/npm.log" 2>&1 </dev/null) ||
-    { tail -20 "$out/npm.log"; say "npm could not install the library standardwebhooks: tests that use it will fail"; }
-  chmod -R a+rX test/receiver/node_modules 2>/dev/null || true
+  node_library receiver standardwebhooks
+  [ "${OE_ONCE:-yes}" = no ] || node_library contract ajv
+}
+node_library() { # node_library DIRECTORY PACKAGE
+  [ ! -d "test/$1/node_modules/$2" ] || return 0
+  (cd "test/$1" && npm ci --no-audit --no-fund --loglevel=error >"$out/npm.log" 2>&1 </dev/null) ||
+    { tail -20 "$out/npm.log"; say "npm could not install $2: tests that use it will fail"; }
+  chmod -R a+rX "test/$1/node_modules" 2>/dev/null || true
 }
 
 demo() {
@@ -186,7 +190,7 @@ check_all() {
     if [ "$version" = here ]; then
       test/lib/check.sh check 2>&1 | tee "$log" || true
     else
-      (prepare; node_library) >/dev/null 2>&1 || true
+      (prepare; node_libraries) >/dev/null 2>&1 || true
       OE_ONCE=no test/lib/chroot.sh run "$version" test/lib/check.sh check 2>&1 | tee "$log" || true
     fi
     line=$(tail -1 "$log")
