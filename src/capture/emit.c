@@ -29,6 +29,7 @@
 #define OE_EMIT_NAME_MAX 255	/* bytes of a subject or a key */
 #define OE_EMIT_RESERVED "odoo."
 
+PG_FUNCTION_INFO_V1(oe_sql_check_type);
 PG_FUNCTION_INFO_V1(oe_sql_emit);
 PG_FUNCTION_INFO_V1(oe_sql_emit_platform);
 
@@ -249,4 +250,14 @@ Datum
 oe_sql_emit_platform(PG_FUNCTION_ARGS)
 {
 	return oe_sql_emit_any(fcinfo, true);
+}
+
+/*
+ * _check_type(type): may a DBA use it?
+ */
+Datum
+oe_sql_check_type(PG_FUNCTION_ARGS)
+{
+	oe_emit_check_type(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
 }

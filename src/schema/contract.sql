@@ -111,9 +111,10 @@ BEGIN
   found := CASE COALESCE(jsonb_array_length(found), 0) WHEN 0 THEN jsonb '{}' WHEN 1 THEN found -> 0 ELSE jsonb_build_object('anyOf', found) END;
   -- the states that the catalog knows; another Odoo module may add more
   IF f.owner = e.entity AND f.sources = ARRAY[e.state_column] THEN
-    found := found || jsonb_build_object('examples', (SELECT jsonb_agg(DISTINCT s) FROM (
+    found := found || COALESCE((SELECT jsonb_build_object('examples', jsonb_agg(DISTINCT s)) FROM (
         SELECT unnest(e.draft_states || e.open_states || e.cancelled_states) AS s
-        UNION SELECT unnest(m.states) FROM odoo_events.milestone m WHERE m.entity = e.entity) x));
+        UNION SELECT unnest(m.states) FROM odoo_events.milestone m WHERE m.entity = e.entity) x
+      HAVING count(*) > 0), '{}');
   END IF;
   RETURN found;
 END $$;
@@ -160,7 +161,7 @@ BEGIN
          jsonb '{"transition": {"type": "object", "required": ["from", "to"], "properties": {"from": {"type": ["string", "null"]}, "to": {"type": ["string", "null"]}}}}' END
       || jsonb_build_object('changes', jsonb_build_object('type', 'array', 'items', jsonb_build_object('type', 'object',
            'required', jsonb '["part", "id", "op", "fields"]', 'properties', jsonb_build_object(
-             'part', jsonb_build_object('enum', jsonb_build_array(e.entity) || COALESCE((SELECT jsonb_agg(p.part ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), '[]')),
+             'part', jsonb_build_object('type', 'string', 'examples', jsonb_build_array(e.entity) || COALESCE((SELECT jsonb_agg(p.part ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), '[]')),
              'id', jsonb '{"type": "integer"}', 'op', jsonb '{"enum": ["added", "removed", "changed"]}',
              'fields', jsonb '{"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}}'))))
       || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items', CASE count(*) WHEN 1 THEN jsonb_agg(odoo_events._part_json(p, base)) -> 0
