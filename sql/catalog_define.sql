@@ -54,7 +54,9 @@ SELECT odoo_events.define_event('acme.quality.inspection.flagged.v1', 'inspectio
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.new.score > ');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.new.score');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.new.scores > 1');
+\set VERBOSITY terse
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.refs.picking_id.state == "done"');
+\set VERBOSITY default
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.refs.picking_id.name == "OUT/1"');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', 'exists($.rows.line[*] ? (@.state == "done"))');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', 'exists($.parts.line[*] ? (@.new.state == "done"))');
