@@ -4,6 +4,28 @@ REVOKE ALL ON ALL TABLES IN SCHEMA odoo_events FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA odoo_events FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA odoo_events FROM PUBLIC;
 
+-- What ALTER DEFAULT PRIVILEGES has given away while this script ran ("SELECT on all tables to the reporting role") is taken back, too.
+DO $$
+DECLARE
+  g record;
+BEGIN
+  FOR g IN
+    SELECT DISTINCT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, pg_catalog.format('odoo_events.%I', c.relname) AS name, a.grantee
+      FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+     WHERE c.relnamespace = 'odoo_events'::regnamespace AND a.grantee <> c.relowner
+    UNION
+    SELECT 'FUNCTION', p.oid::regprocedure::text, a.grantee
+      FROM pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) a
+     WHERE p.pronamespace = 'odoo_events'::regnamespace AND a.grantee <> p.proowner
+    UNION
+    SELECT 'SCHEMA', 'odoo_events', a.grantee
+      FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+     WHERE n.nspname = 'odoo_events' AND a.grantee <> n.nspowner
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %I', g.kind, g.name, pg_catalog.pg_get_userbyid(g.grantee));
+  END LOOP;
+END $$;
+
 -- Monitoring: status without payloads and secrets.  The functions are those that the views call.
 GRANT USAGE ON SCHEMA odoo_events TO pg_monitor;
 GRANT SELECT ON odoo_events.worker_status TO pg_monitor;

@@ -2,6 +2,7 @@
 # settings, a constraint trigger deferred into a commit of ours.  What he tries runs with his own rights, and what he does is undone.
 use strict;
 use warnings;
+use File::Basename qw(basename);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use OdooEvents;
@@ -129,6 +130,40 @@ is(scalar(() = slurp_file($node->logfile) =~ /EVIL ran/g), $ran, 'his code did n
 as_odoo(q{ALTER TABLE res_partner DISABLE ROW LEVEL SECURITY; ALTER TABLE ir_config_parameter DISABLE ROW LEVEL SECURITY});
 $node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT odoo_events.requeue()');
 ok($node->poll_query_until('plant', q{SELECT (SELECT count(*) FROM odoo_events.quarantine) = 0 AND count(*) >= 5 FROM odoo_events.outbox_all}), 'and is told afterwards');
+
+# The script of CREATE EXTENSION: nothing but pg_catalog is searched while it runs, and it never takes for its own what was there before
+like(slurp_file("$FindBin::RealBin/../../odoo_events.control"), qr/^schema = pg_catalog$/m, 'the script runs with pg_catalog alone in its search_path');
+foreach my $file (glob "$FindBin::RealBin/../../src/schema/*.sql")
+{
+	my $text = slurp_file($file);
+	$text =~ s/\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|--[^\n]*//gs;
+	unlike($text, qr/^\s*(CREATE\s+OR\s+REPLACE|CREATE\s[^;]*IF\s+NOT\s+EXISTS|SET\s|RESET\s|SELECT\s+set_config|CREATE\s+(CAST|OPERATOR|EVENT|RULE|LANGUAGE))/mi, basename($file) . ': creates, replaces nothing, sets nothing');
+}
+
+# Settings that the owner has planted for his role in his database: none reaches the worker
+my %planted = (default_transaction_isolation => 'serializable', default_transaction_read_only => 'on', default_transaction_deferrable => 'on',
+	statement_timeout => '1ms', lock_timeout => '1ms', idle_in_transaction_session_timeout => '1ms', search_path => 'public, pg_temp', client_encoding => 'LATIN1',
+	TimeZone => 'Asia/Tokyo', DateStyle => 'German', IntervalStyle => 'iso_8601', extra_float_digits => '-15', bytea_output => 'escape', array_nulls => 'off',
+	standard_conforming_strings => 'off', quote_all_identifiers => 'on', row_security => 'on', check_function_bodies => 'on', work_mem => '64kB', temp_buffers => '800kB',
+	synchronous_commit => 'off', enable_indexscan => 'off', enable_seqscan => 'off', enable_sort => 'off', plan_cache_mode => 'force_generic_plan',
+	from_collapse_limit => '1', join_collapse_limit => '1', jit => 'on', jit_above_cost => '0', min_parallel_table_scan_size => '0', parallel_setup_cost => '0',
+	lc_numeric => 'C', lc_time => 'C', xmlbinary => 'hex', transform_null_equals => 'on', default_tablespace => 'pg_default', application_name => 'evil',
+	debug_print_parse => 'on', debug_print_plan => 'on', log_min_messages => 'debug1', escape_string_warning => 'off', lo_compat_privileges => 'on');
+my $plan = join ';', map { "ALTER ROLE odoo IN DATABASE plant SET $_ = '" . ($_ eq 'search_path' ? 'public' : $planted{$_}) . q{'} }
+  grep { !/^(log_min_messages|lo_compat_privileges)$/ } sort keys %planted;
+my ($status, undef, $refused) = $node->psql('plant', $plan, connstr => $node->connstr('plant') . ' user=odoo');
+is($status, 0, 'what he may plant') or diag $refused;
+$node->safe_psql('postgres', join ';', map { "ALTER ROLE odoo IN DATABASE plant SET $_ = '$planted{$_}'" } qw(log_min_messages lo_compat_privileges));
+my $old = $node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT pid FROM odoo_events.worker_status');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($old, 5000)");
+ok($node->poll_query_until('plant', "SELECT pid <> $old FROM odoo_events.worker_status"), 'the worker starts again');
+my $count = $node->safe_psql('plant', 'SET search_path = pg_catalog; SELECT count(*) FROM odoo_events.outbox_all');
+my $offset = -s $node->logfile;
+$node->safe_psql('plant', q{SET search_path = pg_catalog, public; SET ROLE odoo; UPDATE stock_picking SET state = 'confirmed', date_done = '2026-01-02 03:04:05' WHERE name = 'WH/OUT/90001'});
+ok($node->poll_query_until('plant', qq{SELECT count(*) = $count + 1 FROM odoo_events.outbox_all}), 'an event is published');
+is($node->safe_psql('plant', q{SET search_path = pg_catalog; SELECT event::json ->> 'partitionkey' ~ '^transfer:' AND event::json ->> 'time' ~ '^\d{4}-\d\d-\d\dT[0-9:.]+Z$'
+	FROM odoo_events.outbox_all ORDER BY position DESC LIMIT 1}), 't', 'as without them');
+unlike(slurp_file($node->logfile, $offset), qr/odoo_events worker.*(DEBUG|parse tree|ERROR|WARNING)/, 'and the log has nothing of the worker');
 
 $node->stop;
 done_testing();
