@@ -31,7 +31,7 @@ COMMENT ON VIEW odoo_events.capture_status IS
 'was captured since the server started; errors counts changes that could not be written, see capture_error';
 
 -- Health: one small function per thing that can be wrong; health() puts them together.  Each answers one row at
--- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/036_health.pl does.
+-- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/082_health.pl does.
 
 CREATE FUNCTION odoo_events._health_worker() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
