@@ -150,6 +150,7 @@ CREATE FUNCTION odoo_events._endpoint_trouble(name text, url text, last_status i
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN last_status IN (401, 403) THEN format('the endpoint answers %s: it does not accept our signature or credentials', last_status)
             WHEN last_status IN (404, 405, 410) THEN format('the endpoint answers %s: nothing takes events at %s', last_status, url)
+            WHEN last_error LIKE 'oauth2:%' OR last_error LIKE 'handshake:%' THEN 'nothing can be sent: ' || last_error
             WHEN last_status >= 100 THEN format('the endpoint answers %s', last_status)
             WHEN e.kind = 'dns' THEN 'the endpoint''s name is unknown: ' || last_error
             WHEN e.kind = 'tls' THEN 'the endpoint''s certificate is refused: ' || last_error
@@ -177,7 +178,7 @@ SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscri
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
 UNION ALL
 SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
-  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, p.last_status, p.last_error, p.failing_since,
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since,
                EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
                (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
                clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age
@@ -192,13 +193,20 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
          UNION ALL SELECT 3, 'critical', t.detail, t.hint
           WHERE s.state = 'breaker_open' OR (s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_status BETWEEN 400 AND 499 AND s.last_status NOT IN (408, 429))
          UNION ALL SELECT 4, 'warn', t.detail, t.hint WHERE s.state = 'active' AND s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_error <> ''
-         UNION ALL SELECT 5, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
-         UNION ALL SELECT 6, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
+         UNION ALL SELECT 5, CASE WHEN s.expires_at < now() THEN 'critical' ELSE 'warn' END,
+                format('its certificate or token %s %s', CASE WHEN s.expires_at < now() THEN 'has expired' ELSE 'expires' END, s.expires_at),
+                format('SELECT name, expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- alter_subscription(%L, tls => ...) or auth => ... gives a new one', s.name, s.name)
+          WHERE s.expires_at < now() + interval '14 days'
+         UNION ALL SELECT 6, 'warn', format('its old secret ends %s', s.overlap_until),
+                format('SELECT name, expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- until then the receiver needs the new secret', s.name)
+          WHERE s.overlap_until BETWEEN now() AND now() + interval '6 hours'
+         UNION ALL SELECT 7, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
+         UNION ALL SELECT 8, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
           WHERE s.state = 'paused' AND s.lag > 0 AND s.state_since < clock_timestamp() - interval '1 day'
-         UNION ALL SELECT 7, 'warn', format('%s events behind, the oldest by %s', s.lag, s.age),
+         UNION ALL SELECT 9, 'warn', format('%s events behind, the oldest by %s', s.lag, s.age),
                 format('SELECT * FROM odoo_events.waiting WHERE subscription = %L ORDER BY position LIMIT 20;', s.name)
           WHERE s.state = 'active' AND s.age > interval '15 minutes'
-         UNION ALL SELECT 8, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
+         UNION ALL SELECT 10, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
          ORDER BY n LIMIT 1) v
 $$;
 COMMENT ON FUNCTION odoo_events._health_subscriptions() IS 'internal: how each subscription goes: the worst of it';

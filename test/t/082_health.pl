@@ -142,6 +142,13 @@ told('subscription down', 'ok', qr/active, 0 events/);
 $node->safe_psql($db, q{SELECT odoo_events.pause('down'); UPDATE odoo_events.subscription_config SET state_since = now() - interval '2 days'});
 event();
 mends('subscription down', 'warn', qr/paused since/);
+# what runs out
+$node->safe_psql($db, q{SELECT odoo_events.rotate_secret('down', '1h')});
+shows('subscription down', 'warn', qr/old secret ends/, qr/^down\|20/);
+$node->safe_psql($db, q{UPDATE odoo_events.subscription_config SET overlap_until = NULL, tls_expires_at = now() + interval '3 days'});
+shows('subscription down', 'warn', qr/certificate or token expires/, qr/^down\|20/);
+$node->safe_psql($db, q{UPDATE odoo_events.subscription_config SET tls_expires_at = now() - interval '3 days'});
+shows('subscription down', 'critical', qr/has expired/, qr/^down\|20/);
 gone('down');
 
 $node->safe_psql($db, q{SELECT odoo_events.subscribe('nowhere', 'https://no-such-host.invalid/x')});
