@@ -51,7 +51,7 @@
 /* While a transaction older than our snapshot is still running. */
 #define OE_OPEN_RECHECK_MS 1000
 #define OE_MAINTAIN_MS OE_TUNED("maintain-ms", 10000)
-#define OE_ARMING_MS 5000
+#define OE_ARMING_MS OE_TUNED("arming-ms", 5000)
 #define OE_BACKOFF_MIN_MS OE_TUNED("backoff-ms", 1000)
 #define OE_BACKOFF_MAX_MS 60000
 

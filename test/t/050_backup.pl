@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use MIME::Base64;
 use OdooEvents;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -46,7 +47,8 @@ like($node->safe_psql('back', 'SELECT armed, reason FROM odoo_events.arming'), q
 is($node->safe_psql('back', q{SELECT count(*) FROM odoo_events.outbox_all}), '0', 'loading it made no events');
 is($node->safe_psql('back', q{SELECT * FROM odoo_events.subscription_config, odoo_events.attached ORDER BY entity}),
 	$node->safe_psql('plant', q{SELECT * FROM odoo_events.subscription_config, odoo_events.attached ORDER BY entity}), 'the configuration is back');
-is($node->safe_psql('back', q{SELECT bool_and(attached) FROM odoo_events.capture_status WHERE relation IS NOT NULL}), 't', 'the triggers came along');
+my $captured = q{SELECT relation, mode, attached FROM odoo_events.capture_status};
+is($node->safe_psql('back', $captured), $node->safe_psql('plant', $captured), 'the triggers came along');
 $node->safe_psql('back', 'SELECT odoo_events.attach()');
 is($node->safe_psql('back', 'SELECT armed FROM odoo_events.arming'), 'f', 'attach() does not arm a restored database');
 my $before = () = $receiver->ledger;
@@ -79,6 +81,38 @@ is($node->safe_psql('self2', $sum), $want, 'the data of Odoo is complete all the
 $node->safe_psql('self', 'CREATE EXTENSION odoo_events; SELECT odoo_events.attach()');
 $node->safe_psql('self', q{UPDATE stock_picking SET state = 'assigned' WHERE id = (SELECT min(id) FROM stock_picking WHERE state = 'cancel')});
 ok($node->poll_query_until('self', 'SELECT count(*) > 0 FROM odoo_events.outbox_all'), 'where a DBA adds it, it works');
+
+# --- custom, by Odoo's role, without what it may not restore: status 0
+my ($list) = run_command([ 'pg_restore', '-l', "$dir/custom.dump" ]);
+PostgreSQL::Test::Utils::append_to_file("$dir/list", join('', map { "$_\n" } grep { !/odoo_events/ } split /\n/, $list));
+$node->safe_psql('postgres', 'CREATE DATABASE self3 OWNER odoo');
+command_ok([ 'pg_restore', '--no-owner', '-L', "$dir/list", '-d', $odoo->('self3'), "$dir/custom.dump" ], 'custom restore by the role of Odoo, by a list');
+is($node->safe_psql('self3', $sum), $want, 'the data of Odoo is complete');
+$node->safe_psql('self3', 'CREATE EXTENSION odoo_events; SELECT odoo_events.attach()');
+is($node->safe_psql('self3', q{SELECT count(*) > 0 FROM odoo_events.capture_status WHERE attached}), 't', 'a DBA adds the extension afterwards');
+
+# --- onto a server that does not have the extension at all
+my $system = '/usr/lib/postgresql/' . $node->pg_version->major;
+SKIP:
+{
+	skip 'no PostgreSQL without the extension on this machine', 9
+	  if !-x "$system/bin/postgres" || -e '/usr/share/postgresql/' . $node->pg_version->major . '/extension/odoo_events.control';
+	my $bare = PostgreSQL::Test::Cluster->new('bare', install_path => $system);
+	$bare->init;
+	$bare->start;
+	$bare->safe_psql('postgres', 'CREATE ROLE odoo LOGIN CREATEDB');
+	my $at = sub { $bare->safe_psql('postgres', "CREATE DATABASE $_[0] OWNER odoo"); $bare->connstr($_[0]) . " user=$_[1]" };
+	command_ok([ 'psql', '-qX', '-d', $at->('plain', 'odoo'), '-f', "$dir/plain.sql" ], 'no extension there: plain restore by the role of Odoo ends well');
+	is($bare->safe_psql('plain', $sum), $want, 'the data of Odoo is complete');
+	command_ok([ 'psql', '-qX', '-d', $at->('older', 'odoo'), '-f', "$dir/older.sql" ], 'the same with an older psql');
+	is($bare->safe_psql('older', $sum), $want, 'the data of Odoo is complete');
+	command_fails([ 'pg_restore', '--no-owner', '-d', $at->('custom', 'odoo'), "$dir/custom.dump" ], 'custom restore reports what is not there');
+	is($bare->safe_psql('custom', $sum), $want, 'the data of Odoo is complete all the same');
+	command_ok([ 'pg_restore', '--no-owner', '-L', "$dir/list", '-d', $at->('listed', 'odoo'), "$dir/custom.dump" ], 'and nothing by a list');
+	is($bare->safe_psql('listed', $sum), $want, 'the data of Odoo is complete');
+	is($bare->safe_psql('listed', q{SELECT count(*) FROM pg_trigger WHERE tgname ~ 'odoo_events'}), '0', 'nothing is left of the extension');
+	$bare->stop;
+}
 
 # --- custom, by a DBA
 $node->safe_psql('postgres', 'CREATE DATABASE back2 OWNER odoo');
