@@ -140,7 +140,8 @@ def prepare(db, receiver):
     show(db, "CREATE EXTENSION odoo_events")
     show(db, "SELECT entity, relation, mode FROM odoo_events.attach()")
     url = f"http://127.0.0.1:{receiver.port}/{db}"
-    call = f"odoo_events.subscribe('{db}', '{url}', allow_networks => '{{127.0.0.0/8}}')"
+    call = f"odoo_events.subscribe('{db}', '{url}', allow_networks => '{{127.0.0.0/8}}', " \
+           "clearance => '{public,internal,confidential,personal}')"
     say("  " + paint("33", f"{db}=# ") + f"SELECT {call};")
     secret = sql(db, f"SELECT {call}", "-At")
     say(f"  {secret[:12]}...   (the signing secret, shown once; the receiver now has it)")
