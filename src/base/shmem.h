@@ -72,6 +72,8 @@ typedef struct OeSlot
 	TimestampTz next_start;
 	char		activity[64];	/* what the worker is doing */
 	char		last_error[256];
+	char		unarmed[128];	/* why the worker does not send; empty: it
+								 * does */
 	TimestampTz last_error_at;
 	TimestampTz published_until;	/* commit time up to which all is
 									 * published; 0 before the first cycle */

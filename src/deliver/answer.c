@@ -71,6 +71,17 @@ oe_retry_at(const OeConf *conf, bool by_age, int attempts, TimestampTz first_at,
 }
 
 /*
+ * Not later than the event is too old: then it is given up.
+ */
+static TimestampTz
+oe_retry_or_expire(const OeConf *conf, const OeEvent *event, TimestampTz next)
+{
+	if (next == 0 || conf->expire_after == 0)
+		return next;
+	return Max(Min(next, event->time + conf->expire_after + 1), oe_now + 1);
+}
+
+/*
  * Notes the request for the view attempt.
  */
 static void
@@ -207,7 +218,7 @@ oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
 		oe_item_dies(item, Max(key->attempts, 1), key->first_at, req->status, sub->last_error);
 		return;
 	}
-	key->next_at = next;
+	key->next_at = oe_retry_or_expire(req->conf, item->event, next);
 	key->last_status = req->status;
 	if (key->last_error)
 		pfree(key->last_error);
@@ -290,31 +301,10 @@ oe_content_refused(int status)
 	return status == 400 || status == 413 || status == 422;
 }
 
-/*
- * Members that somebody does not want any more make room for the others.
- */
 static bool
-oe_batch_skips(OeBatch *batch, OeRequest *req)
+oe_item_skipped(const OeItem *item)
 {
-	OeItem	  **unwanted = palloc(sizeof(OeItem *) * batch->n);
-	TimestampTz first_at = batch->first_at != 0 ? batch->first_at : req->started;
-	int			attempts = batch->attempts + 1;
-	int			n = 0;
-
-	for (int i = 0; i < batch->n; i++)
-		if (batch->items[i]->skip_reason != NULL)
-			unwanted[n++] = batch->items[i];
-	if (n > 0)
-		oe_batch_take_apart(batch, false);
-	for (int i = 0; i < n; i++)
-	{
-		OeKey	   *key = unwanted[i]->key;
-
-		oe_item_dies(unwanted[i], attempts, first_at, req->status, unwanted[i]->skip_reason);
-		oe_key_schedule(key);
-	}
-	pfree(unwanted);
-	return n > 0;
+	return item->skip_reason != NULL;
 }
 
 static void
@@ -323,7 +313,7 @@ oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 	TimestampTz next;
 	bool		last = batch->items[0]->single;
 
-	if (oe_batch_skips(batch, req))
+	if (oe_batch_drop(batch, oe_item_skipped, NULL, batch->attempts + 1, req->status))
 		return;
 	if (batch->early && !give_up)
 	{
@@ -349,7 +339,7 @@ oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 	else
 	{
 		batch->state = OE_BATCH_WAITING;
-		batch->next_at = next;
+		batch->next_at = oe_retry_or_expire(req->conf, batch->items[0]->event, next);
 	}
 }
 

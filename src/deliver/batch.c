@@ -287,6 +287,34 @@ oe_batch_take_apart(OeBatch *batch, bool single)
 }
 
 /*
+ * Members that are not wanted any more become dead letters; the batch is
+ * taken apart for that, and the others are gathered anew.  False if there are
+ * none.
+ */
+bool
+oe_batch_drop(OeBatch *batch, bool (*unwanted) (const OeItem *item), const char *reason, int attempts, int status)
+{
+	OeItem	  **dropped = palloc(sizeof(OeItem *) * Max(batch->n, 1));
+	TimestampTz first_at = batch->first_at;
+	int			n = 0;
+
+	for (int i = 0; i < batch->n; i++)
+		if (unwanted(batch->items[i]))
+			dropped[n++] = batch->items[i];
+	if (n > 0)
+		oe_batch_take_apart(batch, false);
+	for (int i = 0; i < n; i++)
+	{
+		OeKey	   *key = dropped[i]->key;
+
+		oe_item_dies(dropped[i], attempts, first_at, status, reason ? reason : dropped[i]->skip_reason);
+		oe_key_schedule(key);
+	}
+	pfree(dropped);
+	return n > 0;
+}
+
+/*
  * A batch that can be sent now, the longest waiting first; NULL if none.
  */
 OeBatch *

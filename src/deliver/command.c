@@ -152,6 +152,8 @@ oe_retry_now(OeSub *sub)
 	dlist_iter	it;
 
 	oe_breaker_reset(sub);
+	if (sub->conf->cron != NULL)
+		sub->fires_at = oe_now;
 	oe_key_each(sub, oe_due_now, NULL);
 	while (!pairingheap_is_empty(&sub->waiting))
 		oe_key_schedule(pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting)));

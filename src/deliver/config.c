@@ -8,10 +8,13 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonpath.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -319,6 +322,30 @@ oe_conf_format(OeConf *conf, int row)
 }
 
 /*
+ * When and how fast it is sent.
+ */
+static void
+oe_conf_pace(OeConf *conf, int row)
+{
+	bool		isnull;
+	Datum		d = oe_col(row, "rate_limit", &isnull);
+	char	   *schedule = oe_col_text(row, "schedule");
+	OeCron		cron;
+
+	conf->rate_limit = isnull ? 0 : DatumGetFloat8(DirectFunctionCall1(numeric_float8, d));
+	conf->rate_burst = Max(oe_col_int(row, "rate_burst", false), 1);
+	if (oe_col_int(row, "rate_burst", false) == 0)
+		conf->rate_burst = Max(ceil(conf->rate_limit), 1);
+	conf->priority = oe_col_int(row, "priority", false);
+	conf->expire_after = oe_col_interval(row, "expire_after");
+	if (schedule != NULL && oe_cron_parse(schedule, &cron) == NULL)
+	{
+		conf->cron = palloc(sizeof(OeCron));
+		*conf->cron = cron;
+	}
+}
+
+/*
  * Builds a configuration from a row, in a context of its own.
  */
 static OeConf *
@@ -348,6 +375,7 @@ oe_conf_make(int row)
 	conf->ordering = oe_col_text(row, "ordering")[0];
 	conf->batch_size = oe_col_int(row, "batch_size", false);
 	conf->batch_wait = oe_col_interval(row, "batch_wait");
+	oe_conf_pace(conf, row);
 	conf->dry_run = oe_col_bool(row, "dry_run");
 	conf->max_in_flight = oe_col_int(row, "max_in_flight", false);
 	conf->timeout_ms = Max(oe_col_interval(row, "timeout") / 1000, 1);
@@ -381,6 +409,10 @@ oe_sub_configure(OeSub *sub, OeConf *conf)
 	OeConf	   *old = sub->conf;
 
 	sub->conf = conf;
+	/* what comes from now on is gathered */
+	if (old != NULL && old->cron == NULL && conf->cron != NULL)
+		sub->fired_at = 0;
+	sub->fires_at = 0;
 	if (old != NULL && old->ordering == 'k' && conf->ordering != 'k')
 		oe_key_each(sub, oe_key_bound, NULL);
 	oe_conf_release(old);

@@ -43,19 +43,6 @@ oe_deliver_pump(void)
 }
 
 /*
- * May this subscription start a request now?  An open breaker lets one probe
- * through when it is time, a half-open one a single request at a time.
- */
-static bool
-oe_sub_may_start(OeSub *sub)
-{
-	if (!sub->active || sub->written_at == 0 || sub->conf->nsigners == 0 ||
-		sub->not_before > oe_now || sub->requests >= sub->conf->max_in_flight)
-		return false;
-	return sub->breaker == OE_BREAKER_CLOSED || sub->requests == 0;
-}
-
-/*
  * Keys whose time has come move from waiting to loading (or ready).
  */
 static void
@@ -132,38 +119,29 @@ oe_start_batch(OeSub *sub)
 }
 
 /*
- * Starts requests, one per subscription and round, until nothing is due or
- * the limits are reached.  The list is turned so that another one is first
- * the next time.
+ * Starts one request of a subscription whose turn it is; false if there is
+ * nothing to start.
  */
 static bool
-oe_start(void)
+oe_start_one(OeSub *sub)
 {
-	int			limit = oe_http_limit();
-	bool		started = false;
-	bool		any = true;
+	if ((sub->conf->batched || !dlist_is_empty(&sub->batches)) && oe_start_batch(sub))
+		return true;
+	return !sub->conf->batched && oe_start_single(sub);
+}
 
-	if (!dlist_is_empty(&oe_subs))
-		dlist_push_tail(&oe_subs, dlist_pop_head_node(&oe_subs));
-	while (any)
+static void
+oe_expire_due(void)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &oe_subs)
 	{
-		dlist_iter	it;
+		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
-		any = false;
-		dlist_foreach(it, &oe_subs)
-		{
-			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
-
-			if (oe_requests >= limit || oe_nanswers >= OE_ANSWERS_MAX)
-				return started;
-			if (!oe_sub_may_start(sub))
-				continue;
-			if (sub->conf->batched || !dlist_is_empty(&sub->batches) ? oe_start_batch(sub) || (!sub->conf->batched && oe_start_single(sub))
-				: oe_start_single(sub))
-				any = started = true;
-		}
+		if (sub->nready + sub->nbatches > 0 && oe_sub_may_start(sub))
+			oe_expire(sub);
 	}
-	return started;
 }
 
 /*
@@ -210,13 +188,15 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 		{
 			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
+			oe_sub_fire(sub, last_position);
 			oe_wake_keys(sub);
 			oe_choose_probe(sub);
 		}
 		if (oe_read_wanted(last_position))
 			oe_read(last_position);
+		oe_expire_due();
 		oe_form_batches();
-		if (oe_start())
+		if (oe_take_turns(oe_start_one))
 		{
 			oe_http_pump();
 			OE_FAULT("deliver-sent");
@@ -240,7 +220,7 @@ oe_sub_next(OeSub *sub)
 		return next;
 	if (!pairingheap_is_empty(&sub->waiting))
 		next = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting))->due;
-	if (sub->requests < sub->conf->max_in_flight && (sub->breaker == OE_BREAKER_CLOSED || sub->requests == 0))
+	if (sub->requests < oe_sub_at_once(sub))
 	{
 		if (sub->conf->batched || !dlist_is_empty(&sub->batches))
 			next = Min(next, oe_batch_next(sub));
@@ -250,9 +230,13 @@ oe_sub_next(OeSub *sub)
 			next = Min(next, sub->not_before);
 		/* whatever is due, not before the subscription is */
 		next = Max(next, sub->not_before);
+		if (next != PG_INT64_MAX)
+			next = Max(next, oe_token_at(sub));
 	}
 	else if (next <= oe_now)
 		next = PG_INT64_MAX;	/* an answer will come first */
+	if (sub->conf->cron != NULL)
+		next = Min(next, sub->fires_at);
 	return next;
 }
 

@@ -40,6 +40,7 @@
 #include "utils/uuid.h"
 
 #include "deliver/address.h"
+#include "deliver/cron.h"
 
 #define OE_ID_LEN 37			/* a UUID's text with its end */
 #define OE_CHAIN_MAX 32			/* items of one key in memory, or two batches */
@@ -48,6 +49,7 @@
 #define OE_BYTES_MAX (24 * 1024 * 1024) /* events in memory, over all, beyond
 										 * the share each may always have */
 #define OE_BYTES_SHARE (256 * 1024)
+#define OE_BYTES_SHARE_MIN (32 * 1024)	/* where there are many */
 #define OE_REPLAY_WINDOW 128
 #define OE_RESPONSE_KEPT 4096
 #define OE_RESPONSE_READ 65536
@@ -66,6 +68,7 @@ typedef struct OeRequest OeRequest;
 typedef struct OeEvent
 {
 	int64		position;
+	TimestampTz time;			/* when it happened */
 	int			refs;
 	char		id[OE_ID_LEN];
 	char	   *key;
@@ -95,6 +98,7 @@ typedef struct OeRow
 	int			body_len;
 	const char *classes;		/* NULL: all internal */
 	int			classes_len;
+	TimestampTz time;
 	OeEvent    *event;			/* once somebody wanted it */
 	Datum		jsonb;			/* once a filter wanted it; 0 */
 	bool		jsonb_failed;
@@ -165,6 +169,11 @@ typedef struct OeConf
 	int64		batch_wait;		/* us */
 	bool		dry_run;
 	int			max_in_flight;
+	double		rate_limit;		/* requests per second; 0: none */
+	double		rate_burst;
+	int			priority;
+	OeCron	   *cron;			/* NULL: at once */
+	int64		expire_after;	/* us; 0: never */
 	int			timeout_ms;
 	int64	   *schedule;		/* us before each retry; NULL: the default */
 	int			nschedule;
@@ -369,6 +378,14 @@ struct OeSub
 	int			nbatches;
 	dlist_head	replays;
 	int			requests;
+	pairingheap_node turn;
+	double		pass;			/* starts for its weight; see turn.c */
+	double		read_pass;		/* the same of reading the backlog */
+	double		tokens;
+	TimestampTz tokens_at;
+	int64		gate;			/* of a schedule: events up to here go */
+	TimestampTz fired_at;
+	TimestampTz fires_at;		/* 0: not computed */
 	int			requests_written;	/* what the latest row of progress says */
 	dlist_head	in_flight;		/* OeRequest.node */
 	bool		dirty;			/* progress must be written */
@@ -453,6 +470,7 @@ struct OeRequest
 extern MemoryContext oe_deliver_cxt;
 extern dlist_head oe_subs;
 extern dlist_head oe_dirty_keys;
+extern int	oe_nsubs;
 extern Size oe_event_bytes;
 extern int	oe_requests;
 extern TimestampTz oe_now;
@@ -463,6 +481,7 @@ extern int	oe_ndeaths;
 
 extern void oe_state_init(void);
 extern OeSub *oe_sub_make(int id);
+extern bool oe_sub_has_memory(const OeSub *sub);
 extern OeSub *oe_sub_find(int id);
 extern void oe_sub_free(OeSub *sub);
 extern OeEvent *oe_event_make(OeRow *row);
@@ -499,7 +518,7 @@ extern void oe_conf_add_header(OeConf *conf, char *header);
 extern bool oe_sub_wants(OeSub *sub, OeRow *row);
 
 /* read.c */
-#define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes"
+#define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o.\"time\""
 extern void oe_read(int64 last_position);
 extern bool oe_read_wanted(int64 last_position);
 extern void oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first);
@@ -509,6 +528,16 @@ extern int	oe_chain_max(const OeConf *conf);
 /* chain.c */
 extern bool oe_sub_loads(OeSub *sub);
 extern void oe_load_due(OeSub *sub);
+
+/* turn.c */
+extern double oe_weight(const OeSub *sub);
+extern TimestampTz oe_token_at(OeSub *sub);
+extern int	oe_sub_at_once(OeSub *sub);
+extern bool oe_sub_may_start(OeSub *sub);
+extern bool oe_take_turns(bool (*start) (OeSub *sub));
+extern void oe_sub_fire(OeSub *sub, int64 last_position);
+extern int64 oe_sub_tip(const OeSub *sub, int64 last_position);
+extern void oe_expire(OeSub *sub);
 
 /* recover.c */
 extern void oe_recover(OeSub **subs, int n, int64 last_position);
@@ -529,6 +558,7 @@ extern OeBatch *oe_batch_make(OeSub *sub, OeItem **items, int n, const char *id)
 extern void oe_batch_free(OeBatch *batch);
 extern void oe_batches_committed(OeSub *sub);
 extern void oe_batch_delivered(OeBatch *batch, bool dry);
+extern bool oe_batch_drop(OeBatch *batch, bool (*unwanted) (const OeItem *item), const char *reason, int attempts, int status);
 extern void oe_batch_take_apart(OeBatch *batch, bool single);
 extern OeBatch *oe_batch_due(OeSub *sub);
 extern TimestampTz oe_batch_next(OeSub *sub);
@@ -615,7 +645,7 @@ extern void oe_attempts_written(void);
 extern void oe_write_deaths(void);
 extern void oe_write_held(void);
 extern int	oe_progress_member(void);
-extern void oe_write_progress(OeSub *sub, int member);
+extern void oe_write_progress(OeSub **subs, int n, int member);
 
 /* settle.c */
 extern bool oe_settle_due(void);

@@ -20,8 +20,11 @@
 #include "base/session.h"
 #include "deliver/internal.h"
 
-#define OE_ROW_COLUMNS 10
+#define OE_ROW_COLUMNS 11
 #define OE_READ_ROUNDS 4
+#define OE_READ_US 5000
+#define OE_TIP_SPAN 512			/* positions within which one reading serves
+								 * all */
 #define OE_READ_BYTES (1024 * 1024)
 #define OE_STALL_US 1000000
 
@@ -79,6 +82,7 @@ oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first)
 	row->warehouse = row->has_warehouse ? DatumGetInt32(v[6]) : 0;
 	row->body = oe_text_of(v[7], &row->body_len);
 	row->classes = nulls[first + 8] ? NULL : oe_text_of(v[8], &row->classes_len);
+	row->time = DatumGetTimestampTz(v[9]);
 }
 
 /*
@@ -117,7 +121,7 @@ oe_has_room(OeSub *sub, int window)
 		if (key != NULL && (key->implicit_from != 0 || key->nqueue >= oe_chain_max(sub->conf)))
 			return false;
 	}
-	return sub->bytes < OE_BYTES_SHARE || oe_event_bytes < OE_BYTES_MAX;
+	return oe_sub_has_memory(sub);
 }
 
 /*
@@ -126,7 +130,8 @@ oe_has_room(OeSub *sub, int window)
 static bool
 oe_sub_reads(OeSub *sub, int64 last_position)
 {
-	return sub->active && sub->written_at != 0 && sub->conf->nsigners > 0 && sub->cursor < last_position &&
+	return sub->active && sub->written_at != 0 && sub->conf->nsigners > 0 &&
+		sub->cursor < oe_sub_tip(sub, last_position) &&
 		sub->stalled_until <= oe_now &&
 		oe_has_room(sub, oe_window(sub->conf) / 2);
 }
@@ -221,10 +226,9 @@ oe_take_in(OeSub *sub, OeRow *row)
 }
 
 /*
- * Reads one chunk after "from" and shows it to all that read; false if there
- * was nothing left.
+ * Reads one chunk after "from" and shows it to all that read.
  */
-static bool
+static void
 oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
 {
 	static const Oid types[3] = {INT8OID, INT8OID, INT8OID};
@@ -243,7 +247,8 @@ oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
 		oe_row_from(&row, table->vals[i], table->tupdesc, 0);
 		for (int s = 0; s < n; s++)
 		{
-			if (subs[s] == NULL || subs[s]->cursor >= row.position)
+			if (subs[s] == NULL || subs[s]->cursor >= row.position ||
+				row.position > oe_sub_tip(subs[s], last_position))
 				continue;
 			if (!oe_has_room(subs[s], oe_window(subs[s]->conf)) || !oe_take_in(subs[s], &row))
 				subs[s] = NULL;
@@ -252,43 +257,101 @@ oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
 	}
 	SPI_freetuptable(table);
 	if (rows == limit)
-		return true;
+		return;
 	for (int s = 0; s < n; s++)
-		if (subs[s] != NULL && subs[s]->cursor < last_position)
+	{
+		int64		tip = subs[s] ? oe_sub_tip(subs[s], last_position) : 0;
+
+		if (subs[s] != NULL && subs[s]->cursor < tip)
 		{
-			subs[s]->cursor = last_position;
+			subs[s]->cursor = tip;
 			subs[s]->moved = true;
 		}
-	return false;
+	}
 }
 
-static void
-oe_read_new(int64 last_position)
+/*
+ * Collects into subs those that read and stand between "from" and "to".
+ */
+static int
+oe_readers(OeSub **subs, int64 from, int64 to, int64 last_position)
 {
-	OeSub	  **subs;
 	int			n = 0;
 	dlist_iter	it;
 
 	dlist_foreach(it, &oe_subs)
-		n++;
-	subs = palloc(sizeof(OeSub *) * Max(n, 1));
+	{
+		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+		if (sub->cursor >= from && sub->cursor <= to && oe_sub_reads(sub, last_position))
+			subs[n++] = sub;
+	}
+	return n;
+}
+
+/*
+ * One chunk for all of them, from where the last of them stands.
+ */
+static void
+oe_read_group(OeSub **subs, int n, int64 last_position)
+{
+	int64		from = PG_INT64_MAX;
+
+	for (int i = 0; i < n; i++)
+		from = Min(from, subs[i]->cursor);
+	oe_read_chunk(subs, n, from, last_position);
+}
+
+/*
+ * Of those that lag, the one that has read least for its weight.
+ */
+static OeSub *
+oe_next_laggard(int64 tip, int64 last_position)
+{
+	OeSub	   *next = NULL;
+	dlist_iter	it;
+
+	dlist_foreach(it, &oe_subs)
+	{
+		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+		if (sub->cursor >= tip || !oe_sub_reads(sub, last_position))
+			continue;
+		if (next == NULL || (sub->conf->cron == NULL && next->conf->cron != NULL) ||
+			((sub->conf->cron == NULL) == (next->conf->cron == NULL) && sub->read_pass < next->read_pass))
+			next = sub;
+	}
+	return next;
+}
+
+/*
+ * Those near the tip share one reading, which comes first: what lags behind
+ * never makes them wait.  Then the backlog, for a moment, those that stand
+ * close to one another together.
+ */
+static void
+oe_read_new(int64 last_position)
+{
+	static double pass = 0;		/* of the laggard that read last */
+	OeSub	  **subs = palloc(sizeof(OeSub *) * Max(oe_nsubs, 1));
+	int64		tip = Max(last_position - OE_TIP_SPAN, 0);
+	TimestampTz end = GetCurrentTimestamp() + OE_READ_US;
+	int			n = oe_readers(subs, tip, PG_INT64_MAX, last_position);
+
+	if (n > 0)
+		oe_read_group(subs, n, last_position);
 	for (int round = 0; round < OE_READ_ROUNDS; round++)
 	{
-		int64		from = PG_INT64_MAX;
+		OeSub	   *first = oe_next_laggard(tip, last_position);
 
-		n = 0;
-		dlist_foreach(it, &oe_subs)
-		{
-			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
-
-			if (!oe_sub_reads(sub, last_position))
-				continue;
-			subs[n++] = sub;
-			from = Min(from, sub->cursor);
-		}
-		if (n == 0)
+		if (first == NULL || (round > 0 && GetCurrentTimestamp() > end))
 			break;
-		(void) oe_read_chunk(subs, n, from, last_position);
+		n = oe_readers(subs, first->cursor, Min(first->cursor + OE_TIP_SPAN, tip - 1), last_position);
+		first->read_pass = Max(first->read_pass, pass);
+		pass = first->read_pass;
+		for (int i = 0; i < n; i++)
+			subs[i]->read_pass = Max(subs[i]->read_pass, pass) + 1 / oe_weight(subs[i]);
+		oe_read_group(subs, n, last_position);
 	}
 	pfree(subs);
 }

@@ -150,7 +150,7 @@ oe_replay_wanted(OeSub *sub)
 		OeReplay   *r = dlist_container(OeReplay, node, it.cur);
 
 		if (!r->read_all && r->nitems <= OE_REPLAY_WINDOW / 2 &&
-			(sub->bytes < OE_BYTES_SHARE || oe_event_bytes < OE_BYTES_MAX))
+			oe_sub_has_memory(sub))
 			return true;
 	}
 	return false;

@@ -21,7 +21,8 @@
 
 #define OE_SETTLE_US 100000
 #define OE_SETTLE_ANSWERS 500
-#define OE_MOVED_US 5000000		/* a cursor that merely moved */
+#define OE_MOVED_US 5000000		/* a cursor that merely moved; of up to */
+#define OE_MOVED_SUBS 200		/* so many */
 
 static TimestampTz oe_settled_at = 0;
 
@@ -34,11 +35,20 @@ oe_sub_stale(OeSub *sub)
 	return sub->written_at != 0 && (sub->moved || sub->requests != sub->requests_written);
 }
 
+/*
+ * For how long: with a thousand subscriptions few rows a second all the same.
+ */
+static int64
+oe_moved_us(void)
+{
+	return OE_MOVED_US * (1 + oe_nsubs / OE_MOVED_SUBS);
+}
+
 static bool
 oe_sub_unwritten(OeSub *sub)
 {
 	return sub->written_at != 0 &&
-		(sub->dirty || (oe_sub_stale(sub) && oe_now - sub->written_at >= OE_MOVED_US));
+		(sub->dirty || (oe_sub_stale(sub) && oe_now - sub->written_at >= oe_moved_us()));
 }
 
 static bool
@@ -61,7 +71,7 @@ oe_anything_unwritten(void)
 bool
 oe_settle_due(void)
 {
-	if (oe_nanswers >= OE_SETTLE_ANSWERS)
+	if (oe_nanswers >= OE_SETTLE_ANSWERS || oe_ndeaths >= OE_SETTLE_ANSWERS)
 		return true;
 	return oe_now - oe_settled_at >= OE_SETTLE_US && oe_anything_unwritten();
 }
@@ -82,7 +92,7 @@ oe_settle_next(void)
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
 		if (oe_sub_stale(sub))
-			next = Min(next, sub->written_at + OE_MOVED_US);
+			next = Min(next, sub->written_at + oe_moved_us());
 	}
 	return next;
 }
@@ -181,7 +191,8 @@ oe_settle(void)
 {
 	OeSession	session;
 	dlist_iter	it;
-	int			member = -1;
+	OeSub	  **unwritten;
+	int			n = 0;
 	OeSub	   *disabled = NULL;
 
 	oe_now = GetCurrentTimestamp();
@@ -193,20 +204,19 @@ oe_settle(void)
 	oe_write_deaths();
 	oe_write_held();
 	OE_FAULT("settle-held");
+	unwritten = palloc(sizeof(OeSub *) * Max(oe_nsubs, 1));
 	dlist_foreach(it, &oe_subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
 		if (oe_sub_unwritten(sub))
-		{
-			if (member < 0)
-				member = oe_progress_member();
-			oe_write_progress(sub, member);
-		}
+			unwritten[n++] = sub;
 		oe_write_replays(sub);
 		if (sub->disable != NULL && disabled == NULL && oe_write_disabled(sub))
 			disabled = sub;
 	}
+	if (n > 0)
+		oe_write_progress(unwritten, n, oe_progress_member());
 	OE_FAULT("settle-progress");
 	oe_own_end(&session);
 	OE_FAULT("settle-committed");

@@ -15,6 +15,7 @@
 
 MemoryContext oe_deliver_cxt = NULL;
 dlist_head	oe_subs = DLIST_STATIC_INIT(oe_subs);
+int			oe_nsubs = 0;
 dlist_head	oe_dirty_keys = DLIST_STATIC_INIT(oe_dirty_keys);
 Size		oe_event_bytes = 0;
 int			oe_requests = 0;
@@ -106,6 +107,7 @@ oe_event_make(OeRow *row)
 		return row->event;
 	event = MemoryContextAlloc(oe_deliver_cxt, size);
 	event->position = row->position;
+	event->time = row->time;
 	event->refs = 0;
 	event->size = size;
 	event->key = (char *) event + sizeof(OeEvent);
@@ -158,7 +160,19 @@ oe_sub_make(int id)
 	dlist_init(&sub->replays);
 	dlist_init(&sub->in_flight);
 	dlist_push_tail(&oe_subs, &sub->node);
+	oe_nsubs++;
 	return sub;
+}
+
+/*
+ * May it keep one more event in memory?  Beyond a share of its own only as
+ * long as there is room over all.
+ */
+bool
+oe_sub_has_memory(const OeSub *sub)
+{
+	return oe_event_bytes < OE_BYTES_MAX ||
+		sub->bytes < Max(Min(OE_BYTES_MAX / Max(oe_nsubs, 1), OE_BYTES_SHARE), OE_BYTES_SHARE_MIN);
 }
 
 OeSub *
@@ -192,6 +206,7 @@ oe_sub_free(OeSub *sub)
 		oe_replay_free(dlist_container(OeReplay, node, it.cur));
 	oe_keys_free(sub);
 	dlist_delete(&sub->node);
+	oe_nsubs--;
 	oe_conf_release(sub->conf);
 	if (sub->disable)
 		pfree(sub->disable);

@@ -225,21 +225,26 @@ oe_float_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
-static Datum
-oe_in_flight_array(OeSub *sub)
+static void
+oe_in_flight_text(OeSub *sub, StringInfo buf)
 {
-	Datum	   *values = palloc(sizeof(Datum) * Max(sub->nlive, 1));
-	int			n = 0;
+	bool		first = true;
 	dlist_iter	it;
 
+	resetStringInfo(buf);
+	appendStringInfoChar(buf, '{');
 	dlist_foreach(it, &sub->live)
 	{
 		OeItem	   *item = dlist_container(OeItem, in_sub, it.cur);
+		char		number[24];
 
-		if (item->batch == NULL)
-			values[n++] = Int64GetDatum(item->event->position);
+		if (item->batch != NULL)
+			continue;
+		number[0] = ',';
+		appendBinaryStringInfo(buf, first ? number + 1 : number, pg_lltoa(item->event->position, number + 1) + !first);
+		first = false;
 	}
-	return PointerGetDatum(construct_array(values, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	appendStringInfoChar(buf, '}');
 }
 
 /*
@@ -253,56 +258,68 @@ oe_progress_member(void)
 
 #define OE_PROGRESS_SQL(m) \
 	"INSERT INTO odoo_events.progress_" m " (subscription_id, at, cursor, in_flight, batches, requests, delivered, failed," \
-	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes)" \
-	" VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes, gate, fired_at)" \
+	" SELECT d.id, d.at, d.cursor, d.in_flight::int8[], d.batches::jsonb, d.requests, d.delivered, d.failed, d.filter_errors, d.breaker," \
+	" d.not_before, d.last_status, d.last_error, d.last_success_at, d.failing_since, d.p50, d.p95, d.outcomes::int8[], d.gate, d.fired_at" \
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS d" \
+	" (id, at, cursor, in_flight, batches, requests, delivered, failed, filter_errors, breaker, not_before, last_status, last_error," \
+	" last_success_at, failing_since, p50, p95, outcomes, gate, fired_at)"
 
 /*
- * One row of progress: what this subscription's memory says.
+ * What this subscription's memory says.
  */
-void
-oe_write_progress(OeSub *sub, int member)
+static void
+oe_put_progress(OeColumn *c, int row, OeSub *sub, StringInfo buf)
 {
-	static SPIPlanPtr plans[OE_LOG_MEMBERS];
-	static const Oid types[18] = {INT4OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, TEXTOID, INT4OID, INT8OID, INT8OID,
-	INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, INT8ARRAYOID};
 	static const char *const breakers[] = {"closed", "open", "half_open"};
-	Datum		outcomes[OE_REQUEST_OUTCOMES];
-	Datum		v[18];
-	char		nulls[18];
 	float		took[lengthof(sub->took)];
 	int			n = Min(sub->ntook, (int) lengthof(sub->took));
-	StringInfoData batches;
 
-	memset(nulls, ' ', sizeof(nulls));
-	initStringInfo(&batches);
-	oe_batch_json(sub, &batches);
 	memcpy(took, sub->took, sizeof(float) * n);
 	qsort(took, n, sizeof(float), oe_float_compare);
-	v[0] = Int32GetDatum(sub->id);
-	v[1] = TimestampTzGetDatum(oe_now);
-	v[2] = Int64GetDatum(sub->cursor);
-	v[3] = oe_in_flight_array(sub);
-	v[4] = CStringGetTextDatum(batches.data);
-	v[5] = Int32GetDatum(sub->requests);
-	v[6] = Int64GetDatum(sub->delivered);
-	v[7] = Int64GetDatum(sub->failed);
-	v[8] = Int64GetDatum(sub->filter_errors);
-	v[9] = CStringGetTextDatum(breakers[sub->breaker]);
-	v[10] = TimestampTzGetDatum(sub->not_before);
-	nulls[10] = sub->not_before == 0 ? 'n' : ' ';
-	v[11] = Int32GetDatum(sub->last_status);
-	nulls[11] = sub->last_status == 0 ? 'n' : ' ';
-	v[12] = CStringGetTextDatum(sub->last_error);
-	nulls[12] = sub->last_error[0] == '\0' ? 'n' : ' ';
-	v[13] = TimestampTzGetDatum(sub->last_success_at);
-	nulls[13] = sub->last_success_at == 0 ? 'n' : ' ';
-	v[14] = TimestampTzGetDatum(sub->failing_since);
-	nulls[14] = sub->failing_since == 0 ? 'n' : ' ';
-	v[15] = Float8GetDatum(n > 0 ? rint(took[n / 2] * 1e6) / 1e6 : 0);
-	v[16] = Float8GetDatum(n > 0 ? rint(took[n * 95 / 100] * 1e6) / 1e6 : 0);
-	nulls[15] = nulls[16] = n == 0 ? 'n' : ' ';
+	oe_put(&c[0], row, Int32GetDatum(sub->id), false);
+	oe_put_time(&c[1], row, oe_now);
+	oe_put(&c[2], row, Int64GetDatum(sub->cursor), false);
+	oe_in_flight_text(sub, buf);
+	oe_put_text(&c[3], row, buf->data);
+	resetStringInfo(buf);
+	oe_batch_json(sub, buf);
+	oe_put_text(&c[4], row, buf->data);
+	oe_put(&c[5], row, Int32GetDatum(sub->requests), false);
+	oe_put(&c[6], row, Int64GetDatum(sub->delivered), false);
+	oe_put(&c[7], row, Int64GetDatum(sub->failed), false);
+	oe_put(&c[8], row, Int64GetDatum(sub->filter_errors), false);
+	oe_put_text(&c[9], row, breakers[sub->breaker]);
+	oe_put_time(&c[10], row, sub->not_before);
+	oe_put(&c[11], row, Int32GetDatum(sub->last_status), sub->last_status == 0);
+	oe_put_text(&c[12], row, sub->last_error[0] ? sub->last_error : NULL);
+	oe_put_time(&c[13], row, sub->last_success_at);
+	oe_put_time(&c[14], row, sub->failing_since);
+	oe_put(&c[15], row, Float8GetDatum(n > 0 ? rint(took[n / 2] * 1e6) / 1e6 : 0), n == 0);
+	oe_put(&c[16], row, Float8GetDatum(n > 0 ? rint(took[n * 95 / 100] * 1e6) / 1e6 : 0), n == 0);
+	resetStringInfo(buf);
 	for (int i = 0; i < OE_REQUEST_OUTCOMES; i++)
-		outcomes[i] = Int64GetDatum(sub->outcomes[i]);
-	v[17] = PointerGetDatum(construct_array(outcomes, OE_REQUEST_OUTCOMES, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	(void) oe_spi(&plans[member], member == 0 ? OE_PROGRESS_SQL("0") : OE_PROGRESS_SQL("1"), 18, types, v, nulls, false, 0);
+		appendStringInfo(buf, "%c" INT64_FORMAT, i > 0 ? ',' : '{', sub->outcomes[i]);
+	appendStringInfoChar(buf, '}');
+	oe_put_text(&c[17], row, buf->data);
+	oe_put(&c[18], row, Int64GetDatum(sub->gate), sub->gate == 0);
+	oe_put_time(&c[19], row, sub->fired_at);
+}
+
+/*
+ * A row of progress for each of these.
+ */
+void
+oe_write_progress(OeSub **subs, int n, int member)
+{
+	static SPIPlanPtr plans[OE_LOG_MEMBERS];
+	static const Oid types[] = {INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTOID,
+	TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, TEXTOID, INT8OID, TIMESTAMPTZOID};
+	OeColumn   *c = oe_columns(types, lengthof(types), n);
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < n; i++)
+		oe_put_progress(c, i, subs[i], &buf);
+	oe_run_columns(&plans[member], member == 0 ? OE_PROGRESS_SQL("0") : OE_PROGRESS_SQL("1"), c, lengthof(types), n);
 }

@@ -81,7 +81,8 @@ oe_state_name(OeWorkerState state)
 
 /*
  * _worker(OUT pid, OUT state, OUT since, OUT last_error, OUT restarts, OUT
- * published_until, OUT pending, OUT last_error_at): this database's worker.
+ * published_until, OUT pending, OUT last_error_at, OUT unarmed): this
+ * database's worker.
  */
 Datum
 oe_sql_worker(PG_FUNCTION_ARGS)
@@ -89,8 +90,8 @@ oe_sql_worker(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	OeSlot		copy;
 	OeSlot	   *slot = oe_slot_find(MyDatabaseId, false);
-	Datum		values[8];
-	bool		nulls[8] = {false};
+	Datum		values[9];
+	bool		nulls[9] = {false};
 	const char *state;
 	char	   *text;
 
@@ -117,5 +118,7 @@ oe_sql_worker(PG_FUNCTION_ARGS)
 	values[6] = BoolGetDatum((pg_atomic_read_u32(&slot->wakes) & OE_WAKE_CHANGES) != 0);
 	values[7] = TimestampTzGetDatum(copy.last_error_at);
 	nulls[7] = copy.last_error_at == 0;
+	values[8] = CStringGetTextDatum(copy.unarmed);
+	nulls[8] = copy.unarmed[0] == '\0';
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -14,6 +14,12 @@ CREATE FUNCTION odoo_events.version() RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_version';
 COMMENT ON FUNCTION odoo_events.version() IS 'version of the loaded library';
 
+CREATE FUNCTION odoo_events._worker(OUT pid int4, OUT state text, OUT since timestamptz, OUT last_error text, OUT restarts int4,
+                                    OUT published_until timestamptz, OUT pending boolean,
+                                    OUT last_error_at timestamptz, OUT unarmed text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_worker';
+COMMENT ON FUNCTION odoo_events._worker() IS 'internal: this database''s worker, from shared memory';
+
 -- Configuration as Odoo's backups carry it.  Odoo restores plain dumps with psql as its own role, also where the extension cannot be
 -- created; a psql before the minor releases of 2026 then reads the rows of a COPY that failed as SQL, and whatever they leave open
 -- swallows the next table of Odoo's.  A line here is hexadecimal digits and a semicolon: read as SQL it is one error and harmless.

@@ -20,6 +20,11 @@ CREATE TABLE odoo_events.subscription_config (
     batch_size     int4 NOT NULL,
     batch_wait     interval NOT NULL,
     max_in_flight  int4 NOT NULL,
+    rate_limit     numeric,                     -- requests per second
+    rate_burst     int4,
+    priority       int4 NOT NULL DEFAULT 5,
+    schedule       text,                        -- cron, UTC
+    expire_after   interval,
     timeout        interval NOT NULL,
     retry_schedule interval[],
     header_names   text[] NOT NULL,             -- values are with the secret
@@ -88,6 +93,8 @@ BEGIN
         failing_since   timestamptz,
         p50             float8,                           -- seconds, of the latest requests
         p95             float8,
+        gate            int8,                             -- of a schedule: events up to here go
+        fired_at        timestamptz,
         outcomes        int8[] NOT NULL DEFAULT '{}',     -- requests: delivered, rejected, failed, throttled, no_answer; retries
         PRIMARY KEY (subscription_id, n)
       )$f$, i);

@@ -37,6 +37,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._types_like(text[]) IS 'internal: checks type patterns';
 
+CREATE FUNCTION odoo_events._schedule_next(schedule text, after timestamptz) RETURNS timestamptz
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_schedule_next';
+COMMENT ON FUNCTION odoo_events._schedule_next(text, timestamptz) IS 'internal: when a schedule fires next; raises if it is none';
+
 CREATE FUNCTION odoo_events._header_names(headers jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -115,6 +119,27 @@ BEGIN
   IF c.timeout < interval '1 ms' OR c.timeout > interval '1 hour' THEN
     RAISE EXCEPTION 'argument "timeout" is %', c.timeout USING ERRCODE = 'invalid_parameter_value', HINT = 'Give more than 0, up to 1 hour.';
   END IF;
+  IF c.rate_limit NOT BETWEEN 0.001 AND 100000 THEN
+    RAISE EXCEPTION 'argument "rate_limit" is %', c.rate_limit USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give requests per second, 0.001 to 100000; 0 for no limit.';
+  END IF;
+  IF c.rate_burst IS NOT NULL AND c.rate_limit IS NULL THEN
+    RAISE EXCEPTION 'argument "rate_burst" needs rate_limit' USING ERRCODE = 'invalid_parameter_value', HINT = 'rate_limit => 10';
+  END IF;
+  IF c.rate_burst NOT BETWEEN 1 AND 100000 THEN
+    RAISE EXCEPTION 'argument "rate_burst" is %', c.rate_burst USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give the requests that may start at once after a pause, 1 to 100000.';
+  END IF;
+  IF c.priority NOT BETWEEN 1 AND 9 THEN
+    RAISE EXCEPTION 'argument "priority" is %', c.priority USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 (first) to 9.';
+  END IF;
+  IF c.expire_after NOT BETWEEN interval '1 second' AND interval '10 years' THEN
+    RAISE EXCEPTION 'argument "expire_after" is %', c.expire_after USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give 1 second to 10 years; 0 for never.';
+  END IF;
+  IF c.schedule IS NOT NULL THEN
+    PERFORM odoo_events._schedule_next(c.schedule, now());
+  END IF;
   IF EXISTS (SELECT 1 FROM unnest(c.retry_schedule) r WHERE r IS NULL OR r < interval '0' OR r > interval '30 days')
      OR cardinality(c.retry_schedule) > 100 THEN
     RAISE EXCEPTION 'argument "retry_schedule" has an unusable interval' USING ERRCODE = 'invalid_parameter_value',
@@ -185,6 +210,10 @@ BEGIN
   c.companies := NULLIF(c.companies, '{}');
   c.warehouses := NULLIF(c.warehouses, '{}');
   c.allow_networks := COALESCE(c.allow_networks, '{}');
+  c.schedule := NULLIF(c.schedule, '');
+  c.rate_limit := NULLIF(c.rate_limit, 0);
+  c.rate_burst := NULLIF(c.rate_burst, 0);
+  c.expire_after := NULLIF(c.expire_after, '0');
   SELECT a.key INTO missing
     FROM jsonb_each(args) a
          JOIN pg_attribute t ON t.attrelid = 'odoo_events.subscription_config'::regclass AND t.attname = a.key
@@ -299,9 +328,14 @@ CREATE FUNCTION odoo_events.subscribe(
   ordering       text       DEFAULT 'key',
   batch_size     int4       DEFAULT 1,
   batch_wait     interval   DEFAULT '0',
+  schedule       text       DEFAULT NULL,
   max_in_flight  int4       DEFAULT 16,
+  rate_limit     numeric    DEFAULT NULL,
+  rate_burst     int4       DEFAULT NULL,
+  priority       int4       DEFAULT 5,
   timeout        interval   DEFAULT '15s',
   retry_schedule interval[] DEFAULT NULL,
+  expire_after   interval   DEFAULT NULL,
   headers        jsonb      DEFAULT '{}',
   auth           jsonb      DEFAULT NULL,
   tls            jsonb      DEFAULT NULL,
@@ -362,9 +396,14 @@ CREATE FUNCTION odoo_events.alter_subscription(
   ordering       text       DEFAULT NULL,
   batch_size     int4       DEFAULT NULL,
   batch_wait     interval   DEFAULT NULL,
+  schedule       text       DEFAULT NULL,
   max_in_flight  int4       DEFAULT NULL,
+  rate_limit     numeric    DEFAULT NULL,
+  rate_burst     int4       DEFAULT NULL,
+  priority       int4       DEFAULT NULL,
   timeout        interval   DEFAULT NULL,
   retry_schedule interval[] DEFAULT NULL,
+  expire_after   interval   DEFAULT NULL,
   headers        jsonb      DEFAULT NULL,
   auth           jsonb      DEFAULT NULL,
   tls            jsonb      DEFAULT NULL,

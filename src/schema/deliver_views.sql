@@ -13,9 +13,14 @@ SELECT c.name,
        c.ordering,
        c.batch_size,
        c.batch_wait,
+       c.schedule,
        c.max_in_flight,
+       c.rate_limit,
+       c.rate_burst,
+       c.priority,
        c.timeout,
        c.retry_schedule,
+       c.expire_after,
        c.header_names,
        c.auth,
        c.tls,
@@ -34,7 +39,7 @@ COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions,
 
 CREATE VIEW odoo_events.subscription_progress AS
 SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_flight, p.batches, p.requests, p.delivered, p.failed,
-       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes,
+       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes, p.gate, p.fired_at,
        ARRAY(SELECT e::int8 FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) AS batched
   FROM odoo_events.subscription_config c
        CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p;
@@ -59,10 +64,12 @@ COMMENT ON VIEW odoo_events.held_event IS 'internal: the events that wait for a 
 CREATE VIEW odoo_events.subscription_status AS
 SELECT c.name,
        CASE WHEN c.state = 'active' AND s.subscription_id IS NULL THEN 'disabled'
+            WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN 'unarmed'
             WHEN c.state = 'active' AND c.dry_run THEN 'dry_run'
             WHEN c.state = 'active' AND p.breaker <> 'closed' THEN 'breaker_open' ELSE c.state END AS state,
        CASE WHEN c.state = 'active' AND s.subscription_id IS NULL
             THEN 'has no secret here: SELECT odoo_events.set_secret(' || quote_literal(c.name) || ')'
+            WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN u.unarmed
             WHEN c.state = 'active' AND p.breaker <> 'closed' THEN p.last_error ELSE c.state_reason END AS state_reason,
        c.state_since,
        p.cursor AS position,
@@ -74,12 +81,14 @@ SELECT c.name,
        (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = c.id) AS dead_letters,
        p.delivered AS delivered_total, p.failed AS failed_total, p.filter_errors AS filter_errors_total, p.breaker,
        LEAST(h.next_attempt_at, p.not_before,
+             CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since)) END,
              (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
                WHERE (b ->> 'attempts')::int4 > 0)) AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
        LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
+       LEFT JOIN LATERAL (SELECT (SELECT w.unarmed FROM odoo_events._worker() w)) u ON true
        LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
        CROSS JOIN LATERAL (SELECT count(*) AS parked, count(DISTINCT e.partitionkey) FILTER (WHERE e.attempts > 0) AS blocked_keys,
                                   min(e.next_attempt_at) FILTER (WHERE e.attempts > 0) AS next_attempt_at, min(e.position) AS least_held

@@ -71,11 +71,6 @@ SELECT current_database() AS database, i.armed, i.reason, i.system_identifier, i
   FROM odoo_events._identity() i LEFT JOIN odoo_events.arming_state a ON true;
 COMMENT ON VIEW odoo_events.arming IS 'whether this database may send deliveries, and why not';
 
-CREATE FUNCTION odoo_events._worker(OUT pid int4, OUT state text, OUT since timestamptz, OUT last_error text, OUT restarts int4,
-                                    OUT published_until timestamptz, OUT pending boolean, OUT last_error_at timestamptz)
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_worker';
-COMMENT ON FUNCTION odoo_events._worker() IS 'internal: this database''s worker, from shared memory';
-
 CREATE FUNCTION odoo_events._preloaded() RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_preloaded';
 COMMENT ON FUNCTION odoo_events._preloaded() IS 'internal: whether the library is in shared_preload_libraries';

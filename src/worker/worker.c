@@ -293,6 +293,9 @@ oe_check_arming(void)
 				(errmsg(armed ? "odoo_events delivers from database %u" :
 						"odoo_events does not deliver from database %u: %s",
 						MyDatabaseId, reason)));
+	oe_slots_lock(true);
+	strlcpy(oe_me.slot->unarmed, armed ? "" : reason, sizeof(oe_me.slot->unarmed));
+	oe_slots_unlock();
 	oe_me.armed = armed;
 	oe_me.armed_checked = now;
 }

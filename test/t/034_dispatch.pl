@@ -48,16 +48,28 @@ sub done_with
 # Puts a row of progress as the worker would have left it, while none runs.
 sub leave_progress
 {
-	my ($name, $set) = @_;
+	my ($name, $set, $columns) = @_;
+	$columns //= 'failing_since';
 	$node->safe_psql('postgres', q{ALTER SYSTEM SET odoo_events.databases = 'none-such'});
 	$node->reload;
 	$node->safe_psql($db, q{SELECT pg_terminate_backend(pid, 10000) FROM odoo_events.worker_status});
-	$node->safe_psql($db, qq{INSERT INTO odoo_events.progress_0 (subscription_id, at, cursor, in_flight, failing_since)
+	$node->safe_psql($db, qq{INSERT INTO odoo_events.progress_0 (subscription_id, at, cursor, in_flight, $columns)
 		SELECT p.subscription_id, now() - interval '1 min', p.cursor, p.in_flight, $set
 		  FROM odoo_events.subscription_progress p WHERE p.name = '$name'});
 	$node->safe_psql('postgres', q{ALTER SYSTEM RESET odoo_events.databases});
 	$node->reload;
 	$node->safe_psql($db, q{SELECT odoo_events._wake('register')});
+	return;
+}
+
+# Makes the latest events that fit the condition two hours older.
+sub age
+{
+	my ($name, $condition) = @_;
+	$node->safe_psql($db, qq{DO \$\$ BEGIN FOR i IN 0..7 LOOP
+		EXECUTE format('UPDATE odoo_events.outbox_%s o SET time = time - interval ''2 h'' WHERE position > (SELECT LEAST(p.cursor, p.in_flight[1] - 1, (SELECT min(h.position) - 1 FROM odoo_events.held h))
+			FROM odoo_events.subscription_progress p WHERE name = %L) AND (SELECT $condition FROM (SELECT (o.event::json #>> ''{data,n}'')::int AS n) x)', i, '$name');
+		END LOOP; END \$\$; SELECT pg_terminate_backend(pid, 10000) FROM odoo_events.worker_status});	# which has them in memory
 	return;
 }
 
@@ -121,6 +133,112 @@ ok($node->poll_query_until($db, 'SELECT NOT EXISTS (SELECT FROM odoo_events.comm
 $receiver->misbehave({ path => '^/members$', type => '\.poison\.', status => 500 });
 ok(delivered('members') && status('members', 'dead_letters = 2'), 'and dies when that fails');
 is(scalar(() = $receiver->events('/members')), 11, 'alone');
+done_with();
+
+# --- what is too old goes to the dead letters, whether it was tried or not, and its key goes on
+subscribe('old', q{filter => '$.data.n > 0', expire_after => '1h', retry_schedule => '{2h}'});
+subscribe('oldbatch', q{filter => '$.data.n > 0', expire_after => '1h', retry_schedule => '{2h}', format => 'batch', batch_size => 10});
+$node->safe_psql($db, q{SELECT odoo_events.pause('old'); SELECT odoo_events.pause('oldbatch'); SELECT make(6, 3)});
+ok(status('old', 'lag_events >= 6'), 'six wait');
+age('old', 'n <= 4');
+$node->safe_psql($db, q{SELECT odoo_events.resume('old'); SELECT odoo_events.resume('oldbatch')});
+foreach my $name ('old', 'oldbatch')
+{
+	ok(delivered($name) && status($name, 'dead_letters = 4 AND delivered_total = 2'), "$name: four are too old");
+	is($node->safe_psql($db, qq{SELECT DISTINCT attempts, last_error FROM odoo_events.dead_letter WHERE subscription = '$name'}), '0|expired', "$name: expired, untried");
+}
+$receiver->misbehave({ path => '^/old', status => 500 });
+$node->safe_psql($db, q{SELECT make(1, 1)});
+ok(status('old', 'blocked_keys = 1') && status('oldbatch', 'failed_total > 0'), 'one is tried');
+age('old', 'true');
+$node->safe_psql($db, q{SELECT odoo_events.retry_now('old'); SELECT odoo_events.retry_now('oldbatch')});
+ok(status('old', 'dead_letters = 5 AND lag_events = 0') && status('oldbatch', 'dead_letters = 5 AND lag_events = 0'), 'and is not tried any more');
+is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.dead_letter WHERE attempts = 1 AND last_error = 'expired'}), '2', 'expired, tried once');
+# replayed all the same: a human wants it
+$receiver->misbehave();
+is($node->safe_psql($db, q{SELECT odoo_events.replay('old', dead_letters => true)}), '5', 'dead letters are replayed, whatever their age');
+ok(status('old', 'dead_letters = 0 AND delivered_total = 7'), 'and delivered');
+done_with();
+
+# --- replay of dead letters: with their own bytes, when the outbox has them no more; cancelled; failing again
+subscribe('letters', q{filter => '$.data.n > 0', retry_schedule => '{}'});
+$receiver->misbehave({ path => '^/letters$', status => 500 });
+$node->safe_psql($db, 'SELECT make(5, 5)');
+ok(status('letters', 'dead_letters = 5 AND lag_events = 0'), 'five dead letters');
+my %first = map { $_->{webhook_id} => $_->{sha256} } $receiver->ledger('/letters');
+is($node->safe_psql($db, q{SELECT odoo_events.replay('letters', dead_letters => true, dry_run => true)}), '5', 'a dry run counts');
+is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.replay_status}), '0', 'and does nothing');
+$node->safe_psql($db, q{SELECT odoo_events.replay('letters', dead_letters => true)});
+ok($node->poll_query_until($db, q{SELECT state = 'done' AND sent = 0 AND failed = 5 FROM odoo_events.replay_status}), 'it fails again');
+is($node->safe_psql($db, q{SELECT DISTINCT attempts FROM odoo_events.dead_letter}), '2', 'and the letters say so');
+$receiver->misbehave();
+$node->safe_psql($db, q{DO $$ BEGIN FOR i IN 0..7 LOOP EXECUTE format('TRUNCATE odoo_events.outbox_%s', i); END LOOP; END $$});
+$node->safe_psql($db, q{SELECT odoo_events.replay('letters', dead_letters => true)});
+ok(status('letters', 'dead_letters = 0 AND delivered_total = 5'), 'the outbox is empty, they have their own bytes');
+is_deeply({ map { $_->{webhook_id} => $_->{sha256} } grep { $_->{status} == 204 } $receiver->ledger('/letters') }, \%first, 'the same as ever');
+$node->safe_psql($db, 'SELECT make(300, 1)');
+ok(delivered('letters'), 'three hundred of one key');
+$receiver->misbehave({ path => '^/letters$', hold => JSON::PP::true });
+my $replay = $node->safe_psql($db, q{SELECT odoo_events.replay('letters', keys => '{test:0}'); SELECT max(id) FROM odoo_events.replay_status});
+$replay =~ s/.*\n//s;
+ok(status('letters', 'in_flight = 1'), 'a replay is under way');
+$node->safe_psql($db, qq{SELECT odoo_events.cancel_replay($replay)});
+$receiver->misbehave();
+$node->safe_psql($db, 'SELECT make(1, 1)');
+ok(delivered('letters'), 'cancelled, it is in nobody\'s way');
+is($node->safe_psql($db, qq{SELECT state, sent < 300 FROM odoo_events.replay_status WHERE id = $replay}), 'cancelled|t', 'and is not finished');
+done_with();
+
+# --- a rate: bursts, then as it says
+subscribe('slow', q{rate_limit => 0.5, rate_burst => 3, ordering => 'none', max_in_flight => 64});
+subscribe('free', q{});
+$node->safe_psql($db, 'SELECT make(20, 20)');
+ok(delivered('free'), 'one with no rate gets all');
+ok(status('slow', 'delivered_total BETWEEN 1 AND 19 AND lag_events > 0'), 'one with a rate waits');
+$node->safe_psql($db, q{SELECT odoo_events.alter_subscription('slow', rate_limit => 10000, rate_burst => 100)});
+ok(delivered('slow'), 'until it is raised');
+$node->safe_psql($db, q{SELECT odoo_events.alter_subscription('slow', rate_limit => 4, rate_burst => 1); SELECT odoo_events.pause('slow'); SELECT make(9, 9); SELECT odoo_events.resume('slow')});
+ok(delivered('slow'), 'four a second');
+# never faster than the bucket allows, whatever the machine does: k requests need (k - 1) tokens beyond the first
+is($node->safe_psql($db, q{WITH a AS (SELECT at, row_number() OVER (ORDER BY at) AS k FROM odoo_events.attempt WHERE subscription = 'slow' ORDER BY at DESC LIMIT 8)
+	SELECT max(at) - min(at) >= interval '1.7 s' FROM a}), 't', 'is kept');
+done_with();
+
+# --- a schedule: events gather, and go when it fires, up to the tip of that moment; retry_now() means now
+subscribe('nightly', q{schedule => '0 0 1 1 *', format => 'batch', batch_size => 100});
+subscribe('now', q{});
+$node->safe_psql($db, 'SELECT make(5, 5)');
+ok(delivered('now'), 'real time beside it');
+ok(status('nightly', q{lag_events = 5 AND delivered_total = 0 AND next_attempt_at = date_trunc('year', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + interval '1 year'}),
+	'five gather, and status says until when');
+$node->safe_psql($db, q{SELECT odoo_events.retry_now('nightly')});
+ok(delivered('nightly'), 'now');
+is(scalar(() = $receiver->ledger('/nightly')), 1, 'in one batch');
+$node->safe_psql($db, 'SELECT make(2, 5)');
+ok(delivered('now') && status('nightly', 'lag_events = 2'), 'the next ones gather again');
+# a time that passed while no worker ran is made up for
+leave_progress('nightly', q{NULL, gate, now() - interval '2 years'}, 'failing_since, gate, fired_at');
+ok(delivered('nightly'), 'a missed time is made up for');
+$node->safe_psql($db, q{SELECT odoo_events.alter_subscription('nightly', schedule => ''); SELECT make(1, 1)});
+ok(delivered('nightly'), 'without a schedule it goes at once');
+$node->safe_psql($db, q{SELECT odoo_events.alter_subscription('nightly', schedule => '* * * * *'); SELECT make(3, 1)});
+ok(delivered('nightly'), 'and within a minute with one of every minute');
+done_with();
+
+# --- bad neighbours: endpoints that hold every request take no more than their share; ten healthy ones get everything meanwhile
+$node->safe_psql('postgres', q{ALTER SYSTEM SET odoo_events.max_in_flight = 40});
+$node->reload;
+subscribe("bad$_", q{max_in_flight => 256, timeout => '10min', ordering => 'none'}) foreach 1 .. 3;
+$receiver->misbehave({ path => '^/bad', hold => JSON::PP::true });
+subscribe("good$_", q{priority => 9}) foreach 1 .. 10;
+$node->safe_psql($db, 'SELECT make(100, 100)');
+ok(delivered("good$_"), "good$_ has everything") foreach 1 .. 10;
+is($node->safe_psql($db, q{SELECT sum(delivered_total) FROM odoo_events.subscription_status WHERE name LIKE 'bad%'}), '0', 'while nothing moves beside them');
+ok($node->poll_query_until($db, q{SELECT sum(in_flight) BETWEEN 25 AND 30 FROM odoo_events.subscription_status WHERE name LIKE 'bad%'}), 'which have all but the reserve');
+$node->safe_psql($db, 'SELECT make(100, 100)');
+ok(delivered("good$_"), "good$_ has everything again") foreach 1 .. 10;
+$receiver->misbehave();
+ok(delivered("bad$_"), "bad$_ too, once it is well") foreach 1 .. 3;
 done_with();
 
 is_deeply([ grep { !/^out of order/ } $receiver->problems ], [], 'every signature was right, and the bytes of an id the same');

@@ -1,0 +1,27 @@
+/*
+ * cron.h
+ *	  When a schedule fires: five fields as in crontab, in UTC.
+ *
+ * Any process; pure functions.
+ */
+#ifndef OE_DELIVER_CRON_H
+#define OE_DELIVER_CRON_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+typedef struct OeCron
+{
+	uint64		fields[5];		/* bits: minute, hour, day, month, weekday */
+	bool		any_day;		/* the field said "*" */
+	bool		any_weekday;
+} OeCron;
+
+/* Answers NULL, or what is wrong with the text (palloc'd). */
+extern char *oe_cron_parse(const char *text, OeCron *cron);
+
+/* The first time after "after"; PG_INT64_MAX if there is none. */
+extern TimestampTz oe_cron_next(const OeCron *cron, TimestampTz after);
+
+#endif							/* OE_DELIVER_CRON_H */

@@ -1,0 +1,247 @@
+/*
+ * turn.c
+ *	  Whose turn it is: rates, shares of the requests, priorities, schedules.
+ *
+ * Worker only, outside any transaction.  Among subscriptions that have
+ * something to send, the one that has started least for its weight is next
+ * (stride scheduling: a start costs 1/weight, an idle one saves nothing up).
+ * Those with a schedule are bulk: they come after all others.  A quarter of
+ * the requests that may be open is kept for subscriptions below their share,
+ * so that endpoints that hang can never take all; what fails is tried with
+ * fewer at a time.
+ */
+#include "postgres.h"
+
+#include "lib/pairingheap.h"
+#include "utils/timestamp.h"
+
+#include "deliver/internal.h"
+
+static double oe_passes[2];		/* of the latest start: others, bulk */
+static double oe_weights = 0;	/* of all that may send */
+static int	oe_reserve = 0;
+
+double
+oe_weight(const OeSub *sub)
+{
+	return 10 - sub->conf->priority;
+}
+
+static bool
+oe_is_bulk(const OeSub *sub)
+{
+	return sub->conf->cron != NULL;
+}
+
+/*
+ * Fills the bucket up to now; is there a token?
+ */
+static bool
+oe_has_token(OeSub *sub)
+{
+	OeConf	   *conf = sub->conf;
+
+	if (conf->rate_limit <= 0)
+		return true;
+	if (sub->tokens_at == 0)
+		sub->tokens = 1;		/* a crash is no reason for a burst */
+	else if (oe_now > sub->tokens_at)
+		sub->tokens += conf->rate_limit * (oe_now - sub->tokens_at) / OE_SECOND;
+	sub->tokens = Min(sub->tokens, conf->rate_burst);
+	sub->tokens_at = oe_now;
+	return sub->tokens >= 1;
+}
+
+/*
+ * When there will be a token; 0 if there is one.
+ */
+TimestampTz
+oe_token_at(OeSub *sub)
+{
+	if (oe_has_token(sub))
+		return 0;
+	return oe_now + (int64) ((1 - sub->tokens) * OE_SECOND / sub->conf->rate_limit) + 1;
+}
+
+/*
+ * How many requests this subscription may have open: fewer while they fail,
+ * one where the breaker is not closed.
+ */
+int
+oe_sub_at_once(OeSub *sub)
+{
+	if (sub->breaker != OE_BREAKER_CLOSED)
+		return 1;
+	return Max(sub->conf->max_in_flight >> Min(sub->failures, 8), 1);
+}
+
+/*
+ * May this subscription start a request now?  An open breaker lets one probe
+ * through when it is time, a half-open one a single request at a time.
+ */
+bool
+oe_sub_may_start(OeSub *sub)
+{
+	return sub->active && sub->written_at != 0 && sub->conf->nsigners > 0 &&
+		sub->not_before <= oe_now && sub->requests < oe_sub_at_once(sub) && oe_has_token(sub);
+}
+
+/*
+ * Is there room for one more request of this subscription?
+ */
+static bool
+oe_has_slot(OeSub *sub, int limit)
+{
+	if (oe_requests < limit - oe_reserve)
+		return true;
+	return oe_requests < limit && sub->requests < limit * oe_weight(sub) / oe_weights;
+}
+
+static int
+oe_turn_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const OeSub *x = pairingheap_const_container(OeSub, turn, a);
+	const OeSub *y = pairingheap_const_container(OeSub, turn, b);
+
+	/* the heap's first is the greatest */
+	if (oe_is_bulk(x) != oe_is_bulk(y))
+		return oe_is_bulk(x) ? -1 : 1;
+	return x->pass < y->pass ? 1 : x->pass > y->pass ? -1 : 0;
+}
+
+/*
+ * Those that have something to send and may.
+ */
+static void
+oe_turn_fill(pairingheap *heap)
+{
+	int			n = 0;
+	dlist_iter	it;
+
+	oe_weights = 0;
+	dlist_foreach(it, &oe_subs)
+	{
+		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+		if (sub->conf == NULL || !sub->active || sub->conf->nsigners == 0)
+			continue;
+		n++;
+		oe_weights += oe_weight(sub);
+		if ((sub->nready > 0 || sub->nbatches > 0) && oe_sub_may_start(sub))
+		{
+			sub->pass = Max(sub->pass, oe_passes[oe_is_bulk(sub)]);
+			pairingheap_add(heap, &sub->turn);
+		}
+	}
+	oe_reserve = n > 1 ? oe_http_limit() / 4 : 0;
+}
+
+/*
+ * Starts requests, one per turn, until nothing is due or the limits are
+ * reached; answers whether any was started.
+ */
+bool
+oe_take_turns(bool (*start) (OeSub *sub))
+{
+	static pairingheap heap = {.ph_compare = oe_turn_compare};
+	int			limit = oe_http_limit();
+	bool		started = false;
+
+	pairingheap_reset(&heap);
+	oe_turn_fill(&heap);
+	while (!pairingheap_is_empty(&heap) && oe_requests < limit && oe_nanswers < OE_ANSWERS_MAX)
+	{
+		OeSub	   *sub = pairingheap_container(OeSub, turn, pairingheap_remove_first(&heap));
+
+		if (!oe_has_slot(sub, limit) || !start(sub))
+			continue;
+		started = true;
+		oe_passes[oe_is_bulk(sub)] = sub->pass;
+		sub->pass += 1 / oe_weight(sub);
+		if (sub->conf->rate_limit > 0)
+			sub->tokens -= 1;
+		if (oe_sub_may_start(sub))
+			pairingheap_add(&heap, &sub->turn);
+	}
+	return started;
+}
+
+/*
+ * A subscription with a schedule gets what is there when it fires, up to the
+ * tip of that moment.  A time that was missed is made up for once.
+ */
+void
+oe_sub_fire(OeSub *sub, int64 last_position)
+{
+	if (sub->conf->cron == NULL || !sub->active)
+		return;
+	if (sub->fired_at == 0)
+	{
+		sub->fired_at = oe_now;
+		sub->gate = sub->cursor;
+		sub->dirty = true;
+	}
+	if (sub->fires_at == 0)
+		sub->fires_at = oe_cron_next(sub->conf->cron, sub->fired_at);
+	if (sub->fires_at > oe_now)
+		return;
+	sub->gate = last_position;
+	sub->fired_at = oe_now;
+	sub->fires_at = oe_cron_next(sub->conf->cron, oe_now);
+	sub->dirty = true;
+}
+
+/*
+ * Up to where this subscription may take events in.
+ */
+int64
+oe_sub_tip(const OeSub *sub, int64 last_position)
+{
+	return sub->conf->cron != NULL ? Min(sub->gate, last_position) : last_position;
+}
+
+/*
+ * Is the event too old for this subscription?
+ */
+static bool
+oe_item_expired(const OeItem *item)
+{
+	return item->kind != OE_REPLAY && item->event->time < oe_now - item->sub->conf->expire_after;
+}
+
+/*
+ * What is too old goes to the dead letters instead of being sent: heads of
+ * keys, and members of batches, which are taken apart for that.
+ */
+void
+oe_expire(OeSub *sub)
+{
+	dlist_mutable_iter it;
+
+	if (sub->conf->expire_after == 0)
+		return;
+	dlist_foreach_modify(it, &sub->batches)
+	{
+		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
+
+		if ((batch->state == OE_BATCH_READY || batch->state == OE_BATCH_WAITING) && !batch->replay)
+			(void) oe_batch_drop(batch, oe_item_expired, "expired", batch->attempts, sub->last_status);
+	}
+	dlist_foreach_modify(it, &sub->ready)
+	{
+		OeKey	   *key = dlist_container(OeKey, link, it.cur);
+		bool		died = false;
+
+		while (!dlist_is_empty(&key->queue) && oe_ndeaths < OE_ANSWERS_MAX)
+		{
+			OeItem	   *head = dlist_head_element(OeItem, in_key, &key->queue);
+
+			if (!oe_item_expired(head))
+				break;
+			oe_item_dies(head, key->attempts, key->first_at, key->last_status, "expired");
+			died = true;
+		}
+		if (died)
+			oe_key_schedule(key);
+	}
+}
