@@ -47,7 +47,7 @@ cmp_ok(scalar(@points), '>=', 20, "and points: @points");
 my %cause = (
 	'deliver-config' => sub { try(q{SELECT odoo_events._wake('config')}) },
 	'deliver-shutdown' => sub { terminate_worker() });
-# Odoo's backend after its commit: nothing but a kill can happen there.  What fails in the journal is a gap, see below.
+# Odoo's backend: what fails there is a gap, see below.
 my %only = map { $_ => [ 'kill', 'postmaster', 'immediate' ] } grep { /^journal|^gap/ } @points;
 
 # A statement, if the server answers.
@@ -114,5 +114,35 @@ my ($count, $again) = $plant->verify;
 # what was in flight, and what was acknowledged since the last settlement
 cmp_ok($again->{$_}, '<=', $rounds * (256 + 500), "$_: duplicates within what is promised") foreach sort keys %$again;
 note "$rounds rounds, $count events; came more than once: $again->{'/single'} single, $again->{'/batched'} in batches";
+
+# --- what fails while the journal is written: the commit goes on and the gap is noted; strict, it fails; broken off, nothing is committed
+my $gaps = q{SELECT count(*), sum(changes) FROM odoo_events.capture_error};
+my $change = q{UPDATE stock_picking SET state = CASE state WHEN 'assigned' THEN 'confirmed' ELSE 'assigned' END WHERE id = 1};
+my $audited = sub { $plant->ask('SELECT count(*) FROM audit') };
+
+sub failing
+{
+	my ($what, $faults, $committed, $gap, $settings) = @_;
+	my $before = $audited->();
+	$plant->arm($_, $faults->{$_}) foreach keys %$faults;
+	eval { $node->psql('plant', ($settings // '') . $change) };
+	is($audited->() - $before, $committed, "$what: " . ($committed ? 'committed' : 'not committed'));
+	is($plant->ask($gaps), $gap, $gap =~ /^0/ ? 'no gap' : 'the gap is told');
+	ok(!(grep { !$plant->passed($_) } keys %$faults), 'it happened there');
+	return;
+}
+foreach my $point ('journal-begin', 'journal-written')
+{
+	failing("$point: error", { $point => 'error' }, 1, '1|1');
+	is($node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.capture_gap'), '1', 'and noted');
+	$node->safe_psql('plant', 'DELETE FROM odoo_events.capture_gap');
+	failing("$point: error, strict", { $point => 'error' }, 0, '0|', 'SET odoo_events.strict = on; ');
+	failing("$point: terminate", { $point => 'terminate' }, 0, '0|');
+}
+failing('neither journal nor gap', { 'journal-begin' => 'error', 'gap-written' => 'error' }, 1, '1|1');
+ok($node->poll_query_until('plant', 'SELECT count(*) = 1 FROM odoo_events.capture_gap'), 'the worker notes it');
+is($node->safe_psql('plant', $gaps), '1|1', 'once');
+$node->safe_psql('plant', 'DELETE FROM odoo_events.capture_gap');
+failing('killed while the gap is noted', { 'journal-begin' => 'error', 'gap-written' => 'kill' }, 0, '0|');
 $node->stop;
 done_testing();
