@@ -35,6 +35,7 @@ PG_FUNCTION_INFO_V1(oe_sql_emit_platform);
 
 /* What stands for the table of such notes. */
 static OeShape oe_emit_shape = {.rule = OE_EMIT_RULE};
+static OeShape *oe_snapshot_shapes = NULL;	/* one per rule, for good */
 
 static void
 oe_emit_member(StringInfo buf, const char *name, const char *value)
@@ -50,14 +51,14 @@ oe_emit_member(StringInfo buf, const char *name, const char *value)
  * transaction has already failed.
  */
 static void
-oe_emit_note(const char *text, int len)
+oe_emit_note(OeShape *shape, char op, int64 id, const char *text, int len)
 {
 	Size		size = MAXALIGN(sizeof(OeNote)) + MAXALIGN(len);
 	OeNote	   *note = oe_log_reserve(size);
 
 	if (note == NULL)
 	{
-		OeTarget   *t = oe_log_shape_target(&oe_emit_shape);
+		OeTarget   *t = oe_log_shape_target(shape);
 
 		t->lost++;
 		if (t->reason == NULL)
@@ -66,8 +67,9 @@ oe_emit_note(const char *text, int len)
 	}
 	memset(note, 0, sizeof(*note));
 	note->size = size;
-	note->shape = &oe_emit_shape;
-	note->op = 'E';
+	note->shape = shape;
+	note->op = op;
+	note->id = id;
 	note->new_image = MAXALIGN(sizeof(OeNote));
 	note->new_len = len;
 	memcpy((char *) note + note->new_image, text, len);
@@ -89,8 +91,25 @@ oe_emit(const char *type, const char *subject, const char *data,
 	oe_emit_member(&buf, "key", key ? key : subject);
 	oe_emit_member(&buf, "correlation", correlation);
 	appendStringInfo(&buf, ",\"data\":%s}", data);
-	oe_emit_note(buf.data, buf.len);
+	oe_emit_note(&oe_emit_shape, 'E', 0, buf.data, buf.len);
 	pfree(buf.data);
+}
+
+void
+oe_note_snapshot(const char *rule, const char *entity, int64 id)
+{
+	OeShape    *shape = oe_snapshot_shapes;
+
+	while (shape && strcmp(shape->rule, rule) != 0)
+		shape = shape->next;
+	if (shape == NULL)
+	{
+		shape = MemoryContextAllocZero(TopMemoryContext, sizeof(OeShape));
+		strlcpy(shape->rule, rule, NAMEDATALEN);
+		shape->next = oe_snapshot_shapes;
+		oe_snapshot_shapes = shape;
+	}
+	oe_emit_note(shape, 'S', id, entity, strlen(entity));
 }
 
 /* ---- SQL ---- */

@@ -18,4 +18,10 @@
 extern void oe_emit(const char *type, const char *subject, const char *data,
 					const char *key, const char *correlation, pg_uuid_t *id);
 
+/*
+ * The same for a snapshot event of a row, which the publisher reads when it
+ * makes the event.
+ */
+extern void oe_note_snapshot(const char *rule, const char *entity, int64 id);
+
 #endif							/* OE_EMIT_H */

@@ -94,7 +94,7 @@ oe_write_row(OeWriter *w)
 	v[OE_J_RECORD] = Int64GetDatum(w->texts.id);
 	nulls[OE_J_RECORD] = op == 'T' || op == 'E';
 	v[OE_J_OLD] = oe_text_datum(&w->texts.old);
-	nulls[OE_J_OLD] = op == 'I' || op == 'T' || op == 'E';
+	nulls[OE_J_OLD] = op == 'I' || op == 'T' || op == 'E' || op == 'S';
 	v[OE_J_NEW] = oe_text_datum(&w->texts.new);
 	nulls[OE_J_NEW] = op == 'D' || op == 'T';
 	v[OE_J_TRACEPARENT] = w->traceparent;

@@ -47,7 +47,8 @@ typedef struct OeNote
 	int64		id;
 	OeShape    *shape;
 	char		op;				/* I, U, D; T truncated; E a ready-made event,
-								 * whose text is the new version */
+								 * S one to be made of the row: the new
+								 * version is a text */
 	bool		foreign;		/* the old version is not of this transaction */
 	uint32		old_image;		/* offset in the note; 0: none, or, for U and
 								 * D of the output plugin, not known */

@@ -107,12 +107,12 @@ oe_void_before(OeShape *shape)
 
 /*
  * The record of a note; false if it is void or only marks a TRUNCATE.  A
- * ready-made event is a row by itself.
+ * ready-made event or one that is asked for is a row by itself.
  */
 static bool
 oe_record_of(const OeNote *note, uint64 pos, OeRecord *rec)
 {
-	if (note->op == 'E')
+	if (note->op == 'E' || note->op == 'S')
 	{
 		*rec = (OeRecord)
 		{

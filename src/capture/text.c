@@ -158,10 +158,10 @@ oe_net_texts(OeTexts *t, const OeNote *before, const OeNote *after)
 	oe_text_begin(t, &t->new);
 	resetStringInfo(&t->unavailable);
 	t->partial = false;
-	if (after && after->op == 'E')
+	if (after && (after->op == 'E' || after->op == 'S'))
 	{
 		oe_append(&t->new, (const char *) after + after->new_image, after->new_len);
-		return 'E';
+		return after->op;
 	}
 	t->partial = before && before->old_image == 0;
 	if (t->partial)

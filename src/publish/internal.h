@@ -566,6 +566,11 @@ extern bool oe_doc_open(OeDoc *doc);
 extern void oe_doc_prepare(OeCycle *cy, OeDoc *doc);
 extern void oe_doc_decide(OeCycle *cy, OeDoc *doc);
 
+/* snapshot.c: foreign work */
+extern void oe_snapshot_prepare(OeCycle *cy, OeChange *c);
+extern char *oe_snapshot_key(OeCycle *cy, OeChange *c, bool refs);
+extern void oe_snapshot_event(OeCycle *cy, OeTx *tx, OeChange *c);
+
 /* render.c */
 extern void oe_render(OeCycle *cy, OeEvent *ev);
 extern void oe_render_prepare(OeCycle *cy, OeEvent *ev);
@@ -623,6 +628,7 @@ extern int	oe_outbox_member;	/* being filled; -1: not known */
 extern int64 oe_store(OeCycle *cy, OeReading *r);
 
 /* transform.c: foreign work */
+extern bool oe_about_data(int sqlerrcode);
 extern void oe_transform(OeCycle *cy, int first, int last, const char *only);
 extern void oe_narrow(OeCycle *cy);
 extern char *oe_attempt(OeCycle *cy, int first, int last, const char *only);

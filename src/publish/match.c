@@ -168,6 +168,8 @@ oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c)
 	ListCell   *lc;
 	int64		id;
 
+	if (c->op == 'S')
+		oe_snapshot_prepare(cy, c);
 	if (c->rule == NULL || !oe_change_parse(c))
 		return;
 	if (c->rule->entities || c->rule->parts)
@@ -219,6 +221,8 @@ oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 
 	if (c->op == 'E')
 		return oe_event_ready_made_key(c);
+	if (c->op == 'S')
+		return oe_snapshot_key(cy, c, refs);
 	if (c->rule == NULL || !oe_change_parse(c))
 		return psprintf("%s:" INT64_FORMAT, c->rule_name, c->op == 'T' ? c->id : c->record_id);
 	row = c->new.n > 0 ? &c->new : &c->old;

@@ -243,6 +243,23 @@ oe_detect(OeCatalog *cat)
 	MemoryContextSwitchTo(save);
 }
 
+/*
+ * A rule's table as a name in a statement; NULL if it is not here.
+ */
+const char *
+oe_rule_table(OeRule *rule)
+{
+	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
+
+	return t && oe_has_column(t, "id") ? t->qualified : NULL;
+}
+
+bool
+oe_rule_has_column(OeRule *rule, const char *name)
+{
+	return oe_has_column(oe_first_table(rule->ntables, rule->tables), name);
+}
+
 /* ---- statements ---- */
 
 /*

@@ -24,6 +24,8 @@ typedef struct OeQuery
 extern int	oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *many);
 extern OeQuery *oe_query(int query);
 extern void oe_query_plan(OeQuery *q);
+extern const char *oe_rule_table(OeRule *rule);
+extern bool oe_rule_has_column(OeRule *rule, const char *name);
 extern void oe_read_begin(OeCycle *cy);
 
 #endif							/* OE_PUBLISH_ODOO_H */

@@ -28,6 +28,10 @@ typedef struct OePublishResult
  * if another process holds the publisher's lock. */
 extern bool oe_publish_cycle(int max_changes, OePublishResult *result);
 
+/* Worker, outside a transaction, or _backfill_step(): asks for the next
+ * snapshots of the backfill that began first; false if none runs. */
+extern bool oe_backfill_step(void);
+
 /* Worker, outside a transaction, now and then: moves on and empties members of
  * the journal, cursor and outbox rings.  low_water: the least outbox position
  * that delivery still needs. */

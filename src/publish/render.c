@@ -296,7 +296,9 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "{\"%s\":", ev->entity);
 	oe_write_entity(cy, ev, &buf, lines);
-	if (ev->e->state_column && ev->change->rule == ev->e->rule)
+	if (ev->change->op == 'S' && ev->row->n == 0)
+		appendStringInfoString(&buf, ",\"deleted\":true");
+	if (ev->e->state_column && ev->change->rule == ev->e->rule && ev->change->op != 'S')
 	{
 		appendStringInfoString(&buf, ",\"transition\":{\"from\":");
 		oe_text_write(&buf, &ev->from);

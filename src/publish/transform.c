@@ -63,7 +63,7 @@ oe_prepare_changes(OeCycle *cy, int first, int last)
 static bool
 oe_matchable(OeChange *c, const char *only)
 {
-	if (!oe_selected(c, only) || c->op == 'E' || c->op == 'T')
+	if (!oe_selected(c, only) || c->op == 'E' || c->op == 'S' || c->op == 'T')
 		return false;
 	if (c->rule == NULL)
 		ereport(ERROR,
@@ -88,6 +88,8 @@ oe_match_changes(OeCycle *cy, OeTx *tx, const char *only)
 
 		if (oe_selected(c, only) && (c->op == 'E' || c->op == 'T'))
 			oe_event_ready_made(cy, tx, c);
+		if (oe_selected(c, only) && c->op == 'S')
+			oe_snapshot_event(cy, tx, c);
 		if (!oe_matchable(c, only))
 			continue;
 		foreach(lc, c->rule->entities)
@@ -232,7 +234,7 @@ oe_transform(OeCycle *cy, int first, int last, const char *only)
 /* ---- errors ---- */
 
 /* Is this about the data, so that trying less of it makes sense? */
-static bool
+bool
 oe_about_data(int sqlerrcode)
 {
 	static const int others[] = {

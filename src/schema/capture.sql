@@ -17,7 +17,7 @@ COMMENT ON TABLE odoo_events.capture_rule IS 'per captured table: which columns 
 -- One row per record that a transaction changed, net of the transaction.  Written below SQL by capture/journal.c just before
 -- commit: no default, no constraint but the primary key.  old: for U only the columns that differ, for D the whole row;
 -- new: the whole row (watched columns).  op: I, U, D; T a truncated table; E a ready-made event (emit), whose "new" is
--- {"id","type","subject","key","correlation","data"}.
+-- {"id","type","subject","key","correlation","data"}; S a snapshot asked for, whose "new" is the name of the entity.
 CREATE SEQUENCE odoo_events.journal_id_seq CACHE 1;
 COMMENT ON SEQUENCE odoo_events.journal_id_seq IS 'orders the journal within one reading; taken just before commit, while row locks are held';
 DO $$

@@ -153,15 +153,15 @@ BEGIN
     e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb '{"id": {"type": "integer"}}'
       || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, e.rule, e.entity, base)) FROM odoo_events.field f WHERE f.owner = e.entity), '{}')
       || odoo_events._extra_json(e.entity)),
-    'data_' || e.entity, jsonb_build_object('type', 'object', 'required', jsonb_build_array(e.entity), 'properties',
-      jsonb_build_object(e.entity, jsonb_build_object('$ref', base || e.entity),
+    'data_' || e.entity, jsonb_build_object('type', 'object', 'required', jsonb_build_array(COALESCE(e.label, e.entity)), 'properties',
+      jsonb_build_object(COALESCE(e.label, e.entity), jsonb_build_object('$ref', base || e.entity), 'deleted', jsonb '{"const": true, "description": "in a snapshot: the row is gone"}',
         'lines_read_at', jsonb '{"type": "string", "format": "date-time"}',
         'redacted', jsonb '{"type": "array", "items": {"type": "string"}}')
       || CASE WHEN e.state_column IS NULL THEN '{}' ELSE
          jsonb '{"transition": {"type": "object", "required": ["from", "to"], "properties": {"from": {"type": ["string", "null"]}, "to": {"type": ["string", "null"]}}}}' END
       || jsonb_build_object('changes', jsonb_build_object('type', 'array', 'items', jsonb_build_object('type', 'object',
            'required', jsonb '["part", "id", "op", "fields"]', 'properties', jsonb_build_object(
-             'part', jsonb_build_object('type', 'string', 'examples', jsonb_build_array(e.entity) || COALESCE((SELECT jsonb_agg(p.part ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), '[]')),
+             'part', jsonb_build_object('type', 'string', 'examples', jsonb_build_array(COALESCE(e.label, e.entity)) || COALESCE((SELECT jsonb_agg(p.part ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), '[]')),
              'id', jsonb '{"type": "integer"}', 'op', jsonb '{"enum": ["added", "removed", "changed"]}',
              'fields', jsonb '{"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}}'))))
       || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items', CASE count(*) WHEN 1 THEN jsonb_agg(odoo_events._part_json(p, base)) -> 0
@@ -171,6 +171,17 @@ BEGIN
                             WHERE position('"' || base || 'ref_' || r.reference || '"' IN defs::text) > 0), '{}');
 END $$;
 COMMENT ON FUNCTION odoo_events._entity_definitions(text, text) IS 'internal: JSON Schemas of what events about an entity carry';
+
+-- All types that there are to promise: those of definitions, and a snapshot of each entity.  Several entities may tell of one thing.
+CREATE VIEW odoo_events._promised AS
+SELECT d.type, pg_catalog.array_agg(DISTINCT d.entity) AS entities, pg_catalog.max(d.minor) AS minor, pg_catalog.string_agg(DISTINCT d.description, '; ') AS description,
+       pg_catalog.bool_and(d.deprecated) AS deprecated
+  FROM odoo_events.event_def d WHERE d.emit GROUP BY d.type
+UNION ALL
+SELECT pg_catalog.format('odoo.%s.%s.snapshot.v1', e.domain, COALESCE(e.label, e.entity)), pg_catalog.array_agg(DISTINCT e.entity), 0,
+       'what it is, whatever happened to it: by backfill() and reconcile()', false
+  FROM odoo_events.entity e WHERE EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.entity = e.entity) GROUP BY 1;
+COMMENT ON VIEW odoo_events._promised IS 'internal: every type with the entities that it tells of';
 
 -- The attributes of every event.
 CREATE FUNCTION odoo_events._envelope_json() RETURNS jsonb
@@ -209,10 +220,10 @@ COMMENT ON FUNCTION odoo_events._envelope_json() IS 'internal: JSON Schema of th
 -- What one type pins down beside the attributes of all.
 CREATE FUNCTION odoo_events._type_properties(type text, base text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT jsonb_build_object('type', jsonb_build_object('const', d.type), 'odoomodel', jsonb_build_object('const', e.model),
-                          'data', jsonb_build_object('$ref', base || 'data_' || e.entity))
-  FROM odoo_events.event_def d JOIN odoo_events.entity e ON e.entity = d.entity
- WHERE d.type = _type_properties.type AND d.emit LIMIT 1
+SELECT jsonb_build_object('type', jsonb_build_object('const', d.type), 'odoomodel', jsonb_build_object('enum', d.models),
+                          'data', CASE jsonb_array_length(d.data) WHEN 1 THEN d.data -> 0 ELSE jsonb_build_object('anyOf', d.data) END)
+  FROM (SELECT p.type, jsonb_agg(DISTINCT e.model) AS models, jsonb_agg(jsonb_build_object('$ref', base || 'data_' || e.entity) ORDER BY e.entity) AS data
+          FROM odoo_events._promised p JOIN odoo_events.entity e ON e.entity = ANY (p.entities) WHERE p.type = _type_properties.type GROUP BY p.type) d
 $$;
 COMMENT ON FUNCTION odoo_events._type_properties(text, text) IS 'internal: JSON Schemas of the members that a type pins down';
 
@@ -228,21 +239,25 @@ SELECT jsonb_build_object('$schema', 'https://json-schema.org/draft/2020-12/sche
                              || COALESCE(odoo_events._type_properties(_json_schema.type, '#/$defs/'), '{}'))
        || CASE WHEN definitions IS NULL THEN '{}' ELSE jsonb_build_object('$defs', definitions) END
        || CASE WHEN d.deprecated THEN jsonb '{"deprecated": true}' ELSE '{}' END
-  FROM (SELECT max(x.minor) AS minor, string_agg(DISTINCT x.description, '; ') AS description, bool_and(x.deprecated) AS deprecated
-          FROM odoo_events.event_def x WHERE x.type = _json_schema.type AND x.emit) d
+  FROM (SELECT 1) one LEFT JOIN odoo_events._promised d ON d.type = _json_schema.type
 $$;
 COMMENT ON FUNCTION odoo_events._json_schema(text, jsonb) IS 'internal: JSON Schema of a type with these definitions';
 
 CREATE FUNCTION odoo_events.json_schema(type text) RETURNS json
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  about text := (SELECT x.entity FROM odoo_events.event_def x WHERE x.type = json_schema.type AND x.emit LIMIT 1);
+  definitions jsonb := '{}';
+  about       text[] := (SELECT p.entities FROM odoo_events._promised p WHERE p.type = json_schema.type);
+  e           text;
 BEGIN
   IF about IS NULL AND NOT json_schema.type LIKE 'odoo.platform.%' THEN
     RAISE EXCEPTION 'event type "%" in argument "type" is not in the catalog', json_schema.type
       USING ERRCODE = 'undefined_object', HINT = 'SELECT type FROM odoo_events.event_type;';
   END IF;
-  RETURN odoo_events._json_schema(json_schema.type, CASE WHEN about IS NOT NULL THEN odoo_events._entity_definitions(about, '#/$defs/') END);
+  FOREACH e IN ARRAY COALESCE(about, '{}') LOOP
+    definitions := definitions || odoo_events._entity_definitions(e, '#/$defs/');
+  END LOOP;
+  RETURN odoo_events._json_schema(json_schema.type, NULLIF(definitions, '{}'));
 END $$;
 COMMENT ON FUNCTION odoo_events.json_schema(text) IS
 'JSON Schema (2020-12) of an event type, envelope and data, from the catalog and the columns that this database has; open: members may be added';
@@ -256,15 +271,15 @@ DECLARE
   schemas  jsonb := jsonb_build_object('envelope', odoo_events._envelope_json());
   e        text;
 BEGIN
-  SELECT array_agg(t.type ORDER BY t.type) INTO types FROM odoo_events.event_type t;
-  FOR e IN SELECT DISTINCT t.entity FROM odoo_events.event_type t LOOP
+  SELECT array_agg(t.type ORDER BY t.type) INTO types FROM odoo_events._promised t;
+  FOR e IN SELECT DISTINCT u FROM odoo_events._promised t, unnest(t.entities) u LOOP
     schemas := schemas || odoo_events._entity_definitions(e, base);
   END LOOP;
   SELECT jsonb_object_agg(t.type, jsonb_build_object('name', t.type, 'summary', t.description, 'contentType', 'application/cloudevents+json',
            'payload', jsonb_build_object('type', 'object', 'allOf', jsonb_build_array(jsonb_build_object('$ref', base || 'envelope'),
                         jsonb_build_object('type', 'object', 'properties', odoo_events._type_properties(t.type, base))))
                       || CASE WHEN t.deprecated THEN jsonb '{"deprecated": true}' ELSE '{}' END))
-    INTO messages FROM odoo_events.event_type t;
+    INTO messages FROM odoo_events._promised t;
   RETURN jsonb_build_object('asyncapi', '3.0.0',
     'info', jsonb_build_object('title', 'odoo_events', 'version', odoo_events.version(),
               'description', 'Business events from an Odoo database: CloudEvents 1.0, delivered by signed POST (Standard Webhooks 1.0), at least once, in order per partitionkey.',

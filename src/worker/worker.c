@@ -70,9 +70,11 @@ typedef struct OeWorker
 	WaitEventSet *wait_set;
 	uint32		wait_event;
 	OeStep		publish;
+	OeStep		backfill;
 	OeStep		deliver;
 	OeStep		maintain;
 	bool		want_publish;	/* something may be in the journal */
+	bool		want_backfill;	/* a job may be running */
 	bool		open_transactions;
 	bool		reload_deliver;
 	bool		worked;			/* since the rings were last looked at */
@@ -273,6 +275,12 @@ oe_publish_body(void)
 	oe_slots_unlock();
 }
 
+static void
+oe_backfill_body(void)
+{
+	oe_me.want_backfill = oe_backfill_step();
+}
+
 /*
  * A copy must not send: looked at before the first and every few seconds
  * while there is something to send.
@@ -346,6 +354,7 @@ oe_take_wakes(void)
 	{
 		oe_me.reload_deliver = true;
 		oe_me.want_publish = true;
+		oe_me.want_backfill = true;
 	}
 	if (ConfigReloadPending)
 	{
@@ -379,6 +388,8 @@ oe_worker_timeout(void)
 		timeout = Min(timeout, oe_until(&oe_me.publish, oe_me.open_transactions ? 50 : 0));
 	else if (oe_me.open_transactions)
 		timeout = Min(timeout, OE_OPEN_RECHECK_MS);
+	if (oe_me.want_backfill && !oe_me.want_publish)
+		timeout = Min(timeout, oe_until(&oe_me.backfill, 0));
 	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
 	return Max(timeout, 0);
 }
@@ -454,9 +465,11 @@ oe_worker_setup(Oid dboid, Oid owner)
 											ALLOCSET_DEFAULT_SIZES);
 	oe_me.wait_event = oe_wait_event_new("OdooEventsWorker");
 	oe_me.publish.name = "publishing";
+	oe_me.backfill.name = "backfilling";
 	oe_me.deliver.name = "delivering";
 	oe_me.maintain.name = "rotating";
 	oe_me.want_publish = true;
+	oe_me.want_backfill = true;
 	oe_me.reload_deliver = true;
 	oe_me.maintained = GetCurrentTimestamp();
 	oe_deliver_init();
@@ -501,6 +514,9 @@ oe_worker_main(Datum arg)
 		oe_take_wakes();
 		if (oe_me.want_publish)
 			oe_step(&oe_me.publish, oe_publish_body);
+		/* only what nothing else waits for */
+		if (oe_me.want_backfill && !oe_me.want_publish)
+			oe_step(&oe_me.backfill, oe_backfill_body);
 		oe_deliver_pump();
 		oe_step(&oe_me.deliver, oe_deliver_body);
 		if (oe_maintain_due())

@@ -32,7 +32,7 @@ function members(schema, path, out) {
 function flatten(document) {
   const flat = { types: {}, members: {} };
   for (const [type, message] of Object.entries(document.components.messages))
-    flat.types[type] = message.payload.allOf[1].properties.data.$ref.replace(/^.*\//, '');
+    flat.types[type] = values(message.payload.allOf[1].properties.data).join(' ');
   for (const [name, schema] of Object.entries(document.components.schemas)) members(schema, name, flat.members);
   return flat;
 }

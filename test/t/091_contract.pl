@@ -49,7 +49,7 @@ sub play
 # What json_schema() answers for each type; the definitions, which are what takes time, are made once per entity.
 my $schemas_query = <<'SQL';
 WITH d AS MATERIALIZED (SELECT e.entity, odoo_events._entity_definitions(e.entity, '#/$defs/') AS definitions FROM odoo_events.entity e)
-SELECT odoo_events._json_schema(t.type, d.definitions) FROM odoo_events.event_type t JOIN d USING (entity)
+SELECT odoo_events._json_schema(t.type, (SELECT jsonb_object_agg(x.key, x.value) FROM d, jsonb_each(d.definitions) x WHERE d.entity = ANY (t.entities))) FROM odoo_events._promised t
 SQL
 my %recordings = (odoo19 => [qw(odoo19-changes odoo19-manufacturing odoo19-purchase-maintenance-repair odoo19-sales)], odoo14 => ['odoo14-all']);
 my $db;
