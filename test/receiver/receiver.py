@@ -16,7 +16,7 @@ object per line and request, written before the answer goes out. Started again w
 Paths that begin with /token are an OAuth2 token endpoint for the client "client" with the secret "s3cret of the client" ("expires_in" of a rule, else
 3600; "token" is what it gives, else a new one each time); paths that begin with /oauth accept its latest two tokens only.  OPTIONS allows whatever origin asks.
 Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage  /flood/100000000  /drip/60
---cert, --key   PEM files: https, TLS 1.2 and newer; with --tls 1.1 no newer one
+--cert, --key   PEM files: https, TLS 1.2 and newer; with --tls 1.1 no newer one; --client-ca asks for a client's certificate
 """
 import argparse
 import base64
@@ -410,6 +410,7 @@ def main():
     parser.add_argument("--control")
     parser.add_argument("--cert")
     parser.add_argument("--key")
+    parser.add_argument("--client-ca")
     parser.add_argument("--tls", choices=("1.1", "1.2"), default="1.2")
     parser.add_argument("--print", action="store_true", help="show events as they arrive")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
@@ -424,6 +425,9 @@ def main():
             context.maximum_version = ssl.TLSVersion.TLSv1_1
             context.set_ciphers("DEFAULT@SECLEVEL=0")
         context.load_cert_chain(options.cert, options.key)
+        if options.client_ca:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(options.client_ca)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     port = server.server_address[1]
     if options.port_file:

@@ -1,10 +1,11 @@
 # TLS as it should be: verified against the CAs we are told, with HTTP/2 where the endpoint offers it, and refused for an unknown CA, another
-# host's certificate and an expired one.
+# host's certificate, an expired one, and anything older than TLS 1.2; client certificates, a CA and a name of a subscription's own.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use File::Spec;
+use JSON::PP;
 use OdooEvents;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -43,6 +44,62 @@ my $expired = OdooEvents->receiver('node', certificate('expired', 'IP:127.0.0.1'
 OdooEvents->load($node, 'plant', 'odoo19');
 $node->safe_psql('plant', 'SELECT odoo_events.attach()');
 my %at = (good => $good, other => $other, expired => $expired);
+
+# a CA, a client certificate, a name of the subscription's own
+certificate('client', 'DNS:plant.example', '-days', 2);
+my $mutual = OdooEvents->receiver('python', certificate('mutual', 'DNS:wms.internal', '-days', 2), '--client-ca', "$dir/ca.pem");
+my $old = OdooEvents->receiver('python', certificate('old', 'IP:127.0.0.1', '-days', 2), '--tls', '1.1');
+my $json = JSON::PP->new->canonical;
+
+sub tls
+{
+	my (%members) = @_;
+	my %tls = map { $_ => $_ eq 'server_name' ? $members{$_} : slurp_file($members{$_}) } keys %members;
+	return q{tls => '} . $json->encode(\%tls) . q{'};
+}
+
+# subscribe() to an https URL, and a ping.
+sub subscribe
+{
+	my ($r, $name, $more) = @_;
+	(my $url = $r->url("/$name")) =~ s/^http:/https:/;
+	$r->knows($node->safe_psql('plant', qq{SELECT odoo_events.subscribe('$name', '$url', allow_networks => '{127.0.0.0/8}', $more)}), "/$name");
+	$node->safe_psql('plant', "SELECT odoo_events.ping('$name')");
+	return;
+}
+
+sub fails
+{
+	my ($name, $error, $what) = @_;
+	ok($node->poll_query_until('plant', qq{SELECT failed_total > 0 AND last_error ~* '$error' FROM odoo_events.subscription_status WHERE name = '$name'}), $what)
+	  or diag($node->safe_psql('plant', "SELECT last_error FROM odoo_events.subscription_status WHERE name = '$name'"));
+	return;
+}
+subscribe($good, 'own', tls(ca => "$dir/ca.pem"));
+$good->wait_for(sub { grep { $_->{status} == 204 } @_ }, 'a CA of its own is trusted', '/own');
+is($node->safe_psql('plant', q{SELECT expires_at BETWEEN now() + interval '1 day' AND now() + interval '2 days' FROM odoo_events.subscription_status WHERE name = 'own'}),
+	't', 'until when that holds is known');
+subscribe($mutual, 'name', tls(ca => "$dir/ca.pem"));
+fails('name', 'subject name|certificate', 'a certificate for another name than the URL has');
+$node->safe_psql('plant', q{SELECT odoo_events.alter_subscription('name', } . tls(ca => "$dir/ca.pem", server_name => 'wms.internal') . ')');
+$node->safe_psql('plant', q{SELECT odoo_events.retry_now('name')});
+fails('name', 'alert|reset|closed|Broken|recv|SSL_read|failure|empty', 'a client certificate is asked for');
+$node->safe_psql('plant', q{SELECT odoo_events.alter_subscription('name', }
+	  . tls(ca => "$dir/ca.pem", server_name => 'wms.internal', cert => "$dir/client.pem", key => "$dir/client.key") . ')');
+$node->safe_psql('plant', q{SELECT odoo_events.retry_now('name')});
+$mutual->wait_for(sub { grep { $_->{status} == 204 } @_ }, 'and shown', '/name');
+is(($mutual->ledger('/name'))[0]{headers}{host}, "127.0.0.1:$mutual->{port}", 'the host is that of the URL');
+is(scalar($mutual->ledger), 1, 'nothing was sent before');
+my ($ret, $out, $err) = $node->psql('plant', q{SELECT odoo_events.alter_subscription('name', } . tls(cert => "$dir/client.pem", key => "$dir/mutual.key") . ')');
+like($err, qr/not that of the certificate/, 'a key that is not that of the certificate is refused at once');
+unlike($node->safe_psql('plant', q{SELECT tls FROM odoo_events.subscription}), qr/PRIVATE/, 'the key is shown nowhere');
+
+# a server that speaks nothing newer than TLS 1.1 does so with others
+($out, $err) = run_command([ 'openssl', 's_client', '-connect', "127.0.0.1:$old->{port}", '-tls1_1', '-cipher', 'DEFAULT:@SECLEVEL=0' ]);
+like($out, qr/TLSv1\.1/, 'TLS 1.1 is what it speaks');
+subscribe($old, 'old', tls(ca => "$dir/ca.pem"));
+fails('old', 'version|protocol', 'but not with us');
+is(scalar($old->ledger), 0, 'nothing is sent');
 foreach my $name (sort keys %at)
 {
 	(my $url = $at{$name}->url("/$name")) =~ s/^http:/https:/;
@@ -54,7 +111,7 @@ foreach my $name (sort keys %at)
 	ok($node->poll_query_until('plant', qq{SELECT failed_total > 0 AND last_error ~* 'certificate' FROM odoo_events.subscription_status WHERE name = '$name'}),
 		"$name: a CA that nobody told us of is not trusted");
 }
-is(scalar($_->ledger), 0, 'nothing is sent') foreach values %at;
+is(scalar($at{$_}->ledger("/$_")), 0, 'nothing is sent') foreach sort keys %at;
 
 $node->safe_psql('postgres', "ALTER SYSTEM SET odoo_events.ca_file = '$dir/ca.pem'");
 $node->reload;
