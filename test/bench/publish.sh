@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # How many events a second are published: N transfers of three moves, each validated in a transaction of its own, published at once
-# by publish(); references and lines are read as in earnest.  Prints events, seconds and events per second.
+# by publish(); references and lines are read as in earnest.  Prints events, seconds, events per second, seconds of processor time and
+# events per second of it (on a loaded machine only the last two mean something).
 #
 #   publish.sh [N]      with the server of PGHOST, PGPORT (library preloaded, odoo_events.databases = 'none-such'), as superuser
 set -euo pipefail
@@ -25,8 +26,11 @@ sql -o /dev/null < <(for ((i = 1001; i <= 1000 + n; i++)); do
   echo "BEGIN; UPDATE stock_move_line SET state = 'done' WHERE picking_id = $i; UPDATE stock_move SET state = 'done', picked = true WHERE picking_id = $i;
         UPDATE stock_picking SET state = 'done', date_done = '2026-12-01' WHERE id = $i; COMMIT;"; done)
 sql -F ' ' <<'SQL'
-SELECT clock_timestamp() AS began \gset
+CREATE FUNCTION cpu() RETURNS numeric LANGUAGE sql VOLATILE AS
+  $$SELECT (split_part(t, ' ', 14)::numeric + split_part(t, ' ', 15)::numeric) / 100 FROM (SELECT regexp_replace(pg_read_file('/proc/self/stat'), '^.*\) ', 'x x ') || ' ' AS t) x$$;
+SELECT clock_timestamp() AS began, cpu() AS cpu \gset
 SELECT odoo_events.publish() AS events \gset
-SELECT :events, round(extract(epoch FROM clock_timestamp() - :'began')::numeric, 2), round(:events / extract(epoch FROM clock_timestamp() - :'began'));
+SELECT :events, round(extract(epoch FROM clock_timestamp() - :'began')::numeric, 2), round(:events / extract(epoch FROM clock_timestamp() - :'began')),
+       cpu() - :cpu, round(:events / nullif(cpu() - :cpu, 0));
 SQL
 [ -n "${KEEP:-}" ] || dropdb "$db"
