@@ -310,6 +310,7 @@ oe_load_ladders(OeCatalog *cat)
 		k->kind = oe_col(i, 2);
 		k->purpose = oe_col(i, 3);
 		oe_col_predicate(cat, i, 4, &k->condition);
+		oe_add_words(&e->kind_words, &k->condition.words);
 	}
 }
 
@@ -404,6 +405,44 @@ oe_load_marked(OeCatalog *cat)
 	cat->vars = oe_marked_vars(cat);
 }
 
+/* Is it the name of a column that is captured, or read of a reference? */
+static bool
+oe_is_column(OeCatalog *cat, const char *word)
+{
+	size_t		len = strlen(word);
+
+	if (strcmp(word, "id") == 0)
+		return true;
+	for (int i = 0; i < cat->nrules; i++)
+		for (int j = 0; j < cat->rules[i].ncolumns; j++)
+			if (strncmp(cat->rules[i].columns[j], word, len) == 0 && strchr("=", cat->rules[i].columns[j][len]))
+				return true;
+	for (int i = 0; i < cat->nreferences; i++)
+		for (int j = 0; j < cat->references[i].nfields; j++)
+			if (strcmp(cat->references[i].fields[j].name, word) == 0)
+				return true;
+	return false;
+}
+
+/*
+ * Of the words of an entity's predicates only columns are of any use: each
+ * costs a search in every row.
+ */
+static void
+oe_filter_words(OeCatalog *cat)
+{
+	for (int i = 0; i < cat->nentities; i++)
+	{
+		OeWords    *w = &cat->entities[i].words;
+		int			n = 0;
+
+		for (int j = 0; j < w->n; j++)
+			if (oe_is_column(cat, w->words[j]))
+				w->words[n++] = w->words[j];
+		w->n = n;
+	}
+}
+
 /* Tells one state of the tables from another. */
 static char *
 oe_catalog_version(void)
@@ -463,6 +502,7 @@ oe_catalog(void)
 	oe_load_parts(cat);
 	oe_classes_load(cat);
 	oe_load_marked(cat);
+	oe_filter_words(cat);
 	MemoryContextSwitchTo(save);
 	MemoryContextSetParent(cxt, TopMemoryContext);
 	oe_current = cat;

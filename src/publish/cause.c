@@ -71,22 +71,26 @@ oe_key_path(OeCycle *cy, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 
 }
 
 /*
- * The order at the root of the chain that an event's row belongs to.
+ * The order at the root of the chain that an event's row belongs to.  While
+ * something is not known yet the paths behind it are walked all the same, so
+ * that what they need is read together.
  */
 char *
 oe_correlation(OeCycle *cy, OeEvent *ev)
 {
+	bool		missing = cy->missing;
 	char	   *found = NULL;
 	int64		id;
 
-	/* all are asked for at once, also those that will not be needed */
-	for (int i = 0; i < ev->e->ncorrelation; i++)
+	cy->missing = false;
+	for (int i = 0; i < ev->e->ncorrelation && (found == NULL || cy->missing); i++)
 	{
 		OeKeyPath  *path = &ev->e->correlation[i];
 
 		if (oe_key_path(cy, ev->e->rule, ev->row, path, &id) && found == NULL)
 			found = oe_key_text(path->entity, id);
 	}
+	cy->missing |= missing;
 	return found;
 }
 

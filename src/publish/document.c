@@ -485,6 +485,16 @@ oe_def_watched(OeDef *d, OeDoc *doc)
 	return d->nwatches == 0;
 }
 
+/* Is there any definition that has to be looked at? */
+static bool
+oe_doc_watched(OeDoc *doc)
+{
+	for (int i = 0; i < doc->e->ndefs; i++)
+		if (doc->e->defs[i].occasion == OE_ON_TOUCHED && oe_def_watched(&doc->e->defs[i], doc))
+			return true;
+	return false;
+}
+
 /* Events that follow from the document's row and its parts together. */
 static void
 oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
@@ -524,7 +534,7 @@ oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
 void
 oe_doc_decide(OeCycle *cy, OeDoc *doc)
 {
-	bool		touched = oe_doc_touched(doc);
+	bool		touched = oe_doc_touched(doc) && oe_doc_watched(doc);
 	bool		candidate = oe_doc_candidate(doc);
 	OeKind	   *kind;
 	OeDef	   *def;
@@ -532,8 +542,8 @@ oe_doc_decide(OeCycle *cy, OeDoc *doc)
 	if (!touched && !candidate)
 		return;
 	/* a row that is gone by now: what its part says of the same columns */
-	kind = oe_kind_of(cy, doc->tx, doc->e, doc->own || doc->row ? oe_doc_row(doc) :
-					  doc->first->new.n ? &doc->first->new : &doc->first->old);
+	kind = doc->kind_known ? doc->kind : oe_kind_of(cy, doc->tx, doc->e, doc->own || doc->row ? oe_doc_row(doc) :
+													doc->first->new.n ? &doc->first->new : &doc->first->old);
 	if (touched)
 		oe_doc_match(cy, doc, kind);
 	if (!candidate)

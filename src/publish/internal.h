@@ -73,12 +73,20 @@ typedef struct OePath
 	const char **hops;
 } OePath;
 
+/* Which statement reads it; odoo.c. */
+typedef struct OeQueryNo
+{
+	uint32		epoch;			/* when it was found; 0: not yet */
+	int			number;
+} OeQueryNo;
+
 /* 'many(table.key=value)': a relation table, key and value its columns. */
 typedef struct OeMany
 {
 	const char *table;
 	const char *key;
 	const char *value;
+	OeQueryNo	query;
 } OeMany;
 
 /* "entity=path", "entity=path~table.key=value~..." */
@@ -108,6 +116,7 @@ typedef struct OeReference
 	char	  **tables;
 	int			nfields;
 	OeRefField *fields;
+	OeQueryNo	query;
 } OeReference;
 
 typedef struct OeLink
@@ -189,6 +198,7 @@ typedef struct OeRule
 	int			nlinks;
 	OeLink	   *links;
 	struct OeEntity *entity;	/* that its rows primarily are; may be NULL */
+	OeQueryNo	query;			/* by id */
 	List	   *entities;		/* all that its rows are: OeEntity * */
 	List	   *parts;			/* OePart * */
 } OeRule;
@@ -277,6 +287,7 @@ typedef struct OeEntity
 	OeMilestone *milestones;
 	int			nkinds;
 	OeKind	   *kinds;
+	OeWords		kind_words;
 	int			ndefs;
 	OeDef	   *defs;			/* enabled ones, by choice and precedence */
 	int			nparts;
@@ -387,6 +398,8 @@ typedef struct OeDoc
 	OeChange   *own;			/* NULL: only parts changed */
 	OeChange   *first;			/* earliest change */
 	List	   *changes;		/* OePartChange * */
+	OeKind	   *kind;
+	bool		kind_known;
 	List	   *nets;			/* OePartNet *, where predicates may ask */
 	List	   *events;
 	bool		covered_all;
@@ -426,6 +439,7 @@ typedef struct OeEvent
 	int64		warehouse;
 	int64		actor;
 	bool		prepared;		/* what rendering needs was read */
+	bool		enveloped;		/* the envelope's values are known */
 	bool		gathered;
 	List	   *lines;			/* render.c */
 	bool		incomplete;		/* to be rendered again after reading */

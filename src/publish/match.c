@@ -245,8 +245,10 @@ oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 OeKind *
 oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeRow *row)
 {
+	OeSubject	s = {.tx = tx,.rule = e->rule,.new = row,.words = &e->kind_words};
+
 	for (int i = 0; i < e->nkinds; i++)
-		if (oe_row_holds(cy, &e->kinds[i].condition, tx, e->rule, row))
+		if (oe_holds(cy, &e->kinds[i].condition, &s))
 			return &e->kinds[i];
 	return NULL;
 }
@@ -417,6 +419,11 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 		{
 			kind = oe_kind_of(cy, tx, e, row);
 			kind_known = true;
+			if (subject.doc)
+			{
+				subject.doc->kind = kind;
+				subject.doc->kind_known = true;
+			}
 		}
 		if (!oe_def_is_kind(d, kind))
 			continue;

@@ -43,6 +43,7 @@ static MemoryContext oe_cxt = NULL;
 static HTAB *oe_tables;
 static List *oe_queries;
 static char *oe_uuid;
+static uint32 oe_epoch = 1;		/* of the numbers of queries */
 static bool oe_stale = false;
 static bool oe_complete;		/* every table of the catalog exists */
 
@@ -87,6 +88,7 @@ oe_odoo_forget(void)
 	}
 	MemoryContextDelete(oe_cxt);
 	oe_cxt = NULL;
+	oe_epoch++;
 	oe_queries = NIL;
 	oe_uuid = NULL;
 }
@@ -412,6 +414,21 @@ oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *
 	oe_queries = lappend(oe_queries, q);
 	MemoryContextSwitchTo(save);
 	return i;
+}
+
+/*
+ * The same where the catalog keeps the number: of a reference or a rule by id,
+ * or of a relation table.
+ */
+int
+oe_query_cached(OeQueryNo *no, OeReference *reference, OeRule *rule, OeMany *many)
+{
+	if (no->epoch != oe_epoch)
+	{
+		no->number = oe_query_find(reference, rule, many ? many->key : NULL, many);
+		no->epoch = oe_epoch;
+	}
+	return no->number;
 }
 
 void

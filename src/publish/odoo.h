@@ -22,6 +22,7 @@ typedef struct OeQuery
 } OeQuery;
 
 extern int	oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *many);
+extern int	oe_query_cached(OeQueryNo *no, OeReference *reference, OeRule *rule, OeMany *many);
 extern OeQuery *oe_query(int query);
 extern void oe_query_plan(OeQuery *q);
 extern const char *oe_rule_table(OeRule *rule);

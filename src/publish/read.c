@@ -223,13 +223,13 @@ oe_wanted(OeCycle *cy, int query, int64 id)
 OeRow *
 oe_ref(OeCycle *cy, OeReference *ref, int64 id)
 {
-	return oe_wanted(cy, oe_query_find(ref, NULL, NULL, NULL), id)->row;
+	return oe_wanted(cy, oe_query_cached(&ref->query, ref, NULL, NULL), id)->row;
 }
 
 OeRow *
 oe_row_of(OeCycle *cy, OeRule *rule, int64 id)
 {
-	return oe_wanted(cy, oe_query_find(NULL, rule, NULL, NULL), id)->row;
+	return oe_wanted(cy, oe_query_cached(&rule->query, NULL, rule, NULL), id)->row;
 }
 
 List *
@@ -244,7 +244,7 @@ oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id)
 List *
 oe_many_of(OeCycle *cy, OeMany *many, int64 id)
 {
-	return oe_wanted(cy, oe_query_find(NULL, NULL, many->key, many), id)->lines;
+	return oe_wanted(cy, oe_query_cached(&many->query, NULL, NULL, many), id)->lines;
 }
 
 /*

@@ -258,7 +258,11 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 	const OeText *t = e->name_column ? oe_row_find(ev->row, e->name_column) : NULL;
 	char	   *name;
 	const char *version = strrchr(ev->def->type, 'v');
+	bool		missing = cy->missing;
 
+	if (ev->enveloped)
+		return;
+	cy->missing = false;
 	ev->type = pstrdup(ev->def->type);
 	ev->dataschema = psprintf("%s/%s/%d.%d.json", oe_guc_schema_base, ev->type,
 							  version ? atoi(version + 1) : 1, ev->def->minor);
@@ -274,6 +278,8 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 	ev->company = oe_first_id(cy, ev, e->ncompany, e->company);
 	ev->warehouse = oe_first_id(cy, ev, e->nwarehouse, e->warehouse);
 	ev->actor = ev->change->rule == e->rule ? oe_first_id(cy, ev, e->nactor, e->actor) : 0;
+	ev->enveloped = !cy->missing;
+	cy->missing |= missing;
 }
 
 /*
@@ -358,6 +364,18 @@ oe_prepare_row(OeCycle *cy, OeRule *rule, const OeRow *row, int64 id, const char
 	}
 }
 
+static void
+oe_prepare_line(OeCycle *cy, OeRendered *r)
+{
+	ListCell   *lc;
+
+	oe_prepare_row(cy, r->part->rule, r->row, r->id, r->part->state_column, r->part->owner, r->inner);
+	foreach(lc, r->inner)
+	{
+		oe_prepare_line(cy, lfirst(lc));
+	}
+}
+
 /*
  * Asks for what rendering will need, as far as it is known; called again
  * after each reading.
@@ -365,23 +383,21 @@ oe_prepare_row(OeCycle *cy, OeRule *rule, const OeRow *row, int64 id, const char
 void
 oe_render_prepare(OeCycle *cy, OeEvent *ev)
 {
+	bool		missing = cy->missing;
 	ListCell   *lc;
-	ListCell   *lc2;
 
+	if (ev->prepared)
+		return;
+	cy->missing = false;
 	oe_render_envelope(cy, ev);
 	oe_prepare_row(cy, ev->e->rule, ev->row, ev->record_id, ev->e->state_column, ev->e->owner, NIL);
-	if (!ev->def->with_lines)
-		return;
-	foreach(lc, oe_gather_all(cy, ev))
+	if (ev->def->with_lines)
 	{
-		OeRendered *r = lfirst(lc);
-
-		oe_prepare_row(cy, r->part->rule, r->row, r->id, r->part->state_column, r->part->owner, r->inner);
-		foreach(lc2, r->inner)
+		foreach(lc, oe_gather_all(cy, ev))
 		{
-			OeRendered *in = lfirst(lc2);
-
-			oe_prepare_row(cy, in->part->rule, in->row, in->id, in->part->state_column, in->part->owner, NIL);
+			oe_prepare_line(cy, lfirst(lc));
 		}
 	}
+	ev->prepared = !cy->missing;
+	cy->missing |= missing;
 }

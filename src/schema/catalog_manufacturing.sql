@@ -86,6 +86,7 @@ SELECT 'odoo.manufacturing.work_order.' || d.verb || '.v1', d.variant, 'work_ord
   ('completed', 1, 'milestone', 'completed', NULL, 75, true, 'it is finished'),
   ('cancelled', 1, 'cancelled', NULL, '$.old.production_availability != null', 75, false, 'it was cancelled')
   ) AS d (verb, variant, occasion, milestone, condition, rank, lines, description);
+UPDATE odoo_events.event_def SET watches = '{date_end,workorder_id}' WHERE entity = 'work_order' AND occasion = 'touched';
 
 INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, description) VALUES
 ('odoo.manufacturing.work_center.blocked.v1', 'work_center', 'updated', NULL, '$.new.working_state == "blocked" && $.old.working_state != "blocked"', 40, true, 'the machine is down'),

@@ -152,6 +152,7 @@ LATERAL (VALUES
   (k.last, 1, 'milestone', 'done', NULL, 80, '{*}', true, true, true, NULL, 'the transfer was validated'),
   ('backordered', 1, 'inserted', NULL, '$.new.backorder_id != null && $.new.state != "draft" && $.new.state != "cancel"', 90, '{}', false, false, true, 'transfer=backorder_id', 'the rest goes with another transfer')
   ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description);
+UPDATE odoo_events.event_def SET watches = '{res_id}' WHERE entity = 'transfer' AND occasion = 'touched';
 
 -- A batch that Odoo made by itself comes in the transaction that makes or moves its transfers.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, extra, description) VALUES
@@ -171,6 +172,7 @@ SELECT 'odoo.inventory.lot.' || d.verb || '.v1', d.variant, 'lot', d.occasion,
   ('held', 2, 'inserted', '', '!', '', 'goods of the lot came to where they are on hold'),
   ('released', 1, 'touched', '!', '', ' && @.refs.location_dest_id.usage != "inventory" && @.refs.location_dest_id.usage != "supplier"', 'goods of the lot left the place where they were on hold')
   ) AS d (verb, variant, occasion, to_hold, from_hold, more, description);
+UPDATE odoo_events.event_def SET watches = '{state}' WHERE entity = 'lot' AND occasion = 'touched';
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, rank, with_changes, enabled, on_by_default, description) VALUES
 ('odoo.inventory.lot.created.v1', 1, 'lot', 'inserted', NULL, 10, false, true, true, 'a lot or serial number was made'),
 ('odoo.inventory.lot.changed.v1', 1, 'lot', 'updated', NULL, 30, true, false, false, 'name, reference or dates of a lot were changed'),
