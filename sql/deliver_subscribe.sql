@@ -23,6 +23,8 @@ SELECT subscribe('x', 'https://169.254.169.254/latest/meta-data');
 SELECT subscribe('x', 'https://[::1]/x');
 SELECT subscribe('x', 'https://[::ffff:127.0.0.1]/x');
 SELECT subscribe('x', 'https://[64:ff9b::7f00:1]/x');
+SELECT subscribe('x', 'https://[64:ff9b:1::a00:1]/x');
+SELECT subscribe('x', 'https://wms%fc.example.com/x');
 SELECT subscribe('x', 'https://[fd00::1]/x', allow_networks => '{10.0.0.0/8}');
 SELECT subscribe('x', 'https://2130706433/x');
 SELECT subscribe('x', 'https://[fe80::1%25eth0]/x');

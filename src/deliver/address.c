@@ -47,12 +47,13 @@ static const struct
 	unsigned char bytes[16];
 	int			bits;
 }			oe_special_v6[] = {
-	{{0}, 127},					/* unspecified and loopback */
+	{{0}, 120},					/* unspecified, loopback, and 0.0.0.x */
 	{{0xfc}, 7},				/* unique local */
 	{{0xfe, 0x80}, 10}, {{0xfe, 0xc0}, 10}, /* link and site local */
 	{{0xff}, 8},				/* multicast */
 	{{0x01}, 64},				/* discard only */
 	{{0x20, 0x01, 0, 0}, 32},	/* Teredo: embeds any IPv4 address */
+	{{0, 0x64, 0xff, 0x9b, 0, 0x01}, 48},	/* NAT64 of a site's own: likewise */
 };
 
 extern PGDLLEXPORT Datum oe_sql_check_url(PG_FUNCTION_ARGS);
@@ -238,8 +239,9 @@ oe_url_host(const char *url, bool *plain, const char *argument)
 		oe_url_refused(argument, "It cannot be parsed.");
 	if (!known)
 		oe_url_refused(argument, "Its scheme is neither https nor http.");
-	if (strchr(result, '%') != NULL)
-		oe_url_refused(argument, "Its host has a zone or an escaped character.");
+	for (const unsigned char *s = (const unsigned char *) result; *s; s++)
+		if (*s == '%' || *s <= ' ' || *s >= 0x7f)	/* curl has resolved %XX */
+			oe_url_refused(argument, "Its host has a zone or an escaped character.");
 	return result;
 }
 

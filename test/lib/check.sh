@@ -3,7 +3,7 @@
 #
 #   check.sh                       all of it on the PostgreSQL of $PG_CONFIG
 #   check.sh all                   the same on PostgreSQL 17 and 18 too (chroots; needs root)
-#   check.sh format|regress|isolation|tap|demo [NAME...]
+#   check.sh format|regress|isolation|tap|fuzz|demo [NAME...]
 #                                  one part; NAMEs choose tests by the beginning of their names ("tap 030")
 #
 # Nothing is installed into the system's PostgreSQL, no port is listened on but on loopback by the receivers (free ones), and no server
@@ -167,6 +167,14 @@ demo() {
   count "PostgreSQL $major: demo" "$status" $((SECONDS - start))
 }
 
+# What has nothing to do with PostgreSQL's version, a minute long; FUZZ=seconds.
+fuzz() {
+  local start=$SECONDS status=0
+  test/fuzz/fuzz.sh "${FUZZ:-60}" >"$out/fuzz.log" 2>&1 </dev/null || status=$?
+  [ "$status" = 0 ] || tail -60 "$out/fuzz.log"
+  count "fuzz" "$status" $((SECONDS - start))
+}
+
 run_regress() { regress regress "$top" "$tree/lib/pgxs/src/test/regress/pg_regress" "$top/sql/*.sql" "$@"; }
 run_isolation() {
   regress isolation "$top/test/isolation" "$tree/lib/pgxs/src/test/isolation/pg_isolation_regress" "$top/test/isolation/specs/*.spec" "$@"
@@ -178,6 +186,7 @@ check() {
   [ "${OE_ONCE:-yes}" = no ] || format
   build || return 0
   run_regress; run_isolation; tap; demo
+  [ "${OE_ONCE:-yes}" = no ] || fuzz
 }
 
 # This machine's PostgreSQL first, then a chroot each; their last lines are added up.
@@ -211,6 +220,7 @@ case "$what" in
   regress) prepare; build && run_regress "$@" ;;
   isolation) prepare; build && run_isolation "$@" ;;
   tap) prepare; build && tap "$@" ;;
+  fuzz) prepare; fuzz ;;
   demo) prepare; build && demo ;;
   *) sed -n '2,10p' "$0"; exit 2 ;;
 esac

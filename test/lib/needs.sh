@@ -33,6 +33,12 @@ missing_packages() {
       receivers)                # the languages of docs/examples
         $have javac >/dev/null || echo default-jdk-headless
         $have mcs >/dev/null && $have mono >/dev/null || echo "mono-mcs mono-runtime libmono-system-core4.0-cil" ;;
+      fuzz)
+        local llvm
+        llvm=$(clang -dumpversion 2>/dev/null | cut -d. -f1) || true
+        [ -n "$llvm" ] || case "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" in bookworm) llvm=14 ;; trixie) llvm=19 ;; *) llvm=21 ;; esac
+        $have clang >/dev/null || echo clang
+        [ -e "$(clang -print-file-name="libclang_rt.fuzzer-$(uname -m).a" 2>/dev/null)" ] || echo "libclang-rt-$llvm-dev" ;;
       format) $have pg_bsd_indent >/dev/null || echo pg-bsd-indent ;;
       chroot) $have debootstrap >/dev/null || echo debootstrap ;;
     esac
