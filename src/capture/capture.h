@@ -12,4 +12,7 @@ extern void oe_capture_init(void);
  * not. */
 extern void oe_gaps_note_late(void);
 
+/* Worker, outside a transaction: mends the triggers of attached entities. */
+extern void oe_capture_reattach(void);
+
 #endif							/* OE_CAPTURE_H */

@@ -297,6 +297,36 @@ END $$;
 COMMENT ON FUNCTION odoo_events.detach(text[]) IS
 'stops capturing the given entities (default: all) and drops the triggers that no other entity needs';
 
+-- A table of an attached entity that has no trigger: it was dropped and made again, or a module brought it.  What happened to it
+-- meanwhile was not captured: a gap says so.  A trigger that somebody disabled stays so; a table that is in use is left for the next time.
+CREATE FUNCTION odoo_events._reattach() RETURNS int
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r record;
+  n int := 0;
+BEGIN
+  FOR r IN SELECT DISTINCT c.rule, x.relid
+             FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity
+             JOIN odoo_events.capture_rule c ON c.rule = ANY (e.rules)
+             CROSS JOIN LATERAL odoo_events._captured_table(c.tables) x(relid)
+            WHERE x.relid IS NOT NULL AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) < 2
+  LOOP
+    BEGIN
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', r.relid::regclass);
+      PERFORM odoo_events._capture_table(r.relid, r.rule);
+      INSERT INTO odoo_events.capture_gap AS g (xid, rule, relid, at, changes, reason)
+      VALUES (pg_current_xact_id(), r.rule, r.relid, clock_timestamp(), 0, 'the table was new, or had lost its trigger: attached again');
+      n := n + 1;
+      RAISE LOG 'odoo_events captures % again', r.relid::regclass;
+    EXCEPTION
+      WHEN lock_not_available OR undefined_table OR undefined_column OR duplicate_object THEN
+        NULL;
+    END;
+  END LOOP;
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events._reattach() IS 'internal: makes the triggers that tables of attached entities lack; answers on how many tables';
+
 -- Own events.  They are noted like changed rows and written just before commit, so they need no privilege on the journal.
 CREATE FUNCTION odoo_events.emit(type text, subject text, data jsonb, key text DEFAULT NULL, correlation text DEFAULT NULL) RETURNS uuid
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_emit';

@@ -322,6 +322,8 @@ static void
 oe_maintain_body(void)
 {
 	oe_gaps_note_late();
+	if (oe_me.armed)
+		oe_capture_reattach();
 	oe_deliver_maintain();
 	oe_publish_maintain(oe_deliver_low_water());
 	oe_me.maintained = GetCurrentTimestamp();
