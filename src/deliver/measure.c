@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/shmem.h"
@@ -27,44 +26,16 @@ oe_outcome_of(int status)
 	return status > 0 ? OE_REQUEST_FAILED : OE_REQUEST_NO_ANSWER;
 }
 
-/*
- * The commit time of an event, from its frozen text: attributes come in a
- * fixed order and only strings stand before this one, in which a quote is
- * escaped.  0 if it is not found.
- */
-static TimestampTz
-oe_event_time(const OeEvent *event)
-{
-	static const char name[] = "\"time\":\"";
-	char		head[1024];
-	char		text[40];
-	const char *p;
-	const char *end;
-
-	strlcpy(head, event->body, Min(sizeof(head), (Size) event->body_len + 1));
-	p = strstr(head, name);
-	if (p == NULL)
-		return 0;
-	p += sizeof(name) - 1;
-	end = strchr(p, '"');
-	if (end == NULL || end - p >= sizeof(text))
-		return 0;
-	strlcpy(text, p, end - p + 1);
-	return DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
-												   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-}
-
 static void
 oe_measure_item(OeSlot *slot, OeItem *item)
 {
-	TimestampTz at = item->replay == NULL ? oe_event_time(item->event) : 0;
-
-	if (at != 0)
-		oe_histogram_add(&slot->metrics.commit_to_ack, oe_now - at);
+	if (item->replay == NULL)
+		oe_histogram_add(&slot->metrics.commit_to_ack, oe_now - item->event->time);
 }
 
 /*
- * A request is over; its items are still there.
+ * A request is over; its items are still there.  One that was only rendered
+ * is none.
  */
 void
 oe_measure(OeRequest *req, double took)
@@ -72,6 +43,8 @@ oe_measure(OeRequest *req, double took)
 	OeSlot	   *slot = oe_slot_mine();
 	OeRequestOutcome outcome = oe_outcome_of(req->status);
 
+	if (req->dry)
+		return;
 	req->sub->outcomes[outcome]++;
 	if (req->attempt > 1)
 		req->sub->outcomes[OE_REQUEST_RETRIES]++;

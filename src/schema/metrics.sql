@@ -27,8 +27,11 @@ COMMENT ON FUNCTION odoo_events._journal_pending() IS 'internal: journal rows af
 -- Per subscription, what a scrape and health() ask of it: as subscription_status, but without looking behind held keys.
 CREATE VIEW odoo_events._subscription_gauge AS
 SELECT c.id, c.name,
-       CASE WHEN s.subscription_id IS NULL AND c.state = 'active' THEN 'disabled'
-            WHEN c.state = 'active' AND p.breaker <> 'closed' THEN 'breaker_open' ELSE c.state END AS state,
+       CASE WHEN c.state <> 'active' THEN c.state
+            WHEN s.subscription_id IS NULL THEN 'disabled'
+            WHEN l.unarmed IS NOT NULL THEN 'unarmed'
+            WHEN c.dry_run THEN 'dry_run'
+            WHEN p.breaker <> 'closed' THEN 'breaker_open' ELSE 'active' END AS state,
        GREATEST(l.last_position - p.cursor, 0) + cardinality(p.in_flight) + cardinality(p.batched) + COALESCE(h.keys, 0) AS lag,
        LEAST(CASE WHEN p.cursor < l.last_position THEN p.cursor + 1 END, h.position, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS oldest,
        COALESCE(h.keys, 0) AS parked, p.delivered, p.failed, p.outcomes
@@ -37,7 +40,7 @@ SELECT c.id, c.name,
        LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
        LEFT JOIN (SELECT h.subscription_id, count(*) AS keys, min(h.position) AS position FROM odoo_events.held h GROUP BY 1) h
               ON h.subscription_id = c.id
-       CROSS JOIN (SELECT odoo_events._last_position() AS last_position) l;
+       CROSS JOIN (SELECT odoo_events._last_position() AS last_position, (SELECT w.unarmed FROM odoo_events._worker() w) AS unarmed) l;
 COMMENT ON VIEW odoo_events._subscription_gauge IS 'internal: subscriptions for metrics(); parked counts keys';
 
 CREATE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
@@ -126,7 +129,7 @@ SELECT 'odoo_events_' || v.name, v.kind, g.label || v.labels, v.value::float8, v
          UNION ALL SELECT 60, 'parked', 'gauge', '{}', g.parked, 'Keys whose first event waits for a retry, or for room.'
          UNION ALL SELECT 70, 'dead_letters', 'gauge', '{}', COALESCE(d.n, 0), 'Events given up, and kept.'
          UNION ALL SELECT 80, 'subscription_state', 'gauge', jsonb_build_object('state', t.state), (t.state = g.state)::int, 'The state of a subscription is 1, the others 0.'
-           FROM unnest(ARRAY['active', 'paused', 'disabled', 'breaker_open']) t(state)) v
+           FROM unnest(ARRAY['active', 'paused', 'disabled', 'breaker_open', 'dry_run', 'overrun', 'unarmed']) t(state)) v
  ORDER BY v.n / 10, v.name, g.name, v.n, v.labels
 $$;
 COMMENT ON FUNCTION odoo_events._subscription_metrics() IS 'internal: the metrics of each subscription';

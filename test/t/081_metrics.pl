@@ -16,6 +16,7 @@ $node->safe_psql('plant', q{CREATE ROLE prometheus LOGIN IN ROLE pg_monitor; SEL
 $receiver->subscribe($node, 'plant', 'wms', '/wms', q{types => '{odoo.inventory.*,odoo.logistics.*}'});
 $receiver->subscribe($node, 'plant', 'ops', '/ops', q{types => '{odoo.platform.*}'});
 $receiver->subscribe($node, 'plant', 'gone', '/gone', q{types => '{odoo.inventory.*}'});
+$receiver->subscribe($node, 'plant', 'dry', '/dry', q{types => '{odoo.inventory.*}', dry_run => true});
 # refuses for good whatever it gets, the events about that included
 $receiver->subscribe($node, 'plant', 'refuses', '/refuses', q{types => '{odoo.inventory.*,odoo.platform.*}'});
 $receiver->misbehave({ path => '^/refuses', status => 400, headers => { 'webhook-delivery' => 'abort-message' } },
@@ -76,6 +77,8 @@ is($m{'odoo_events_delivery_attempts_total{outcome="rejected",subscription="refu
 is($m{'odoo_events_dead_letters{subscription="refuses"}'}, $moves + $platform, 'dead letters');
 is($m{'odoo_events_subscription_state{state="disabled",subscription="gone"}'}, 1, 'a state that is');
 is($m{'odoo_events_subscription_state{state="active",subscription="gone"}'}, 0, 'a state that is not');
+is($m{'odoo_events_subscription_state{state="dry_run",subscription="dry"}'}, 1, 'a dry run');
+is($m{'odoo_events_delivery_attempts_total{outcome="no_answer",subscription="dry"}'}, 0, 'which makes no requests');
 cmp_ok($m{'odoo_events_subscription_lag_events{subscription="gone"}'}, '>', 0, 'what is behind');
 cmp_ok($m{'odoo_events_subscription_oldest_pending_age_seconds{subscription="gone"}'}, '>', 0, 'and since when');
 is($m{'odoo_events_subscription_lag_events{subscription="wms"}'}, 0, 'what is not');
@@ -84,7 +87,7 @@ is($m{'odoo_events_journal_pending'}, 0, 'nothing is pending');
 is($m{'odoo_events_outbox_position'}, $node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.outbox_all'), 'the position');
 is($m{'odoo_events_published_total{type="odoo.platform.event.dead_lettered.v1"}'}, $moves, 'published by type');
 cmp_ok($m{'odoo_events_captured_total{entity="transfer",source="trigger"}'}, '>', 0, 'captured by entity');
-my $requests = $node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.attempt');
+my $requests = $node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.attempt WHERE subscription <> 'dry'});
 is($m{'odoo_events_delivery_duration_seconds_count'}, $requests, 'every request has a duration');
 is($m{'odoo_events_delivery_duration_seconds_bucket{le="+Inf"}'}, $requests, 'and is in the last bucket');
 is($m{'odoo_events_commit_to_ack_seconds_count'}, $wms + $platform, 'every event acknowledged has its time');
@@ -116,6 +119,6 @@ my ($before, $after) = split /\n/, $node->safe_psql('plant', qq{$reads; SELECT F
 $after = $node->safe_psql('plant', $reads);
 cmp_ok($after - $before, '<', 2000, 'a scrape of a thousand subscriptions reads no more events than there are subscriptions');
 %m = scrape();
-is(scalar(grep { /^odoo_events_subscription_lag_events/ } keys %m), 1004, 'and has them all');
+is(scalar(grep { /^odoo_events_subscription_lag_events/ } keys %m), 1005, 'and has them all');
 $node->stop;
 done_testing();
