@@ -1,0 +1,30 @@
+#!/bin/sh
+# Does a publisher that was stopped for the whole of a recording tell the same story as one that ran all the time?
+#
+#   compare.sh TEMPLATE RECORDING     TEMPLATE: a database with a recorded Odoo, captured and with nothing published
+#
+# Prints what differs, but for what is read when published: names of other rows, and lines that the
+# transaction left alone with what is computed from them.  Run by tests; the server is that of PGHOST, PGPORT.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+sql() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
+for how in each play; do
+  sql -d postgres -c "CREATE DATABASE publish_$how TEMPLATE $1 OWNER regress_publish_owner"
+  "$here/replay.sh" $how publish_$how "$2"
+  sql -d publish_$how -o /dev/null -c 'SELECT odoo_events.publish()'
+  sql -d publish_$how > "$work/$how" <<'SQL'
+SELECT o.type, o.subject, o.partitionkey, o.entity, o.record_id, o.company_id, o.warehouse_id, o.correlationid, c.type, c.record_id,
+       o.event->'data'->'transition', o.event->>'authid',
+       (SELECT string_agg(concat_ws(' ', x->>'part', x->>'id', x->>'op', (SELECT string_agg(k, ',' ORDER BY k) FROM json_object_keys(x->'fields') k)), ';' ORDER BY n)
+          FROM json_array_elements(o.event->'data'->'changes') WITH ORDINALITY y(x, n)) AS changes,
+       CASE WHEN o.event->'data'->'transition' IS NOT NULL THEN
+         (SELECT string_agg(concat(key, '=', CASE json_typeof(value) WHEN 'object' THEN value->>'id' ELSE value #>> '{}' END), ' ')
+            FROM json_each(o.event->'data'->o.entity) WHERE json_typeof(value) <> 'array' AND key NOT IN ('reservation', 'complete')) END AS facts
+  FROM odoo_events.outbox o LEFT JOIN odoo_events.outbox c ON c.id::text = o.causationid ORDER BY o.position
+SQL
+  sql -d postgres -c "DROP DATABASE publish_$how"
+done
+each=$(wc -l < "$work/each") play=$(wc -l < "$work/play")
+if [ "$each" -gt 50 ] && [ "$each" = "$play" ]; then echo "$2: as many events"; else echo "$2: $each events while it ran, $play afterwards"; fi
+diff "$work/each" "$work/play" | cut -c1-${WIDTH:-400} || true
