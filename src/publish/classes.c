@@ -53,7 +53,7 @@ oe_classes_load(OeCatalog *cat)
 		StringInfoData buf;
 
 		initStringInfo(&buf);
-		oe_classes_of_owner(&buf, e->name, e->owner);
+		oe_classes_of_owner(&buf, e->label, e->owner);
 		oe_classes_of_subject(&buf, e);
 		for (int j = 0; j < e->nparts; j++)
 			oe_classes_of_owner(&buf, e->parts[j]->name, e->parts[j]->owner);

@@ -150,7 +150,7 @@ node_libraries() {
   if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
     export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
   fi
-  node_library receiver standardwebhooks
+  node_library receiver cloudevents
   [ "${OE_ONCE:-yes}" = no ] || node_library contract ajv
 }
 node_library() { # node_library DIRECTORY PACKAGE

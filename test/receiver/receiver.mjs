@@ -1,4 +1,5 @@
-// A webhook receiver for tests that judges signatures with the public library "standardwebhooks", which nobody here wrote.
+// A webhook receiver for tests that judges signatures with the public library "standardwebhooks" and events with "cloudevents", which nobody
+// here wrote.
 //
 //   node receiver.mjs --port-file F --ledger F --secrets F [--port 0] [--until-eof] [--cert F --key F]
 //
@@ -9,6 +10,7 @@ import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs
 import { createServer } from "node:http";
 import { createSecureServer } from "node:http2";
 import { parseArgs } from "node:util";
+import { HTTP } from "cloudevents";
 import { Webhook } from "standardwebhooks";
 
 const { values: options } = parseArgs({
@@ -62,6 +64,21 @@ function receive(request, response, body) {
     events = Array.isArray(parsed) ? parsed : [parsed];
   } catch (e) {
     problems.push(`signature: ${e.message}`);
+  }
+  if (request.headers["content-type"] !== "application/json" || request.headers["ce-id"]) {
+    try {
+      events = [HTTP.toEvent({ headers: request.headers, body })].flat();
+      events.forEach((event) => event.validate());
+      // a structured event has all that the body has: nothing is lost on the way through the library
+      if (!request.headers["ce-id"]) {
+        const sent = [JSON.parse(body)].flat();
+        sent.forEach((event, i) => Object.keys(event).forEach((name) => {
+          if (events[i][name] === undefined) problems.push(`the library knows no attribute ${name}`);
+        }));
+      }
+    } catch (e) {
+      problems.push(`cloudevents: ${e.message}`);
+    }
   }
   const status = signed ? 204 : 401;
   const entry = {
