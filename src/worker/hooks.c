@@ -7,7 +7,9 @@
  * caller may run it, the database's worker is stopped and held off for
  * odoo_events.restart_delay.  Waits for it at most five seconds, interruptibly, holding no lock.
  * Also wakes the worker after COMMIT PREPARED, since the callbacks of the
- * committing session do not belong to the prepared transaction.
+ * committing session do not belong to the prepared transaction, and after
+ * DROP EXTENSION, so that it goes; tells the launcher of databases that come
+ * and go, once that is committed.
  */
 #include "postgres.h"
 
@@ -201,6 +203,9 @@ oe_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 
 	if (IsA(node, CreatedbStmt) || IsA(node, RenameStmt) || IsA(node, DropdbStmt))
 		oe_launcher_wake_at_commit();
+	else if (IsA(node, DropStmt) && ((DropStmt *) node)->removeType == OBJECT_EXTENSION &&
+			 oe_slot_find(MyDatabaseId, false))
+		oe_wake_at_commit(OE_WAKE_CONFIG);	/* finds out whether it was ours */
 	else if (IsA(node, TransactionStmt) &&
 			 ((TransactionStmt *) node)->kind == TRANS_STMT_COMMIT_PREPARED &&
 			 oe_slot_find(MyDatabaseId, false))

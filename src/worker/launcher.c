@@ -240,6 +240,18 @@ oe_start_worker(OeSlot *slot, OeDatabase *db)
 }
 
 /*
+ * A worker has gone, not because it was asked to; under the lock.
+ */
+static void
+oe_slot_back_off(OeSlot *slot)
+{
+	slot->state = OE_WORKER_BACKOFF;
+	slot->state_since = GetCurrentTimestamp();
+	slot->next_start = TimestampTzPlusMilliseconds(slot->state_since, oe_guc_restart_delay);
+	slot->restarts++;
+}
+
+/*
  * Takes note of workers that have gone.
  */
 static void
@@ -276,12 +288,7 @@ oe_reap_workers(void)
 					slot->state = OE_WORKER_NONE;
 			}
 			else if (slot->state != OE_WORKER_HELD)
-			{
-				slot->state = OE_WORKER_BACKOFF;
-				slot->state_since = GetCurrentTimestamp();
-				slot->next_start = TimestampTzPlusMilliseconds(slot->state_since, oe_guc_restart_delay);
-				slot->restarts++;
-			}
+				oe_slot_back_off(slot);
 			oe_slots_unlock();
 		}
 		pfree(child->handle);
@@ -364,7 +371,15 @@ oe_consider(OeDatabase *db, bool may_probe)
 		slot = oe_slot_find(db->oid, true);
 	if (slot == NULL)
 		return false;
-	oe_slots_lock(false);
+	oe_slots_lock(true);
+	/* a worker that the launcher before us started: alive, or gone unseen */
+	if (slot->pid != 0)
+	{
+		oe_slots_unlock();
+		return false;
+	}
+	if (slot->state == OE_WORKER_STARTING || slot->state == OE_WORKER_RUNNING)
+		oe_slot_back_off(slot);
 	state = slot->state;
 	if (state != OE_WORKER_NONE && slot->next_start > GetCurrentTimestamp())
 	{

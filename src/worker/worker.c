@@ -112,7 +112,7 @@ oe_worker_detach(int code, Datum arg)
 	OeSlot	   *slot = oe_me.slot;
 
 	oe_slots_lock(true);
-	if (slot->dboid == MyDatabaseId && slot->generation == oe_my_generation)
+	if (slot->dboid == DatumGetObjectId(arg) && slot->generation == oe_my_generation)
 	{
 		slot->pid = 0;
 		slot->proc = NULL;
@@ -447,7 +447,7 @@ oe_worker_setup(Oid dboid, Oid owner)
 		proc_exit(0);
 	/* before connecting: whoever wants us gone must find us */
 	oe_slots_lock(true);
-	if (oe_me.slot->state != OE_WORKER_STARTING)
+	if (oe_me.slot->state != OE_WORKER_STARTING || oe_me.slot->pid != 0)
 	{
 		oe_slots_unlock();
 		proc_exit(0);
@@ -456,8 +456,8 @@ oe_worker_setup(Oid dboid, Oid owner)
 	oe_me.slot->pid = MyProcPid;
 	oe_me.slot->proc = MyProc;
 	oe_slots_unlock();
+	before_shmem_exit(oe_worker_detach, ObjectIdGetDatum(dboid));
 	BackgroundWorkerInitializeConnectionByOid(dboid, owner, 0);
-	before_shmem_exit(oe_worker_detach, (Datum) 0);
 	oe_session_is_worker = true;
 	oe_session_reset_settings();
 	if (!oe_worker_belongs_here())

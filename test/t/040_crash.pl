@@ -53,7 +53,7 @@ my @kinds = ('worker', 'backend', 'postmaster', 'immediate', 'worker terminated'
 foreach my $round (1 .. $rounds)
 {
 	my $what = $round <= @kinds ? $kinds[ $round - 1 ] : $kinds[ int rand @kinds ];
-	my $run = $plant->load(400);
+	my $run = $plant->load(400, 1000);
 	# crash somewhere between the first and the last of these transactions
 	my $target = $plant->ask('SELECT count(*) FROM audit') + 50 + int rand 500;
 	OdooEvents::Receiver::wait_until(

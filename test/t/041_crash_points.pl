@@ -65,6 +65,8 @@ sub terminate_worker
 	return;
 }
 
+# something that has to be tried again, all the time
+$receiver->misbehave({ probability => 0.02, seed => $seed, status => 503 });
 my ($rounds, %run) = (0);
 sub break_off
 {

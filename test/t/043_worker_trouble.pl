@@ -13,9 +13,16 @@ my $node = OdooEvents->node('trouble', "odoo_events.restart_delay = '100ms'\n");
 my $receiver = OdooEvents->receiver;
 my $plant = OdooCrash->new($node, $receiver);
 $plant->arm('maintain-ms', 100);
+$plant->arm('backoff-ms', 100);
 my $worker = q{SELECT pid, restarts FROM odoo_events.worker_status};
 my $journal = q{SELECT sum(pg_total_relation_size(format('odoo_events.journal_%s', i))) FROM generate_series(0, 2) i};
 ok($node->poll_query_until('plant', q{SELECT state = 'idle' FROM odoo_events.worker_status}), 'the worker is idle');
+
+# --- the launcher ends; PostgreSQL starts another one after ten seconds, see below
+my $launcher = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'odoo_events launcher'};
+my $former = $node->safe_psql('postgres', $launcher);
+$node->safe_psql('postgres', 'CREATE ROLE shut NOLOGIN');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($former)");
 
 # --- every attempt to publish fails
 my $same = $node->safe_psql('plant', $worker);
@@ -24,7 +31,7 @@ $node->safe_psql('plant', q{ALTER TABLE odoo_events.publish_cursor_0 ADD CONSTRA
 # something to deliver meanwhile: it was published before
 my $load = $plant->load(20);
 $load->finish;
-ok($node->poll_query_until('plant', q{SELECT substring(state FROM '^publishing failed, again after (\d+) s$')::int >= 4 FROM odoo_events.worker_status}),
+ok($node->poll_query_until('plant', q{SELECT substring(state FROM '^publishing failed, again after (.*) s$')::float >= 0.8 FROM odoo_events.worker_status}),
 	'the worker waits longer and longer');
 like($node->safe_psql('plant', 'SELECT last_error FROM odoo_events.worker_status'), qr/^publishing: .*broken/, 'it says what is wrong');
 is($node->safe_psql('plant', $worker), $same, 'it is the same process, not restarted');
@@ -46,6 +53,17 @@ $node->safe_psql('plant', q{ALTER TABLE odoo_events.progress_0 DROP CONSTRAINT b
 ok($node->poll_query_until('plant', q{SELECT bool_and(lag_events = 0) AND (SELECT state = 'idle' FROM odoo_events.worker_status) FROM odoo_events.subscription_status}),
 	'mended, it goes on by itself');
 is($node->safe_psql('plant', $worker), $same, 'the same process');
+
+# --- the new launcher leaves the worker alone that the former one has started, and starts another when that ends
+ok($node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM ($launcher) x WHERE pid <> $former}), 'there is a launcher again');
+$node->safe_psql('postgres', 'CREATE DATABASE shut OWNER shut');
+ok($node->wait_for_log(qr/no worker of odoo_events for database "shut"/), 'it has looked around');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant'}), '1', 'still one worker');
+is($node->safe_psql('plant', $worker), $same, 'the same process');
+my ($pid) = split /\|/, $same;
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
+ok($node->poll_query_until('plant', "SELECT pid <> $pid AND state = 'idle' FROM odoo_events.worker_status"), 'terminated, it is followed by another one');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant'}), '1', 'one');
 
 # --- no worker for a day
 $node->safe_psql('plant', q{ALTER SYSTEM SET odoo_events.databases = 'none-such'});
