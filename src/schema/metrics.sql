@@ -44,7 +44,7 @@ SELECT c.id, c.name,
 COMMENT ON VIEW odoo_events._subscription_gauge IS 'internal: subscriptions for metrics(); parked counts keys';
 
 CREATE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1000 AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 1000 AS $$
 DECLARE
   none constant jsonb := '{}';
 BEGIN
@@ -135,7 +135,7 @@ $$;
 COMMENT ON FUNCTION odoo_events._subscription_metrics() IS 'internal: the metrics of each subscription';
 
 CREATE FUNCTION odoo_events.metrics_text() RETURNS text
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 SELECT string_agg(CASE WHEN f.first THEN format(E'# HELP %s %s\n# TYPE %s %s\n', f.family, replace(replace(f.help, '\', '\\'), E'\n', '\n'), f.family, f.kind) ELSE '' END
                   || f.name || f.labels || ' ' ||
                   CASE f.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE f.value::text END || E'\n', '' ORDER BY f.n)

@@ -227,7 +227,7 @@ $$;
 COMMENT ON FUNCTION odoo_events._health_owner() IS 'internal: is Odoo''s role an ordinary one';
 
 CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 SELECT h."check", h.status, h.detail, h.hint
   FROM (SELECT 1 AS n, * FROM odoo_events._health_worker()
         UNION ALL SELECT 2, * FROM odoo_events._health_arming()
