@@ -20,6 +20,10 @@ CREATE FUNCTION odoo_events._worker(OUT pid int4, OUT state text, OUT since time
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_worker';
 COMMENT ON FUNCTION odoo_events._worker() IS 'internal: this database''s worker, from shared memory';
 
+CREATE FUNCTION odoo_events._type_stats(OUT type text, OUT published int8, OUT last_at timestamptz) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_type_stats';
+COMMENT ON FUNCTION odoo_events._type_stats() IS 'internal: events published by type, since the server started';
+
 -- Configuration as Odoo's backups carry it.  Odoo restores plain dumps with psql as its own role, also where the extension cannot be
 -- created; a psql before the minor releases of 2026 then reads the rows of a COPY that failed as SQL, and whatever they leave open
 -- swallows the next table of Odoo's.  A line here is hexadecimal digits and a semicolon: read as SQL it is one error and harmless.

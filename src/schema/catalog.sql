@@ -180,8 +180,9 @@ SELECT d.type, pg_catalog.min(d.entity) AS entity, pg_catalog.string_agg(d.descr
        (SELECT pg_catalog.array_agg(f.field ORDER BY f.position) FROM odoo_events.field f WHERE f.owner OPERATOR(pg_catalog.=) pg_catalog.min(d.entity)) AS fields,
        pg_catalog.min(d.owner) AS owner, pg_catalog.max(d.classification) AS classification, pg_catalog.min(d.epcis_bizstep) AS epcis_bizstep,
        pg_catalog.min(d.epcis_disposition) AS epcis_disposition, pg_catalog.bool_or(d.enabled) AS enabled, pg_catalog.bool_or(d.on_by_default) AS on_by_default,
-       pg_catalog.bool_and(d.deprecated) AS deprecated
-  FROM odoo_events.event_def d
+       pg_catalog.bool_and(d.deprecated) AS deprecated,
+       COALESCE(pg_catalog.max(s.published), 0) AS emitted, pg_catalog.max(s.last_at) AS last_at
+  FROM odoo_events.event_def d LEFT JOIN odoo_events._type_stats() s ON s.type OPERATOR(pg_catalog.=) d.type
  WHERE d.emit
  GROUP BY d.type;
-COMMENT ON VIEW odoo_events.event_type IS 'what can be emitted';
+COMMENT ON VIEW odoo_events.event_type IS 'what can be emitted; emitted and last_at: since the server started';

@@ -1,9 +1,5 @@
 -- metrics: what a monitoring system scrapes.  Nothing here reads events: positions are compared, rows of small tables counted.
 
-CREATE FUNCTION odoo_events._type_stats(OUT type text, OUT published int8, OUT last_at timestamptz) RETURNS SETOF record
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_type_stats';
-COMMENT ON FUNCTION odoo_events._type_stats() IS 'internal: events published by type, since the server started';
-
 CREATE FUNCTION odoo_events._histogram_stats(OUT name text, OUT le float8, OUT count int8, OUT sum float8) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_histogram_stats';
 COMMENT ON FUNCTION odoo_events._histogram_stats() IS 'internal: histograms since the server started; le is null in the bucket of all';

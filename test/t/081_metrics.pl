@@ -86,6 +86,9 @@ is($m{'odoo_events_worker_up'}, 1, 'the worker is up');
 is($m{'odoo_events_journal_pending'}, 0, 'nothing is pending');
 is($m{'odoo_events_outbox_position'}, $node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.outbox_all'), 'the position');
 is($m{'odoo_events_published_total{type="odoo.platform.event.dead_lettered.v1"}'}, $moves, 'published by type');
+my $type = 'odoo.inventory.stock_move.shipped.v1';
+is($node->safe_psql('plant', qq{SELECT emitted, last_at <= now() FROM odoo_events.event_type WHERE type = '$type'}),
+	$m{qq{odoo_events_published_total{type="$type"}}} . '|t', 'the catalog shows it too');
 cmp_ok($m{'odoo_events_captured_total{entity="transfer",source="trigger"}'}, '>', 0, 'captured by entity');
 my $requests = $node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.attempt WHERE subscription <> 'dry'});
 is($m{'odoo_events_delivery_duration_seconds_count'}, $requests, 'every request has a duration');
