@@ -42,6 +42,7 @@ DELIVER = secret subscribe operate views
 SCHEMA = base audit capture catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) worker metrics observe lineage contract define backfill grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 
+DATA = $(wildcard src/schema/upgrade/*.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built) .build-flags $(SRCS:.c=.bc)
 
@@ -70,5 +71,15 @@ $(OBJS): $(wildcard src/*/*.h) $(FLAGS_FILE)
 
 $(DATA_built): $(SCHEMA_FILES) Makefile
 	@(printf '%s\n' '\echo Use "CREATE EXTENSION odoo_events" to load this file. \quit'; cat $(SCHEMA_FILES)) > $@.tmp && mv $@.tmp $@
+
+# The script from one version to the next: the changes that somebody wrote (CHANGES=file), and all rows of the catalog anew.  What comes out is
+# committed to src/schema/upgrade/odoo_events--<from>--<to>.sql when <to> is released, and never changed after that.
+.PHONY: upgrade-script
+upgrade-script:
+	@printf '%s\n' '\echo Use "ALTER EXTENSION odoo_events UPDATE" to load this file. \quit'
+	@cat $(CHANGES)
+	@echo 'SELECT odoo_events._clear_catalog();'
+	@cat $(CATALOG:%=src/schema/catalog_%.sql)
+	@echo 'SELECT odoo_events._apply_definitions();'
 
 endif

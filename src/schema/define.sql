@@ -92,11 +92,30 @@ END $$;
 COMMENT ON FUNCTION odoo_events._apply_definition() IS 'internal: keeps the catalog in step with the definitions';
 CREATE TRIGGER apply AFTER INSERT OR UPDATE OR DELETE ON odoo_events.definition FOR EACH ROW EXECUTE FUNCTION odoo_events._apply_definition();
 
--- The last line of every upgrade script.
+-- The last line of every upgrade script (make upgrade-script).
 CREATE FUNCTION odoo_events._apply_definitions() RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS
 'SELECT odoo_events._apply_definition(d) FROM odoo_events.definition d ORDER BY d.kind = ''event'', d.kind = ''switch'', d.name';
 COMMENT ON FUNCTION odoo_events._apply_definitions() IS 'internal: makes all that the DBA defined once more, after an upgrade has replaced the catalog''s own rows';
+
+-- The first line: makes room for the rows of this version.
+CREATE FUNCTION odoo_events._clear_catalog() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._unapply_definition(d) FROM odoo_events.definition d WHERE d.kind = 'event';
+  PERFORM odoo_events._unapply_definition(d) FROM odoo_events.definition d WHERE d.kind = 'entity';
+  DELETE FROM odoo_events.event_def;
+  DELETE FROM odoo_events.part;
+  DELETE FROM odoo_events.milestone;
+  DELETE FROM odoo_events.entity_kind;
+  DELETE FROM odoo_events.field;
+  DELETE FROM odoo_events.entity;
+  DELETE FROM odoo_events.link;
+  DELETE FROM odoo_events.reference_field;
+  DELETE FROM odoo_events.reference;
+  DELETE FROM odoo_events.capture_rule;
+END $$;
+COMMENT ON FUNCTION odoo_events._clear_catalog() IS 'internal: removes all rows of the catalog, in an upgrade; definitions of the DBA''s are made again by _apply_definitions()';
 
 CREATE FUNCTION odoo_events._define(kind text, name text, rows jsonb) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
