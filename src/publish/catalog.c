@@ -16,7 +16,7 @@
 #include "publish/internal.h"
 
 const char *const oe_classes[] = {"public", "internal", "confidential", "personal", NULL};
-const char *const oe_occasions[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed", "touched", NULL};
+const char *const oe_occasions[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed", "touched", "summed", NULL};
 
 static OeCatalog *oe_current = NULL;
 
@@ -239,7 +239,7 @@ oe_load_entities(OeCatalog *cat)
 			 " one_event, change_columns, keys, company, warehouse, correlation, actor, secondary,"
 			 " EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity),"
 			 " (SELECT d.before::text FROM odoo_events.detached d WHERE d.entity = e.entity),"
-			 " COALESCE(label, entity), id_column"
+			 " COALESCE(label, entity), id_column, sum_by, sum_query, subject"
 			 " FROM odoo_events.entity e ORDER BY entity");
 	cat->nentities = SPI_processed;
 	cat->entities = palloc0(sizeof(OeEntity) * (cat->nentities + 1));
@@ -260,6 +260,11 @@ oe_load_entities(OeCatalog *cat)
 		e->detached_at = oe_col(i, 19) ? strtoull(oe_col(i, 19), NULL, 10) : 0;
 		e->label = oe_col(i, 20);
 		e->id_column = oe_col(i, 21);
+		list = oe_col_list(i, 22, &e->nsums);
+		e->sums = oe_parse_paths(list, e->nsums);
+		e->sum_query = oe_col(i, 23);
+		list = oe_col_list(i, 24, &e->nsubject);
+		e->subject = oe_parse_paths(list, e->nsubject);
 		e->name_column = oe_col(i, 5);
 		e->state_column = oe_col(i, 6);
 		e->draft = oe_col_list(i, 7, &e->ndraft);

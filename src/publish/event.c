@@ -35,6 +35,8 @@ oe_event_id(OeEvent *ev)
 					GetSystemIdentifier(), MyDatabaseId, ev->tx->xid, ev->e ? ev->e->name : ev->entity,
 					ev->record_id, ev->type,
 					ev->e == NULL ? ev->change->id : ev->tx->slice);
+	if (ev->sum_id != 0)
+		text = psprintf("%s/" INT64_FORMAT, text, ev->sum_id);
 	SHA256((unsigned char *) text, strlen(text), digest);
 	memcpy(ev->id, digest, 16);
 	ev->id[6] = (ev->id[6] & 0x0f) | 0x80;

@@ -222,7 +222,8 @@ typedef struct OeKind
 typedef enum OeOccasion
 {
 	OE_ON_MILESTONE, OE_ON_CANCELLED, OE_ON_DELETED, OE_ON_INSERTED,
-	OE_ON_UPDATED, OE_ON_OPEN, OE_ON_CHANGED, OE_ON_TOUCHED
+	OE_ON_UPDATED, OE_ON_OPEN, OE_ON_CHANGED, OE_ON_TOUCHED,
+	OE_ON_SUMMED
 } OeOccasion;
 
 typedef struct OeDef
@@ -281,6 +282,11 @@ typedef struct OeEntity
 	OePath	   *warehouse;
 	int			ncorrelation;
 	OeKeyPath  *correlation;
+	int			nsums;			/* paths of the ids that it is summed up by */
+	OePath	   *sums;
+	char	   *sum_query;
+	int			nsubject;		/* paths of what its subject consists of */
+	OePath	   *subject;
 	int			nactor;
 	OePath	   *actor;
 	int			nmilestones;
@@ -422,6 +428,8 @@ typedef struct OeEvent
 	OeText		from;
 	OeText		to;
 	int			rank;
+	int64		sum_id;			/* of a sum: the second of its ids */
+	char	   *sums;			/* and its members, as JSON text */
 	OeText		about;			/* name in the subject; s NULL: its own */
 	bool		read_later;		/* something in it was read from tables */
 	/* what goes out */
@@ -533,6 +541,7 @@ extern OeRow *oe_row_of(OeCycle *cy, OeRule *rule, int64 id);
 extern List *oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id);
 extern List *oe_many_of(OeCycle *cy, OeMany *many, int64 id);
 extern bool oe_odoo_read(OeCycle *cy);
+extern const char *oe_odoo_table(const char *name);
 
 /* condition.c */
 typedef struct OeSubject
@@ -597,6 +606,9 @@ extern const char *oe_event_classes(const OeEvent *ev);
 extern bool oe_key_path(OeCycle *cy, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 *id);
 extern char *oe_correlation(OeCycle *cy, OeEvent *ev);
 extern void oe_causes(OeTx *tx);
+
+/* sum.c */
+extern void oe_sums(OeCycle *cy, int first, int last, const char *only);
 
 /* event.c */
 extern char *oe_uuid_text(const unsigned char *id);

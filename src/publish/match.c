@@ -371,6 +371,8 @@ oe_occasion_fits(OeEntity *e, OeDef *d, OeClimb *climb)
 		case OE_ON_CHANGED:
 		case OE_ON_TOUCHED:
 			return false;		/* decided per document */
+		case OE_ON_SUMMED:
+			return false;		/* once per cycle */
 	}
 	return false;
 }

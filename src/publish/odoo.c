@@ -99,6 +99,17 @@ oe_table(const char *name)
 	return hash_search(oe_tables, name, HASH_FIND, NULL);
 }
 
+/*
+ * A table's qualified name; NULL where there is none.
+ */
+const char *
+oe_odoo_table(const char *name)
+{
+	OeTable    *t = oe_table(name);
+
+	return t ? t->qualified : NULL;
+}
+
 static OeTable *
 oe_first_table(int n, char **names)
 {

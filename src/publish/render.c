@@ -177,6 +177,8 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 		if (!oe_text_null(&value))
 			ev->class = Max(ev->class, f->class);
 	}
+	if (ev->sums)
+		appendStringInfoString(buf, ev->sums);
 	if (ev->def->extra)
 	{
 		/* an object of its own: its members go in here */
@@ -251,6 +253,23 @@ oe_other_key(OeCycle *cy, OeEvent *ev)
 		ev->about = *oe_row_find(row, "name");
 }
 
+/* A subject of several names. */
+static char *
+oe_subject_of(OeCycle *cy, OeEvent *ev)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < ev->e->nsubject; i++)
+	{
+		OeReference *ref;
+		char	   *part = oe_text_cstring(oe_path(cy, ev->e->rule, ev->row, &ev->e->subject[i], &ref));
+
+		appendStringInfo(&buf, "%s%s", i ? "/" : "", part && part[0] ? part : "-");
+	}
+	return buf.data;
+}
+
 static void
 oe_render_envelope(OeCycle *cy, OeEvent *ev)
 {
@@ -271,7 +290,7 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 	ev->key = oe_entity_key(cy, e, ev->row, ev->record_id, true);
 	if (ev->def->key_column)
 		oe_other_key(cy, ev);
-	name = oe_text_cstring(ev->about.s ? &ev->about : t);
+	name = e->nsubject > 0 ? oe_subject_of(cy, ev) : oe_text_cstring(ev->about.s ? &ev->about : t);
 	ev->subject = psprintf("%s/%s", ev->kind ? ev->kind : e->label,
 						   name && name[0] ? name : psprintf(INT64_FORMAT, ev->record_id));
 	ev->correlation = oe_correlation(cy, ev);

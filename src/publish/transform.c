@@ -226,6 +226,7 @@ oe_transform(OeCycle *cy, int first, int last, const char *only)
 	for (int i = first; i <= last; i++)
 		oe_match_changes(cy, &cy->tx[i], only);
 	oe_decide_documents(cy, first, last);
+	oe_sums(cy, first, last, only);
 	oe_render_events(cy, first, last);
 	for (int i = first; i <= last; i++)
 		oe_order_events(&cy->tx[i]);

@@ -24,6 +24,9 @@ CREATE TABLE odoo_events.entity (
     warehouse   text[] NOT NULL DEFAULT '{}',
     correlation text[] NOT NULL DEFAULT '{}',
     actor       text[] NOT NULL DEFAULT '{write_uid}',
+    subject     text[] NOT NULL DEFAULT '{}',       -- paths of names, where it is not the row's own
+    sum_by      text[] NOT NULL DEFAULT '{}',       -- an entity that sums up rows: paths of the two ids it is per
+    sum_query   text,                               -- ($1 int8[], $2 int8[]) -> both ids and the sums; {table} for tables
     secondary   boolean NOT NULL DEFAULT false,     -- its table's rows are primarily another entity's
     label       text,                               -- its name in events, where several entities are the same thing
     id_column   text,                               -- whose value is the id of the thing, where the row is another's
@@ -58,6 +61,7 @@ COMMENT ON TABLE odoo_events.milestone IS 'ladder of an entity: gates are crosse
 -- before and after), changed (own or part changes of an open document that nothing else of the transaction covers), touched (the
 -- row there before and after, and it or any of its parts changed: decided per document; where only parts changed there is
 -- neither $.old nor $.new, and the row is read when published).
+-- summed: rows that an entity sums up changed; once per publishing and sum, as it is when read.
 -- condition: jsonpath over $.old, $.new: the row; $.refs.<link column>.<field>: only of what never changes; $.parts.<part>[*]:
 -- {old, new, refs} of the transaction's net changes of the document's parts; $marked.<mark>[*]: ids in the table "marked"; $tx.<rule>.<id>: {old, new} of any captured row; and, for
 -- "touched", $.rows.<part>[*]: rows of the parts that the transaction left alone as they are when published, so look only at
@@ -68,7 +72,7 @@ CREATE TABLE odoo_events.event_def (
     variant     int NOT NULL DEFAULT 1,
     entity      text NOT NULL REFERENCES odoo_events.entity (entity),
     kind        text,
-    occasion    text NOT NULL CHECK (occasion IN ('milestone', 'cancelled', 'deleted', 'inserted', 'updated', 'open', 'changed', 'touched')),
+    occasion    text NOT NULL CHECK (occasion IN ('milestone', 'cancelled', 'deleted', 'inserted', 'updated', 'open', 'changed', 'touched', 'summed')),
     milestone   text,
     choice      text,
     precedence  int NOT NULL DEFAULT 1,

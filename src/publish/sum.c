@@ -1,0 +1,185 @@
+/*
+ * sum.c
+ *	  Entities that sum up rows of a table, once per cycle.
+ *
+ * Foreign work.  The changes of a cycle say which sums may be other ones; each
+ * is asked for once, by the catalog's statement, and told with the last of the
+ * transactions that touched it.  It is the state when it was read.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+
+#include "base/json.h"
+#include "publish/internal.h"
+
+/* Its statement's parameters: two arrays of ids, and so its first two columns. */
+#define OE_SUM_IDS 2
+
+typedef struct OeSum
+{
+	int64		ids[OE_SUM_IDS];	/* hash key */
+	OeTx	   *tx;				/* the last that touched it */
+	OeChange   *change;
+} OeSum;
+
+/* The statement, with the names of tables for {table}; NULL: one is missing. */
+static char *
+oe_sum_statement(const char *query)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	while (*query)
+	{
+		const char *close = *query == '{' ? strchr(query, '}') : NULL;
+		const char *table;
+
+		if (close == NULL)
+		{
+			appendStringInfoChar(&buf, *query++);
+			continue;
+		}
+		table = oe_odoo_table(pnstrdup(query + 1, close - query - 1));
+		if (table == NULL)
+			return NULL;
+		appendStringInfoString(&buf, table);
+		query = close + 1;
+	}
+	return buf.data;
+}
+
+/* Notes which sums a change concerns. */
+static void
+oe_sum_touch(OeCycle *cy, HTAB *sums, OeEntity *e, OeTx *tx, OeChange *c)
+{
+	const OeRow *row = c->new.n > 0 ? &c->new : &c->old;
+	OeSum		key = {0};
+	OeSum	   *sum;
+
+	for (int i = 0; i < OE_SUM_IDS; i++)
+	{
+		OeReference *ref;
+
+		if (!oe_text_int(oe_path(cy, e->rule, row, &e->sums[i], &ref), &key.ids[i]))
+			return;
+	}
+	sum = hash_search(sums, key.ids, HASH_ENTER, NULL);
+	sum->tx = tx;
+	sum->change = c;
+}
+
+static HTAB *
+oe_sums_touched(OeCycle *cy, OeEntity *e, int first, int last, const char *only)
+{
+	HASHCTL		ctl = {.keysize = sizeof(int64) * OE_SUM_IDS,.entrysize = sizeof(OeSum),.hcxt = CurrentMemoryContext};
+	HTAB	   *sums = hash_create("odoo_events sums", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	/* twice: what the paths need is read in between */
+	for (int pass = 0; pass < 3; pass++)
+	{
+		for (int i = first; i <= last; i++)
+			for (int j = 0; j < cy->tx[i].n && oe_entity_active(e, &cy->tx[i]); j++)
+			{
+				OeChange   *c = &cy->tx[i].changes[j];
+
+				if (c->rule == e->rule && !c->quarantined && c->op != 'T' && c->op != 'E' &&
+					(only == NULL || strcmp(c->key, only) == 0) && oe_change_parse(c))
+					oe_sum_touch(cy, sums, e, &cy->tx[i], c);
+			}
+		if (!oe_odoo_read(cy))
+			break;
+	}
+	return sums;
+}
+
+static void
+oe_sum_event(OeEntity *e, OeDef *def, OeSum *sum, HeapTuple tup, TupleDesc desc)
+{
+	OeRow	   *row = sum->change->new.n > 0 ? &sum->change->new : &sum->change->old;
+	OeEvent    *ev = oe_event_new(sum->tx, e, def, sum->change, row, sum->ids[0], NULL);
+	StringInfoData buf;
+
+	ev->sum_id = sum->ids[1];
+	ev->read_later = true;
+	initStringInfo(&buf);
+	for (int i = OE_SUM_IDS; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		bool		isnull;
+		Datum		d = SPI_getbinval(tup, desc, i + 1, &isnull);
+		FmgrInfo	out;
+		Oid			fn;
+		bool		varlena;
+
+		appendStringInfoChar(&buf, ',');
+		oe_json_cstring(&buf, NameStr(att->attname));
+		appendStringInfoChar(&buf, ':');
+		getTypeOutputInfo(att->atttypid, &fn, &varlena);
+		fmgr_info(fn, &out);
+		if (isnull)
+			appendStringInfoString(&buf, "null");
+		else
+			oe_json_datum(&buf, att->atttypid, &out, d);
+	}
+	ev->sums = buf.data;
+}
+
+static void
+oe_sum_read(OeEntity *e, OeDef *def, HTAB *sums)
+{
+	static const Oid types[OE_SUM_IDS] = {INT8ARRAYOID, INT8ARRAYOID};
+	int			n = hash_get_num_entries(sums);
+	char	   *sql = n > 0 ? oe_sum_statement(e->sum_query) : NULL;
+	Datum		values[OE_SUM_IDS];
+	Datum	   *elems[OE_SUM_IDS];
+	HASH_SEQ_STATUS seq;
+	OeSum	   *sum;
+	int			k = 0;
+
+	if (sql == NULL)
+		return;
+	for (int i = 0; i < OE_SUM_IDS; i++)
+		elems[i] = palloc(sizeof(Datum) * n);
+	hash_seq_init(&seq, sums);
+	while ((sum = hash_seq_search(&seq)) != NULL)
+	{
+		for (int i = 0; i < OE_SUM_IDS; i++)
+			elems[i][k] = Int64GetDatum(sum->ids[i]);
+		k++;
+	}
+	for (int i = 0; i < OE_SUM_IDS; i++)
+		values[i] = PointerGetDatum(construct_array(elems[i], n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	(void) oe_run(NULL, sql, OE_SUM_IDS, types, values, NULL, true, 0);
+	for (uint64 r = 0; r < SPI_processed; r++)
+	{
+		int64		ids[OE_SUM_IDS];
+		bool		isnull;
+
+		for (int i = 0; i < OE_SUM_IDS; i++)
+			ids[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1, &isnull));
+		sum = hash_search(sums, ids, HASH_FIND, NULL);
+		if (sum)
+			oe_sum_event(e, def, sum, SPI_tuptable->vals[r], SPI_tuptable->tupdesc);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * The events of all sums that these transactions touched.
+ */
+void
+oe_sums(OeCycle *cy, int first, int last, const char *only)
+{
+	for (int i = 0; i < cy->cat->nentities; i++)
+	{
+		OeEntity   *e = &cy->cat->entities[i];
+
+		for (int d = 0; d < e->ndefs && e->sum_query && e->nsums == OE_SUM_IDS; d++)
+			if (e->defs[d].occasion == OE_ON_SUMMED)
+				oe_sum_read(e, &e->defs[d], oe_sums_touched(cy, e, first, last, only));
+	}
+}
