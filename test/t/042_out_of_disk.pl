@@ -104,6 +104,8 @@ min_wal_size = 2MB
 max_wal_size = 8MB
 CONF
 my $plant = OdooCrash->new($node, $receiver);
+# nothing is recycled from here on
+$node->safe_psql('postgres', q{SELECT pg_create_physical_replication_slot('holds', true)});
 my $run = $plant->load(2000);
 my $before = $node->safe_psql('plant', 'SELECT count(*) FROM audit');
 ok($node->poll_query_until('plant', "SELECT count(*) > $before + 20 FROM audit"), 'the load is under way');
@@ -111,11 +113,12 @@ fill();
 # the segments that are there already are filled quickly
 OdooEvents::Receiver::wait_until(
 	sub { (eval { $node->psql('plant', q{SELECT pg_logical_emit_message(false, 'fill', repeat('x', 200000))}) } // 2) != 0 }, 'the WAL is full');
-OdooEvents::Receiver::wait_until(sub { !kill 0, $node->{_pid} }, 'the server is down');
+OdooEvents::Receiver::wait_until(sub { !-e $node->data_dir . '/postmaster.pid' }, 'the server is down');
 $node->{_pid} = undef;
 $run->kill_kill;
 make_space();
 $node->start;
+$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('holds')});
 $plant->unload($run);
 my $more = $plant->load(50);
 $more->finish;
