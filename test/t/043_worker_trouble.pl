@@ -1,5 +1,5 @@
 # A worker that fails at every turn: it says so, waits longer and longer, stays the same process, delivers what it can, and goes on when
-# it is mended.  A worker that is stopped for a day of load: Odoo does not notice, the journal grows as docs/configuration.md says, and
+# it is mended.  A worker that is stopped for a day of load: Odoo does not notice, the journal grows as docs/architecture.md says, and
 # all is told in order afterwards.
 use strict;
 use warnings;
