@@ -91,13 +91,23 @@ sub choose_rules
 		sub { { probability => 0.05, status => 410, times => 1 } },
 		sub { { probability => 0.1, status => 500, headers => { 'webhook-delivery' => 'abort-message' } } },
 		sub { { probability => 0.3, status => 429, times => 2 } });
-	return map { { seed => "$seed/$round/$_", %{ pick(@rules)->() } } } 1 .. int rand 4;
+	return map { { seed => "$seed/$round/$_", %{ pick(@rules)->() } } } 1 .. int rand 5;
+}
+
+my $sessions = 0;
+
+sub session
+{
+	my ($script) = @_;
+	my $file = $node->basedir . '/session' . ++$sessions;
+	append_to_file($file, $script);
+	return IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db), '-f', $file ], '<', File::Spec->devnull, '>', File::Spec->devnull, '2>', File::Spec->devnull);
 }
 
 # Transactions of one session: few events each, some rolled back.
 sub load_script
 {
-	my ($round, $session) = @_;
+	my ($round) = @_;
 	my $sql = '';
 	foreach (1 .. 8 + int rand 10)
 	{
@@ -177,14 +187,15 @@ foreach my $round (1 .. $rounds)
 	my @subs = map { choose_subscription("r${round}s$_") } 1 .. 1 + int rand 3;
 	$receiver->subscribe($node, $db, $_->{name}, $_->{path}, $_->{args}) foreach @subs;
 	$receiver->misbehave(choose_rules($round));
-	my @runs = map {
-		my $script = load_script($round, $_);
-		IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db) ], '<', \$script, '>', File::Spec->devnull, '2>', File::Spec->devnull)
-	} 1 .. 1 + int rand 3;
+	my @runs = map { session(load_script($round)) } 1 .. 1 + int rand 3;
+	OdooEvents::Receiver::wait_until(sub { ask("SELECT count(*) > 2 FROM truth WHERE round = $round") eq 't' }, 'events are made');
 	my $duplicates = disturb($from, @subs);
+	push @runs, session(load_script($round));
 	$duplicates |= disturb($from, @subs) if chance(0.5);
 	# a session that was cut off by a crash has done what it has done
 	eval { $_->finish } foreach @runs;
+	OdooEvents::Receiver::wait_until(sub { ask(q{SELECT bool_and(delivered_total + failed_total >= 10 OR lag_events = 0 OR state <> 'active')
+		FROM odoo_events.subscription_status}) eq 't' }, 'something has gone wrong, or nothing does');
 	$receiver->misbehave() if chance(0.7);
 	$receiver->misbehave({ probability => 0.2, status => 500 }) if chance(0.2);
 	my $finished = finish(@subs);
