@@ -4,7 +4,7 @@
 #   make installcheck     the pg_regress and isolation tests against the running server that PGHOST, PGPORT name
 #   make check            every test, in private instances; nothing is installed (see test/README.md)
 #   make check-all        the same on PostgreSQL 17 and 18 too, in chroots (needs root)
-#   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point
+#   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point; ten thousand random definitions
 #   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
 #   make check-asan       regress, isolation and two TAP files there with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
@@ -18,7 +18,7 @@ ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 .PHONY: $(TEST_GOALS)
 check: ; @test/lib/check.sh
 check-all: ; @test/lib/check.sh all
-check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 04
+check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 04 && ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094
 check-cassert: ; @test/lib/sanity.sh asserts
 check-asan: ; @test/lib/sanity.sh asan
 demo: ; @test/demo/demo.sh
