@@ -179,14 +179,17 @@ COMMENT ON TABLE odoo_events.reference_field IS 'what is read of a referred row'
 
 -- One row per type, whatever the number of its definitions.
 CREATE VIEW odoo_events.event_type AS
-SELECT d.type, pg_catalog.min(d.entity) AS entity, pg_catalog.string_agg(d.description, '; ' ORDER BY d.variant) AS description,
+SELECT d.type, pg_catalog.min(COALESCE(e.label, d.entity)) AS entity, pg_catalog.string_agg(d.description, '; ' ORDER BY d.variant) AS description,
        pg_catalog.string_agg(pg_catalog.concat_ws(' ', d.occasion, d.milestone, d.condition::text), E'\n' ORDER BY d.variant) AS condition,
-       (SELECT pg_catalog.array_agg(f.field ORDER BY f.position) FROM odoo_events.field f WHERE f.owner OPERATOR(pg_catalog.=) pg_catalog.min(d.entity)) AS fields,
+       (SELECT pg_catalog.array_agg(x.field ORDER BY x.position, x.field)
+          FROM (SELECT f.field, pg_catalog.min(f.position) AS position FROM odoo_events.field f
+                 WHERE f.owner OPERATOR(pg_catalog.=) ANY (pg_catalog.array_agg(d.entity)) GROUP BY f.field) x) AS fields,
        pg_catalog.min(d.owner) AS owner, pg_catalog.max(d.classification) AS classification, pg_catalog.min(d.epcis_bizstep) AS epcis_bizstep,
        pg_catalog.min(d.epcis_disposition) AS epcis_disposition, pg_catalog.bool_or(d.enabled) AS enabled, pg_catalog.bool_or(d.on_by_default) AS on_by_default,
        pg_catalog.bool_and(d.deprecated) AS deprecated,
        COALESCE(pg_catalog.max(s.published), 0) AS emitted, pg_catalog.max(s.last_at) AS last_at
-  FROM odoo_events.event_def d LEFT JOIN odoo_events._type_stats() s ON s.type OPERATOR(pg_catalog.=) d.type
+  FROM odoo_events.event_def d JOIN odoo_events.entity e ON e.entity OPERATOR(pg_catalog.=) d.entity
+  LEFT JOIN odoo_events._type_stats() s ON s.type OPERATOR(pg_catalog.=) d.type
  WHERE d.emit
  GROUP BY d.type;
 COMMENT ON VIEW odoo_events.event_type IS 'what can be emitted; emitted and last_at: since the server started';
