@@ -63,12 +63,15 @@ oe_reservation(OeCycle *cy, List *lines)
 	return !any ? NULL : full ? "full" : none ? "none" : "partial";
 }
 
-/* Has of every line arrived what was ordered?  NULL: nothing is ordered. */
+/*
+ * Has of every line arrived what was ordered?  A line that falls short says
+ * no; yes takes all of them as the transaction left them.  NULL: not known,
+ * for lines that were only read later tell another time.
+ */
 static const char *
 oe_complete(OeCycle *cy, List *lines)
 {
-	bool		any = false;
-	bool		all = true;
+	bool		known = lines != NIL;
 	ListCell   *lc;
 
 	foreach(lc, lines)
@@ -81,13 +84,14 @@ oe_complete(OeCycle *cy, List *lines)
 
 		if (!has)
 			continue;
+		known = known && !r->later;
 		done = oe_line_number(cy, r, "delivered", &came);
 		if (!came)
 			done = oe_line_number(cy, r, "received", &came);
-		any = true;
-		all = all && done >= ordered;
+		if (!r->later && done < ordered)
+			return "false";
 	}
-	return !any ? NULL : all ? "true" : "false";
+	return known ? "true" : NULL;
 }
 
 static void

@@ -184,7 +184,9 @@ SELECT d.type, pg_catalog.min(COALESCE(e.label, d.entity)) AS entity, pg_catalog
        (SELECT pg_catalog.array_agg(x.field ORDER BY x.position, x.field)
           FROM (SELECT f.field, pg_catalog.min(f.position) AS position FROM odoo_events.field f
                  WHERE f.owner OPERATOR(pg_catalog.=) ANY (pg_catalog.array_agg(d.entity)) GROUP BY f.field) x) AS fields,
-       pg_catalog.min(d.owner) AS owner, pg_catalog.max(d.classification) AS classification, pg_catalog.min(d.epcis_bizstep) AS epcis_bizstep,
+       pg_catalog.min(d.owner) AS owner,
+       (SELECT c.class FROM pg_catalog.unnest('{personal,confidential,internal,public}'::text[]) WITH ORDINALITY c (class, n)
+         WHERE c.class OPERATOR(pg_catalog.=) ANY (pg_catalog.array_agg(d.classification)) ORDER BY c.n LIMIT 1) AS classification, pg_catalog.min(d.epcis_bizstep) AS epcis_bizstep,
        pg_catalog.min(d.epcis_disposition) AS epcis_disposition, pg_catalog.bool_or(d.enabled) AS enabled, pg_catalog.bool_or(d.on_by_default) AS on_by_default,
        pg_catalog.bool_and(d.deprecated) AS deprecated,
        COALESCE(pg_catalog.max(s.published), 0) AS emitted, pg_catalog.max(s.last_at) AS last_at

@@ -117,4 +117,5 @@ SELECT xid, 'master_data.bill_of_materials.' || CASE WHEN bool_or(own AND o IS N
            AND (o IS NULL OR n IS NULL OR differs(o, n, 'product_id', 'product_qty', 'product_uom_id', 'operation_id', 'cost_share', 'name', 'workcenter_id', 'time_mode', 'time_cycle_manual', 'active'))) x
  GROUP BY xid, id;
 CREATE VIEW announced_business AS
-SELECT odootx AS xid, regexp_replace(type, '^odoo\.(.*)\.v1$', '\1') AS type, record_id::int AS id FROM odoo_events.outbox;
+SELECT odootx AS xid, regexp_replace(type, '^odoo\.(.*)\.v1$', '\1') AS type, record_id::int AS id FROM odoo_events.outbox
+ WHERE split_part(type, '.', 2) NOT IN ('inventory', 'logistics', 'manufacturing');
