@@ -66,7 +66,7 @@ sub terminate_worker
 }
 
 # something that has to be tried again, all the time
-$receiver->misbehave({ probability => 0.02, seed => $seed, status => 503 });
+$receiver->misbehave({ probability => 0.01, seed => $seed, status => 503 });
 my ($rounds, %run) = (0);
 sub break_off
 {
@@ -76,7 +76,7 @@ sub break_off
 	my $passed = OdooEvents::Receiver::wait_until(sub {
 			return 1 if $plant->passed($point);
 			$plant->unload($run{now}), $run{now} = undef if $run{now} && !$run{now}->pumpable;
-			$run{now} //= $plant->load(2000);
+			$run{now} //= $plant->load(2000, 150);
 			$cause{$point}->() if $cause{$point};
 			$run{now}->pump_nb if $run{now}->pumpable;
 			0;
