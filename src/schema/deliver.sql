@@ -64,6 +64,9 @@ CREATE TABLE odoo_events.subscription_secret (
     auth            jsonb,                      -- all of the argument
     tls_key         text
 );
+-- No value of it becomes a statistic of the planner's, which dumps of statistics would carry.
+ALTER TABLE odoo_events.subscription_secret ALTER COLUMN secret SET STATISTICS 0, ALTER COLUMN previous SET STATISTICS 0,
+  ALTER COLUMN header_values SET STATISTICS 0, ALTER COLUMN auth SET STATISTICS 0, ALTER COLUMN tls_key SET STATISTICS 0;
 COMMENT ON TABLE odoo_events.subscription_secret IS 'signing keys and values of headers; in no dump, readable by the extension''s owner only';
 
 -- Insert only, ring of two: per subscription the row with the greatest n holds.  An event at or before cursor is settled unless

@@ -13,15 +13,22 @@
  * h: what an endpoint answers: header lines, and a body after an empty line.
  * a: an address.  An IPv4 address that may not be called may not be called
  * in any IPv6 dress either.
+ * c: a schedule. What is accepted has times in each field, within its bounds.
  * u: a URL.  What is accepted has a host without control characters.
  */
 #include "postgres.h"
 
 #include <setjmp.h>
 
+/* that of the library for programs exits, and its memory is not ours */
+static char *fuzz_psprintf(const char *fmt,...);
+
+#define psprintf fuzz_psprintf
+
 #include "../../src/base/scan.c"
 #include "../../src/deliver/address.c"
 #include "../../src/deliver/body.c"
+#include "../../src/deliver/cron.c"
 #include "../../src/deliver/handle.c"
 
 #define FUZZ_MAX_BLOCKS 4096
@@ -95,6 +102,19 @@ char *
 pstrdup(const char *s)
 {
 	return fuzz_remember(strdup(s));
+}
+
+static char *
+fuzz_psprintf(const char *fmt,...)
+{
+	va_list		args;
+	char	   *text = NULL;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		abort();
+	va_end(args);
+	return fuzz_remember(text);
 }
 
 char *
@@ -324,6 +344,17 @@ fuzz_address(char *text)
 }
 
 static void
+fuzz_schedule(char *text)
+{
+	OeCron		cron;
+
+	if (oe_cron_parse(text, &cron) != NULL)
+		return;
+	for (int i = 0; i < 5; i++)
+		fuzz_must(cron.fields[i] != 0 && cron.fields[i] >> (oe_fields[i].most + 1) == 0);
+}
+
+static void
 fuzz_url(char *text)
 {
 	bool		plain;
@@ -374,6 +405,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				break;
 			case 'a':
 				fuzz_address(text);
+				break;
+			case 'c':
+				fuzz_schedule(text);
 				break;
 			case 'u':
 				fuzz_url(text);
