@@ -10,7 +10,7 @@ use OdooEvents;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = OdooEvents->node('secrets', "odoo_events.restart_delay = '200ms'\noutput_plugin_libraries = 'odoo_events, test_decoding, pgoutput'\n");
+my $node = OdooEvents->node('secrets', "odoo_events.restart_delay = '200ms'\n");
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'odoo_events, pg_stat_statements'\npg_stat_statements.track = all\n");
 $node->restart;
 my $receiver = OdooEvents->receiver;
