@@ -38,7 +38,7 @@ OBJS = $(SRCS:.c=.o)
 # One file per step of an event's way, in the order in which they depend on one another.
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
-DELIVER = secret subscribe operate views
+DELIVER = secret subscribe operate views storage pull
 SCHEMA = base audit capture catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) worker metrics observe lineage contract define backfill grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 

@@ -27,6 +27,8 @@ int			oe_guc_attempt_retention = 7 * 86400;
 char	   *oe_guc_proxy = NULL;
 char	   *oe_guc_ca_file = NULL;
 int			oe_guc_max_in_flight = 256;
+int			oe_guc_max_outbox_size = 0;
+int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
@@ -73,6 +75,12 @@ oe_check_uri(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+static const struct config_enum_entry oe_full_options[] = {
+	{"keep", OE_FULL_KEEP, false},
+	{"drop", OE_FULL_DROP, false},
+	{NULL, 0, false}
+};
+
 /*
  * Defines all settings and reserves the prefix.
  */
@@ -115,6 +123,16 @@ oe_guc_define(void)
 							NULL, &oe_guc_max_in_flight,
 							256, 1, 4096,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.max_outbox_size",
+							"Size of the outbox beyond which on_full decides; 0 for no limit.",
+							NULL, &oe_guc_max_outbox_size,
+							0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomEnumVariable("odoo_events.on_full",
+							 "What happens when the outbox is too large and its oldest events are still needed.",
+							 "keep: it grows, and health() says critical; drop: subscriptions lose them.",
+							 &oe_guc_on_full, OE_FULL_KEEP, oe_full_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.proxy",
 							   "Proxy URL for all requests; empty for none. Environment variables are ignored.",
 							   NULL, &oe_guc_proxy, "",

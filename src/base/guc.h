@@ -7,6 +7,10 @@
 
 #include "postgres.h"
 
+/* on_full */
+#define OE_FULL_KEEP 0
+#define OE_FULL_DROP 1
+
 extern bool oe_guc_capture;		/* odoo_events.capture */
 extern bool oe_guc_strict;		/* odoo_events.strict */
 extern int	oe_guc_capture_memory;	/* odoo_events.capture_memory, kB */
@@ -19,7 +23,9 @@ extern int	oe_guc_retention;	/* odoo_events.retention, seconds */
 extern int	oe_guc_attempt_retention;	/* odoo_events.attempt_retention, s */
 extern char *oe_guc_proxy;		/* odoo_events.proxy, '' for none */
 extern char *oe_guc_ca_file;	/* odoo_events.ca_file, '' for the system's */
-extern int	oe_guc_max_in_flight;	/* odoo_events.max_in_flight, requests */
+extern int	oe_guc_max_in_flight;
+extern int	oe_guc_max_outbox_size; /* MB; 0: no limit */
+extern int	oe_guc_on_full;		/* odoo_events.max_in_flight, requests */
 extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
 extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
 extern char *oe_guc_webhook_origin; /* odoo_events.webhook_origin, '' for the

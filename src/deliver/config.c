@@ -30,7 +30,7 @@ static const char oe_config_sql[] =
 " s.auth ->> 'scope' AS scope, s.auth ->> 'audience' AS audience, c.auth IS NOT NULL AND s.auth IS NULL AS auth_lost,"
 " c.tls ->> 'ca' AS tls_ca, c.tls ->> 'cert' AS tls_cert, s.tls_key, c.tls ->> 'server_name' AS server_name"
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
-" ORDER BY c.id";
+" WHERE c.url IS NOT NULL ORDER BY c.id";
 
 static bool oe_loaded = false;
 
@@ -302,12 +302,27 @@ oe_conf_signers(OeConf *conf, int row)
 }
 
 /*
+ * Names of classes as bits.
+ */
+int
+oe_clearance_of(char **names, int n)
+{
+	static const char *const classes[] = {"public", "internal", "confidential", "personal"};
+	int			bits = 0;
+
+	for (int i = 0; i < n; i++)
+		for (int c = 0; c < lengthof(classes); c++)
+			if (strcmp(names[i], classes[c]) == 0)
+				bits |= 1 << c;
+	return bits;
+}
+
+/*
  * What a request looks like.
  */
 static void
 oe_conf_format(OeConf *conf, int row)
 {
-	static const char *const classes[] = {"public", "internal", "confidential", "personal"};
 	const char *format = oe_col_text(row, "format");
 	int			n;
 	char	  **cleared = oe_col_texts(row, "clearance", &n);
@@ -315,10 +330,7 @@ oe_conf_format(OeConf *conf, int row)
 	conf->batched = strcmp(format, "batch") == 0;
 	conf->format = strcmp(format, "binary") == 0 ? 'b' : strcmp(format, "standard") == 0 ? 't' : 's';
 	conf->thin = strcmp(oe_col_text(row, "payload"), "thin") == 0;
-	for (int i = 0; i < n; i++)
-		for (int c = 0; c < lengthof(classes); c++)
-			if (strcmp(cleared[i], classes[c]) == 0)
-				conf->clearance |= 1 << c;
+	conf->clearance = oe_clearance_of(cleared, n);
 }
 
 /*

@@ -36,6 +36,10 @@ extern void oe_deliver_pump(void);
 /* Least outbox position that a subscription still needs; INT64_MAX if none. */
 extern int64 oe_deliver_low_water(void);
 
+/* Worker, outside a transaction: what is at or before "upto" and not on its
+ * way is given up by every subscription, because the outbox is full. */
+extern void oe_deliver_overrun(int64 upto);
+
 /* Worker, outside a transaction, now and then: rings of progress and attempts. */
 extern void oe_deliver_maintain(void);
 

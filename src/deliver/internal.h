@@ -383,6 +383,8 @@ struct OeSub
 	double		read_pass;		/* the same of reading the backlog */
 	double		tokens;
 	TimestampTz tokens_at;
+	int64		lost_from;		/* overrun, to be written; 0: none */
+	int64		lost_to;
 	int64		gate;			/* of a schedule: events up to here go */
 	TimestampTz fired_at;
 	TimestampTz fires_at;		/* 0: not computed */
@@ -512,10 +514,12 @@ extern int	oe_key_count(OeSub *sub);
 extern bool oe_config_loaded(void);
 extern void oe_config_load(int64 last_position);
 extern void oe_conf_release(OeConf *conf);
+extern int	oe_clearance_of(char **names, int n);
 extern void oe_conf_add_header(OeConf *conf, char *header);
 
 /* match.c */
 extern bool oe_sub_wants(OeSub *sub, OeRow *row);
+extern bool oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed);
 
 /* read.c */
 #define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o.\"time\""
@@ -646,6 +650,9 @@ extern void oe_write_deaths(void);
 extern void oe_write_held(void);
 extern int	oe_progress_member(void);
 extern void oe_write_progress(OeSub **subs, int n, int member);
+
+/* overrun.c */
+extern void oe_write_overrun(OeSub *sub);
 
 /* settle.c */
 extern bool oe_settle_due(void);

@@ -2,7 +2,8 @@
  * match.c
  *	  Does a subscription want an event?
  *
- * Worker only, inside own work (a filter reads the event as jsonb).  An error
+ * Worker, inside own work (a filter reads the event as jsonb); the filter
+ *	  alone in any backend too.  An error
  * in a filter is no match; it is counted and shown in subscription_status.
  */
 #include "postgres.h"
@@ -96,20 +97,19 @@ oe_row_jsonb(OeRow *row)
 	return !row->jsonb_failed;
 }
 
-static bool
-oe_filter_passes(OeSub *sub, OeRow *row)
+/*
+ * Does the filter match?  *failed is set where that cannot be said.
+ */
+bool
+oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed)
 {
 	LOCAL_FCINFO(fcinfo, 4);
 	static Datum empty = (Datum) 0;
 	Datum		result;
 
-	if (sub->conf->filter == NULL)
-		return true;
-	if (!oe_row_jsonb(row))
-	{
-		sub->filter_errors++;
+	*failed = !oe_row_jsonb(row);
+	if (*failed)
 		return false;
-	}
 	if (empty == (Datum) 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
@@ -119,18 +119,27 @@ oe_filter_passes(OeSub *sub, OeRow *row)
 	}
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = row->jsonb;
-	fcinfo->args[1].value = PointerGetDatum(sub->conf->filter);
+	fcinfo->args[1].value = PointerGetDatum(filter);
 	fcinfo->args[2].value = empty;
 	fcinfo->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)
 		fcinfo->args[i].isnull = false;
 	result = jsonb_path_match(fcinfo);
-	if (fcinfo->isnull)
-	{
-		sub->filter_errors++;
-		return false;
-	}
-	return DatumGetBool(result);
+	*failed = fcinfo->isnull;
+	return !fcinfo->isnull && DatumGetBool(result);
+}
+
+static bool
+oe_filter_passes(OeSub *sub, OeRow *row)
+{
+	bool		failed;
+	bool		passes;
+
+	if (sub->conf->filter == NULL)
+		return true;
+	passes = oe_filter_matches(sub->conf->filter, row, &failed);
+	sub->filter_errors += failed;
+	return passes;
 }
 
 /*

@@ -168,6 +168,7 @@ oe_settled(void)
 		{
 			sub->dirty = sub->moved = false;
 			sub->requests_written = sub->requests;
+			sub->lost_from = sub->lost_to = 0;
 			sub->written_at = oe_now;
 			oe_batches_committed(sub);
 		}
@@ -212,6 +213,7 @@ oe_settle(void)
 		if (oe_sub_unwritten(sub))
 			unwritten[n++] = sub;
 		oe_write_replays(sub);
+		oe_write_overrun(sub);
 		if (sub->disable != NULL && disabled == NULL && oe_write_disabled(sub))
 			disabled = sub;
 	}

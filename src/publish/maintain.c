@@ -38,6 +38,7 @@ typedef struct OeRingState
 	int64		size;			/* bytes, or, of the outbox, greatest position */
 	bool		needed;
 	bool		old;			/* outbox: should be left */
+	int64		bytes;
 } OeRingState;
 
 static int64
@@ -71,6 +72,7 @@ oe_ring_states(const char *sql, int n, OeRingState *states)
 		states[i].size = oe_maintain_int8(i, 1);
 		states[i].needed = oe_maintain_bool(i, 2);
 		states[i].old = oe_maintain_bool(i, 3);
+		states[i].bytes = SPI_tuptable->tupdesc->natts > 3 ? oe_maintain_int8(i, 4) : 0;
 	}
 	oe_own_end(&s);
 }
@@ -125,13 +127,14 @@ oe_maintain_cursor(void)
 	"COALESCE((SELECT o.position >= " INT64_FORMAT " OR o.recordedtime > pg_catalog.now() - pg_catalog.make_interval(secs => %d)" \
 	" FROM odoo_events.outbox_%d o ORDER BY o.position DESC LIMIT 1), false)"
 
+/*
+ * Greatest position, whether it is needed, whether it should be left, and
+ * size, of each member.
+ */
 static void
-oe_maintain_outbox(int64 low_water)
+oe_outbox_states(int64 low_water, OeRingState *states)
 {
-	OeRingState states[OE_OUTBOX_MEMBERS] = {0};
 	StringInfoData sql;
-	int			current = 0;
-	int			next;
 
 	initStringInfo(&sql);
 	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
@@ -140,17 +143,79 @@ oe_maintain_outbox(int64 low_water)
 		appendStringInfo(&sql, OE_OUTBOX_NEEDED, low_water, oe_guc_retention, i);
 		appendStringInfo(&sql, ", (SELECT o.recordedtime < pg_catalog.now() - pg_catalog.make_interval(secs => %d) FROM odoo_events.outbox_%d o ORDER BY o.position LIMIT 1)",
 						 Max(oe_guc_retention / OE_OUTBOX_TURNS, 1), i);
+		appendStringInfo(&sql, ", pg_catalog.pg_total_relation_size('odoo_events.outbox_%d')", i);
 	}
 	oe_ring_states(sql.data, OE_OUTBOX_MEMBERS, states);
+}
+
+static int
+oe_outbox_newest(const OeRingState *states)
+{
+	int			current = 0;
+
 	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
-	{
 		if (states[i].size > states[current].size)
 			current = i;
+	return current;
+}
+
+/*
+ * The oldest member, if all are larger than they may be together; -1 if not,
+ * or if there is but the one that is being filled.
+ */
+static int
+oe_outbox_overflow(const OeRingState *states)
+{
+	int			current = oe_outbox_newest(states);
+	int			oldest = -1;
+	int64		bytes = 0;
+
+	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
+	{
+		bytes += states[i].bytes;
+		if (i != current && states[i].size >= 0 && (oldest < 0 || states[i].size < states[oldest].size))
+			oldest = i;
 	}
+	return oe_guc_max_outbox_size > 0 && bytes > (int64) oe_guc_max_outbox_size * 1024 * 1024 ? oldest : -1;
+}
+
+int64
+oe_publish_overflow(void)
+{
+	OeRingState states[OE_OUTBOX_MEMBERS] = {0};
+	int			oldest;
+
+	if (oe_guc_max_outbox_size == 0)
+		return 0;
+	oe_outbox_states(0, states);
+	oldest = oe_outbox_overflow(states);
+	return oldest < 0 ? 0 : states[oldest].size;
+}
+
+/*
+ * A member is emptied when it is passed and older than the retention, or,
+ * while the outbox is too large, when it is passed; it is left for the next
+ * when it holds a sixth of what may be kept.
+ */
+static void
+oe_maintain_outbox(int64 low_water)
+{
+	OeRingState states[OE_OUTBOX_MEMBERS] = {0};
+	int			current;
+	int			next;
+	int			oldest;
+
+	oe_outbox_states(low_water, states);
+	current = oe_outbox_newest(states);
 	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
 		if (states[i].size >= 0 && !states[i].needed &&
 			oe_ring_empty("outbox", i, psprintf("SELECT " OE_OUTBOX_NEEDED, low_water, oe_guc_retention, i), 0, NULL, NULL, NULL))
-			states[i].size = -1;
+			states[i].size = -1, states[i].bytes = 0;
+	while ((oldest = oe_outbox_overflow(states)) >= 0 && states[oldest].size < low_water &&
+		   oe_ring_empty("outbox", oldest, psprintf("SELECT " OE_OUTBOX_NEEDED, low_water, 0, oldest), 0, NULL, NULL, NULL))
+		states[oldest].size = -1, states[oldest].bytes = 0;
+	if (oe_guc_max_outbox_size > 0 && states[current].bytes > (int64) oe_guc_max_outbox_size * 1024 * 1024 / OE_OUTBOX_TURNS)
+		states[current].old = true;
 	next = (current + 1) % OE_OUTBOX_MEMBERS;
 	oe_outbox_member = states[current].size >= 0 && states[current].old && states[next].size < 0 ? next : current;
 }

@@ -37,4 +37,8 @@ extern bool oe_backfill_step(void);
  * that delivery still needs. */
 extern void oe_publish_maintain(int64 low_water);
 
+/* Worker, outside a transaction: the last position of the outbox's oldest
+ * member if the outbox is larger than odoo_events.max_outbox_size, else 0. */
+extern int64 oe_publish_overflow(void);
+
 #endif							/* OE_PUBLISH_H */

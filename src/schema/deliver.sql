@@ -7,7 +7,7 @@ COMMENT ON SEQUENCE odoo_events.subscription_id_seq IS 'numbers of subscriptions
 CREATE TABLE odoo_events.subscription_config (
     id             int4 PRIMARY KEY DEFAULT pg_catalog.nextval('odoo_events.subscription_id_seq'),
     name           text NOT NULL UNIQUE,
-    url            text NOT NULL,
+    url            text,                        -- null: pulled by fetch()
     types          text[] NOT NULL,
     types_like     text[] NOT NULL,             -- the same as LIKE patterns
     filter         jsonpath,
@@ -160,6 +160,27 @@ CREATE TABLE odoo_events.dead (
     classes         text,
     PRIMARY KEY (subscription_id, event_id)
 );
+-- Where pull consumers are: all up to position is acknowledged, all up to fetched was handed out, all up to scanned was looked at.
+CREATE TABLE odoo_events.pull_cursor (
+    subscription_id int4 PRIMARY KEY,
+    position        int8 NOT NULL,
+    fetched         int8 NOT NULL,
+    scanned         int8 NOT NULL,
+    acked           int8 NOT NULL DEFAULT 0,
+    at              timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE odoo_events.pull_cursor IS 'positions of consumers that fetch()';
+
+-- What was dropped from a full outbox before a subscription had got it; resume() takes note of it and deletes the rows.
+CREATE TABLE odoo_events.overrun (
+    id              int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription_id int4 NOT NULL,
+    at              timestamptz NOT NULL,
+    first_position  int8 NOT NULL,
+    last_position   int8 NOT NULL
+);
+COMMENT ON TABLE odoo_events.overrun IS 'ranges that subscriptions have lost because the outbox was full';
+
 CREATE INDEX dead_position ON odoo_events.dead (subscription_id, position);
 COMMENT ON TABLE odoo_events.dead IS 'dead letters, with their own copy of the bytes';
 

@@ -11,6 +11,8 @@ BEGIN
   DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id;
   DELETE FROM odoo_events.replay_job r WHERE r.subscription_id = c.id;
   DELETE FROM odoo_events.command x WHERE x.subscription_id = c.id;
+  DELETE FROM odoo_events.pull_cursor k WHERE k.subscription_id = c.id;
+  DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription with all it had waiting, and its dead letters';
@@ -35,6 +37,7 @@ DECLARE
 BEGIN
   UPDATE odoo_events.subscription_config s
      SET state = 'active', state_reason = NULL, state_since = clock_timestamp() WHERE s.id = c.id;
+  DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.resume(text) IS 'goes on where a paused or disabled subscription stopped, and closes its breaker';
@@ -118,7 +121,7 @@ BEGIN
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR o.company_id = ANY (c.companies))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-             AND (c.filter IS NULL OR jsonb_path_match(o.event::jsonb, c.filter, '{}', true))) x
+             AND odoo_events._filter_passes(o.event, c.filter)) x
    WHERE x.position >= job.from_position
      AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
      AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
@@ -139,6 +142,10 @@ DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
   job odoo_events.replay_job;
 BEGIN
+  IF c.url IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" is fetched, nothing is sent to it', name USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.subscribe(%L, url => NULL, start_from => %L);', name || '-again', COALESCE(from_position::text, 'earliest'));
+  END IF;
   IF NOT dead_letters AND num_nonnulls(from_position, to_position, since, until, types, keys, subject, ids) = 0 THEN
     RAISE EXCEPTION 'nothing says what to replay' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give from_position, since, types, keys, subject, ids or dead_letters => true; from_position => 0 means all.';

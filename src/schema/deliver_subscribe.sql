@@ -75,6 +75,12 @@ COMMENT ON FUNCTION odoo_events._header_names(jsonb) IS 'internal: checks the ar
 CREATE FUNCTION odoo_events._check_config(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF c.url IS NULL AND (c.format <> 'structured' OR c.handshake OR c.dry_run OR c.header_names <> '{}'
+       OR num_nonnulls(c.schedule, c.rate_limit, c.retry_schedule, c.expire_after, c.tls) > 0) THEN
+    RAISE EXCEPTION 'a subscription without a URL takes no argument about requests' USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'format, handshake, dry_run, headers, schedule, rate_limit, retry_schedule, expire_after and tls are such; its consumer calls fetch().',
+      HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', c.name);
+  END IF;
   IF c.name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' THEN
     RAISE EXCEPTION 'argument "name" is not a usable name of a subscription' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Up to 63 letters, digits, "_", "." and "-", beginning with a letter or digit.';
@@ -249,6 +255,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._configure(odoo_events.subscription_config, jsonb) IS 'internal: a configuration changed by arguments, checked';
 
+CREATE FUNCTION odoo_events._same_way(was odoo_events.subscription_config, c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (was.url IS NULL) <> (c.url IS NULL) THEN
+    RAISE EXCEPTION 'subscription "%" is % and stays so', c.name, CASE WHEN was.url IS NULL THEN 'fetched' ELSE 'sent to a URL' END
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'subscribe() another name, with start_from where this one is.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._same_way(odoo_events.subscription_config, odoo_events.subscription_config) IS
+'internal: refuses to make a pull consumer of a webhook, or the other way round';
+
 -- Writes a changed configuration: all columns, whatever there are.
 CREATE FUNCTION odoo_events._save_subscription(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -279,6 +296,10 @@ BEGIN
     RAISE EXCEPTION 'subscription "%" already exists', c.name USING ERRCODE = 'duplicate_object',
       HINT = 'or_replace => true replaces its configuration and keeps its place.';
   END IF;
+  IF c.url IS NULL THEN
+    INSERT INTO odoo_events.pull_cursor (subscription_id, position, fetched, scanned) VALUES (c.id, start, start, start);
+    RETURN NULL;
+  END IF;
   s.subscription_id := c.id;
   s.secret := COALESCE(s.secret, odoo_events._new_secret());
   PERFORM odoo_events._store_secret(s);
@@ -296,6 +317,7 @@ DECLARE
   old odoo_events.subscription_secret;
   keeps boolean;
 BEGIN
+  PERFORM odoo_events._same_way(was, c);
   c.id := was.id; c.version := was.version; c.created_at := was.created_at;
   c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
   s.subscription_id := c.id;
@@ -310,6 +332,9 @@ BEGIN
   END IF;
   PERFORM odoo_events._store_secret(s);
   PERFORM odoo_events._save_subscription(c);
+  IF c.url IS NULL THEN
+    RETURN NULL;
+  END IF;
   RAISE NOTICE 'subscription "%" keeps its place and %', c.name, CASE WHEN keeps THEN 'its secret' ELSE 'has a new secret' END;
   RETURN CASE WHEN NOT keeps THEN odoo_events._secret_text(s) END;
 END $$;
@@ -363,6 +388,7 @@ DECLARE
 BEGIN
   SELECT jsonb_object_agg(a.key, a.value) INTO given FROM jsonb_each(args) a WHERE a.value <> 'null';
   c := odoo_events._configure(was, given);
+  PERFORM odoo_events._same_way(was, c);
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
   s := odoo_events._configure_secret(s, c, given);
   IF given ?| '{secret,signature,headers,auth,tls}' THEN

@@ -42,7 +42,11 @@ SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_
        p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes, p.gate, p.fired_at,
        ARRAY(SELECT e::int8 FROM jsonb_array_elements(p.batches) b, jsonb_array_elements_text(b -> 'positions') e) AS batched
   FROM odoo_events.subscription_config c
-       CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p;
+       CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p
+UNION ALL
+SELECT c.id, c.name, c.types_like, NULL, k.at, k.position, '{}', '[]', 0, k.acked, 0,
+       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, '{}'
+  FROM odoo_events.pull_cursor k JOIN odoo_events.subscription_config c ON c.id = k.subscription_id;
 COMMENT ON VIEW odoo_events.subscription_progress IS 'internal: the row of progress that holds, per subscription';
 
 -- Events behind a held key, and the held one itself.
@@ -63,13 +67,15 @@ COMMENT ON VIEW odoo_events.held_event IS 'internal: the events that wait for a 
 
 CREATE VIEW odoo_events.subscription_status AS
 SELECT c.name,
-       CASE WHEN c.state = 'active' AND s.subscription_id IS NULL THEN 'disabled'
+       CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
             WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN 'unarmed'
+            WHEN c.state = 'active' AND v.lost IS NOT NULL THEN 'overrun'
             WHEN c.state = 'active' AND c.dry_run THEN 'dry_run'
             WHEN c.state = 'active' AND p.breaker <> 'closed' THEN 'breaker_open' ELSE c.state END AS state,
-       CASE WHEN c.state = 'active' AND s.subscription_id IS NULL
+       CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL
             THEN 'has no secret here: SELECT odoo_events.set_secret(' || quote_literal(c.name) || ')'
             WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN u.unarmed
+            WHEN c.state = 'active' AND v.lost IS NOT NULL THEN v.lost
             WHEN c.state = 'active' AND p.breaker <> 'closed' THEN p.last_error ELSE c.state_reason END AS state_reason,
        c.state_since,
        p.cursor AS position,
@@ -88,6 +94,9 @@ SELECT c.name,
        LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
+       LEFT JOIN LATERAL (SELECT 'lost positions ' || string_agg(o.first_position || ' to ' || o.last_position, ', ' ORDER BY o.id)
+                                 || ' because the outbox was full' AS lost
+                            FROM odoo_events.overrun o WHERE o.subscription_id = c.id) v ON true
        LEFT JOIN LATERAL (SELECT (SELECT w.unarmed FROM odoo_events._worker() w)) u ON true
        LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
        CROSS JOIN LATERAL (SELECT count(*) AS parked, count(DISTINCT e.partitionkey) FILTER (WHERE e.attempts > 0) AS blocked_keys,
@@ -151,12 +160,16 @@ SELECT r.id, c.name AS subscription, r.state, r.matched, r.sent, r.failed, r.cur
 COMMENT ON VIEW odoo_events.replay_status IS 'replays and how far they are';
 
 -- The least position of the outbox that somebody still needs; null if nobody does.
+CREATE VIEW odoo_events.needed AS
+SELECT 'subscription ' || p.name AS held_by, LEAST(p.cursor + 1, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS position
+  FROM odoo_events.subscription_progress p
+UNION ALL
+SELECT 'subscription ' || c.name, min(h.position)
+  FROM odoo_events.held h JOIN odoo_events.subscription_config c ON c.id = h.subscription_id GROUP BY c.id, c.name
+UNION ALL
+SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters;
+COMMENT ON VIEW odoo_events.needed IS 'internal: who needs the outbox, and from where on';
+
 CREATE FUNCTION odoo_events._low_water() RETURNS int8
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT LEAST((SELECT min(LEAST(p.cursor + 1, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)))
-                FROM odoo_events.subscription_progress p),
-             (SELECT min(h.position) FROM odoo_events.held h WHERE EXISTS (
-                     SELECT 1 FROM odoo_events.subscription_config c WHERE c.id = h.subscription_id)),
-             (SELECT min(r.cursor + 1) FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters))
-$$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT min(n.position) FROM odoo_events.needed n';
 COMMENT ON FUNCTION odoo_events._low_water() IS 'internal: least outbox position that delivery still needs';

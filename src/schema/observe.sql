@@ -187,7 +187,11 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
        CROSS JOIN LATERAL odoo_events._endpoint_trouble(s.name, s.url, s.last_status, s.last_error) t
        CROSS JOIN LATERAL (
          SELECT 1 AS n, 'critical' AS status, 'has no secret here: secrets are in no backup' AS detail, format('SELECT odoo_events.set_secret(%L);', s.name) AS hint
-          WHERE NOT s.has_secret
+          WHERE NOT s.has_secret AND s.url IS NOT NULL
+         UNION ALL SELECT 1, 'critical', format('has lost the positions %s to %s: the outbox was full', o.first, o.last),
+                format('SELECT odoo_events.resume(%L);  -- takes note of it', s.name)
+           FROM (SELECT min(x.first_position) AS first, max(x.last_position) AS last FROM odoo_events.overrun x WHERE x.subscription_id = s.id) o
+          WHERE o.first IS NOT NULL
          UNION ALL SELECT 2, 'critical', format('disabled since %s: %s', s.state_since, s.state_reason),
                 format('SELECT odoo_events.resume(%L);  -- once the endpoint wants events again', s.name) WHERE s.state = 'disabled'
          UNION ALL SELECT 3, 'critical', t.detail, t.hint
@@ -226,6 +230,18 @@ SELECT 'owner', CASE WHEN o.rolsuper THEN 'warn' ELSE 'ok' END,
 $$;
 COMMENT ON FUNCTION odoo_events._health_owner() IS 'internal: is Odoo''s role an ordinary one';
 
+CREATE FUNCTION odoo_events._health_outbox() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'outbox', CASE WHEN v.full THEN 'critical' ELSE 'ok' END,
+       format('%s%s%s', pg_size_pretty(s.bytes), ' of ' || pg_size_pretty(NULLIF(v.most, 0)), ', held by ' || s.held_by),
+       CASE WHEN v.full THEN 'SELECT * FROM odoo_events.storage;  -- then mend or drop what holds it, or raise odoo_events.max_outbox_size' END
+  FROM odoo_events.storage s,
+       LATERAL (SELECT g.setting::int8 * 1048576 AS most FROM pg_settings g WHERE g.name = 'odoo_events.max_outbox_size') m,
+       LATERAL (SELECT m.most, m.most > 0 AND s.bytes > m.most AS full) v
+ WHERE s.part = 'outbox'
+$$;
+COMMENT ON FUNCTION odoo_events._health_outbox() IS 'internal: is the outbox larger than it may be?';
+
 CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 SELECT h."check", h.status, h.detail, h.hint
@@ -237,7 +253,8 @@ SELECT h."check", h.status, h.detail, h.hint
         UNION ALL SELECT 6, * FROM odoo_events._health_journal(268435456)
         UNION ALL SELECT 7, * FROM odoo_events._health_plugin()
         UNION ALL SELECT 8, * FROM odoo_events._health_subscriptions()
-        UNION ALL SELECT 9, * FROM odoo_events._health_owner()) h
+        UNION ALL SELECT 9, * FROM odoo_events._health_owner()
+        UNION ALL SELECT 10, * FROM odoo_events._health_outbox()) h
  ORDER BY h.n, h."check", h.detail
 $$;
 COMMENT ON FUNCTION odoo_events.health() IS

@@ -321,10 +321,14 @@ oe_deliver_body(void)
 static void
 oe_maintain_body(void)
 {
+	int64		overflow;
+
 	oe_gaps_note_late();
 	if (oe_me.armed)
 		oe_capture_reattach();
 	oe_deliver_maintain();
+	if (oe_guc_on_full == OE_FULL_DROP && (overflow = oe_publish_overflow()) > 0)
+		oe_deliver_overrun(overflow);
 	oe_publish_maintain(oe_deliver_low_water());
 	oe_me.maintained = GetCurrentTimestamp();
 	oe_me.worked = false;

@@ -15,7 +15,8 @@ my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo");
 $node->safe_psql($db, q{CREATE EXTENSION odoo_events; SELECT odoo_events.arm();
 CREATE FUNCTION make(n int, keys int, pad int DEFAULT 0, kind text DEFAULT 'made') RETURNS void LANGUAGE sql AS $$
-  SELECT odoo_events._emit('odoo.platform.test.' || kind || '.v1', 'test/' || i, jsonb_build_object('n', i, 'pad', repeat('x', pad)), 'test:' || i % keys)
+  SELECT odoo_events._emit('odoo.platform.test.' || kind || '.v1', 'test/' || i, jsonb_build_object('n', i, 'pad',
+      (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, pad / 32))), 'test:' || i % keys)
     FROM generate_series(1, n) i $$});
 
 # Answers when the condition about a subscription's status holds, or says what it is.
@@ -241,7 +242,41 @@ $receiver->misbehave();
 ok(delivered("bad$_"), "bad$_ too, once it is well") foreach 1 .. 3;
 done_with();
 
+# --- the outbox is full: kept, or the oldest dropped, told and counted; what was delivered, and dead letters, lose nothing
+$node->safe_psql('postgres', q{ALTER SYSTEM RESET odoo_events.max_in_flight});
+subscribe('behind', q{});
+subscribe('reader', q{});
+subscribe('letters2', q{retry_schedule => '{}', filter => '$.data.n == 3'});
+$node->safe_psql($db, q{SELECT odoo_events.subscribe('pulls', NULL); SELECT odoo_events.pause('behind')});
+$receiver->misbehave({ path => '^/letters2$', status => 500 });
+my $size = q{(SELECT bytes FROM odoo_events.storage WHERE part = 'outbox')};
+$node->safe_psql('postgres', q{ALTER SYSTEM SET odoo_events.max_outbox_size = '4MB'});
+$node->reload;
+$node->safe_psql($db, 'SELECT make(300, 300, 4000)') foreach 1 .. 6;
+ok(delivered('reader'), 'a lot of events');
+ok($node->poll_query_until($db, qq{SELECT $size > 4 * 1024 * 1024}), 'more than may be kept');
+ok(status('letters2', 'dead_letters > 0'), 'dead letters');
+my $letters = $node->safe_psql($db, q{SELECT count(*) FROM odoo_events.dead});
+is($node->safe_psql($db, q{SELECT status FROM odoo_events.health() WHERE "check" = 'outbox'}), 'critical', 'health says so');
+like($node->safe_psql($db, q{SELECT held_by FROM odoo_events.storage WHERE part = 'outbox'}), qr/^subscription (behind|pulls)$/, 'and storage who holds it');
+is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.overrun}), '0', 'kept all the same');
+$node->safe_psql('postgres', q{ALTER SYSTEM SET odoo_events.on_full = 'drop'});
+$node->reload;
+ok($node->poll_query_until($db, qq{SELECT $size <= 4 * 1024 * 1024}), 'the oldest go');
+is($node->safe_psql($db, q{SELECT count(DISTINCT subscription_id) FROM odoo_events.overrun}), '2', 'of two subscriptions');
+is($node->safe_psql($db, q{SELECT DISTINCT c.name FROM odoo_events.overrun o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id ORDER BY 1}), "behind\npulls", 'those that lagged');
+ok($node->safe_psql($db, q{SELECT bool_and(o.last_position < (SELECT min(position) FROM odoo_events.outbox)) FROM odoo_events.overrun o}) eq 't', 'only what is gone is lost');
+is($node->safe_psql($db, q{SELECT state FROM odoo_events.subscription_status WHERE name = 'pulls'}), 'overrun', 'its status says so');
+is($node->safe_psql($db, q{SELECT count(*) > 0 FROM odoo_events.audit_log WHERE what = 'overrun' AND object = 'behind' AND who = 'odoo_events worker'}), 't', 'the audit too');
+is($node->safe_psql($db, q{SELECT count(*) > 0 FROM odoo_events.health() WHERE "check" = 'subscription behind' AND status = 'critical' AND detail LIKE 'has lost%'}), 't', 'and health');
+is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.dead}), $letters, 'dead letters are unaffected');
+ok($node->poll_query_until($db, q{SELECT count(*) > 0 FROM odoo_events.outbox WHERE type = 'odoo.platform.subscription.overrun.v1'}), 'and whoever subscribes is told');
+$node->safe_psql($db, q{SELECT odoo_events.resume('behind')});
+ok(delivered('behind'), 'it goes on with what is left');
+is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.overrun o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id WHERE c.name = 'behind'}), '0', 'resume() took note');
+done_with();
+
 is_deeply([ grep { !/^out of order/ } $receiver->problems ], [], 'every signature was right, and the bytes of an id the same');
-unlike(slurp_file($node->logfile), qr/(WARNING|PANIC|TRAP):/, 'no warning in the log');
+unlike(slurp_file($node->logfile), qr/(PANIC|TRAP):|WARNING:  (?!subscription "behind" has lost)/, 'no other warning in the log');
 $node->stop;
 done_testing();

@@ -1,0 +1,108 @@
+-- deliver, sixth part: consumers that fetch, because nothing can be sent to them.
+
+CREATE FUNCTION odoo_events._filter_passes(event text, filter jsonpath) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_filter_passes';
+COMMENT ON FUNCTION odoo_events._filter_passes(text, jsonpath) IS 'internal: as the worker filters: an error is no match';
+
+CREATE FUNCTION odoo_events._rendered(event text, classes text, payload text, clearance text[]) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_rendered';
+COMMENT ON FUNCTION odoo_events._rendered(text, text, text, text[]) IS 'internal: an event as a subscription of format structured gets it';
+
+-- The configuration of a consumer that may fetch now, and where it is, locked: a second one on the same name waits for the first.
+CREATE FUNCTION odoo_events._pull(name text) RETURNS odoo_events.pull_cursor
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config;
+  k odoo_events.pull_cursor;
+  me record;
+BEGIN
+  SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = _pull.name;
+  IF c.id IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" does not exist', name USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT name FROM odoo_events.subscription lists them.';
+  ELSIF c.url IS NOT NULL THEN
+    RAISE EXCEPTION 'subscription "%" has a URL that its events are sent to', name USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', name || '-pull');
+  ELSIF c.state <> 'active' THEN
+    RAISE EXCEPTION 'subscription "%" is %', name, c.state USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.resume(%L);', name);
+  END IF;
+  SELECT * INTO me FROM odoo_events._identity();
+  IF NOT me.armed THEN
+    RAISE EXCEPTION 'nothing is delivered from this database: %', me.reason USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SELECT odoo_events.arm();  -- only if this is production';
+  END IF;
+  SELECT * INTO k FROM odoo_events.pull_cursor p WHERE p.subscription_id = c.id FOR UPDATE;
+  IF k.subscription_id IS NULL THEN     -- restored from a backup: it begins with what comes now
+    INSERT INTO odoo_events.pull_cursor (subscription_id, position, fetched, scanned)
+    SELECT c.id, l, l, l FROM odoo_events._last_position() l
+    ON CONFLICT (subscription_id) DO UPDATE SET at = pull_cursor.at RETURNING * INTO k;
+  END IF;
+  RETURN k;
+END $$;
+COMMENT ON FUNCTION odoo_events._pull(text) IS 'internal: what fetch() and ack() begin with';
+
+CREATE FUNCTION odoo_events.fetch(name text, max int DEFAULT 100) RETURNS TABLE ("position" int8, id uuid, event json)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  k odoo_events.pull_cursor := odoo_events._pull(name);
+  c odoo_events.subscription_config;
+  tip int8;
+  r record;
+  n int := 0;
+BEGIN
+  IF max IS NULL OR max NOT BETWEEN 1 AND 10000 THEN
+    RAISE EXCEPTION 'argument "max" is %', max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 10000.';
+  END IF;
+  SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.id = k.subscription_id;
+  tip := LEAST(odoo_events._last_position(), k.position + 200000);
+  FOR r IN
+    SELECT o.position, o.id, odoo_events._rendered(o.event, o.classes, c.payload, c.clearance)::json AS event
+      FROM odoo_events.outbox_all o
+     WHERE o.position > k.position AND o.position <= tip
+       AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
+                ELSE o.type LIKE ANY (c.types_like) AND (c.companies IS NULL OR o.company_id = ANY (c.companies))
+                     AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
+                     AND odoo_events._filter_passes(o.event, c.filter) END
+     ORDER BY o.position LIMIT max
+  LOOP
+    n := n + 1;
+    "position" := r.position; id := r.id; event := r.event;
+    RETURN NEXT;
+  END LOOP;
+  IF n = max THEN
+    tip := r.position;
+  END IF;
+  IF n = 0 AND tip > k.position THEN
+    -- nothing here is for it: that needs no acknowledgement
+    UPDATE odoo_events.pull_cursor p SET position = tip, fetched = tip, scanned = tip, at = now() WHERE p.subscription_id = c.id;
+  ELSIF n > 0 AND (r.position > k.fetched OR tip > k.scanned) THEN
+    UPDATE odoo_events.pull_cursor p SET fetched = GREATEST(p.fetched, r.position),
+           scanned = CASE WHEN r.position >= p.fetched THEN GREATEST(p.scanned, tip) ELSE p.scanned END
+     WHERE p.subscription_id = c.id;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.fetch(text, int) IS
+'the next events of a subscription without a URL, in order; the same again until they are acknowledged; in a transaction with ack() a second consumer waits';
+
+CREATE FUNCTION odoo_events.ack(name text, "position" int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  upto CONSTANT int8 := "position";
+  k odoo_events.pull_cursor := odoo_events._pull(name);
+BEGIN
+  IF upto IS NULL OR upto < k.position THEN
+    RAISE EXCEPTION 'argument "position" is %, before what is acknowledged already', upto USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('Acknowledged is all up to %s.', k.position), HINT = 'subscribe() another name with start_from to get events once more.';
+  ELSIF upto > k.fetched THEN
+    RAISE EXCEPTION 'argument "position" is %, beyond what was fetched', upto USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('Fetched is all up to %s.', k.fetched), HINT = format('SELECT * FROM odoo_events.fetch(%L);', name);
+  END IF;
+  IF upto > k.position THEN
+    UPDATE odoo_events.pull_cursor p SET position = CASE WHEN upto = p.fetched THEN p.scanned ELSE upto END,
+           fetched = CASE WHEN upto = p.fetched THEN p.scanned ELSE p.fetched END, acked = p.acked + 1, at = now()
+     WHERE p.subscription_id = k.subscription_id;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.ack(text, int8) IS 'acknowledges all events up to this position that fetch() answered';
