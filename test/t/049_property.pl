@@ -166,7 +166,8 @@ sub judge
 		my $w = $known{$id};
 		push @wrong, "$id does not match" unless $w;
 		$again++ if $seen{$id}++;
-		next if !$w || $seen{$id} > 1;
+		# what had died before a replay sent it again comes after those that went on
+		next if !$w || $seen{$id} > 1 || $dead{$id};
 		my $scope = $s->{ordering} eq 'strict' ? 'all' : $w->[2];
 		my $place = $s->{ordering} eq 'strict' ? $event->{sequence} : $w->[1];
 		push @wrong, "$id overtaken in $scope" if $s->{ordering} ne 'none' && defined $last{$scope} && $place <= $last{$scope};
@@ -194,8 +195,6 @@ foreach my $round (1 .. $rounds)
 	$duplicates |= disturb($from, @subs) if chance(0.5);
 	# a session that was cut off by a crash has done what it has done
 	eval { $_->finish } foreach @runs;
-	OdooEvents::Receiver::wait_until(sub { ask(q{SELECT bool_and(delivered_total + failed_total >= 10 OR lag_events = 0 OR state <> 'active')
-		FROM odoo_events.subscription_status}) eq 't' }, 'something has gone wrong, or nothing does');
 	$receiver->misbehave() if chance(0.7);
 	$receiver->misbehave({ probability => 0.2, status => 500 }) if chance(0.2);
 	my $finished = finish(@subs);
