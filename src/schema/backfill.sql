@@ -45,6 +45,10 @@ BEGIN
     RAISE EXCEPTION 'entity "%" is not attached', backfill.entity
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT * FROM odoo_events.attach(%L);', ARRAY[backfill.entity]);
   END IF;
+  IF EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = backfill.entity AND e.sum_query IS NOT NULL) THEN
+    RAISE EXCEPTION 'entity "%" is a sum: it has no rows of its own', backfill.entity
+      USING ERRCODE = 'wrong_object_type', HINT = 'Send what it sums up: SELECT odoo_events.backfill(''stock_level'');';
+  END IF;
   PERFORM odoo_events._check_predicate(backfill.entity, backfill.predicate);
   INSERT INTO odoo_events.backfill_job (entity, predicate, created_by, created_at, at)
   VALUES (backfill.entity, backfill.predicate, session_user, clock_timestamp(), clock_timestamp()) RETURNING id INTO job;
@@ -135,7 +139,7 @@ BEGIN
   END IF;
   SELECT min(o.recordedtime) INTO oldest FROM odoo_events.outbox_all o;
   FOR e IN SELECT x.* FROM odoo_events.entity x JOIN odoo_events.attached a ON a.entity = x.entity
-            WHERE only_entity IS NULL OR x.entity = only_entity ORDER BY x.entity
+            WHERE (only_entity IS NULL OR x.entity = only_entity) AND x.sum_query IS NULL ORDER BY x.entity
   LOOP
     SELECT min(g.at) INTO gap_at FROM odoo_events.capture_gap g WHERE g.rule = ANY (e.rules) AND (_reconcile.since IS NULL OR g.at >= _reconcile.since);
     -- what is on its way to be published is no difference
@@ -149,6 +153,7 @@ BEGIN
     END IF;
     checked := checked || e.entity;
   END LOOP;
+  checked := checked || ARRAY(SELECT x.entity FROM odoo_events.entity x WHERE x.sum_query IS NOT NULL);
   IF _reconcile.repair THEN
     -- a gap is dealt with once every entity that its table is captured for has been looked at
     DELETE FROM odoo_events.capture_gap g

@@ -132,6 +132,14 @@ SELECT jsonb_build_object('type', 'object', 'required', jsonb '["part", "id"]', 
 $$;
 COMMENT ON FUNCTION odoo_events._part_json(odoo_events.part, text) IS 'internal: JSON Schema of the lines that are a part of a document';
 
+-- What a sum adds: the columns of its query behind those that it is summed by.
+CREATE FUNCTION odoo_events._sum_json(e odoo_events.entity) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(jsonb_object_agg(x.m[1], '{}'::jsonb), '{}')
+  FROM regexp_matches(split_part(e.sum_query, 'FROM', 1), '([a-z_]+)\s*(?:,|$)', 'g') WITH ORDINALITY x(m, n) WHERE x.n > cardinality(e.sum_by)
+$$;
+COMMENT ON FUNCTION odoo_events._sum_json(odoo_events.entity) IS 'internal: JSON Schema of the members that the query of a sum adds';
+
 -- Constant members that some definitions add.
 CREATE FUNCTION odoo_events._extra_json(entity text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -152,7 +160,7 @@ BEGIN
   defs := jsonb_build_object(
     e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb '{"id": {"type": "integer"}}'
       || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, e.rule, e.entity, base)) FROM odoo_events.field f WHERE f.owner = e.entity), '{}')
-      || odoo_events._extra_json(e.entity)),
+      || odoo_events._extra_json(e.entity) || odoo_events._sum_json(e)),
     'data_' || e.entity, jsonb_build_object('type', 'object', 'required', jsonb_build_array(COALESCE(e.label, e.entity)), 'properties',
       jsonb_build_object(COALESCE(e.label, e.entity), jsonb_build_object('$ref', base || e.entity), 'deleted', jsonb '{"const": true, "description": "in a snapshot: the row is gone"}',
         'lines_read_at', jsonb '{"type": "string", "format": "date-time"}',
@@ -180,7 +188,7 @@ SELECT d.type, pg_catalog.array_agg(DISTINCT d.entity) AS entities, pg_catalog.m
 UNION ALL
 SELECT pg_catalog.format('odoo.%s.%s.snapshot.v1', e.domain, COALESCE(e.label, e.entity)), pg_catalog.array_agg(DISTINCT e.entity), 0,
        'what it is, whatever happened to it: by backfill() and reconcile()', false
-  FROM odoo_events.entity e WHERE EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.entity = e.entity) GROUP BY 1;
+  FROM odoo_events.entity e WHERE e.sum_query IS NULL AND EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.entity = e.entity) GROUP BY 1;
 COMMENT ON VIEW odoo_events._promised IS 'internal: every type with the entities that it tells of';
 
 -- The attributes of every event.
