@@ -24,7 +24,8 @@ COMMENT ON FUNCTION odoo_events._journal_pending() IS 'internal: journal rows af
 CREATE VIEW odoo_events._subscription_gauge AS
 SELECT c.id, c.name,
        CASE WHEN c.state <> 'active' THEN c.state
-            WHEN s.subscription_id IS NULL THEN 'disabled'
+            WHEN c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
+            WHEN EXISTS (SELECT 1 FROM odoo_events.overrun o WHERE o.subscription_id = c.id) THEN 'overrun'
             WHEN l.unarmed IS NOT NULL THEN 'unarmed'
             WHEN c.dry_run THEN 'dry_run'
             WHEN p.breaker <> 'closed' THEN 'breaker_open' ELSE 'active' END AS state,
