@@ -18,7 +18,7 @@
 #include "deliver/deliver.h"
 #include "deliver/internal.h"
 
-#define OE_IDLE_MS 60000
+#define OE_IDLE_MS OE_TUNED("deliver-idle-ms", 60000)
 
 static bool oe_armed = false;
 static int64 oe_last_position = 0;
@@ -220,12 +220,15 @@ oe_sub_next(OeSub *sub)
 		return next;
 	if (!pairingheap_is_empty(&sub->waiting))
 		next = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting))->due;
-	if (sub->requests < oe_sub_at_once(sub))
+	if (sub->requests < oe_sub_at_once(sub) && oe_has_slot(sub))
 	{
 		if (sub->conf->batched || !dlist_is_empty(&sub->batches))
 			next = Min(next, oe_batch_next(sub));
 		else if (sub->nready > 0)
 			next = 0;
+		/* due, but not loaded before the endpoint wants to be asked */
+		if (!dlist_is_empty(&sub->loading) && sub->not_before > oe_now)
+			next = Min(next, sub->not_before);
 		if (sub->breaker == OE_BREAKER_OPEN && !pairingheap_is_empty(&sub->waiting))
 			next = Min(next, sub->not_before);
 		/* whatever is due, not before the subscription is */
@@ -264,7 +267,7 @@ oe_deliver_timeout(void)
 	}
 	if (next <= now)
 		return 0;
-	if (next < now + (int64) OE_IDLE_MS * 1000)
+	if (next < now + (int64) timeout * 1000)
 		timeout = (long) ((next - now + 999) / 1000);
 	if (curl >= 0)
 		timeout = Min(timeout, curl);

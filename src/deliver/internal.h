@@ -537,6 +537,7 @@ extern void oe_load_due(OeSub *sub);
 extern double oe_weight(const OeSub *sub);
 extern TimestampTz oe_token_at(OeSub *sub);
 extern int	oe_sub_at_once(OeSub *sub);
+extern bool oe_has_slot(const OeSub *sub);
 extern bool oe_sub_may_start(OeSub *sub);
 extern bool oe_take_turns(bool (*start) (OeSub *sub));
 extern void oe_sub_fire(OeSub *sub, int64 last_position);

@@ -89,9 +89,11 @@ oe_sub_may_start(OeSub *sub)
 /*
  * Is there room for one more request of this subscription?
  */
-static bool
-oe_has_slot(OeSub *sub, int limit)
+bool
+oe_has_slot(const OeSub *sub)
 {
+	int			limit = oe_http_limit();
+
 	if (oe_requests < limit - oe_reserve)
 		return true;
 	return oe_requests < limit && sub->requests < limit * oe_weight(sub) / oe_weights;
@@ -153,7 +155,7 @@ oe_take_turns(bool (*start) (OeSub *sub))
 	{
 		OeSub	   *sub = pairingheap_container(OeSub, turn, pairingheap_remove_first(&heap));
 
-		if (!oe_has_slot(sub, limit) || !start(sub))
+		if (!oe_has_slot(sub) || !start(sub))
 			continue;
 		started = true;
 		oe_passes[oe_is_bulk(sub)] = sub->pass;

@@ -371,8 +371,11 @@ fuzz_url(char *text)
 static void
 fuzz_free_rest(void)
 {
+	/* first, because what is asked for the first time is made */
+	void	   *kept[3] = {oe_scratch(0)->data, oe_scratch(1)->data, oe_scratch(2)->data};
+
 	for (int i = 0; i < fuzz_nblocks; i++)
-		if (fuzz_blocks[i] != oe_scratch(0)->data && fuzz_blocks[i] != oe_scratch(1)->data && fuzz_blocks[i] != oe_scratch(2)->data)
+		if (fuzz_blocks[i] != kept[0] && fuzz_blocks[i] != kept[1] && fuzz_blocks[i] != kept[2])
 		{
 			free(fuzz_blocks[i]);
 			fuzz_blocks[i] = NULL;

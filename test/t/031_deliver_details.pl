@@ -123,6 +123,17 @@ ok(delivered('disable'), 'until it is resumed');
 is(scalar(numbers('/disable')), 3, 'with everything');
 done_with();
 
+# --- an endpoint that asks for more and more time: it is asked again then, although nothing else wakes the worker
+my $faults = $node->data_dir . '/oe_faults';
+mkdir $faults;
+append_to_file("$faults/$_", 3600000) foreach 'maintain-ms', 'deliver-idle-ms';
+subscribe('later', q{ordering => 'strict', retry_schedule => array_fill('5ms'::interval, ARRAY[100])});
+$receiver->misbehave({ path => '^/later$', status => 429, times => 4 });
+$node->safe_psql($db, q{SELECT make(1, 1)});
+ok(status('later', 'delivered_total = 1 AND failed_total = 4'), 'an endpoint that has no time yet is asked again');
+unlink "$faults/$_" foreach 'maintain-ms', 'deliver-idle-ms';
+done_with();
+
 # --- an endpoint that is down for all: the breaker, not a row per key; then everything in order
 subscribe('down', q{retry_schedule => array_fill('200ms'::interval, ARRAY[100])});
 subscribe('beside');
