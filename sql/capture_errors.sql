@@ -52,7 +52,8 @@ UPDATE doc SET state = 'goes on' WHERE id = 10;
 TABLE j;
 :clear;
 
--- the table of gaps is locked or gone too: the commit goes on
+-- the table of gaps is locked or gone too: the commit goes on (a loss that is not written down yet shows where the launcher knows this
+-- database already)
 ALTER SEQUENCE odoo_events.journal_id_seq RENAME TO hidden;
 ALTER TABLE odoo_events.capture_gap RENAME TO hidden_gap;
 UPDATE doc SET state = 'c' WHERE id = 1;
@@ -66,7 +67,7 @@ BEGIN;
 UPDATE doc SET state = 'd' WHERE id IN (1, 2);
 TRUNCATE doc;
 COMMIT;
-SELECT relation, changes, reason FROM odoo_events.capture_error;
+SELECT relation, changes, reason FROM odoo_events.capture_error WHERE reason !~ 'not written down';
 DELETE FROM odoo_events.capture_gap;
 SET odoo_events.strict = on;
 INSERT INTO doc VALUES (1, 'e');
@@ -77,7 +78,7 @@ INSERT INTO doc VALUES (1, 'e');
 RESET odoo_events.strict;
 TABLE j;
 :clear;
-SELECT relation, changes, reason FROM odoo_events.capture_error;
+SELECT relation, changes, reason FROM odoo_events.capture_error WHERE reason !~ 'not written down';
 
 -- a cancelled statement stays cancelled
 BEGIN;
@@ -123,7 +124,7 @@ BEGIN
 END $$;
 TABLE j;
 :clear;
-SELECT * FROM odoo_events.capture_error;
+SELECT * FROM odoo_events.capture_error WHERE reason !~ 'not written down';
 
 -- the application's trace context
 SET odoo_events.traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -152,7 +153,7 @@ GRANT ALL ON doc TO regress_capture_user;
 SET ROLE regress_capture_user;
 UPDATE doc SET state = 'by user' WHERE id = 1;
 SELECT * FROM odoo_events.journal_0;
-SELECT * FROM odoo_events.capture_error;
+SELECT * FROM odoo_events.capture_error WHERE reason !~ 'not written down';
 SELECT odoo_events.attach();
 SET odoo_events.capture = off;
 CREATE TEMP TABLE mine (id int);
@@ -194,7 +195,7 @@ CREATE TABLE nullkey (id int, state text);
 SELECT odoo_events._capture_table('nullkey'::regclass, 'doc');
 INSERT INTO nullkey VALUES (NULL, 'x'), (1, 'y');
 SELECT op, id FROM j;
-SELECT relation, changes, reason FROM odoo_events.capture_error;
+SELECT relation, changes, reason FROM odoo_events.capture_error WHERE reason !~ 'not written down';
 
 -- the extension goes, and its triggers with it, also in the middle of a transaction
 DROP VIEW j;
