@@ -8,7 +8,7 @@ many     commit to 2xx at --rate events/s, each for ten of the subscriptions: p5
 backlog  the same while one more subscription drains --backlog events in batches of 100: events/s of each tenth of it, the
          worker's private memory, and p99 of the others beside the undisturbed one
 
-Needs nginx; reads PG_CONFIG and BUILD as test/lib/instance.sh does.  Figures depend on the machine: compare ratios.
+No figures of it are published yet.  Needs nginx; reads PG_CONFIG and BUILD as test/lib/instance.sh does.  Figures depend on the machine: compare ratios.
 """
 import argparse
 import os
