@@ -40,12 +40,27 @@
 #define oe_database_ownercheck(db, role) pg_database_ownercheck((db), (role))
 #endif
 
+/* All of "size" bytes, or an error. */
+#if PG_VERSION_NUM >= 160000
+#define oe_buffile_read(file, ptr, size) BufFileReadExact((file), (ptr), (size))
+#else
+#define oe_buffile_read(file, ptr, size) \
+	do { \
+		if (BufFileRead((file), (ptr), (size)) != (size_t) (size)) \
+			ereport(ERROR, \
+					(errcode_for_file_access(), \
+					 errmsg("could not read a temporary file: %m"))); \
+	} while (0)
+#endif
+
 /* Decoded row versions; "tuple" may be NULL. */
 #if PG_VERSION_NUM >= 170000
 #define oe_decoded_tuple(buf) (buf)
 #else
 #define oe_decoded_tuple(buf) ((buf) ? &(buf)->tuple : NULL)
 #endif
+/* A subtransaction's top-level transaction. */
+#define oe_toplevel(txn) ((txn)->toptxn ? (txn)->toptxn : (txn))
 #define oe_commit_time(txn) ((txn)->xact_time.commit_time)
 
 #endif							/* OE_COMPAT_H */

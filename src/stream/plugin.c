@@ -3,9 +3,12 @@
  *	  The output plugin "odoo_events": published events, or the net changes of
  *	  Odoo's tables, as lines of JSON (stream.h).
  *
- * Every transaction is sent when its commit is decoded, never earlier: there
- * are no callbacks for streaming and two-phase commit, so the server declines
- * both by itself (a prepared transaction comes at COMMIT PREPARED).
+ * Every transaction is sent when its commit is decoded, never earlier.  With
+ * source=outbox the server may hand over large ones in pieces before that
+ * (pieces.c); source=tables declines, it needs them whole.  There are no
+ * callbacks for two-phase commit, so a prepared transaction comes at COMMIT
+ * PREPARED: a plugin that took it at PREPARE would be told nothing of it again,
+ * not even after a restart, and would have to send it before its commit.
  */
 #include "postgres.h"
 
@@ -20,42 +23,9 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
-#include "base/json.h"
 #include "stream/stream.h"
 
 extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
-
-/*
- * The head of every line; the caller appends the members.  "last" as in
- * OutputPluginPrepareWrite().
- */
-void
-oe_stream_line_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, bool last)
-{
-	OeStream   *s = ctx->output_plugin_private;
-
-	OutputPluginPrepareWrite(ctx, last);
-	appendStringInfoChar(ctx->out, '{');
-	if (s->lsn)
-		appendStringInfo(ctx->out, "\"lsn\":\"%X/%X\",", LSN_FORMAT_ARGS(txn->end_lsn));
-	if (s->xid)
-		appendStringInfo(ctx->out, "\"xid\":%u,", txn->xid);
-	if (s->timestamp)
-	{
-		appendStringInfoString(ctx->out, "\"timestamp\":");
-		oe_json_timestamptz(ctx->out, oe_commit_time(txn));
-		appendStringInfoChar(ctx->out, ',');
-	}
-}
-
-void
-oe_stream_line_end(LogicalDecodingContext *ctx, bool last)
-{
-	OeStream   *s = ctx->output_plugin_private;
-
-	OutputPluginWrite(ctx, last);
-	s->wrote = true;
-}
 
 static void
 oe_stream_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init)
@@ -76,8 +46,13 @@ oe_stream_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is
 	s->log.decoding = true;
 	oe_texts_init(&s->texts, 0);
 	oe_stream_rels_init(s);
+	oe_pieces_init(s);
+	initStringInfo(&s->line);
 	MemoryContextSwitchTo(old);
 	ctx->output_plugin_private = s;
+	/* net changes are those of the whole transaction */
+	if (s->source == OE_SOURCE_TABLES)
+		ctx->streaming = false;
 }
 
 static void
@@ -94,6 +69,7 @@ oe_stream_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 
 	s->changes = 0;
 	s->wrote = false;
+	resetStringInfo(&s->line);	/* an error left it there */
 }
 
 /*
@@ -124,34 +100,39 @@ oe_type_wanted(OeStream *s, const char *type)
 }
 
 /*
- * source=outbox: a row that came is an event.
+ * source=outbox: a row that came is an event.  NULL if it is not wanted.
+ */
+static char *
+oe_stream_event(OeStream *s, Relation rel, OeStreamRel *r, HeapTuple tup)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+
+	if (!oe_type_wanted(s, TextDatumGetCString(heap_getattr(tup, r->type, desc, &isnull))))
+		return NULL;
+	return TextDatumGetCString(heap_getattr(tup, r->event, desc, &isnull));
+}
+
+/*
+ * An event in a transaction that is known to commit is sent; one that comes in
+ * a piece is kept.
  */
 static void
-oe_stream_event(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation rel,
-				OeStreamRel *r, HeapTuple tup)
+oe_stream_outbox_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation rel,
+						OeStreamRel *r, ReorderBufferChange *change, bool piece)
 {
 	OeStream   *s = ctx->output_plugin_private;
-	MemoryContext old = MemoryContextSwitchTo(s->change_cxt);
-	bool		bare = !s->lsn && !s->xid && !s->timestamp;
-	bool		isnull;
-	char	   *type = TextDatumGetCString(heap_getattr(tup, r->type, RelationGetDescr(rel), &isnull));
+	MemoryContext old;
+	char	   *event;
 
-	if (oe_type_wanted(s, type))
-	{
-		char	   *event = TextDatumGetCString(heap_getattr(tup, r->event, RelationGetDescr(rel), &isnull));
-
-		if (bare)
-			OutputPluginPrepareWrite(ctx, true);
-		else
-		{
-			oe_stream_line_begin(ctx, txn, true);
-			appendStringInfoString(ctx->out, "\"event\":");
-		}
-		appendStringInfoString(ctx->out, event);
-		if (!bare)
-			appendStringInfoChar(ctx->out, '}');
-		oe_stream_line_end(ctx, true);
-	}
+	if (r->event == InvalidAttrNumber || change->action != REORDER_BUFFER_CHANGE_INSERT)
+		return;
+	old = MemoryContextSwitchTo(s->change_cxt);
+	event = oe_stream_event(s, rel, r, oe_decoded_tuple(change->data.tp.newtuple));
+	if (event && piece)
+		oe_piece_keep(s, txn, change->txn->xid, event);
+	else if (event)
+		oe_stream_event_line(ctx, txn, event);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(s->change_cxt);
 }
@@ -165,8 +146,8 @@ oe_stream_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation re
 
 	if (r->shape)
 		oe_stream_table_change(s, r, change);
-	else if (r->event != InvalidAttrNumber && change->action == REORDER_BUFFER_CHANGE_INSERT)
-		oe_stream_event(ctx, txn, rel, r, oe_decoded_tuple(change->data.tp.newtuple));
+	else
+		oe_stream_outbox_change(ctx, txn, rel, r, change, false);
 	oe_stream_progress(ctx);
 }
 
@@ -185,22 +166,63 @@ oe_stream_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int n,
 	}
 }
 
+/*
+ * The lines of a transaction that are written only now are sent at the
+ * beginning of the commit record, but for the last one.
+ */
 static void
 oe_stream_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn)
 {
 	OeStream   *s = ctx->output_plugin_private;
+	XLogRecPtr	end = ctx->write_location;
 
+	ctx->write_location = lsn;
 	if (s->source == OE_SOURCE_TABLES)
 		oe_stream_table_commit(ctx, txn);
-	if (!s->wrote && !s->skip_empty)
-	{
-		oe_stream_line_begin(ctx, txn, true);
-		appendStringInfoString(ctx->out, "\"empty\":true}");
-		oe_stream_line_end(ctx, true);
-	}
+	oe_stream_lines_end(ctx, txn, end);
 #if PG_VERSION_NUM < 160000
 	OutputPluginUpdateProgress(ctx, !s->wrote);
 #endif
+}
+
+static void
+oe_stream_piece(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
+{
+	/* nothing is sent before the commit */
+}
+
+static void
+oe_stream_piece_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation rel,
+					   ReorderBufferChange *change)
+{
+	oe_stream_outbox_change(ctx, txn, rel, oe_stream_rel(ctx->output_plugin_private, rel), change, true);
+	oe_stream_progress(ctx);
+}
+
+/*
+ * Of a transaction of which pieces have come, or of a subtransaction of one.
+ */
+static void
+oe_stream_piece_abort(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn)
+{
+	ReorderBufferTXN *top = oe_toplevel(txn);
+
+	if (top == txn)
+		oe_pieces_forget(top);
+	else
+		oe_pieces_cut(top, txn->xid);
+}
+
+static void
+oe_stream_piece_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn)
+{
+	XLogRecPtr	end = ctx->write_location;
+
+	oe_stream_begin(ctx, txn);
+	ctx->write_location = lsn;
+	oe_pieces_send(ctx, txn);
+	ctx->write_location = end;
+	oe_stream_commit(ctx, txn, lsn);
 }
 
 /*
@@ -225,4 +247,9 @@ _PG_output_plugin_init(OutputPluginCallbacks *cb)
 	cb->truncate_cb = oe_stream_truncate;
 	cb->commit_cb = oe_stream_commit;
 	cb->filter_by_origin_cb = oe_stream_filter_by_origin;
+	cb->stream_start_cb = oe_stream_piece;
+	cb->stream_stop_cb = oe_stream_piece;
+	cb->stream_change_cb = oe_stream_piece_change;
+	cb->stream_abort_cb = oe_stream_piece_abort;
+	cb->stream_commit_cb = oe_stream_piece_commit;
 }

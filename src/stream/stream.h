@@ -11,6 +11,7 @@
 #define OE_STREAM_H
 
 #include "postgres.h"
+#include "lib/ilist.h"
 #include "replication/logical.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
@@ -37,6 +38,9 @@ typedef struct OeStreamRel
 								 * one, as JSON */
 } OeStreamRel;
 
+/* What is kept of a transaction before its commit (pieces.c). */
+typedef struct OePieces OePieces;
+
 typedef struct OeStream
 {
 	MemoryContext cxt;
@@ -57,6 +61,8 @@ typedef struct OeStream
 	OeTexts		texts;
 	CommandId	changes;		/* of the transaction in hand: orders them */
 	bool		wrote;			/* it gave a line */
+	StringInfoData line;		/* its last line so far, held back */
+	dlist_head	pieces;			/* transactions that come in pieces */
 } OeStream;
 
 /* options.c */
@@ -73,8 +79,17 @@ extern void oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferCha
 extern void oe_stream_table_truncate(OeStream *s, OeStreamRel *r);
 extern void oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn);
 
-/* plugin.c */
-extern void oe_stream_line_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, bool last);
-extern void oe_stream_line_end(LogicalDecodingContext *ctx, bool last);
+/* pieces.c */
+extern void oe_pieces_init(OeStream *s);
+extern void oe_piece_keep(OeStream *s, ReorderBufferTXN *top, TransactionId xid, char *event);
+extern void oe_pieces_cut(ReorderBufferTXN *top, TransactionId xid);
+extern void oe_pieces_forget(ReorderBufferTXN *top);
+extern void oe_pieces_send(LogicalDecodingContext *ctx, ReorderBufferTXN *top);
+
+/* line.c */
+extern StringInfo oe_stream_line(LogicalDecodingContext *ctx);
+extern void oe_stream_head(OeStream *s, ReorderBufferTXN *txn, StringInfo out);
+extern void oe_stream_event_line(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, const char *event);
+extern void oe_stream_lines_end(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr end);
 
 #endif							/* OE_STREAM_H */

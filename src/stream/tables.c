@@ -111,9 +111,9 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	OeTexts    *t = &s->texts;
 	Oid			relid = t->shape->relid;
 	OeStreamRel *r = hash_search(s->rels, &relid, HASH_FIND, NULL);
-	StringInfo	out = ctx->out;
+	StringInfo	out = oe_stream_line(ctx);
 
-	oe_stream_line_begin(ctx, txn, true);
+	oe_stream_head(s, txn, out);
 	appendStringInfoString(out, "\"rule\":");
 	oe_json_cstring(out, t->shape->rule);
 	appendStringInfo(out, ",\"relation\":%s,\"op\":\"%c\"", r->name, t->op);
@@ -137,7 +137,6 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 		appendStringInfoChar(out, ']');
 	}
 	appendStringInfoChar(out, '}');
-	oe_stream_line_end(ctx, true);
 }
 
 static void
