@@ -90,6 +90,7 @@ oe_chain_take(OeKey **keys, int n, const int64 *hi, int limit)
 			if ((keys[k]->attempts > 0 && row.position == keys[k]->implicit_from) ||
 				oe_sub_wants(keys[k]->sub, &row))
 				(void) oe_item_make(keys[k]->sub, keys[k], oe_event_make(&row), OE_CHAINED);
+			oe_row_done(&row);
 		}
 		oe_chain_loaded(keys[k], hi[k], last_row, limit == 0 || seen < limit);
 	}

@@ -52,6 +52,7 @@ oe_conf_release(OeConf *conf)
 	for (int i = 0; i < conf->nsigners; i++)
 		oe_signer_free(&conf->signers[i]);
 	oe_gate_free(conf->gate);
+	oe_filter_release(conf->filter);
 	MemoryContextDelete(conf->cxt);
 }
 
@@ -380,7 +381,7 @@ oe_conf_make(int row)
 	conf->types = oe_col_texts(row, "types", &conf->ntypes);
 	d = oe_col(row, "filter", &isnull);
 	if (!isnull)
-		conf->filter = DatumGetJsonPathPCopy(d);
+		conf->filter = oe_filter_get(DatumGetJsonPathP(d));
 	conf->companies = oe_col_ints(row, "companies", &conf->ncompanies);
 	conf->warehouses = oe_col_ints(row, "warehouses", &conf->nwarehouses);
 	oe_conf_format(conf, row);

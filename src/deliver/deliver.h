@@ -29,6 +29,9 @@ extern long oe_deliver_timeout(void);
  */
 extern void oe_deliver_step(bool reload, bool armed, int64 last_position);
 
+/* Has anything been written since this was asked last? */
+extern bool oe_deliver_worked(void);
+
 /* Lets curl work: call when the descriptor is readable or a timer is due.
  * Never inside a transaction. */
 extern void oe_deliver_pump(void);

@@ -21,6 +21,7 @@
 #include "deliver/internal.h"
 
 #define OE_EVENTS 64
+#define OE_SPARE_CONNECTIONS 16
 
 static CURLM *oe_multi = NULL;
 static int	oe_epoll = -1;
@@ -254,6 +255,24 @@ oe_http_collect(void)
 }
 
 /*
+ * Connections are kept, but no more than there may be requests: with many
+ * endpoints the oldest idle one makes room.
+ */
+static void
+oe_http_bound(void)
+{
+	static long bound = 0;
+	long		limit = oe_http_limit();
+
+	if (limit == bound)
+		return;
+	bound = limit;
+	curl_multi_setopt(oe_multi, CURLMOPT_MAXCONNECTS, limit);
+	/* what is asked at the gate comes on top */
+	curl_multi_setopt(oe_multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit + limit / 4 + OE_SPARE_CONNECTIONS);
+}
+
+/*
  * Lets curl do what its descriptors and its timer ask for.
  */
 void
@@ -266,6 +285,7 @@ oe_http_pump(void)
 	int			n;
 
 	Assert(!IsTransactionState());
+	oe_http_bound();
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &saved);
 	do

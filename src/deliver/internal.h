@@ -79,6 +79,18 @@ typedef struct OeEvent
 	Size		size;
 } OeEvent;
 
+/* A filter, shared by all subscriptions that have the same one; the event that
+ * it judged last, since an event never changes. */
+typedef struct OeFilter
+{
+	dlist_node	node;
+	int			refs;
+	JsonPath   *path;
+	int64		position;
+	bool		matches;
+	bool		failed;
+} OeFilter;
+
 /* A row of the outbox while it is being looked at. */
 typedef struct OeRow
 {
@@ -154,7 +166,7 @@ typedef struct OeConf
 	bool		plain;			/* http, not https */
 	char	  **types;
 	int			ntypes;
-	JsonPath   *filter;
+	OeFilter   *filter;			/* NULL: none */
 	int		   *companies;		/* NULL: all */
 	int			ncompanies;
 	int		   *warehouses;
@@ -519,6 +531,9 @@ extern void oe_conf_add_header(OeConf *conf, char *header);
 
 /* match.c */
 extern bool oe_sub_wants(OeSub *sub, OeRow *row);
+extern OeFilter *oe_filter_get(const JsonPath *path);
+extern void oe_filter_release(OeFilter *filter);
+extern void oe_row_done(OeRow *row);
 extern bool oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed);
 
 /* read.c */
@@ -526,7 +541,6 @@ extern bool oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed);
 extern void oe_read(int64 last_position);
 extern bool oe_read_wanted(int64 last_position);
 extern void oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first);
-extern void oe_row_done(OeRow *row);
 extern int	oe_chain_max(const OeConf *conf);
 
 /* chain.c */

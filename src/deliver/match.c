@@ -19,6 +19,9 @@
 #define OE_PING "odoo.platform.subscription.pinged.v1"
 #define OE_PLATFORM "odoo.platform."
 
+static dlist_head oe_filters = DLIST_STATIC_INIT(oe_filters);
+static MemoryContext oe_scratch = NULL;
+
 /*
  * Does the pattern, in which '*' stands for any characters, match?
  */
@@ -35,6 +38,8 @@ oe_glob(const char *pattern, const char *s, int len)
 		{
 			star = ++pattern;
 			back = i;
+			if (*pattern == '\0')
+				return true;
 		}
 		else if (*pattern != '\0' && *pattern == s[i])
 		{
@@ -129,17 +134,81 @@ oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed)
 	return !fcinfo->isnull && DatumGetBool(result);
 }
 
+/*
+ * The filter, shared with those who have the same one: a thousand
+ * subscriptions rarely have a thousand.
+ */
+OeFilter *
+oe_filter_get(const JsonPath *path)
+{
+	OeFilter   *filter;
+	dlist_iter	it;
+
+	dlist_foreach(it, &oe_filters)
+	{
+		filter = dlist_container(OeFilter, node, it.cur);
+		if (VARSIZE(filter->path) == VARSIZE(path) && memcmp(filter->path, path, VARSIZE(path)) == 0)
+		{
+			filter->refs++;
+			return filter;
+		}
+	}
+	filter = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeFilter));
+	filter->path = MemoryContextAlloc(oe_deliver_cxt, VARSIZE(path));
+	memcpy(filter->path, path, VARSIZE(path));
+	filter->refs = 1;
+	dlist_push_tail(&oe_filters, &filter->node);
+	return filter;
+}
+
+void
+oe_filter_release(OeFilter *filter)
+{
+	if (filter == NULL || --filter->refs > 0)
+		return;
+	dlist_delete(&filter->node);
+	pfree(filter->path);
+	pfree(filter);
+}
+
+static void
+oe_filter_judge(OeFilter *filter, OeRow *row)
+{
+	MemoryContext old;
+
+	if (oe_scratch == NULL)
+		oe_scratch = AllocSetContextCreate(oe_deliver_cxt, "odoo_events filters", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(oe_scratch);
+	filter->matches = oe_filter_matches(filter->path, row, &filter->failed);
+	filter->position = row->position;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The row has been shown to all who might want it.  What their filters left
+ * behind goes: with many subscriptions it would be most of the worker's memory.
+ */
+void
+oe_row_done(OeRow *row)
+{
+	if (row->jsonb == (Datum) 0 && !row->jsonb_failed)
+		return;
+	MemoryContextReset(oe_scratch);
+	row->jsonb = (Datum) 0;
+	row->jsonb_failed = false;
+}
+
 static bool
 oe_filter_passes(OeSub *sub, OeRow *row)
 {
-	bool		failed;
-	bool		passes;
+	OeFilter   *filter = sub->conf->filter;
 
-	if (sub->conf->filter == NULL)
+	if (filter == NULL)
 		return true;
-	passes = oe_filter_matches(sub->conf->filter, row, &failed);
-	sub->filter_errors += failed;
-	return passes;
+	if (filter->position != row->position)
+		oe_filter_judge(filter, row);
+	sub->filter_errors += filter->failed;
+	return filter->matches;
 }
 
 /*

@@ -85,15 +85,6 @@ oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first)
 	row->time = DatumGetTimestampTz(v[9]);
 }
 
-/*
- * The row has been shown to all who might want it.
- */
-void
-oe_row_done(OeRow *row)
-{
-	oe_average_size += (row->body_len - oe_average_size) / 16;
-}
-
 static int
 oe_window(const OeConf *conf)
 {
@@ -253,6 +244,7 @@ oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
 			if (!oe_has_room(subs[s], oe_window(subs[s]->conf)) || !oe_take_in(subs[s], &row))
 				subs[s] = NULL;
 		}
+		oe_average_size += (row.body_len - oe_average_size) / 16;
 		oe_row_done(&row);
 	}
 	SPI_freetuptable(table);

@@ -15,6 +15,12 @@
 
 #include "deliver/internal.h"
 
+#define OE_IDLE_MIN 64
+
+static dlist_head oe_idle = DLIST_STATIC_INIT(oe_idle); /* by "unsent", the
+														 * latest first */
+static int	oe_nidle = 0;
+
 #define OE_FIXED_HEADERS 7		/* content type, Expect, and those we compute */
 /*
  * The list of headers is an array of nodes of our own: curl only reads it,
@@ -68,6 +74,14 @@ oe_request_make(OeConf *conf, OeRequestKind kind, int room)
 	return req;
 }
 
+static void
+oe_request_wake(OeRequest *req)
+{
+	dlist_delete(&req->node);
+	dlist_delete(&req->unsent);
+	oe_nidle--;
+}
+
 /*
  * A request for this configuration, used before or new.
  */
@@ -78,7 +92,8 @@ oe_request_get(OeConf *conf)
 
 	if (dlist_is_empty(&conf->idle))
 		return oe_request_make(conf, OE_DELIVERY, OE_RESPONSE_KEPT);
-	req = dlist_container(OeRequest, node, dlist_pop_head_node(&conf->idle));
+	req = dlist_head_element(OeRequest, node, &conf->idle);
+	oe_request_wake(req);
 	req->renewed = false;
 	conf->refs++;
 	return req;
@@ -107,7 +122,31 @@ void
 oe_http_free_idle(OeConf *conf)
 {
 	while (!dlist_is_empty(&conf->idle))
-		oe_request_free(dlist_container(OeRequest, node, dlist_pop_head_node(&conf->idle)));
+	{
+		OeRequest  *req = dlist_head_element(OeRequest, node, &conf->idle);
+
+		oe_request_wake(req);
+		oe_request_free(req);
+	}
+}
+
+/*
+ * Keeps a handle for the next request of its configuration: as many over all
+ * as may be open at once, those that were used last.
+ */
+static void
+oe_request_rest(OeRequest *req)
+{
+	dlist_push_head(&req->conf->idle, &req->node);
+	dlist_push_head(&oe_idle, &req->unsent);
+	oe_nidle++;
+	while (oe_nidle > Max(oe_http_limit(), OE_IDLE_MIN))
+	{
+		OeRequest  *oldest = dlist_tail_element(OeRequest, unsent, &oe_idle);
+
+		oe_request_wake(oldest);
+		oe_request_free(oldest);
+	}
 }
 
 /*
@@ -154,7 +193,7 @@ oe_request_put(OeRequest *req)
 		oe_request_free(req);
 	}
 	else
-		dlist_push_head(&conf->idle, &req->node);
+		oe_request_rest(req);
 	oe_conf_release(conf);
 }
 

@@ -17,14 +17,18 @@
 
 #include "base/fault.h"
 #include "base/session.h"
+#include "deliver/deliver.h"
 #include "deliver/internal.h"
 
 #define OE_SETTLE_US 100000
 #define OE_SETTLE_ANSWERS 500
-#define OE_MOVED_US 5000000		/* a cursor that merely moved; of up to */
-#define OE_MOVED_SUBS 200		/* so many */
+/* A cursor that merely moved is written so late, and later with more
+ * subscriptions than that. */
+#define OE_MOVED_US (INT64CONST(1000) * OE_TUNED("moved-ms", 5000))
+#define OE_MOVED_SUBS 200
 
 static TimestampTz oe_settled_at = 0;
+static bool oe_worked = false;
 
 /*
  * Does the row say something that is true no more, but can wait?
@@ -182,6 +186,19 @@ oe_settled(void)
 		}
 	}
 	oe_settled_at = oe_now;
+	oe_worked = true;
+}
+
+/*
+ * See deliver.h.
+ */
+bool
+oe_deliver_worked(void)
+{
+	bool		worked = oe_worked;
+
+	oe_worked = false;
+	return worked;
 }
 
 /*

@@ -316,6 +316,9 @@ oe_deliver_body(void)
 	oe_check_arming();
 	oe_deliver_step(reload, oe_me.armed, oe_me.last_position);
 	oe_me.reload_deliver = false;
+	/* rings fill by delivering alone, too */
+	if (oe_deliver_worked())
+		oe_me.worked = true;
 }
 
 static void

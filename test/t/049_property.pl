@@ -18,6 +18,9 @@ my $seed = $ENV{SEED} // time;
 note "SEED=$seed";
 my $db = 'plant';
 my $node = OdooEvents->node('property', "odoo_events.restart_delay = '100ms'\nrestart_after_crash = on\nlog_min_messages = warning\n");
+my $tuned = $node->data_dir . '/oe_faults';
+mkdir $tuned;
+append_to_file("$tuned/moved-ms", 50);
 $node->safe_psql('postgres', 'CREATE DATABASE plant');
 $node->safe_psql($db, q{
   CREATE EXTENSION odoo_events;
@@ -38,16 +41,31 @@ my $receiver = OdooEvents->receiver;
 sub pick { return $_[ int rand @_ ] }
 sub chance { return rand() < $_[0] }
 
+# One session for all questions: starting one for each would take longer than a round.  It goes with the server.
+my ($session, $question, $answer);
+
+sub asked
+{
+	my ($sql) = @_;
+	$session //= do
+	{
+		($question, $answer) = ('', '');
+		IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db), '-f', '-' ], '<', \$question, '>', \$answer, '2>', File::Spec->devnull);
+	};
+	$answer = '';
+	$question .= "$sql;\n\\echo /end/\n";
+	return if eval { $session->pump until $answer =~ m{^/end/\n}m || !$session->pumpable; $answer =~ s{^/end/\n}{}m };
+	eval { $session->kill_kill };
+	undef $session;
+	return 1;
+}
+
 # An answer of the server, which may be recovering from the last crash when first asked.
 sub ask
 {
 	my ($sql) = @_;
-	my $answer;
-	OdooEvents::Receiver::wait_until(sub {
-			my $status = eval { (my $s, $answer) = $node->psql($db, $sql); $s };
-			defined $status && $status == 0;
-		},
-		"the server answers $sql");
+	OdooEvents::Receiver::wait_until(sub { !asked($sql) }, "the server answers $sql");
+	chomp $answer;
 	return $answer;
 }
 
@@ -202,7 +220,7 @@ foreach my $round (1 .. $rounds)
 	my @wrong = map { judge($round, $_, $duplicates) } @subs;
 	is_deeply(\@wrong, [], "round $round: " . join(' ', map { $_->{ordering} } @subs)) or diag "SEED=$seed, round $round";
 	last unless $finished;
-	ask("SELECT odoo_events.unsubscribe('$_->{name}')") foreach @subs;
+	ask(join(';', map { "SELECT odoo_events.unsubscribe('$_->{name}')" } @subs));
 	$receiver->{entries} = [];
 	if ($round % 200 == 0)
 	{
@@ -210,5 +228,6 @@ foreach my $round (1 .. $rounds)
 		$receiver = OdooEvents->receiver;
 	}
 }
+$session->finish if $session;
 $node->stop;
 done_testing();
