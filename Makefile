@@ -7,11 +7,12 @@
 #   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point; ten thousand random definitions
 #   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
 #   make check-asan       regress, isolation and two TAP files there with AddressSanitizer and UndefinedBehaviorSanitizer
+#   make bench            all benchmarks, a quarter of an hour; prints a table (docs/benchmarks.md)
 #   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
 #   make receiver         the demo's receiver alone (PORT=8765 SECRET=whsec_...)
 #   make format           lay the C sources out; make format-check only looks
 
-TEST_GOALS = check check-all check-long check-cassert check-asan demo receiver format format-check
+TEST_GOALS = check check-all check-long check-cassert check-asan bench demo receiver format format-check
 ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 
 # These bring their own server, so nothing of the build's settings concerns them.
@@ -21,6 +22,7 @@ check-all: ; @test/lib/check.sh all
 check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 04 && MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094
 check-cassert: ; @test/lib/sanity.sh asserts
 check-asan: ; @test/lib/sanity.sh asan
+bench: ; @test/bench/run.sh
 demo: ; @test/demo/demo.sh
 receiver: ; @test/demo/receiver.sh
 format: ; @test/lib/format.sh

@@ -17,7 +17,7 @@ CONF = tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False).name
 
 
 def instance(*args, check=True):
-    return subprocess.run([f"{TOP}/test/lib/instance.sh", *args], env={**os.environ, "FSYNC": "on", "CONF": CONF}, check=check,
+    return subprocess.run([f"{TOP}/test/lib/instance.sh", *args], env={"FAULTS": "", **os.environ, "FSYNC": "on", "CONF": CONF}, check=check,
                           capture_output=True, text=True).stdout
 
 

@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 
-from benchlib import TOP, nginx, quantile, report, sql, start, stop, subscribe, wait, worker
+from benchlib import TOP, memory, nginx, quantile, report, sql, start, stop, subscribe, wait, worker, worker_pid
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--events", type=int, default=40000)
@@ -113,15 +113,12 @@ try:
             report("both together, commit to 2xx", f"{(int(sql('SELECT odoo_events._last_position()')) - before) / took:.0f}", "events/s")
         sql("SELECT odoo_events.unsubscribe('live')")
     if "memory" in parts:
-        def private():
-            with open(f"/proc/{sql('SELECT pid FROM odoo_events.worker_status')}/smaps_rollup", encoding="ascii") as file:
-                return sum(int(x) for x in re.findall(r"Private_(?:Clean|Dirty):\s+(\d+)", file.read())) / 1024
-        idle = private()
+        idle = memory(worker_pid())
         sink.terminate()
         sink.wait()
         subscribe("waits", "max_in_flight => 64", start_from="'earliest'")
         wait("SELECT failed_total > 0 FROM odoo_events.subscription_status WHERE name = 'waits'")
-        report(f"worker's memory with {sql('SELECT lag_events FROM odoo_events.subscription_status')} undelivered", f"{private() - idle:.1f}", "MB above idle")
+        report(f"worker's memory with {sql('SELECT lag_events FROM odoo_events.subscription_status')} undelivered", f"{memory(worker_pid()) - idle:.1f}", "MB above idle")
 finally:
     sink.terminate()
     stop()
