@@ -53,6 +53,36 @@ SELECT ack('q', 7);
 SELECT position FROM odoo_events.fetch('q', 1);
 SELECT name, position FROM subscription_status ORDER BY name;
 
+-- what delivery tells of itself goes only to whoever names it
+SELECT subscribe('all', NULL, start_from => '17') AS no_secret;
+SELECT subscribe('oncall', NULL, start_from => '17', types => '{odoo.platform.*}') AS no_secret;
+INSERT INTO outbox_0 (position, id, type, subject, partitionkey, "time", recordedtime, entity, record_id, company_id, odootx, event)
+VALUES (18, '00000000-0000-8000-8000-000000000018', 'odoo.platform.event.dead_lettered.v1', 'subscription/w', 'subscription:w', now(), now(), 'event', NULL, NULL, pg_current_xact_id(), '{}');
+INSERT INTO publish_cursor_0 (n, system_identifier, s1, last_position, at) SELECT 1000001, 0, pg_current_snapshot(), 18, now();
+SELECT array_agg(position) AS all_of_the_business FROM odoo_events.fetch('all');
+SELECT array_agg(position) AS what_is_named FROM odoo_events.fetch('oncall');
+SELECT unsubscribe('all'), unsubscribe('oncall');
+
+-- an acknowledgement is audited; those of the same consumer within the hour are one line
+SELECT who, object, old, new FROM audit_log WHERE what = 'ack';
+UPDATE pull_cursor SET audited_at = now() - interval '2 hours';
+SELECT position FROM odoo_events.fetch('q', 1);
+SELECT ack('q', 8);
+SELECT who, object, old, new FROM audit_log WHERE what = 'ack' OFFSET 2;
+
+-- what a session has fetched is its own until it has acknowledged it, has ended, or the timeout is over
+SELECT alter_subscription('q', timeout => '1 hour');
+SELECT position FROM odoo_events.fetch('q', 1);
+SELECT pg_backend_pid() AS first \gset
+CREATE FUNCTION gone(pid int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  WHILE EXISTS (SELECT 1 FROM pg_stat_get_activity(pid)) LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP;
+END $$;
+\c
+SET search_path = odoo_events, pg_catalog;
+SELECT gone(:first);
+SELECT position FROM odoo_events.fetch('q', 1);
+
 -- what has no meaning is refused
 SELECT odoo_events.fetch('nobody');
 SELECT odoo_events.fetch('p', 0);

@@ -22,6 +22,10 @@ SELECT subscribe('earliest', 'https://203.0.113.7/x', start_from => 'earliest') 
 SELECT subscribe('five', 'https://203.0.113.7/x', start_from => '5') IS NOT NULL AS secret;
 SELECT subscribe('future', 'https://203.0.113.7/x', start_from => '2999-01-01') IS NOT NULL AS secret;
 SELECT subscribe('past', 'https://203.0.113.7/x', start_from => '1999-01-01') IS NOT NULL AS secret;
+UPDATE outbox_0 SET recordedtime = timestamptz '2026-01-01 00:00Z' + position * interval '1 min';
+SELECT subscribe('at_six', 'https://203.0.113.7/x', start_from => '2026-01-01 01:06+01') IS NOT NULL AS secret;
+SELECT subscribe('after_six', 'https://203.0.113.7/x', start_from => '2026-01-01 00:06:00.000001Z') IS NOT NULL AS secret;
+SELECT subscribe('whenever', 'https://203.0.113.7/x', start_from => 'whenever');
 SELECT subscribe('outside', 'https://203.0.113.7/x', start_from => '14') IS NOT NULL AS secret;
 SELECT name, state, position, acked_position, lag_events FROM subscription_status ORDER BY name;
 SELECT odoo_events._low_water();

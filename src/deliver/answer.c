@@ -106,7 +106,7 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 	if (req->batch == NULL || req->batch->n == 1)
 	{
 		a->has_event = true;
-		a->event_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(first->id)));
+		a->event_id = first->uuid;
 	}
 	if (error != NULL)
 	{
@@ -171,7 +171,7 @@ oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const
 
 	d->sub = item->sub->id;
 	d->position = item->event->position;
-	d->id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(item->event->id)));
+	d->id = item->event->uuid;
 	d->attempts = attempts;
 	d->first_at = first_at != 0 ? first_at : oe_now;
 	d->last_at = oe_now;

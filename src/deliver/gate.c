@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include <math.h>
 #include <openssl/crypto.h>
 
 #include "lib/stringinfo.h"
@@ -126,6 +127,8 @@ oe_ask(OeConf *conf, OeRequestKind kind)
 	else
 	{
 		list = curl_slist_append(list, psprintf("WebHook-Request-Origin: %s", oe_webhook_origin()));
+		if (conf->rate_limit > 0)
+			list = curl_slist_append(list, psprintf("WebHook-Request-Rate: %.0f", Max(ceil(conf->rate_limit * 60), 1)));
 		if (gate->token != NULL)
 			list = curl_slist_append(list, gate->token);
 		for (int i = 0; i < conf->nheaders; i++)
@@ -280,6 +283,52 @@ oe_gate_refuse(OeGate *gate, const char *error)
 }
 
 /*
+ * The endpoint allows so many requests per minute: that is a rate limit,
+ * unless a lower one is configured.  One request at a time was started before
+ * it was known; it is the first of the rate.
+ */
+static void
+oe_gate_limit(OeConf *conf, int per_minute)
+{
+	double		rate = per_minute / 60.0;
+
+	if (per_minute <= 0 || (conf->rate_limit > 0 && conf->rate_limit <= rate))
+		return;
+	conf->rate_burst = Max(conf->rate_limit > 0 ? Min(conf->rate_burst, ceil(rate)) : ceil(rate), 1);
+	conf->rate_limit = rate;
+	if (!dlist_is_empty(&conf->gate->waiting))
+	{
+		OeSub	   *sub = dlist_container(OeRequest, unsent, dlist_head_node(&conf->gate->waiting))->sub;
+
+		sub->tokens = 0;
+		sub->tokens_at = oe_now;
+	}
+}
+
+/*
+ * Why a handshake that was answered is none, or NULL.
+ */
+static const char *
+oe_handshake_refusal(const OeRequest *req)
+{
+	if (req->allowed)
+		return NULL;
+	return psprintf(req->answered_origin ? "the endpoint does not allow the origin \"%s\"" :
+					"the endpoint has not allowed the origin \"%s\": no WebHook-Allowed-Origin in its answer (it is asked again, it cannot call back)",
+					oe_webhook_origin());
+}
+
+/*
+ * Is the endpoint still to be asked?  Then one request is enough to wait for
+ * the answer: it may allow few.
+ */
+bool
+oe_gate_unasked(const OeConf *conf)
+{
+	return conf->gate != NULL && conf->gate->handshake && !conf->gate->shaken && !conf->dry_run;
+}
+
+/*
  * What was asked is answered.
  */
 void
@@ -302,12 +351,14 @@ oe_gate_answered(OeRequest *req, const char *curl_error)
 	if (!good && curl_error != NULL)
 		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake", curl_error);
 	else if (!good && req->status >= 200 && req->status <= 299)
-		snprintf(error, sizeof(error), token ? "oauth2: the answer has no usable access_token" :
-				 "handshake: the endpoint does not allow the origin \"%s\"", oe_webhook_origin());
+		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake",
+				 token ? "the answer has no usable access_token" : oe_handshake_refusal(req));
 	else if (!good)
 		snprintf(error, sizeof(error), "%s: HTTP status %d%s", token ? "oauth2" : "handshake", req->status, more);
 	if (!good && req->status == 401 && !token)
 		oe_token_forget(gate);
+	if (good && !token)
+		oe_gate_limit(conf, req->allowed_rate);
 	oe_request_put(req);
 	if (good)
 		oe_gate_advance(conf);

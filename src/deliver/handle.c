@@ -125,6 +125,25 @@ oe_retry_after(const char *value, size_t len)
 	return (int) Min(Max(secs, 1), 86400);
 }
 
+/*
+ * Requests per minute, a positive integer; whatever else it says, "*" above
+ * all, limits nothing.
+ */
+static int
+oe_allowed_rate(const char *value, size_t len)
+{
+	char		buf[16];
+	char	   *end;
+	long		rate;
+
+	if (len == 0 || len >= sizeof(buf) || value[0] < '0' || value[0] > '9')
+		return 0;
+	memcpy(buf, value, len);
+	buf[len] = '\0';
+	rate = strtol(buf, &end, 10);
+	return *end == '\0' ? (int) Min(rate, INT_MAX) : 0;
+}
+
 static size_t
 oe_on_header(char *line, size_t size, size_t nitems, void *userp)
 {
@@ -139,7 +158,12 @@ oe_on_header(char *line, size_t size, size_t nitems, void *userp)
 	if ((value = oe_header_value(line, len, "retry-after", &vlen)) != NULL)
 		req->retry_after = oe_retry_after(value, vlen);
 	else if (req->kind == OE_ASK_HANDSHAKE && (value = oe_header_value(line, len, "webhook-allowed-origin", &vlen)) != NULL)
+	{
+		req->answered_origin = true;
 		req->allowed = oe_value_is(value, vlen, "*") || oe_value_is(value, vlen, oe_webhook_origin());
+	}
+	else if (req->kind == OE_ASK_HANDSHAKE && (value = oe_header_value(line, len, "webhook-allowed-rate", &vlen)) != NULL)
+		req->allowed_rate = oe_allowed_rate(value, vlen);
 	else if ((value = oe_header_value(line, len, "webhook-delivery", &vlen)) != NULL)
 	{
 		req->abort_message = oe_value_is(value, vlen, "abort-message");

@@ -71,6 +71,7 @@ typedef struct OeEvent
 	TimestampTz time;			/* when it happened */
 	int			refs;
 	char		id[OE_ID_LEN];
+	pg_uuid_t	uuid;			/* the same */
 	char	   *key;
 	int			key_len;
 	char	   *body;
@@ -475,6 +476,8 @@ struct OeRequest
 	int			read;
 	int			response_len;
 	bool		allowed;		/* handshake: our origin is */
+	bool		answered_origin;	/* it said which is */
+	int			allowed_rate;	/* requests per minute; 0: not limited */
 	const char *failed;			/* why it was not sent */
 	int			response_room;
 	char	   *response;
@@ -498,6 +501,7 @@ extern OeSub *oe_sub_make(int id);
 extern bool oe_sub_has_memory(const OeSub *sub);
 extern OeSub *oe_sub_find(int id);
 extern void oe_sub_free(OeSub *sub);
+extern void oe_event_id_text(const pg_uuid_t *uuid, char *text);
 extern OeEvent *oe_event_make(OeRow *row);
 extern void oe_event_release(OeEvent *event);
 extern OeItem *oe_item_make(OeSub *sub, OeKey *key, OeEvent *event, OeItemKind kind);
@@ -585,7 +589,8 @@ extern void oe_batch_json(OeSub *sub, StringInfo buf);
 
 /* previous.c */
 extern void oe_previous_note(OeItem *item);
-extern const char *oe_previous_find(OeItem *item);
+extern bool oe_previous_find(OeItem *item, char *id);
+extern void oe_previous_recover(const Oid *types, Datum *ids);
 
 /* body.c */
 extern bool oe_body_as_is(const OeConf *conf, const OeEvent *event);
@@ -616,6 +621,7 @@ extern OeGate *oe_gate_make(bool handshake, const char *token_url, const char *c
 							const char *scope, const char *audience);
 extern void oe_gate_free(OeGate *gate);
 extern bool oe_gate_open(OeConf *conf);
+extern bool oe_gate_unasked(const OeConf *conf);
 extern void oe_gate_wait(OeRequest *req);
 extern bool oe_gate_retry(OeRequest *req);
 extern void oe_gate_answered(OeRequest *req, const char *curl_error);

@@ -344,6 +344,7 @@ oe_recover(OeSub **subs, int n, int64 last_position)
 	oe_recover_batches(types, values);
 	oe_recover_items();
 	oe_recover_held(types, values);
+	oe_previous_recover(types, values);
 	for (int i = 0; i < n; i++)
 	{
 		if (subs[i]->seen)

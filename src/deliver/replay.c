@@ -232,7 +232,7 @@ oe_replay_settle(OeReplay *replay, OeItem *item, bool sent)
 		OeDeath    *d = oe_death_add();
 
 		d->sub = item->sub->id;
-		d->id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(item->event->id)));
+		d->id = item->event->uuid;
 		d->resurrected = true;
 	}
 	oe_item_settle(item);

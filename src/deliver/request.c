@@ -227,7 +227,7 @@ static void
 oe_request_more_headers(OeRequest *req, int nattributes)
 {
 	struct curl_slist *h = req->last_header;
-	const char *previous = req->batch ? NULL : oe_previous_find(req->item);
+	char		previous[OE_ID_LEN];
 	OeGate	   *gate = req->conf->gate;
 	char	   *text = req->ce.data;
 
@@ -240,7 +240,7 @@ oe_request_more_headers(OeRequest *req, int nattributes)
 		appendStringInfoString(oe_request_room(&req->token), gate->token);
 		h->data = req->token.data;
 	}
-	if (previous != NULL)
+	if (req->batch == NULL && oe_previous_find(req->item, previous))
 	{
 		snprintf(req->h_previous, sizeof(req->h_previous), "webhook-previous: %s", previous);
 		h->next = h + 1;
@@ -290,7 +290,8 @@ void
 oe_request_reset(OeRequest *req)
 {
 	req->errbuf[0] = '\0';
-	req->refused = req->abort_message = req->disable = req->allowed = false;
+	req->refused = req->abort_message = req->disable = req->allowed = req->answered_origin = false;
+	req->allowed_rate = 0;
 	req->status = req->header_bytes = req->read = req->response_len = 0;
 	req->retry_after = -1;
 	req->started = GetCurrentTimestamp();

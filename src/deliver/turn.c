@@ -65,12 +65,13 @@ oe_token_at(OeSub *sub)
 
 /*
  * How many requests this subscription may have open: fewer while they fail,
- * one where the breaker is not closed.
+ * one where the breaker is not closed, or the endpoint has still to be asked
+ * whether and how many it wants.
  */
 int
 oe_sub_at_once(OeSub *sub)
 {
-	if (sub->breaker != OE_BREAKER_CLOSED)
+	if (sub->breaker != OE_BREAKER_CLOSED || oe_gate_unasked(sub->conf))
 		return 1;
 	return Max(sub->conf->max_in_flight >> Min(sub->failures, 8), 1);
 }

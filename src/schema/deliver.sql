@@ -167,7 +167,13 @@ CREATE TABLE odoo_events.pull_cursor (
     fetched         int8 NOT NULL,
     scanned         int8 NOT NULL,
     acked           int8 NOT NULL DEFAULT 0,
-    at              timestamptz
+    at              timestamptz,
+    holder          int4,                       -- process that has what was handed out and is not acknowledged
+    holder_since    timestamptz,                -- its start: process ids are used again
+    held_until      timestamptz,
+    audited_by      text,                       -- of the latest line about ack() in audit
+    audited_at      timestamptz,
+    audited         int8
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE odoo_events.pull_cursor IS 'positions of consumers that fetch()';
 

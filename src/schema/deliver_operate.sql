@@ -48,6 +48,7 @@ DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
   PERFORM odoo_events._platform_event('odoo.platform.subscription.pinged.v1', c.name, '{}');
+  PERFORM odoo_events._audit('ping', c.name);
 END $$;
 COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters';
 
@@ -96,7 +97,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.discard(text, uuid[]) IS 'drops dead letters for good; answers how many';
 
--- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.
+-- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
+-- selectors they are what fetch() answers.
 CREATE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
 RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text, classes text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -42,55 +42,81 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._pull(text) IS 'internal: what fetch() and ack() begin with';
 
+-- Does another session have what was handed out?  Until it has acknowledged that, has ended, or its time is over.
+CREATE FUNCTION odoo_events._pull_held(k odoo_events.pull_cursor) RETURNS boolean
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT k.holder <> pg_backend_pid() AND k.held_until > clock_timestamp()
+       AND EXISTS (SELECT 1 FROM pg_stat_get_activity(k.holder) a WHERE a.backend_start = k.holder_since)
+$$;
+COMMENT ON FUNCTION odoo_events._pull_held(odoo_events.pull_cursor) IS 'internal: whether another session has fetched and not acknowledged yet';
+
 CREATE FUNCTION odoo_events.fetch(name text, max int DEFAULT 100) RETURNS TABLE ("position" int8, id uuid, event json)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   k odoo_events.pull_cursor := odoo_events._pull(name);
   c odoo_events.subscription_config;
-  tip int8;
+  job odoo_events.replay_job;
   r record;
   n int := 0;
 BEGIN
   IF max IS NULL OR max NOT BETWEEN 1 AND 10000 THEN
     RAISE EXCEPTION 'argument "max" is %', max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 10000.';
   END IF;
+  IF odoo_events._pull_held(k) THEN
+    RAISE EXCEPTION 'subscription "%" is being fetched by another session', name USING ERRCODE = 'object_in_use',
+      DETAIL = format('Process %s has what lies between the positions %s and %s until %s, or until it acknowledges it.', k.holder, k.position, k.fetched, k.held_until),
+      HINT = format('SELECT pg_catalog.pg_sleep_until(%L); SELECT * FROM odoo_events.fetch(%L);  -- consumers at the same time need subscriptions of their own',
+                    k.held_until, name);
+  END IF;
   SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.id = k.subscription_id;
-  tip := LEAST(odoo_events._last_position(), k.position + 200000);
+  job.subscription_id := c.id; job.from_position := 0; job.dead_letters := false;
+  job.to_position := LEAST(odoo_events._last_position(), k.position + 200000);
   FOR r IN
     SELECT o.position, o.id, odoo_events._rendered(o.event, o.classes, c.payload, c.clearance)::json AS event
-      FROM odoo_events.outbox_all o
-     WHERE o.position > k.position AND o.position <= tip
-       AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
-                ELSE o.type LIKE ANY (c.types_like) AND (c.companies IS NULL OR o.company_id = ANY (c.companies))
-                     AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-                     AND odoo_events._filter_passes(o.event, c.filter) END
-     ORDER BY o.position LIMIT max
+      FROM odoo_events._replay_events(job, k.position, max) o
   LOOP
     n := n + 1;
     "position" := r.position; id := r.id; event := r.event;
     RETURN NEXT;
   END LOOP;
   IF n = max THEN
-    tip := r.position;
+    job.to_position := r.position;
   END IF;
-  IF n = 0 AND tip > k.position THEN
+  IF n > 0 THEN
+    UPDATE odoo_events.pull_cursor p
+       SET fetched = GREATEST(p.fetched, r.position), scanned = CASE WHEN r.position >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
+           holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout
+      FROM pg_stat_get_activity(pg_backend_pid()) a WHERE p.subscription_id = c.id;
+  ELSIF job.to_position > k.position OR k.holder IS NOT NULL THEN
     -- nothing here is for it: that needs no acknowledgement
-    UPDATE odoo_events.pull_cursor p SET position = tip, fetched = tip, scanned = tip, at = now() WHERE p.subscription_id = c.id;
-  ELSIF n > 0 AND (r.position > k.fetched OR tip > k.scanned) THEN
-    UPDATE odoo_events.pull_cursor p SET fetched = GREATEST(p.fetched, r.position),
-           scanned = CASE WHEN r.position >= p.fetched THEN GREATEST(p.scanned, tip) ELSE p.scanned END
+    UPDATE odoo_events.pull_cursor p SET position = job.to_position, fetched = job.to_position, scanned = job.to_position, at = now(), holder = NULL
      WHERE p.subscription_id = c.id;
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events.fetch(text, int) IS
-'the next events of a subscription without a URL, in order; the same again until they are acknowledged; in a transaction with ack() a second consumer waits';
+'the next events of a subscription without a URL, in order; the same again until they are acknowledged; until then, or for the subscription''s timeout, no other session gets them';
+
+-- The latest line about it in audit_log covers what the same consumer acknowledges within the hour: where somebody acknowledges every
+-- second, that is one line an hour.
+CREATE FUNCTION odoo_events._audit_ack(name text, k odoo_events.pull_cursor, upto int8) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF k.audited_by = session_user AND k.audited_at > clock_timestamp() - interval '1 hour' THEN
+    RETURN false;
+  END IF;
+  PERFORM odoo_events._audit('ack', name, jsonb_build_object('position', CASE WHEN k.audited_by = session_user THEN k.audited ELSE k.position END),
+                             jsonb_build_object('position', upto));
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION odoo_events._audit_ack(text, odoo_events.pull_cursor, int8) IS 'internal: a line an hour and consumer about what it acknowledged';
 
 CREATE FUNCTION odoo_events.ack(name text, "position" int8) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   upto CONSTANT int8 := "position";
   k odoo_events.pull_cursor := odoo_events._pull(name);
+  tells boolean;
 BEGIN
   IF upto IS NULL OR upto < k.position THEN
     RAISE EXCEPTION 'argument "position" is %, before what is acknowledged already', upto USING ERRCODE = 'invalid_parameter_value',
@@ -100,8 +126,13 @@ BEGIN
       DETAIL = format('Fetched is all up to %s.', k.fetched), HINT = format('SELECT * FROM odoo_events.fetch(%L);', name);
   END IF;
   IF upto > k.position THEN
+    tells := odoo_events._audit_ack(name, k, upto);
     UPDATE odoo_events.pull_cursor p SET position = CASE WHEN upto = p.fetched THEN p.scanned ELSE upto END,
-           fetched = CASE WHEN upto = p.fetched THEN p.scanned ELSE p.fetched END, acked = p.acked + 1, at = now()
+           fetched = CASE WHEN upto = p.fetched THEN p.scanned ELSE p.fetched END, acked = p.acked + 1, at = now(),
+           holder = CASE WHEN upto < p.fetched THEN p.holder END,
+           audited_by = CASE WHEN tells THEN session_user ELSE p.audited_by END,
+           audited_at = CASE WHEN tells THEN clock_timestamp() ELSE p.audited_at END,
+           audited = CASE WHEN tells THEN upto ELSE p.audited END
      WHERE p.subscription_id = k.subscription_id;
   END IF;
 END $$;

@@ -5,10 +5,12 @@ CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type te
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN subject <> 'subscription/' || c.name THEN 'a ping of another' END
-            WHEN NOT type LIKE ANY (c.types_like) THEN format('its types are %s', c.types)
+            WHEN NOT type LIKE ANY (c.types_like)
+              OR type ~ '^odoo[.]platform[.](subscription|event)[.]' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND type LIKE t)
+            THEN format('its types are %s', c.types)
             WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), false) THEN format('its companies are %s', c.companies)
             WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
-            WHEN c.filter IS NOT NULL AND NOT COALESCE(jsonb_path_match(event::jsonb, c.filter, '{}', true), false) THEN format('its filter is %s', c.filter)
+            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(event, c.filter) THEN format('its filter is %s', c.filter)
        END
 $$;
 COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text) IS

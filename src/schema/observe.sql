@@ -33,7 +33,7 @@ COMMENT ON VIEW odoo_events.capture_status IS
 -- Health: one small function per thing that can be wrong; health() puts them together.  Each answers one row at
 -- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/082_health.pl does.
 
-CREATE FUNCTION odoo_events._health_worker() RETURNS TABLE ("check" text, status text, detail text, hint text)
+CREATE FUNCTION odoo_events._health_worker(max_lag interval) RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
@@ -61,7 +61,7 @@ BEGIN
     status := 'critical';
     detail := format('a step of the worker fails: %s', w.last_error);
     hint := 'SELECT * FROM odoo_events.worker_status;  -- and the server''s log';
-  ELSIF w.publish_lag > interval '1 minute' THEN
+  ELSIF w.publish_lag > max_lag THEN
     status := 'warn';
     detail := format('publishing lags by %s', w.publish_lag);
     hint := 'SELECT * FROM odoo_events.worker_status;';
@@ -71,7 +71,7 @@ BEGIN
   END IF;
   RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION odoo_events._health_worker() IS 'internal: does a worker run, and does it get on';
+COMMENT ON FUNCTION odoo_events._health_worker(interval) IS 'internal: does a worker run, and does it get on';
 
 CREATE FUNCTION odoo_events._health_arming() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -245,7 +245,7 @@ COMMENT ON FUNCTION odoo_events._health_outbox() IS 'internal: is the outbox lar
 CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 SELECT h."check", h.status, h.detail, h.hint
-  FROM (SELECT 1 AS n, * FROM odoo_events._health_worker()
+  FROM (SELECT 1 AS n, * FROM odoo_events._health_worker('1 minute')
         UNION ALL SELECT 2, * FROM odoo_events._health_arming()
         UNION ALL SELECT 3, * FROM odoo_events._health_capture()
         UNION ALL SELECT 4, * FROM odoo_events._health_gaps()

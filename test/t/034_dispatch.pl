@@ -80,6 +80,9 @@ $receiver->misbehave({ path => '^/flaky$', status => 500, times => 4 }, { path =
 	{ path => '^/flaky$', status => 500 });
 $node->safe_psql($db, 'SELECT make(30, 30)');
 ok(status('flaky', q{state = 'breaker_open' AND failed_total = 7 AND delivered_total = 3}), 'the breaker opens at 70 % of ten');
+is($node->safe_psql($db, q{SELECT status, detail, hint LIKE 'SELECT odoo_events.retry_now(''flaky'');%' FROM odoo_events.health() WHERE "check" = 'subscription flaky'}),
+	'critical|the endpoint answers 500|t', 'which is an alarm');
+is($node->safe_psql($db, q{SELECT labels ->> 'state' FROM odoo_events.metrics() WHERE name = 'odoo_events_subscription_state' AND value = 1}), 'breaker_open', 'in metrics, too');
 done_with();
 subscribe('fair', q{max_in_flight => 1, ordering => 'none', retry_schedule => '{1h}'});
 $receiver->misbehave(map { ({ path => '^/fair$', status => 204, times => 1 }, { path => '^/fair$', status => 500, times => 2 }) } 1 .. 10);
@@ -247,6 +250,7 @@ $node->safe_psql('postgres', q{ALTER SYSTEM RESET odoo_events.max_in_flight});
 subscribe('behind', q{});
 subscribe('reader', q{});
 subscribe('letters2', q{retry_schedule => '{}', filter => '$.data.n == 3'});
+subscribe('oncall', q{types => '{odoo.platform.subscription.*}'});
 $node->safe_psql($db, q{SELECT odoo_events.subscribe('pulls', NULL); SELECT odoo_events.pause('behind')});
 $receiver->misbehave({ path => '^/letters2$', status => 500 });
 my $size = q{(SELECT bytes FROM odoo_events.storage WHERE part = 'outbox')};
@@ -273,7 +277,11 @@ is($node->safe_psql($db, q{SELECT state FROM odoo_events.subscription_status WHE
 is($node->safe_psql($db, q{SELECT count(*) > 0 FROM odoo_events.audit_log WHERE what = 'overrun' AND object = 'behind' AND who = 'odoo_events worker'}), 't', 'the audit too');
 is($node->safe_psql($db, q{SELECT count(*) > 0 FROM odoo_events.health() WHERE "check" = 'subscription behind' AND status = 'critical' AND detail LIKE 'has lost%'}), 't', 'and health');
 is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.dead}), $letters, 'dead letters are unaffected');
-ok($node->poll_query_until($db, q{SELECT count(*) > 0 FROM odoo_events.outbox WHERE type = 'odoo.platform.subscription.overrun.v1'}), 'and whoever subscribes is told');
+is($node->safe_psql($db, q{SELECT labels ->> 'subscription' FROM odoo_events.metrics() WHERE name = 'odoo_events_subscription_state' AND labels ->> 'state' = 'overrun' AND value = 1 ORDER BY 1 DESC LIMIT 1}),
+	'pulls', 'and metrics');
+$receiver->wait_for(sub { my %told = map { /subscription\/(\w+)"/ ? ($1 => 1) : () } map { $_->{body} } grep { $_->{body} =~ /overrun/ } @_; $told{behind} && $told{pulls} }, 'whoever subscribes is told', '/oncall');
+my ($told) = grep { $_->{type} eq 'odoo.platform.subscription.overrun.v1' && $_->{subject} eq 'subscription/behind' } $receiver->events('/oncall');
+ok($told->{data}{subscription}{name} eq 'behind' && $told->{data}{first_position} <= $told->{data}{last_position}, 'by an event that says what was lost');
 $node->safe_psql($db, q{SELECT odoo_events.resume('behind')});
 ok(delivered('behind'), 'it goes on with what is left');
 is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.overrun o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id WHERE c.name = 'behind'}), '0', 'resume() took note');

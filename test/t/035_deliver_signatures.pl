@@ -101,6 +101,33 @@ is_deeply(\@wrong, [], 'webhook-previous names the event of this key before, als
 is(scalar($receiver->ledger('/order')), 11, 'with a retry among them');
 is(scalar(grep { exists $_->{headers}{'webhook-previous'} } $receiver->ledger('/none')), 0, 'without an order there is none before');
 
+# another worker knows it from what this one has written: also of what was given up, also while a key waits, but not of what it only retries
+$receiver->misbehave({ path => '^/order', type => '\.waiting\.', status => 500 });
+$node->safe_psql('plant', q{SELECT odoo_events.alter_subscription('order', retry_schedule => '{1h}')});
+$node->safe_psql('plant', q{SELECT odoo_events.emit('acme.plant.gate.waiting.v1', 'gate/2', '{}', 'gate:2'), odoo_events.emit('acme.plant.gate.gone.v1', 'gate/2', '{}', 'gate:2')});
+ok($node->poll_query_until('plant', q{SELECT blocked_keys = 1 FROM odoo_events.subscription_status WHERE name = 'order'}), 'a key waits');
+$receiver->misbehave({ path => '^/order', type => '\.waiting\.', status => 500 },
+	{ path => '^/order', type => '\.refused\.', status => 422, headers => { 'webhook-delivery' => 'abort-message' } });
+$node->safe_psql('plant', q{SELECT odoo_events.emit('acme.plant.gate.refused.v1', 'gate/1', '{}', 'gate:1')});
+ok($node->poll_query_until('plant', qq{SELECT count(*) = 1 FROM odoo_events.dead_letter WHERE subject = 'gate/1' AND attempts > 0 AND event_id = (SELECT id FROM odoo_events.outbox
+	WHERE type LIKE '%.refused.%' AND subject = 'gate/1' ORDER BY position DESC LIMIT 1)}), 'one is given up');
+my $pid = $node->safe_psql('plant', 'SELECT pid FROM odoo_events.worker_status');
+$node->safe_psql('plant', "SELECT pg_terminate_backend($pid, 30000)");
+ok($node->poll_query_until('plant', "SELECT pid <> $pid FROM odoo_events.worker_status"), 'another worker');
+my $seen = () = $receiver->ledger('/order');
+$receiver->misbehave();
+$node->safe_psql('plant', "SELECT odoo_events.emit('acme.plant.gate.fifth.v1', 'gate/$_', '{}', 'gate:$_')") foreach 1, 2;
+$node->safe_psql('plant', q{SELECT odoo_events.retry_now('order')});
+ok($node->poll_query_until('plant', q{SELECT lag_events = 0 AND position = odoo_events._last_position() FROM odoo_events.subscription_status WHERE name = 'order'}), 'all is settled again');
+my %of = map { /^(\S+)\|(.*)/ ? ($1 => $2) : () } split /\n/, $node->safe_psql('plant', q{SELECT id, subject || ' ' || split_part(type, '.', 4) FROM odoo_events.outbox WHERE type LIKE 'acme.%'});
+my %said = map { ($of{ $_->{webhook_id} } => $of{ $_->{headers}{'webhook-previous'} // '' } // 'none') } grep { $_->{status} == 204 } ($receiver->ledger('/order'))[ $seen .. scalar(() = $receiver->ledger('/order')) - 1 ];
+is_deeply(\%said, { 'gate/1 fifth' => 'gate/1 refused', 'gate/2 waiting' => 'gate/2 fourth', 'gate/2 gone' => 'gate/2 waiting', 'gate/2 fifth' => 'gate/2 gone' },
+	'webhook-previous outlives the worker');
+# an event that is sent again does not name itself
+$node->safe_psql('plant', q{SELECT odoo_events.replay('order', ids => ARRAY(SELECT id FROM odoo_events.outbox WHERE type LIKE '%.fifth.%'))});
+ok($node->poll_query_until('plant', q{SELECT bool_and(state = 'done') FROM odoo_events.replay_status}), 'a replay');
+is(scalar(grep { ($_->{headers}{'webhook-previous'} // '') eq $_->{webhook_id} } $receiver->ledger('/order')), 0, 'none names itself');
+
 # secrets are in nobody's reach
 is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.saved_config c, odoo_events.subscription_secret s
 	WHERE position(encode(s.secret, 'hex') IN c.line) > 0 OR position(encode(s.secret, 'base64') IN convert_from(decode(rtrim(c.line, ';'), 'hex'), 'UTF8')) > 0}), '0', 'not in what dumps carry');

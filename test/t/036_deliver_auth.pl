@@ -126,10 +126,31 @@ $receiver->misbehave({ path => '^/shakes-not', status => 200, headers => { 'WebH
 sql(q{SELECT odoo_events.retry_now('not')});
 status('not', q{last_error = 'handshake: the endpoint does not allow the origin "plant.example.com"'}, 'or another');
 is(scalar(requests('/shakes-not')), 0, 'gets nothing');
+$receiver->misbehave({ path => '^/shakes-not', status => 202, headers => {} });
+sql(q{SELECT odoo_events.retry_now('not')});
+status('not', q{last_error LIKE 'handshake: the endpoint has not allowed the origin "plant.example.com": no WebHook-Allowed-Origin%it cannot call back)'}, 'nor does one that wants to call back');
+is((grep { ($_->{headers}{':method'} // '') eq 'OPTIONS' } $receiver->ledger('/shakes-not'))[-1]{headers}{'webhook-request-callback'}, undef, 'for which it is given no URL');
+is(scalar(requests('/shakes-not')), 0, 'gets nothing');
 $receiver->misbehave();
 sql(q{SELECT odoo_events.retry_now('not')});
 $receiver->wait_for(sub { grep { $_->{status} == 204 } @_ }, 'until it does', '/shakes-not');
 like((grep { ($_->{headers}{':method'} // '') eq 'OPTIONS' } $receiver->ledger('/shakes-not'))[-1]{headers}{authorization}, qr/^Bearer token-/, 'asked with the token');
+
+# the rate that the endpoint allows, per minute: the first request, and then one every quarter of an hour at most; asked for with what is configured
+$receiver->misbehave({ path => '^/rated', status => 200, headers => { 'WebHook-Allowed-Origin' => '*', 'WebHook-Allowed-Rate' => '4' }, times => 1 },
+	{ path => '^/starred', status => 200, headers => { 'WebHook-Allowed-Origin' => 'PLANT.example.com', 'WebHook-Allowed-Rate' => '*' }, times => 1 });
+my $bulk = q{handshake => true, ordering => 'none', types => '{acme.rate.*}'};
+$receiver->subscribe($node, 'plant', 'rated', '/rated', "$bulk, rate_limit => 100");
+$receiver->subscribe($node, 'plant', 'starred', '/starred', $bulk);
+sql("SELECT count(odoo_events.emit('acme.rate.gate.passed.v1', 'gate/' || i, '{}')) FROM generate_series(1, 30) i");
+status('starred', 'delivered_total = 30 AND lag_events = 0', 'an asterisk limits nothing');
+status('rated', 'delivered_total >= 1', 'a rate lets the first one pass');
+my ($options) = $receiver->ledger('/rated');
+is($options->{headers}{'webhook-request-rate'}, '6000', 'the rate that is configured was asked for');
+# never more than the bucket allows, however long this took: one at first, and four a minute since
+is(sql(q{SELECT count(*) <= 1 + 4 * extract(epoch FROM clock_timestamp() - min(at)) / 60 AND count(*) < 30 FROM odoo_events.attempt WHERE subscription = 'rated'}), 't', 'and the rate that is allowed is kept');
+sql(q{SELECT odoo_events.alter_subscription('rated', handshake => false)});
+status('rated', 'delivered_total = 30 AND lag_events = 0', 'without a handshake the configured rate holds');
 is_deeply([ $receiver->problems ], [], 'signed, in order, the same bytes');
 
 # --- secrets stay where they are

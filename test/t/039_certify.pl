@@ -47,6 +47,11 @@ good('Python', 'structured', $python, "$top/docs/examples/receiver.py");
 good('Python, batches', 'batch', $python, "$top/docs/examples/receiver.py");
 good('Node', 'structured', 'node', "$top/docs/examples/receiver.mjs");
 good('Java', 'binary', 'java', '-Xshare:auto', '-XX:TieredStopAtLevel=1', "$top/docs/examples/Receiver.java") if grep { -x "$_/javac" } split /:/, $ENV{PATH};
+if (grep { -x "$_/mcs" } split /:/, $ENV{PATH})
+{
+	system_or_bail('mcs', '-nologo', "-out:$dir/Receiver.exe", "$top/docs/examples/Receiver.cs");
+	good('C#', 'binary', 'mono', "$dir/Receiver.exe");
+}
 
 # What people get wrong, made out of the good one
 my $text = slurp_file("$top/docs/examples/receiver.py");

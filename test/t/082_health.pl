@@ -75,6 +75,17 @@ like(paste($node->safe_psql($db, 'SELECT hint FROM odoo_events._health_journal(0
 $node->safe_psql($db, q{ROLLBACK PREPARED 'forgotten'});
 like(paste($node->safe_psql($db, 'SELECT hint FROM odoo_events._health_journal(0)')), qr/./, 'journal: else the worker');
 
+# a worker that does not get on: what was committed meanwhile waits
+my $stuck = $node->safe_psql($db, 'SELECT pid FROM odoo_events.worker_status');
+kill 'STOP', $stuck;
+event();
+ok($node->poll_query_until($db, q{SELECT status = 'warn' AND detail LIKE 'publishing lags by %' FROM odoo_events._health_worker('0')}), 'publishing lags: is told');
+paste($node->safe_psql($db, q{SELECT hint FROM odoo_events._health_worker('0')}));
+like($node->safe_psql($db, q{SELECT prosrc FROM pg_proc WHERE oid = 'odoo_events.health'::regproc}), qr/_health_worker\('1 minute'\)/, 'after a minute');
+cmp_ok($node->safe_psql($db, q{SELECT value FROM odoo_events.metrics() WHERE name = 'odoo_events_publish_lag_seconds'}), '>', 0, 'metrics show it');
+kill 'CONT', $stuck;
+told('worker', 'ok', qr/./);
+
 # Endpoints.  One subscription at a time, so that the check is its own.
 sub subscribed
 {
