@@ -49,7 +49,7 @@ SELECT s.part, s.used || ' of ' || s.members AS segments, s.bytes,
        END AS oldest,
        CASE s.part
          WHEN 'outbox' THEN (SELECT n.held_by FROM odoo_events.needed n
-                              WHERE n.position <= odoo_events._last_position() ORDER BY n.position, n.held_by LIMIT 1)
+                              WHERE n.position <= (SELECT k.last_position FROM odoo_events.publish_cursor k ORDER BY k.n DESC LIMIT 1) ORDER BY n.position, n.held_by LIMIT 1)
          WHEN 'journal' THEN (SELECT 'prepared transaction ' || x.gid FROM pg_catalog.pg_prepared_xacts x
                                WHERE x.database = current_database() ORDER BY x.prepared LIMIT 1)
        END AS held_by
