@@ -72,7 +72,8 @@ BEGIN
   END IF;
   SELECT e.key INTO wrong FROM jsonb_each(value) e WHERE jsonb_typeof(e.value) <> 'string' OR e.value = '""';
   IF FOUND THEN
-    RAISE EXCEPTION 'member "%" of argument "%" is not a string, or empty', wrong, argument USING ERRCODE = 'invalid_parameter_value';
+    RAISE EXCEPTION 'member "%" of argument "%" is not a string, or empty', wrong, argument USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give a JSON string, or leave the member out if it is optional.';
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._check_members(text, jsonb, text[], text[]) IS 'internal: checks the members of an argument';
@@ -118,7 +119,8 @@ BEGIN
   END IF;
   PERFORM odoo_events._check_members('tls', tls, '{}', '{ca,cert,key,server_name}');
   IF tls ->> 'server_name' !~ '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$' THEN
-    RAISE EXCEPTION 'member "server_name" of argument "tls" is not a host name' USING ERRCODE = 'invalid_parameter_value';
+    RAISE EXCEPTION 'member "server_name" of argument "tls" is not a host name' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give the name in the endpoint''s certificate, such as wms.internal, without scheme and port.';
   END IF;
   RETURN tls - 'key';
 END $$;

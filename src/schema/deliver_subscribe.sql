@@ -51,7 +51,8 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value', HINT = 'headers => ''{"X-Api-Key": "..."}''';
   END IF;
   IF (SELECT count(*) > 20 OR sum(octet_length(e.value)) > 8192 FROM jsonb_each_text(headers) e) THEN
-    RAISE EXCEPTION 'argument "headers" has more than 20 headers, or 8192 bytes' USING ERRCODE = 'invalid_parameter_value';
+    RAISE EXCEPTION 'argument "headers" has more than 20 headers, or 8192 bytes' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Leave some out.';
   END IF;
   FOR h IN SELECT e.key, e.value, jsonb_typeof(headers -> e.key) AS kind FROM jsonb_each_text(headers) e LOOP
     IF h.key !~ '^[A-Za-z0-9!#$%&''*+.^_`|~-]{1,128}$' THEN
@@ -86,7 +87,8 @@ BEGIN
       HINT = 'Up to 63 letters, digits, "_", "." and "-", beginning with a letter or digit.';
   END IF;
   IF array_position(c.allow_networks, NULL) IS NOT NULL THEN
-    RAISE EXCEPTION 'argument "allow_networks" contains a null' USING ERRCODE = 'null_value_not_allowed';
+    RAISE EXCEPTION 'argument "allow_networks" contains a null' USING ERRCODE = 'null_value_not_allowed',
+      HINT = 'allow_networks => ''{10.0.0.0/8}''';
   END IF;
   PERFORM odoo_events._check_url(c.url, c.allow_networks);
   IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
@@ -177,7 +179,8 @@ DECLARE
   moment timestamptz;
 BEGIN
   IF start_from IS NULL THEN
-    RAISE EXCEPTION 'argument "start_from" is null' USING ERRCODE = 'null_value_not_allowed';
+    RAISE EXCEPTION 'argument "start_from" is null' USING ERRCODE = 'null_value_not_allowed',
+      HINT = 'Give now, earliest, a position of the outbox, or a time such as 2026-01-31 08:00+01.';
   ELSIF start_from = 'now' THEN
     RETURN last;
   END IF;
@@ -225,7 +228,8 @@ BEGIN
          JOIN pg_attribute t ON t.attrelid = 'odoo_events.subscription_config'::regclass AND t.attname = a.key
    WHERE t.attnotnull AND to_jsonb(c) -> a.key = 'null' ORDER BY t.attnum LIMIT 1;
   IF missing IS NOT NULL THEN
-    RAISE EXCEPTION 'argument "%" is null', missing USING ERRCODE = 'null_value_not_allowed';
+    RAISE EXCEPTION 'argument "%" is null', missing USING ERRCODE = 'null_value_not_allowed',
+      HINT = 'Leave it out for its default.';
   END IF;
   IF args ? 'headers' THEN
     c.header_names := odoo_events._header_names(COALESCE(NULLIF(args -> 'headers', 'null'), '{}'));
@@ -239,14 +243,16 @@ BEGIN
     PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
   END IF;
   IF c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
-    RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value';
+    RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'headers => ''{}'' leaves it to auth, auth => ''{}'' to headers.';
   END IF;
   IF args ? 'tls' THEN
     c.tls := odoo_events._tls_public(NULLIF(args -> 'tls', 'null'));
     c.tls_expires_at := odoo_events._check_tls(args #>> '{tls,ca}', args #>> '{tls,cert}', args #>> '{tls,key}');
   END IF;
   IF c.tls IS NOT NULL AND c.url !~* '^https:' THEN
-    RAISE EXCEPTION 'argument "tls" needs an https URL' USING ERRCODE = 'invalid_parameter_value';
+    RAISE EXCEPTION 'argument "tls" needs an https URL' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give an https URL, or tls => ''{}''.';
   END IF;
   IF args ? 'types' THEN
     c.types_like := odoo_events._types_like(c.types);

@@ -117,6 +117,38 @@ is(sql(q{SELECT value <= 8 FROM odoo_events.metrics() WHERE name = 'odoo_events_
 $receiver->misbehave();
 ok(delivered($_), "$_: gets all") foreach 'three', 'many';
 is(numbers('three'), join(',', 1 .. 40), 'once');
+sql(q{SELECT odoo_events.unsubscribe(name) FROM odoo_events.subscription});
+
+# --- retention by age: what is old and passed by all goes; what somebody lags behind stays, however old; dead letters outlive both
+my $faults = $node->data_dir . '/oe_faults';
+mkdir $faults;
+append_to_file("$faults/maintain-ms", 20);
+sql(q{ALTER SYSTEM SET odoo_events.retention = '1h'});
+$node->reload;
+# one more event, and as if a day had passed
+sub older
+{
+	return sql(q{SELECT make(0); DO $$ BEGIN FOR i IN 0..7 LOOP EXECUTE format('UPDATE odoo_events.outbox_%s SET recordedtime = now() - interval ''1 day'' WHERE recordedtime > now() - interval ''12 h''', i); END LOOP; END $$});
+}
+subscribe('lags', q{});
+subscribe('letters', q{retry_schedule => '{}', filter => '$.data.n == 3'});
+$receiver->misbehave({ path => '^/letters$', status => 500 });
+sql(q{SELECT odoo_events.pause('lags')});
+make(1, 12);
+ok(status('letters', 'dead_letters = 1 AND lag_events = 0'), 'one is a dead letter, eleven are not wanted');
+my $last = sql('SELECT odoo_events._last_position()');
+my $members = q{(SELECT count(DISTINCT o.tableoid) FROM (} . join(' UNION ALL ', map { "SELECT tableoid FROM odoo_events.outbox_$_" } 0 .. 7) . ') o)';
+OdooEvents::Receiver::wait_until(sub { older(); sql("SELECT $members >= 3") eq 't' }, 'three segments are in use');
+is(sql("SELECT count(*) FROM odoo_events.outbox WHERE position BETWEEN $last - 11 AND $last"), '12', 'what somebody lags behind is there, though it is old');
+is(sql(q{SELECT held_by FROM odoo_events.storage WHERE part = 'outbox'}), 'subscription lags', 'storage says for whom');
+sql(q{SELECT odoo_events.resume('lags')});
+ok(delivered('lags'), 'it gets all');
+is(join(',', (split /,/, numbers('lags') =~ s/^(?:0,)+//r)[ 0 .. 11 ]), join(',', 1 .. 12), 'nothing is lost by lag');
+OdooEvents::Receiver::wait_until(sub { older(); sql("SELECT min(position) > $last FROM odoo_events.outbox") eq 't' }, 'then it goes');
+$receiver->misbehave();
+is(sql(q{SELECT odoo_events.replay('letters', dead_letters => true)}), '1', 'the dead letter has its own bytes');
+ok(status('letters', 'dead_letters = 0 AND delivered_total = 1'), 'and arrives');
+is(numbers('letters'), '3', 'as it was');
 is_deeply([ grep { !/^(?:out of order|signature: no secret is known)/ } $receiver->problems ], [], 'signed, same bytes');
 $node->stop;
 done_testing();

@@ -104,7 +104,8 @@ foreach my $sql (sort keys %may)
 
 # the table of the page, for all that there is: nobody has what it does not say
 my %says;
-foreach my $row ($text =~ /^\| (`.*)\|\n/mg)
+my ($table) = $text =~ /^(\| function or view .*?)\n\n/ms;
+foreach my $row ("$table\n" =~ /^\| (`.*)\|\n/mg)
 {
 	my ($names, $roles) = split / \| /, $row;
 	next unless defined $roles;
