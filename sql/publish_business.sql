@@ -13,6 +13,9 @@
 \i :business_day
 \set trace odoo19-purchase-maintenance-repair
 \i :business_day
+\set base odoo19-more-base
+\set trace odoo19-more
+\i :business_day
 \set base odoo14-base
 \set trace odoo14-all
 \i :business_day
@@ -20,6 +23,18 @@
 \set trace odoo19-changes
 \set last true
 \i :business_day
+-- what no recording shows
+\set made :srcdir /test/publish/made.sql
+\set db publish_made
+\set ECHO none
+\o /dev/null
+\i :made
+\o
+COPY (SELECT DISTINCT ON (type) type, 'made', event::text FROM odoo_events.outbox ORDER BY type, position) TO STDOUT \g |cat >> publish_business.seen
+\set ECHO all
+\c postgres
+DROP DATABASE publish_made;
+\c publish_business
 -- docs/events.md is what the catalog says, and says truly which recording shows an event; after a change copy events.md, which
 -- this test leaves, over it
 \set events_md :srcdir /test/publish/events_md.sql

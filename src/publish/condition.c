@@ -152,6 +152,9 @@ oe_push_parts(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *word
 static void
 oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words)
 {
+	const OeText *written = oe_doc_written(doc);
+	bool		since = false;
+
 	oe_push_key(st, "rows", 4);
 	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < doc->e->nparts; i++)
@@ -170,13 +173,21 @@ oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words
 			{
 				OeLine	   *line = lfirst(lc);
 
-				if (oe_tx_find(doc->tx, part->rule, line->id) == NULL)
-					oe_push_members(st, &line->row, words);
+				if (oe_tx_find(doc->tx, part->rule, line->id) != NULL)
+					continue;
+				oe_push_members(st, &line->row, words);
+				since |= oe_text_later(oe_row_find(&line->row, "write_date"), written);
 			}
 		}
 		(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
 	}
 	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+	oe_push_key(st, "since", 5);
+	written = &(OeText)
+	{
+		.s = since ? "true" : "false",.len = since ? 4 : 5
+	};
+	oe_push_scalar(st, WJB_VALUE, written);
 }
 
 /* What "$" is in a predicate. */

@@ -437,6 +437,26 @@ oe_doc_prepare(OeCycle *cy, OeDoc *doc)
 		(void) oe_entity_key(cy, e, doc->row, doc->id, true);
 }
 
+/*
+ * When the transaction began, as Odoo writes it into the rows that it touches;
+ * NULL where none tells.
+ */
+const OeText *
+oe_doc_written(OeDoc *doc)
+{
+	const OeText *t = doc->own && doc->own->new.n > 0 ? oe_row_find(&doc->own->new, "write_date") : NULL;
+	ListCell   *lc;
+
+	foreach(lc, doc->nets)
+	{
+		OeChange   *c = ((OePartNet *) lfirst(lc))->change;
+
+		if (t == NULL && c->new.n > 0)
+			t = oe_row_find(&c->new, "write_date");
+	}
+	return t;
+}
+
 /* The document's row as far as it is known. */
 static OeRow *
 oe_doc_row(OeDoc *doc)

@@ -500,6 +500,7 @@ oe_run(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,
 extern void oe_row_parse(const char *text, OeRow *row);
 extern const OeText *oe_row_find(const OeRow *row, const char *key);
 extern bool oe_text_null(const OeText *t);
+extern bool oe_text_later(const OeText *a, const OeText *b);
 extern bool oe_text_int(const OeText *t, int64 *value);
 extern char *oe_text_cstring(const OeText *t);
 extern bool oe_text_is(const OeText *t, const char *s);
@@ -572,6 +573,7 @@ extern const OeText *oe_path(OeCycle *cy, OeRule *rule, const OeRow *row,
 extern bool oe_entity_active(OeEntity *e, OeTx *tx);
 extern char *oe_entity_key(OeCycle *cy, OeEntity *e, const OeRow *row, int64 id, bool refs);
 extern bool oe_doc_existed(OeDoc *doc);
+extern const OeText *oe_doc_written(OeDoc *doc);
 extern bool oe_def_is_kind(OeDef *d, OeKind *kind);
 extern void oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c);
 extern char *oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs);

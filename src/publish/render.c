@@ -64,13 +64,44 @@ oe_reservation(OeCycle *cy, List *lines)
 }
 
 /*
+ * When the transaction began, as Odoo writes it into each row that it
+ * touches; NULL where no row tells.
+ */
+static const OeText *
+oe_written(OeEvent *ev, List *lines)
+{
+	ListCell   *lc;
+
+	if (!ev->read_later && ev->row && oe_row_find(ev->row, "write_date"))
+		return oe_row_find(ev->row, "write_date");
+	foreach(lc, lines)
+	{
+		OeRendered *r = lfirst(lc);
+
+		if (!r->later && oe_row_find(r->row, "write_date"))
+			return oe_row_find(r->row, "write_date");
+	}
+	return NULL;
+}
+
+/* Is a row as the transaction left it: its own, or not written since? */
+static bool
+oe_as_left(OeRendered *r, const OeText *written)
+{
+	const OeText *last = oe_row_find(r->row, "write_date");
+
+	return !r->later || (!oe_text_null(last) && !oe_text_null(written) && !oe_text_later(last, written));
+}
+
+/*
  * Has of every line arrived what was ordered?  A line that falls short says
  * no; yes takes all of them as the transaction left them.  NULL: not known,
- * for lines that were only read later tell another time.
+ * for a line was written again before it was read.
  */
 static const char *
-oe_complete(OeCycle *cy, List *lines)
+oe_complete(OeCycle *cy, OeEvent *ev, List *lines)
 {
+	const OeText *written = oe_written(ev, lines);
 	bool		known = lines != NIL;
 	ListCell   *lc;
 
@@ -84,11 +115,12 @@ oe_complete(OeCycle *cy, List *lines)
 
 		if (!has)
 			continue;
-		known = known && !r->later;
 		done = oe_line_number(cy, r, "delivered", &came);
 		if (!came)
 			done = oe_line_number(cy, r, "received", &came);
-		if (!r->later && done < ordered)
+		if (!oe_as_left(r, written))
+			known = false;
+		else if (done < ordered)
 			return "false";
 	}
 	return known ? "true" : NULL;
@@ -131,7 +163,7 @@ oe_write_computed(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first, OeField
 		s = ev->purpose;
 	else if (strcmp(word, "reservation") == 0 && ev->def->with_lines)
 		s = oe_reservation(cy, lines);
-	else if (strcmp(word, "complete") == 0 && ev->def->with_lines && (s = oe_complete(cy, lines)) != NULL)
+	else if (strcmp(word, "complete") == 0 && ev->def->with_lines && (s = oe_complete(cy, ev, lines)) != NULL)
 	{
 		oe_write_member(buf, first, f->name);
 		appendStringInfoString(buf, s);

@@ -200,6 +200,25 @@ oe_text_equal(const OeText *a, const OeText *b)
 	return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
 }
 
+/* Is the first of two times (as base/json.c writes them) the later one? */
+bool
+oe_text_later(const OeText *a, const OeText *b)
+{
+	int			n;
+	int			cmp;
+
+	if (oe_text_null(a) || oe_text_null(b))
+		return false;
+
+	/*
+	 * the fraction lacks its last zeros: without Z and quote the shorter one
+	 * is the earlier
+	 */
+	n = Min(a->len, b->len) - 2;
+	cmp = n > 0 ? memcmp(a->s, b->s, n) : 0;
+	return cmp > 0 || (cmp == 0 && a->len > b->len);
+}
+
 /* Digits that matter and the power of ten of the last one. */
 static int
 oe_number_digits(const char *s, int len, char *digits, int *exponent)

@@ -65,7 +65,7 @@ COMMENT ON TABLE odoo_events.milestone IS 'ladder of an entity: gates are crosse
 -- condition: jsonpath over $.old, $.new: the row; $.refs.<link column>.<field>: only of what never changes; $.parts.<part>[*]:
 -- {old, new, refs} of the transaction's net changes of the document's parts; $marked.<mark>[*]: ids in the table "marked"; $tx.<rule>.<id>: {old, new} of any captured row; and, for
 -- "touched", $.rows.<part>[*]: rows of the parts that the transaction left alone as they are when published, so look only at
--- columns that are set once.  Of the definitions of one "choice" the first that matches is taken.  emit false: the match says
+-- columns that are set once, or at $.since: whether one of them was written again since the transaction began (write_date).  Of the definitions of one "choice" the first that matches is taken.  emit false: the match says
 -- that it is no event.
 CREATE TABLE odoo_events.event_def (
     type        text NOT NULL,

@@ -51,7 +51,8 @@ SELECT pg_catalog.format('odoo.master_data.%s.%s.v1', e.entity, d.verb), e.entit
        e.entity OPERATOR(pg_catalog.=) 'bill_of_materials', d.verb OPERATOR(pg_catalog.<>) 'created', false, false, d.description
   FROM (VALUES ('created', 'inserted', NULL, 10, '{*}', 'it was entered'),
                ('changed', 'changed', NULL, 30, '{}', 'fields or parts of it were changed; also: it is out of the archive again'),
-               ('archived', 'updated', '$.old.active == true && !($.new.active == true)', 80, '{*}', 'it is no longer in use')) AS d (verb, occasion, condition, rank, covers, description)
+               ('archived', 'updated', '$.old.active == true && !($.new.active == true)', 80, '{*}', 'it is no longer in use'),
+               ('deleted', 'deleted', NULL, 80, '{*}', 'it was deleted')) AS d (verb, occasion, condition, rank, covers, description)
  CROSS JOIN odoo_events.entity e
  WHERE e.domain OPERATOR(pg_catalog.=) 'master_data';
 

@@ -7,16 +7,16 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALU
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('purchase_order', '{purchase_order}',
  '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total}',
- '{name,origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid}'),
+ '{name,origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
 ('purchase_order_line', '{purchase_order_line}',
  '{order_id,state,product_id,product_qty,product_uom_id=product_uom,price_unit,date_planned,qty_received}',
- '{name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid}'),
+ '{name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
 ('sale_order', '{sale_order}',
- '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,amount_total}',
- '{name,origin,locked,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid}'),
+ '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total}',
+ '{name,origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
 ('sale_order_line', '{sale_order_line}',
  '{order_id,state,product_id,product_uom_qty,product_uom_id=product_uom,price_unit,qty_delivered}',
- '{name,sequence,display_type,is_delivery,is_downpayment,discount,price_subtotal,qty_invoiced,customer_lead,company_id,write_uid}');
+ '{name,sequence,display_type,is_delivery,is_downpayment,discount,price_subtotal,qty_invoiced,customer_lead,company_id,write_uid,write_date}');
 
 INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('purchase_order', 'id', 'purchase_order'), ('purchase_order', 'partner_id', 'partner'), ('purchase_order', 'dest_address_id', 'partner'), ('purchase_order', 'picking_type_id', 'picking_type'),
@@ -52,7 +52,9 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 ('sales_order', 'charge', 2, 'sale_order_line', '{order_id}', NULL, 'line.charge', '!($.new.display_type != null) && ($.new.is_delivery == true || $.new.is_downpayment == true)',
  '{sale,done}', '{cancel}', true, '{product_id,product_uom_qty,price_unit}', '{}');
 
--- covers *: the milestone carries all changes of its transaction.  Of "receipt" the first that holds is told.
+-- covers *: the milestone carries all changes of its transaction.  Of "receipt" the first that holds is told.  Where lines say
+-- that all has come, those that the transaction left alone must not have been written since (write_date is when a transaction
+-- began): a publisher that lags must not tell what came later.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, watches, rank, covers, with_lines, with_changes, enabled, on_by_default,
                                    epcis_bizstep, epcis_disposition, description)
 SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.variant, 'purchase_order', d.occasion, d.milestone, d.choice, d.precedence, d.condition::jsonpath,
@@ -79,14 +81,22 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
   ('received', 1, 'touched', NULL, 'receipt', 1,
    '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived'),
+  ('received', 3, 'touched', NULL, 'receipt', 3,
+   'exists($.parts.line[*] ? (@.old.qty_received < @.old.product_qty && @.new.qty_received >= @.new.product_qty)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
+    && !($.new.receipt_status == "pending" || $.new.receipt_status == "partial")
+    && !exists($.rows.line[*] ? (@.display_type == null && !(@.is_downpayment == true) && @.qty_received < @.product_qty)) && !($.since == true)',
+   80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, by its lines (where Odoo keeps no receipt status: to 15)'),
+  ('received', 4, 'inserted', NULL, 'receipt', 3,
+   '!exists($.new.receipt_status) && exists($.parts.line[*] ? (@.new.qty_received > 0)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))',
+   80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, by its lines (to 15), in the transaction that ordered it'),
   ('received', 2, 'inserted', NULL, 'receipt', 1,
    '$.new.receipt_status == "full" && exists($.parts.line[*] ? (@.new.qty_received > 0))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, in the transaction that ordered it'),
   ('closed_short', 1, 'touched', NULL, 'receipt', 2, '$.new.receipt_status == "full" && $.old.receipt_status != "full"',
    80, '{}', true, true, NULL, NULL, 'what is missing will not come: its backorder was cancelled'),
-  ('partially_received', 1, 'touched', NULL, 'receipt', 3, 'exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
-   80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived; where Odoo keeps no receipt status (to 15), also the rest'),
-  ('partially_received', 2, 'inserted', NULL, 'receipt', 3, 'exists($.parts.line[*] ? (@.new.qty_received > 0))',
+  ('partially_received', 1, 'touched', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
+   80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived'),
+  ('partially_received', 2, 'inserted', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0))',
    80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived, in the transaction that ordered it'),
   ('locked', 1, 'updated', NULL, NULL, 1, '$.new.locked == true && !($.old.locked == true) || $.old.state == "purchase" && $.new.state == "done"',
    81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
@@ -111,7 +121,10 @@ SELECT pg_catalog.format('odoo.sales.sales_order.%s.v1', d.verb), d.variant, 'sa
    80, '{}', true, true, 'shipping', 'in_transit', 'more of it is delivered; complete says whether all is, where the transaction alone tells'),
   ('delivery_progressed', 2, 'inserted', NULL, 'exists($.parts.line[*] ? ((@.new.state == "sale" || @.new.state == "done") && @.new.qty_delivered > 0))',
    80, '{}', true, true, 'shipping', 'in_transit', 'some of it is delivered, in the transaction that ordered it'),
+  ('locked', 1, 'updated', NULL, '$.new.locked == true && !($.old.locked == true) || $.old.state == "sale" && $.new.state == "done"', 81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
+  ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale"', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled'),
+  ('reopened', 1, 'updated', NULL, '$.old.state == "cancel" && $.new.state != "cancel"', 15, '{*}', false, true, NULL, NULL, 'a cancelled order is a quotation again'),
   ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 82, '{*}', false, true, NULL, NULL, 'an order that was no draft was deleted'),
   ('deleted', 2, 'deleted', NULL, '$.old.state == null || $.old.state == "draft"', 82, '{*}', false, false, NULL, NULL, 'a quotation was deleted')
   ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, enabled, bizstep, disposition, description);

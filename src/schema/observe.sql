@@ -242,6 +242,28 @@ SELECT 'outbox', CASE WHEN v.full THEN 'critical' ELSE 'ok' END,
 $$;
 COMMENT ON FUNCTION odoo_events._health_outbox() IS 'internal: is the outbox larger than it may be?';
 
+-- Lines of documents are read by the column that names the document.  Odoo indexes most of these columns, to 16 not all; a small
+-- table (8 MB) is read whole as fast.
+CREATE FUNCTION odoo_events._health_indexes(least_bytes int8) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'indexes', 'warn', format('%I.%I (%s) is read for %s by %I, without an index', n.nspname, c.relname, pg_size_pretty(pg_relation_size(c.oid)), string_agg(DISTINCT l.entity, ', '), a.attname),
+       format('CREATE INDEX CONCURRENTLY ON %I.%I (%I) WHERE %I IS NOT NULL;', n.nspname, c.relname, a.attname, a.attname)
+  FROM (SELECT p.entity, x.relid, column_name
+          FROM odoo_events.part p
+          JOIN odoo_events.attached t ON t.entity = p.entity
+          JOIN odoo_events.capture_rule r ON r.rule = p.rule
+         CROSS JOIN LATERAL odoo_events._captured_table(r.tables) x(relid)
+         CROSS JOIN LATERAL unnest(p.parent) column_name
+         WHERE NOT p.tx_only AND column_name NOT LIKE '<%') l
+  JOIN pg_class c ON c.oid = l.relid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = l.column_name AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE pg_relation_size(c.oid) >= least_bytes
+   AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)
+ GROUP BY n.nspname, c.relname, c.oid, a.attname
+$$;
+COMMENT ON FUNCTION odoo_events._health_indexes(int8) IS 'internal: has publishing to read whole tables for the lines of a document?';
+
 CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 SELECT h."check", h.status, h.detail, h.hint
@@ -254,7 +276,8 @@ SELECT h."check", h.status, h.detail, h.hint
         UNION ALL SELECT 7, * FROM odoo_events._health_plugin()
         UNION ALL SELECT 8, * FROM odoo_events._health_subscriptions()
         UNION ALL SELECT 9, * FROM odoo_events._health_owner()
-        UNION ALL SELECT 10, * FROM odoo_events._health_outbox()) h
+        UNION ALL SELECT 10, * FROM odoo_events._health_outbox()
+        UNION ALL SELECT 11, * FROM odoo_events._health_indexes(8388608)) h
  ORDER BY h.n, h."check", h.detail
 $$;
 COMMENT ON FUNCTION odoo_events.health() IS

@@ -11,7 +11,7 @@ SELECT count(*) > 0 AS all_of_it FROM odoo_events.attach((SELECT array_agg(entit
 SELECT odoo_events.publish() > 0 AS published;
 \pset format unaligned
 \pset tuples_only on
-SELECT DISTINCT type, :'trace' FROM odoo_events.outbox \g |cat >> publish_business.seen
+COPY (SELECT DISTINCT ON (type) type, :'trace', event::text FROM odoo_events.outbox ORDER BY type, json_array_length(event->'data'->'lines') > 0 DESC NULLS LAST, json_array_length(event->'data'->'changes') > 0 DESC NULLS LAST, position) TO STDOUT \g |cat >> publish_business.seen
 \echo '-- every event, by the step it came from; complete; how many lines it has'
 SELECT a.step, replace(o.type, 'odoo.', '') AS type, o.subject, o.partitionkey,
        concat_ws(' -> ', coalesce(o.event->'data'->'transition'->>'from', 'null'), coalesce(o.event->'data'->'transition'->>'to', 'null')) AS transition,

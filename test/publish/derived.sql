@@ -78,6 +78,9 @@ LATERAL (SELECT f.complete_name ~ '/(Quality Control|Hold)(/|$)' AS from_hold, t
 LATERAL (VALUES ('held', to_hold AND NOT from_hold), ('released', from_hold AND NOT to_hold AND t.usage NOT IN ('inventory', 'supplier'))) AS v (m, holds)
  WHERE l.tab = 'stock_move_line' AND s2 = 'done' AND s1 IS DISTINCT FROM 'done' AND l.new->>'lot_id' IS NOT NULL AND holds
 UNION ALL
+SELECT DISTINCT xid, 'transfer', (new->>'res_id')::int, 'label_attached' FROM net
+ WHERE tab = 'ir_attachment' AND old IS NULL AND new->>'res_model' = 'stock.picking' AND new->>'res_field' IS NULL AND new->>'name' LIKE 'Label%'
+UNION ALL
 SELECT DISTINCT xid, 'transfer', (new->>'res_id')::int, 'delivery_proven' FROM net
  WHERE tab = 'ir_attachment' AND old IS NULL AND new->>'res_model' = 'stock.picking' AND new->>'res_field' = 'signature'
 UNION ALL

@@ -56,6 +56,9 @@ LATERAL (VALUES
   ('sent', s2 = 'sent' AND s1 IS DISTINCT FROM 'sent'),
   ('confirmed', s2 IN ('sale', 'done') AND coalesce(s1, '') NOT IN ('sale', 'done')),
   ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel')),
+  ('reopened', s1 = 'cancel' AND s2 <> 'cancel'),
+  ('locked', o IS NOT NULL AND (NOT coalesce((o->>'locked')::boolean, false) AND (n->>'locked')::boolean OR s1 = 'sale' AND s2 = 'done')),
+  ('unlocked', o IS NOT NULL AND n IS NOT NULL AND ((o->>'locked')::boolean AND NOT coalesce((n->>'locked')::boolean, false) OR s1 = 'done' AND s2 = 'sale')),
   ('deleted', o IS NOT NULL AND n IS NULL AND own),
   ('changed', s1 IN ('sale', 'done') AND s2 IN ('sale', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_shipping_id', 'client_order_ref', 'commitment_date', 'carrier_id', 'warehouse_id', 'picking_policy'))),
   ('delivery_progressed', grew)) AS v (verb, holds)
@@ -67,37 +70,62 @@ LATERAL (VALUES
   ('assigned', n->>'user_id' IS NOT NULL AND differs(o, n, 'user_id')), ('stage_changed', o->'stage_id' <> n->'stage_id'),
   ('blocked', o->>'kanban_state' <> 'blocked' AND n->>'kanban_state' = 'blocked'), ('unblocked', o->>'kanban_state' = 'blocked' AND n->>'kanban_state' <> 'blocked'),
   ('closed', o->>'close_date' IS NULL AND o IS NOT NULL AND n->>'close_date' IS NOT NULL), ('reopened', o->>'close_date' IS NOT NULL AND n->>'close_date' IS NULL),
-  ('archived', NOT (o->>'archive')::boolean AND (n->>'archive')::boolean)) AS v (verb, holds)
+  ('archived', NOT (o->>'archive')::boolean AND (n->>'archive')::boolean), ('restored', (o->>'archive')::boolean AND NOT (n->>'archive')::boolean)) AS v (verb, holds)
  WHERE tab = 'maintenance_request' AND n IS NOT NULL AND holds
+UNION ALL
+SELECT xid, 'maintenance.maintenance_request.deleted', id FROM changes WHERE tab = 'maintenance_request' AND o IS NOT NULL AND n IS NULL
 UNION ALL
 SELECT xid, 'maintenance.equipment.' || v.verb, id FROM changes,
 LATERAL (VALUES
   ('created', o IS NULL), ('assigned', o IS NOT NULL AND (n->>'technician_user_id' IS NOT NULL AND differs(o, n, 'technician_user_id') OR n->>'owner_user_id' IS NOT NULL AND differs(o, n, 'owner_user_id'))),
+  ('archived', (o->>'active')::boolean AND NOT (n->>'active')::boolean), ('restored', NOT (o->>'active')::boolean AND (n->>'active')::boolean),
   ('scrapped', o IS NOT NULL AND o->>'scrap_date' IS NULL AND n->>'scrap_date' IS NOT NULL)) AS v (verb, holds)
  WHERE tab = 'maintenance_equipment' AND n IS NOT NULL AND holds
 UNION ALL
 SELECT xid, 'repair.repair_order.' || v.verb, id FROM (SELECT *, o->>'state' AS s1, n->>'state' AS s2 FROM changes) c,
 LATERAL (VALUES
-  ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 NOT IN ('draft', 'cancel')), ('started', s2 = 'under_repair' AND s1 IS DISTINCT FROM 'under_repair'),
+  ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 NOT IN ('draft', 'cancel')), ('reopened', s1 = 'cancel' AND s2 <> 'cancel'), ('started', s2 = 'under_repair' AND s1 IS DISTINCT FROM 'under_repair'),
   ('completed', s2 IN ('done', '2binvoiced') AND coalesce(s1, '') NOT IN ('done', '2binvoiced')), ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel'))) AS v (verb, holds)
  WHERE tab = 'repair_order' AND n IS NOT NULL AND holds
+UNION ALL
+-- an open repair is changed by its own row or by its parts: moves of 17 and later
+SELECT DISTINCT xid, 'repair.repair_order.changed', id
+  FROM (SELECT xid, id FROM changes WHERE tab = 'repair_order' AND differs(o, n, 'product_id', 'product_qty', 'lot_id', 'partner_id', 'location_id', 'schedule_date')
+        UNION ALL
+        SELECT xid, (coalesce(n, o)->>'repair_id')::int FROM (SELECT *, coalesce(o->>'state', '') IN ('waiting', 'confirmed', 'partially_available', 'assigned') AS was,
+                                                                     coalesce(n->>'state', '') IN ('waiting', 'confirmed', 'partially_available', 'assigned') AS live FROM changes) c
+         WHERE tab = 'stock_move' AND coalesce(n, o)->>'repair_line_type' IS NOT NULL
+           AND (was AND live AND differs(o, n, 'product_id', 'product_uom_qty', 'product_uom', 'repair_line_type') OR live AND NOT was OR was AND (n IS NULL OR n->>'state' = 'cancel'))) x
+ WHERE id IS NOT NULL AND state_of('repair_order', id, xid, false) = state_of('repair_order', id, xid, true) AND state_of('repair_order', id, xid, true) IN ('confirmed', 'ready', 'under_repair')
+   AND EXISTS (SELECT FROM audit a WHERE a.tab = 'repair_order' AND a.id = x.id AND (a.xid < x.xid OR a.xid = x.xid AND a.old IS NOT NULL))
 UNION ALL
 SELECT xid, 'finance.invoice.' || v.verb, id FROM (SELECT *, o->>'state' AS s1, n->>'state' AS s2, o->>'payment_state' AS p1, n->>'payment_state' AS p2 FROM changes) c,
 LATERAL (VALUES
   ('posted', s2 = 'posted' AND s1 IS DISTINCT FROM 'posted'), ('reset_to_draft', s1 = 'posted' AND s2 = 'draft'), ('cancelled', s1 = 'posted' AND s2 = 'cancel'),
+  ('in_payment', p1 <> 'in_payment' AND p2 = 'in_payment'), ('payment_blocked', p1 <> 'blocked' AND p2 = 'blocked'), ('payment_unblocked', p1 = 'blocked' AND p2 <> 'blocked'),
+  ('unpaid', p1 IN ('partial', 'in_payment', 'paid', 'reversed') AND p2 = 'not_paid' AND s2 = 'posted'),
   ('partially_paid', p1 <> 'partial' AND p2 = 'partial'), ('paid', s2 = 'posted' AND p1 IS DISTINCT FROM 'paid' AND p2 = 'paid'), ('reversed', p1 <> 'reversed' AND p2 = 'reversed')) AS v (verb, holds)
  WHERE tab = 'account_move' AND n->>'move_type' <> 'entry' AND holds
 UNION ALL
-SELECT xid, 'finance.payment.posted', id FROM changes WHERE tab = 'account_payment' AND n->>'state' IN ('in_process', 'paid') AND coalesce(o->>'state', 'draft') = 'draft'
+SELECT xid, 'finance.payment.' || v.verb, id FROM (SELECT *, o->>'state' AS s1, n->>'state' AS s2 FROM changes) c,
+LATERAL (VALUES
+  ('posted', s2 IN ('in_process', 'paid') AND coalesce(s1, 'draft') = 'draft'), ('paid', s2 = 'paid' AND s1 IS DISTINCT FROM 'paid'), ('rejected', s2 = 'rejected' AND s1 <> 'rejected'),
+  ('cancelled', s2 = 'canceled' AND s1 NOT IN ('draft', 'canceled')), ('reset_to_draft', s2 = 'draft' AND s1 IN ('in_process', 'paid', 'rejected'))) AS v (verb, holds)
+ WHERE tab = 'account_payment' AND n IS NOT NULL AND holds
 UNION ALL
 SELECT xid, 'finance.valuation.posted', id FROM changes
  WHERE tab = 'stock_valuation_layer' AND o IS NULL
     OR tab = 'stock_landed_cost' AND n->>'state' = 'done' AND o->>'state' IS DISTINCT FROM 'done'
     OR tab = 'stock_move' AND n->>'state' = 'done' AND (n->>'value')::numeric IS DISTINCT FROM CASE WHEN o->>'state' = 'done' THEN (o->>'value')::numeric END AND (n->>'value')::numeric <> 0
 UNION ALL
+SELECT xid, 'finance.analytic_entry.posted', id FROM changes WHERE tab = 'account_analytic_line' AND o IS NULL
+UNION ALL
+SELECT xid, 'master_data.' || CASE tab WHEN 'mrp_bom' THEN 'bill_of_materials' WHEN 'res_partner' THEN 'partner' ELSE 'product' END || '.deleted', id
+  FROM changes WHERE tab IN ('product_product', 'res_partner', 'mrp_bom') AND o IS NOT NULL AND n IS NULL
+UNION ALL
 -- a product is changed by its own row or by its template's
 SELECT xid, 'master_data.product.' || CASE WHEN bool_or(own AND o IS NULL) THEN 'created' WHEN bool_or(own AND (o->>'active')::boolean AND NOT (n->>'active')::boolean) THEN 'archived' ELSE 'changed' END, id
-  FROM (SELECT xid, true AS own, id, o, n FROM changes WHERE tab = 'product_product' AND (o IS NULL OR differs(o, n, 'default_code', 'barcode', 'active', 'standard_price', 'weight', 'volume'))
+  FROM (SELECT xid, true AS own, id, o, n FROM changes WHERE tab = 'product_product' AND n IS NOT NULL AND (o IS NULL OR differs(o, n, 'default_code', 'barcode', 'active', 'standard_price', 'weight', 'volume'))
         UNION ALL
         SELECT c.xid, false, p.id, c.o, c.n FROM changes c JOIN product_product p ON p.product_tmpl_id = c.id
          WHERE c.tab = 'product_template' AND c.o IS NOT NULL
@@ -109,11 +137,12 @@ SELECT xid, 'master_data.partner.' || CASE WHEN o IS NULL THEN 'created' WHEN (o
    AND (o IS NULL OR differs(o, n, 'name', 'ref', 'active', 'parent_id', 'type', 'is_company', 'vat', 'street', 'street2', 'zip', 'city', 'state_id', 'country_id', 'email', 'phone', 'mobile', 'lang'))
 UNION ALL
 SELECT xid, 'master_data.bill_of_materials.' || CASE WHEN bool_or(own AND o IS NULL) THEN 'created' WHEN bool_or(own AND (o->>'active')::boolean AND NOT (n->>'active')::boolean) THEN 'archived' ELSE 'changed' END, id
-  FROM (SELECT xid, true AS own, id, o, n FROM changes WHERE tab = 'mrp_bom'
+  FROM (SELECT xid, true AS own, id, o, n FROM changes WHERE tab = 'mrp_bom' AND n IS NOT NULL
            AND (o IS NULL OR differs(o, n, 'product_tmpl_id', 'product_id', 'product_qty', 'product_uom_id', 'type', 'code', 'active', 'picking_type_id', 'consumption', 'ready_to_produce'))
         UNION ALL
         SELECT xid, false, (coalesce(n, o)->>'bom_id')::int, o, n FROM changes
          WHERE tab IN ('mrp_bom_line', 'mrp_bom_byproduct', 'mrp_routing_workcenter')
+           AND NOT EXISTS (SELECT FROM changes b WHERE b.xid = changes.xid AND b.tab = 'mrp_bom' AND b.id = (coalesce(changes.n, changes.o)->>'bom_id')::int AND b.n IS NULL)
            AND (o IS NULL OR n IS NULL OR differs(o, n, 'product_id', 'product_qty', 'product_uom_id', 'operation_id', 'cost_share', 'name', 'workcenter_id', 'time_mode', 'time_cycle_manual', 'active'))) x
  GROUP BY xid, id;
 CREATE VIEW announced_business AS
