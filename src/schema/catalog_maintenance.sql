@@ -19,7 +19,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
  '{serial_no,model,category_id,assign_date,effective_date,warranty_date,location_id,workcenter_id,company_id,create_uid,write_uid}'),
 ('repair_order', '{repair_order}', '{state,product_id,product_qty,product_uom,lot_id,partner_id,location_id,schedule_date,user_id}',
  '{name,priority,under_warranty,picking_type_id,sale_order_id,sale_order_line_id,move_id,location_dest_id,parts_location_id,company_id,create_uid,write_uid}'),
-('repair_line', '{repair_line}', '{state,type,product_id,product_uom_qty,lot_id}', '{repair_id,product_uom,location_id,location_dest_id,move_id,write_uid}'),
+('repair_line', '{repair_line}', '{state,type,product_id,product_uom_qty,product_uom,lot_id}', '{repair_id,location_id,location_dest_id,move_id,write_uid}'),
 ('quality_check', '{quality_check}', '{quality_state,user_id}',
  '{name,title,point_id,control_date,measure,product_id,lot_id,picking_id,production_id,workorder_id,team_id,alert_id,company_id,create_uid,write_uid}'),
 ('quality_alert', '{quality_alert}', '{stage_id,user_id,date_close,priority}',
