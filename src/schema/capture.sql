@@ -262,13 +262,25 @@ COMMENT ON FUNCTION odoo_events.attach(text[], text) IS
 'captures the given entities (default: all whose tables exist and of whose events any is enabled): creates two triggers per table, which takes ShareRowExclusiveLock '
 'on it for a moment: set lock_timeout and repeat where Odoo has long transactions.  Mends what is missing or disabled; can be repeated';
 
+CREATE FUNCTION odoo_events._drop_idle_triggers() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t record;
+BEGIN
+  FOR t IN SELECT c.tgname, c.relid::regclass AS rel FROM odoo_events._capture_trigger c
+            WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
+                               WHERE c.rule = ANY (o.rules)) ORDER BY c.relation, c.tgname LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.rel);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._drop_idle_triggers() IS 'internal: drops the triggers that no attached entity needs';
+
 CREATE FUNCTION odoo_events.detach(entities text[] DEFAULT NULL)
 RETURNS TABLE (entity text, relation text, note text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   gone text[];
-  t    record;
 BEGIN
   PERFORM odoo_events._check_entities(entities);
   WITH d AS (DELETE FROM odoo_events.attached a WHERE entities IS NULL OR a.entity = ANY (entities) RETURNING a.entity)
@@ -283,11 +295,7 @@ BEGIN
                            FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
                           WHERE t.rule = ANY (o.rules)) n ON true
      ORDER BY g, t.relation;
-  FOR t IN SELECT c.tgname, c.relid::regclass AS rel FROM odoo_events._capture_trigger c
-            WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
-                               WHERE c.rule = ANY (o.rules)) ORDER BY c.relation, c.tgname LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.rel);
-  END LOOP;
+  PERFORM odoo_events._drop_idle_triggers();
   -- whoever captured something has begun by now
   INSERT INTO odoo_events.detached AS d (entity, before)
     SELECT g, pg_snapshot_xmax(pg_current_snapshot()) FROM unnest(gone) g

@@ -130,6 +130,7 @@ CREATE TABLE odoo_events.part (
     change_columns text[] NOT NULL DEFAULT '{}',
     schedule_columns text[] NOT NULL DEFAULT '{}',  -- changes only while the state stays
     tx_only     boolean NOT NULL DEFAULT false,     -- as lines only those that the transaction changed
+    builtin     boolean NOT NULL DEFAULT true,
     PRIMARY KEY (entity, part)
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.part IS 'rows that belong to a document';
@@ -160,7 +161,8 @@ COMMENT ON TABLE odoo_events.link IS 'columns of captured tables that are ids of
 
 CREATE TABLE odoo_events.reference (
     reference   text PRIMARY KEY,
-    tables      text[] NOT NULL                     -- first that exists
+    tables      text[] NOT NULL,                    -- first that exists
+    builtin     boolean NOT NULL DEFAULT true
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.reference IS 'rows that events name: product, unit, lot, location ...';
 

@@ -4,9 +4,9 @@
 -- any order), and when an upgrade of the extension has replaced the catalog's own rows.
 CREATE TABLE odoo_events.definition (
     id   text PRIMARY KEY CHECK (id ~ '^[a-z_0-9]+$'),      -- kind and name, in hexadecimal
-    kind text NOT NULL CHECK (kind IN ('entity', 'event', 'switch')),
+    kind text NOT NULL CHECK (kind IN ('entity', 'part', 'event', 'switch')),
     name text NOT NULL,
-    rows jsonb NOT NULL,                                    -- entity, event: {table: [row, ...]}; switch: {"enabled": boolean}
+    rows jsonb NOT NULL,                                    -- entity, part, event: {table: [row, ...]}; switch: {"enabled": boolean}
     UNIQUE (kind, name)
 );
 COMMENT ON TABLE odoo_events.definition IS 'what the DBA added to the catalog, and which types were enabled or disabled; read it through the view event_type';
@@ -14,6 +14,65 @@ CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.definition
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.definition
   FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define', 'define', 'drop definition', 'id');
+
+-- The rule of a table of the DBA's own has the columns of all definitions on that table, and goes with the last of them.
+CREATE FUNCTION odoo_events._own_rules() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r record;
+BEGIN
+  FOR r IN SELECT w.rule, w.tables, w.significant, ARRAY(SELECT c FROM unnest(w.carried) c WHERE c <> ALL (w.significant)) AS carried, o.rule IS NOT NULL AS there
+             FROM (SELECT x ->> 'rule' AS rule, (array_agg(x -> 'tables'))[1] AS tables,
+                          ARRAY(SELECT DISTINCT c FROM jsonb_array_elements(jsonb_agg(x -> 'significant')) a, jsonb_array_elements_text(a) c ORDER BY c) AS significant,
+                          ARRAY(SELECT DISTINCT c FROM jsonb_array_elements(jsonb_agg(x -> 'carried')) a, jsonb_array_elements_text(a) c ORDER BY c) AS carried
+                     FROM odoo_events.definition d, jsonb_array_elements(d.rows -> 'capture_rule') x GROUP BY x ->> 'rule') w
+             LEFT JOIN odoo_events.capture_rule o ON o.rule = w.rule
+            WHERE o.rule IS NULL OR NOT o.builtin
+  LOOP
+    IF r.there THEN
+      UPDATE odoo_events.capture_rule c SET significant = r.significant, carried = r.carried
+       WHERE c.rule = r.rule AND (c.significant <> r.significant OR c.carried <> r.carried);
+    ELSE
+      INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried, builtin)
+      VALUES (r.rule, ARRAY(SELECT jsonb_array_elements_text(r.tables)), r.significant, r.carried, false);
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._own_rules() IS 'internal: makes the capture rules of the DBA''s own tables what their definitions need together';
+
+CREATE FUNCTION odoo_events._drop_own_rules() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM odoo_events.link l USING odoo_events.capture_rule c WHERE c.rule = l.rule AND NOT c.builtin
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.definition d, jsonb_array_elements(d.rows -> 'link') x WHERE x ->> 'rule' = l.rule AND x ->> 'column_name' = l.column_name);
+  DELETE FROM odoo_events.capture_rule c WHERE NOT c.builtin
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.rule = c.rule) AND NOT EXISTS (SELECT 1 FROM odoo_events.part p WHERE p.rule = c.rule)
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.link l WHERE l.rule = c.rule);
+  DELETE FROM odoo_events.reference_field f USING odoo_events.reference r WHERE r.reference = f.reference AND NOT r.builtin
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.definition d, jsonb_array_elements(d.rows -> 'reference') x WHERE x ->> 'reference' = r.reference);
+  DELETE FROM odoo_events.reference r WHERE NOT r.builtin AND NOT EXISTS (SELECT 1 FROM odoo_events.reference_field f WHERE f.reference = r.reference);
+END $$;
+COMMENT ON FUNCTION odoo_events._drop_own_rules() IS 'internal: removes capture rules, links and references of the DBA''s own tables that no definition needs any more';
+
+-- A table that the catalog captures itself since an upgrade has the catalog's rule: there is one pair of triggers per table.
+CREATE FUNCTION odoo_events._moved_definition(d odoo_events.definition) RETURNS odoo_events.definition
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  own    jsonb := d.rows -> 'capture_rule' -> 0;
+  theirs text;
+BEGIN
+  SELECT c.rule INTO theirs FROM odoo_events.capture_rule c
+   WHERE c.builtin AND c.tables && ARRAY(SELECT jsonb_array_elements_text(own -> 'tables')) ORDER BY c.rule LIMIT 1;
+  IF FOUND THEN
+    d.rows := replace((d.rows - 'capture_rule')::text, to_json(own ->> 'rule')::text, to_json(theirs)::text)::jsonb
+              || jsonb_build_object('more_columns', jsonb_build_object(theirs, own -> 'significant'));
+    IF d.kind = 'entity' THEN
+      d.rows := jsonb_set(d.rows, '{entity,0,secondary}', 'true');
+    END IF;
+  END IF;
+  RETURN d;
+END $$;
+COMMENT ON FUNCTION odoo_events._moved_definition(odoo_events.definition) IS 'internal: a definition as it stands on the rule of the catalog that captures its table by now';
 
 -- Makes the catalog rows of a definition; those that are there already give way.
 CREATE FUNCTION odoo_events._apply_definition(d odoo_events.definition) RETURNS void
@@ -28,38 +87,45 @@ BEGIN
      WHERE e.type = d.name AND e.enabled <> (d.rows ->> 'enabled')::boolean;
     RETURN;
   END IF;
-  -- an event waits for its entity
-  IF d.kind = 'event' AND NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = d.rows -> 'event_def' -> 0 ->> 'entity') THEN
+  -- an event and a part wait for their entity
+  IF d.kind IN ('event', 'part') AND NOT EXISTS (SELECT 1 FROM odoo_events.entity e
+       WHERE e.entity = COALESCE(d.rows -> 'event_def' -> 0, d.rows -> 'part' -> 0) ->> 'entity') THEN
     RETURN;
   END IF;
   PERFORM odoo_events._unapply_definition(d);
-  -- columns that count from now on in a rule of the catalog's own
+  d := odoo_events._moved_definition(d);
+  PERFORM odoo_events._own_rules();
+  -- columns that count from now on in a rule of another
   UPDATE odoo_events.capture_rule c
      SET significant = c.significant || ARRAY(SELECT COALESCE((SELECT s FROM unnest(c.carried) s WHERE split_part(s, '=', 1) = x), x)
                                                 FROM jsonb_array_elements_text(d.rows -> 'more_columns' -> c.rule) x
                                                WHERE NOT EXISTS (SELECT 1 FROM unnest(c.significant) s WHERE split_part(s, '=', 1) = x)),
          carried = ARRAY(SELECT s FROM unnest(c.carried) s WHERE NOT d.rows -> 'more_columns' -> c.rule ? split_part(s, '=', 1))
    WHERE d.rows -> 'more_columns' ? c.rule;
-  FOREACH target IN ARRAY ARRAY['capture_rule', 'entity', 'link', 'field', 'event_def'] LOOP
+  FOREACH target IN ARRAY ARRAY['reference', 'reference_field', 'entity', 'link', 'field', 'part', 'event_def'] LOOP
     FOR r IN SELECT * FROM jsonb_array_elements(d.rows -> target) LOOP
       SELECT string_agg(quote_ident(a.attname), ', ') INTO columns FROM pg_attribute a
        WHERE a.attrelid = format('odoo_events.%I', target)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND r ? a.attname;
       BEGIN
         EXECUTE format('INSERT INTO odoo_events.%1$I (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::odoo_events.%1$I, $1)', target, columns) USING r;
       EXCEPTION WHEN unique_violation THEN
-        -- the catalog has it itself since an upgrade; ON CONFLICT is not for catalog tables
-        IF target <> 'link' THEN
+        -- the catalog has it itself since an upgrade, or another definition brought it; ON CONFLICT is not for catalog tables
+        IF target NOT IN ('link', 'reference', 'reference_field') THEN
           RAISE WARNING '% "%" is the catalog''s own by now', d.kind, d.name;
         END IF;
       END;
     END LOOP;
   END LOOP;
-  IF d.kind = 'entity' THEN
+  IF d.kind = 'part' THEN
+    UPDATE odoo_events.entity e SET rules = e.rules || (p ->> 'rule') FROM jsonb_array_elements(d.rows -> 'part') p
+     WHERE e.entity = p ->> 'entity' AND NOT p ->> 'rule' = ANY (e.rules);
+  ELSIF d.kind = 'entity' THEN
     PERFORM odoo_events._apply_definition(e) FROM odoo_events.definition e
-      WHERE e.kind = 'event' AND e.rows -> 'event_def' -> 0 ->> 'entity' = d.name;
+      WHERE e.kind IN ('part', 'event') AND COALESCE(e.rows -> 'event_def' -> 0, e.rows -> 'part' -> 0) ->> 'entity' = d.name ORDER BY e.kind DESC, e.name;
   ELSE
     PERFORM odoo_events._apply_definition(s) FROM odoo_events.definition s WHERE s.kind = 'switch' AND s.name = d.name;
   END IF;
+  PERFORM odoo_events._drop_own_rules();
 END $$;
 COMMENT ON FUNCTION odoo_events._apply_definition(odoo_events.definition) IS 'internal: makes the catalog rows that a definition stands for';
 
@@ -68,12 +134,17 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF d.kind = 'event' THEN
     DELETE FROM odoo_events.event_def e WHERE e.type = d.name AND NOT e.builtin;
+  ELSIF d.kind = 'part' THEN
+    UPDATE odoo_events.entity e SET rules = array_remove(e.rules, p.rule) FROM odoo_events.part p
+     WHERE p.entity = e.entity AND p.entity || '.' || p.part = d.name AND NOT p.builtin AND p.rule <> e.rule
+       AND NOT EXISTS (SELECT 1 FROM odoo_events.part o WHERE o.entity = p.entity AND o.rule = p.rule AND o.part <> p.part);
+    DELETE FROM odoo_events.part p WHERE p.entity || '.' || p.part = d.name AND NOT p.builtin;
+    DELETE FROM odoo_events.field f WHERE f.owner = 'line.' || d.name AND NOT f.builtin;
   ELSIF d.kind = 'entity' THEN
     DELETE FROM odoo_events.event_def e WHERE e.entity = d.name AND NOT e.builtin;
-    DELETE FROM odoo_events.field f WHERE f.owner = d.name AND NOT f.builtin;
+    DELETE FROM odoo_events.field f WHERE (f.owner = d.name OR f.owner IN (SELECT p.owner FROM odoo_events.part p WHERE p.entity = d.name)) AND NOT f.builtin;
+    DELETE FROM odoo_events.part p WHERE p.entity = d.name AND NOT p.builtin;
     DELETE FROM odoo_events.entity e WHERE e.entity = d.name AND NOT e.builtin;
-    DELETE FROM odoo_events.link l USING jsonb_array_elements(d.rows -> 'capture_rule') r WHERE l.rule = r ->> 'rule';
-    DELETE FROM odoo_events.capture_rule c USING jsonb_array_elements(d.rows -> 'capture_rule') r WHERE c.rule = r ->> 'rule' AND NOT c.builtin;
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._unapply_definition(odoo_events.definition) IS 'internal: removes the catalog rows that a definition stands for';
@@ -83,6 +154,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     PERFORM odoo_events._unapply_definition(OLD);
+    PERFORM odoo_events._own_rules();
+    PERFORM odoo_events._drop_own_rules();
   ELSE
     PERFORM odoo_events._apply_definition(NEW);
   END IF;
@@ -95,15 +168,13 @@ CREATE TRIGGER apply AFTER INSERT OR UPDATE OR DELETE ON odoo_events.definition 
 -- The last line of every upgrade script (make upgrade-script).
 CREATE FUNCTION odoo_events._apply_definitions() RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS
-'SELECT odoo_events._apply_definition(d) FROM odoo_events.definition d ORDER BY d.kind = ''event'', d.kind = ''switch'', d.name';
+'SELECT odoo_events._apply_definition(d) FROM odoo_events.definition d ORDER BY pg_catalog.array_position(''{entity,part,event,switch}'', d.kind), d.name';
 COMMENT ON FUNCTION odoo_events._apply_definitions() IS 'internal: makes all that the DBA defined once more, after an upgrade has replaced the catalog''s own rows';
 
 -- The first line: makes room for the rows of this version.
 CREATE FUNCTION odoo_events._clear_catalog() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM odoo_events._unapply_definition(d) FROM odoo_events.definition d WHERE d.kind = 'event';
-  PERFORM odoo_events._unapply_definition(d) FROM odoo_events.definition d WHERE d.kind = 'entity';
   DELETE FROM odoo_events.event_def;
   DELETE FROM odoo_events.part;
   DELETE FROM odoo_events.milestone;
@@ -138,107 +209,6 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._check_class(text, text) IS 'internal: raises an error for what is no class of data';
-
--- Columns of a table that there are to capture, in their order: all but housekeeping and what no event should carry.
-CREATE FUNCTION odoo_events._columns(relid oid) RETURNS text[]
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-SELECT COALESCE(array_agg(a.attname::text ORDER BY a.attnum), '{}')
-  FROM pg_attribute a
- WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid <> 'bytea'::regtype
-   AND a.attname NOT IN ('id', 'create_uid', 'create_date', 'write_uid', 'write_date', 'message_main_attachment_id', 'access_token')
-$$;
-COMMENT ON FUNCTION odoo_events._columns(oid) IS 'internal: the columns of a table that are worth capturing';
-
-CREATE FUNCTION odoo_events.define_entity(entity text, relation text, columns text[] DEFAULT NULL, name_column text DEFAULT NULL,
-  state_column text DEFAULT NULL, draft_states text[] DEFAULT '{}', open_states text[] DEFAULT '{}', cancelled_states text[] DEFAULT '{}',
-  classification jsonb DEFAULT '{}', domain text DEFAULT 'custom', model text DEFAULT NULL, or_replace boolean DEFAULT false) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-  e      odoo_events.entity;
-  rule   odoo_events.capture_rule;
-  relid  oid := odoo_events._captured_table(ARRAY[relation]);
-  there  text[];
-  fields text[];
-  c      text;
-  rows   jsonb := '{}';
-BEGIN
-  IF entity !~ '^[a-z][a-z0-9_]{0,48}$' OR entity IS NULL THEN
-    RAISE EXCEPTION 'argument "entity" cannot be "%"', entity
-      USING ERRCODE = 'invalid_name', HINT = 'An entity is a word of lower case letters, digits and underscores, for example quality_certificate.';
-  END IF;
-  IF domain !~ '^[a-z][a-z0-9_]{0,48}$' OR domain IS NULL THEN
-    RAISE EXCEPTION 'argument "domain" cannot be "%"', domain
-      USING ERRCODE = 'invalid_name', HINT = 'A domain is a word of lower case letters, digits and underscores, for example quality.';
-  END IF;
-  IF EXISTS (SELECT 1 FROM odoo_events.entity x WHERE x.entity = entity AND x.builtin)
-     OR EXISTS (SELECT 1 FROM odoo_events.field f WHERE f.owner = entity AND f.builtin)
-     OR EXISTS (SELECT 1 FROM odoo_events.entity_kind k WHERE k.kind = entity) OR entity IN ('transition', 'changes', 'lines', 'lines_read_at', 'refs', 'redacted', 'event') THEN
-    RAISE EXCEPTION 'entity "%" is a name of the catalog''s own', entity
-      USING ERRCODE = 'reserved_name', HINT = format('Use another name, for example my_%s; to add an event to the catalog''s entity call define_event alone.', entity);
-  END IF;
-  IF NOT or_replace AND EXISTS (SELECT 1 FROM odoo_events.entity x WHERE x.entity = entity) THEN
-    RAISE EXCEPTION 'entity "%" exists', entity USING ERRCODE = 'duplicate_object', HINT = 'Use or_replace => true.';
-  END IF;
-  IF relid IS NULL THEN
-    RAISE EXCEPTION 'table "%" in argument "relation" does not exist', relation
-      USING ERRCODE = 'undefined_table', HINT = 'Give the name of a table without its schema: Odoo''s model x.y is table x_y; views cannot be captured.';
-  END IF;
-  IF NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = relid AND a.attname = 'id' AND NOT a.attisdropped AND a.atttypid IN ('int4'::regtype, 'int8'::regtype)) THEN
-    RAISE EXCEPTION 'table "%" in argument "relation" has no integer column "id"', relation
-      USING ERRCODE = 'invalid_table_definition', HINT = 'Capture knows rows by their integer id, as Odoo does: a relation table cannot be captured, the table of its model can.';
-  END IF;
-  there := odoo_events._columns(relid);
-  fields := COALESCE(columns, there);
-  FOREACH c IN ARRAY fields || name_column || state_column LOOP
-    IF c IS NOT NULL AND c <> ALL (there) THEN
-      RAISE EXCEPTION 'table "%" has no column "%" that could be captured', relation, c
-        USING ERRCODE = 'undefined_column', HINT = format('Columns: %s.', array_to_string(there, ', '));
-    END IF;
-  END LOOP;
-  SELECT k, v INTO c FROM jsonb_each_text(classification) x(k, v) WHERE k <> ALL (fields) LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'argument "classification" names "%", which is not a column of the entity', c
-      USING ERRCODE = 'undefined_column', HINT = format('Columns: %s.', array_to_string(fields, ', '));
-  END IF;
-  PERFORM odoo_events._check_class('classification', x.v) FROM jsonb_each_text(classification) x(k, v);
-  IF state_column IS NULL AND cardinality(draft_states || open_states || cancelled_states) > 0 THEN
-    RAISE EXCEPTION 'states are given, but no column that has them'
-      USING ERRCODE = 'invalid_parameter_value', HINT = 'Add state_column => ''state''.';
-  END IF;
-  -- a table that is captured already keeps its rule: there is one pair of triggers per table
-  SELECT r.* INTO rule FROM odoo_events.capture_rule r WHERE odoo_events._captured_table(r.tables) = relid AND r.rule <> 'own_' || entity LIMIT 1;
-  IF NOT FOUND THEN
-    rule.rule := 'own_' || entity;
-    rows := jsonb_build_object('capture_rule', jsonb_build_array(jsonb_build_object('rule', rule.rule, 'tables', ARRAY[relation], 'significant', fields || name_column || state_column,
-      'carried', ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = relid AND a.attname IN ('company_id', 'write_uid', 'create_uid')
-                          AND a.attname::text <> ALL (fields)), 'builtin', false)));
-    rows := jsonb_set(rows, '{capture_rule,0,significant}', (SELECT jsonb_agg(DISTINCT x) FROM unnest(fields || name_column || state_column) x WHERE x IS NOT NULL));
-  ELSE
-    rows := jsonb_build_object('more_columns', jsonb_build_object(rule.rule, fields));
-  END IF;
-  rows := rows || jsonb_build_object(
-    'entity', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('entity', entity, 'domain', domain, 'model', COALESCE(model, replace(relation, '_', '.')),
-       'rule', rule.rule, 'rules', ARRAY[rule.rule], 'name_column', name_column, 'state_column', state_column, 'draft_states', draft_states,
-       'open_states', open_states, 'cancelled_states', cancelled_states, 'secondary', rule.rule <> 'own_' || entity, 'builtin', false))),
-    -- columns that are ids of rows which the catalog can name
-    'link', COALESCE((SELECT jsonb_agg(jsonb_build_object('rule', rule.rule, 'column_name', l.attname, 'reference', l.reference)) FROM (
-         SELECT DISTINCT ON (a.attname) a.attname, f.reference
-           FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-           JOIN odoo_events.reference f ON odoo_events._captured_table(f.tables) = k.confrelid
-          WHERE k.conrelid = relid AND k.contype = 'f' AND cardinality(k.conkey) = 1
-            AND NOT EXISTS (SELECT 1 FROM odoo_events.link x WHERE x.rule = rule.rule AND x.column_name = a.attname AND rule.rule <> 'own_' || entity)
-          ORDER BY a.attname, f.reference) l), '[]'));
-  rows := rows || jsonb_build_object('field', (SELECT COALESCE(jsonb_agg(jsonb_build_object('owner', entity, 'position', f.n, 'field', regexp_replace(f.name, '_id$', ''),
-       'sources', ARRAY[f.name], 'builtin', false, 'classification', COALESCE(classification ->> f.name,
-         CASE WHEN EXISTS (SELECT 1 FROM jsonb_array_elements(rows -> 'link') l WHERE l ->> 'column_name' = f.name AND l ->> 'reference' IN ('partner', 'user'))
-              THEN 'personal' ELSE 'internal' END))), '[]')
-     FROM unnest(fields) WITH ORDINALITY f(name, n)));
-  PERFORM odoo_events._define('entity', entity, rows);
-END $$;
-COMMENT ON FUNCTION odoo_events.define_entity(text, text, text[], text, text, text[], text[], text[], jsonb, text, text, boolean) IS
-'makes a table of Odoo''s, of a module of your own for example, something that events can be about; columns: those whose change matters and that '
-'events carry (default: all); define_event() then says which change is an event';
 
 -- What a condition may look at; raises an error for anything else.
 CREATE FUNCTION odoo_events._check_condition(condition text, e odoo_events.entity) RETURNS jsonpath
@@ -275,8 +245,8 @@ BEGIN
         RAISE EXCEPTION 'argument "condition" looks at $.refs.%.%, which the catalog does not read', m[2], m[3]
           USING ERRCODE = 'undefined_column', HINT = format('References: %s.', COALESCE((SELECT string_agg(format('$.refs.%s.%s', l.column_name, f.field), ', ' ORDER BY l.column_name, f.position)
              FROM odoo_events.link l JOIN odoo_events.reference_field f ON f.reference = l.reference WHERE l.rule = e.rule), 'none'));
-      -- a column whose change is captured: by the time the event is published it may be another
-      ELSIF EXISTS (SELECT 1 FROM odoo_events.reference_field f JOIN odoo_events.reference r ON r.reference = f.reference
+      -- what anybody may change: by the time the event is published it may be another
+      ELSIF EXISTS (SELECT 1 FROM odoo_events.reference r WHERE r.reference = reason AND NOT r.builtin) OR EXISTS (SELECT 1 FROM odoo_events.reference_field f JOIN odoo_events.reference r ON r.reference = f.reference
                       JOIN odoo_events.capture_rule c ON odoo_events._captured_table(c.tables) = odoo_events._captured_table(r.tables)
                       JOIN unnest(c.significant || c.carried) s ON split_part(s, '=', 1) = ANY (f.paths)
                      WHERE f.reference = reason AND f.field = m[3]) THEN
@@ -339,6 +309,12 @@ BEGIN
   IF states IS NOT NULL AND (occasion <> 'updated' OR cardinality(states) = 0 OR array_position(states, NULL) IS NOT NULL) THEN
     RAISE EXCEPTION 'argument "states" is a list of states that are reached, without another occasion'
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Use states => ''{done}'' and leave occasion out.';
+  END IF;
+  -- of lines that know no state nobody can say later whether their document was open when they changed
+  IF occasion = 'changed' AND e.state_column IS NOT NULL AND NOT e.builtin AND EXISTS (SELECT 1 FROM odoo_events.part p WHERE p.entity = entity AND p.state_column = '-') THEN
+    RAISE EXCEPTION 'occasion "changed" would miss changes of lines that have no state of their own'
+      USING ERRCODE = 'invalid_parameter_value', HINT = format('SELECT odoo_events.define_event(%L, %L, %L, occasion => ''touched'', with_lines => true, with_changes => true);', type, entity,
+        (SELECT string_agg(format('exists($.parts.%s[*])', p.part), ' || ' ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = entity));
   END IF;
   PERFORM odoo_events._check_class('classification', classification);
   IF rank NOT BETWEEN 0 AND 1000 OR rank IS NULL THEN
@@ -404,6 +380,7 @@ BEGIN
   PERFORM odoo_events.detach(ARRAY[drop_entity.entity]);
   DELETE FROM odoo_events.definition d WHERE d.kind IN ('event', 'switch')
      AND d.name IN (SELECT e.type FROM odoo_events.event_def e WHERE e.entity = drop_entity.entity);
+  DELETE FROM odoo_events.definition d WHERE d.kind = 'part' AND d.rows -> 'part' -> 0 ->> 'entity' = drop_entity.entity;
   DELETE FROM odoo_events.definition d WHERE d.kind = 'entity' AND d.name = drop_entity.entity;
 END $$;
 COMMENT ON FUNCTION odoo_events.drop_entity(text) IS 'removes an entity of your own with its events, and stops capturing it; what was published stays';
