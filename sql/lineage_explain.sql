@@ -15,9 +15,9 @@ SET datestyle = 'ISO';
 CREATE FUNCTION public.why(entity text, id int8) RETURNS TABLE (step text, verdict text, detail text) LANGUAGE sql AS $$
   SELECT * FROM (
   SELECT replace(e.step, 'odoo.manufacturing.manufacturing_order.', '') AS step, e.verdict,
-         regexp_replace(regexp_replace(regexp_replace(e.detail, '\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^ ,]*', '<time>', 'g'), '(transaction|change) \d+', '\1 <n>', 'g'), '(count|looks at).*', '\1 ...') AS detail
+         regexp_replace(regexp_replace(regexp_replace(e.detail, '\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^ ,]*', '<time>', 'g'), '(transaction|change|position) \d+', '\1 <n>', 'g'), '(count|looks at).*', '\1 ...') AS detail
     FROM odoo_events.explain(entity, id) e) x
-   WHERE step IN ('journal', 'quarantine', 'publish', 'outbox', 'subscription mes', 'created.v1', 'confirmed.v1', 'started.v1', 'components_short.v1')
+   WHERE step IN ('journal', 'row', 'reach', 'quarantine', 'publish', 'outbox', 'subscription mes', 'created.v1', 'confirmed.v1', 'started.v1', 'components_short.v1')
       OR step = 'capture' AND (verdict <> 'no table' OR detail LIKE '%stock_move' OR detail LIKE '%transfer')
 $$;
 SELECT * FROM why('manufacturing_order', 1);
@@ -63,6 +63,19 @@ UPDATE mrp_production SET state = 'progress';
 SELECT step FROM odoo_events.trace(key => 'manufacturing_order:1') WHERE step = 'waits to be published';
 SELECT odoo_events.publish();
 SELECT t.step, t.position, t.type, t.subscription FROM odoo_events.outbox o, odoo_events.trace(event_id => o.id) t WHERE o.type LIKE '%.started.v1';
+-- what happened has left the journal: the row as it is, the rules, and what its last event told
+SELECT odoo_events.publish();
+DELETE FROM odoo_events.journal_0;
+DELETE FROM odoo_events.journal_1;
+DELETE FROM odoo_events.journal_2;
+SELECT * FROM why('manufacturing_order', 1) WHERE step <> 'outbox' AND step NOT LIKE 'subscription%';
+SET odoo_events.capture = off;
+UPDATE mrp_production SET reservation_state = 'confirmed', product_qty = 9 WHERE id = 1;
+INSERT INTO mrp_production VALUES (7, 'MO/7', 'draft', 'assigned', 5);
+RESET odoo_events.capture;
+SELECT * FROM why('manufacturing_order', 1) WHERE step <> 'outbox' AND step NOT LIKE 'subscription%';
+SELECT * FROM why('manufacturing_order', 7);
+SELECT * FROM why('manufacturing_order', 99);
 -- the mend in the hint
 SELECT * FROM odoo_events.trace();
 SELECT count(*) > 0 AS answers FROM odoo_events.trace(key => 'manufacturing_order:1');

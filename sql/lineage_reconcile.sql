@@ -91,5 +91,46 @@ SELECT odoo_events.publish() > 0 AS published;
 SELECT * FROM odoo_events.reconcile() WHERE note NOT LIKE 'may %';
 SELECT what, object FROM odoo_events.audit_log WHERE what IN ('reconcile', 'backfill', 'cancel backfill') ORDER BY at;
 SELECT * FROM odoo_events.quarantine;
+
+-- more than states: values and lines that an event carries, where a change of them would have been an event
+INSERT INTO mrp_production VALUES (3001, 'MO/3001', 'confirmed', 1), (3002, 'MO/3002', 'confirmed', 2), (3003, 'MO/3003', 'done', 3), (3004, 'MO/3004', 'confirmed', 4);
+INSERT INTO stock_move SELECT 100 + i, 'confirmed', i, 3002 FROM generate_series(1, 3) i;
+SELECT odoo_events.publish();
+SELECT * FROM odoo_events.reconcile();
+SET odoo_events.capture = off;
+-- 3003 is done: nobody would have been told of that
+UPDATE mrp_production SET product_qty = 70 WHERE id IN (3001, 3003);
+UPDATE stock_move SET product_uom_qty = 7 WHERE id = 101;
+DELETE FROM stock_move WHERE id = 102;
+INSERT INTO stock_move VALUES (120, 'confirmed', 1, 3002);
+RESET odoo_events.capture;
+-- a column that no event is made of
+UPDATE mrp_production SET name = 'MO/3004-001' WHERE id = 3004;
+SELECT odoo_events.publish();
+SELECT * FROM odoo_events.reconcile();
+SELECT record_id, note FROM odoo_events.reconcile(repair => true);
+SELECT odoo_events.publish();
+SELECT subject, data->'manufacturing_order'->>'quantity' AS qty, jsonb_path_query_array(data::jsonb, '$.lines[*].demand') AS demand FROM events
+ WHERE position > (SELECT max(position) - 2 FROM events) ORDER BY position;
+SELECT * FROM odoo_events.reconcile();
+-- a row of the journal that was lost
+UPDATE mrp_production SET state = 'progress' WHERE id = 3004;
+DELETE FROM odoo_events.journal_0;
+DELETE FROM odoo_events.journal_1;
+DELETE FROM odoo_events.journal_2;
+SELECT odoo_events.publish();
+SELECT * FROM odoo_events.reconcile();
+SELECT count(*) FROM odoo_events.reconcile(repair => true);
+SELECT odoo_events.publish();
+SELECT * FROM odoo_events.reconcile();
+-- many differences at once, in pieces; nothing of it in memory at once
+INSERT INTO mrp_production SELECT i, 'MO/' || i, 'confirmed', 1 FROM generate_series(4001, 5200) i;
+SELECT odoo_events.publish();
+SET odoo_events.capture = off;
+UPDATE mrp_production SET state = 'done' WHERE id > 4000;
+RESET odoo_events.capture;
+SELECT count(*), count(DISTINCT record_id), min(note), max(note) FROM odoo_events.reconcile(repair => true);
+SELECT odoo_events.publish();
+SELECT count(*) FROM odoo_events.reconcile();
 \c postgres
 DROP DATABASE lineage_reconcile;

@@ -26,13 +26,6 @@
 
 PG_FUNCTION_INFO_V1(oe_sql_explain_change);
 
-typedef struct OeSaid
-{
-	const char *step;
-	const char *verdict;
-	char	   *detail;
-} OeSaid;
-
 /*
  * Notes why the definition "d" made no event of the change, if the record
  * is the one asked about.

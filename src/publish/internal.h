@@ -455,7 +455,15 @@ typedef struct OeEvent
 	bool		has_id;			/* it was given by whoever made the event */
 } OeEvent;
 
-/* explain.c: the record asked about, and what was said of its change. */
+/* explain.c: the record asked about, and what was said (OeSaid *) of its
+ * change. */
+typedef struct OeSaid
+{
+	const char *step;
+	const char *verdict;
+	char	   *detail;
+} OeSaid;
+
 typedef struct OeExplain
 {
 	OeEntity   *e;
@@ -590,6 +598,11 @@ extern void oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c);
 extern bool oe_doc_open(OeDoc *doc);
 extern void oe_doc_prepare(OeCycle *cy, OeDoc *doc);
 extern void oe_doc_decide(OeCycle *cy, OeDoc *doc);
+
+/* snapshot.c: what other functions in backends need, too */
+extern OeCycle *oe_snapshot_cycle(void);
+extern OeEntity *oe_catalog_entity(OeCycle *cy, const char *entity);
+extern char *oe_foreign(OeCycle *cy, void (*body) (OeCycle *cy, void *arg), void *arg, int *sqlerrcode);
 
 /* snapshot.c: foreign work */
 extern void oe_snapshot_prepare(OeCycle *cy, OeChange *c);

@@ -40,6 +40,7 @@
 
 PG_FUNCTION_INFO_V1(oe_sql_backfill_step);
 PG_FUNCTION_INFO_V1(oe_sql_check_predicate);
+PG_FUNCTION_INFO_V1(oe_sql_odoo_lines);
 PG_FUNCTION_INFO_V1(oe_sql_odoo_rows);
 PG_FUNCTION_INFO_V1(oe_sql_snapshot);
 
@@ -137,7 +138,7 @@ oe_step_statement(OeEntity *e, const char *predicate)
  * Runs "body" as foreign work; an error comes back as text in the cycle's
  * memory, NULL: none.
  */
-static char *
+char *
 oe_foreign(OeCycle *cy, void (*body) (OeCycle *cy, void *arg), void *arg, int *sqlerrcode)
 {
 	OeSession	s;
@@ -173,7 +174,10 @@ oe_foreign(OeCycle *cy, void (*body) (OeCycle *cy, void *arg), void *arg, int *s
 	return failure;
 }
 
-static OeCycle *
+/*
+ * A cycle of its own memory, for functions that publish nothing.
+ */
+OeCycle *
 oe_snapshot_cycle(void)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events snapshot", ALLOCSET_DEFAULT_SIZES);
@@ -341,11 +345,15 @@ oe_sql_backfill_step(PG_FUNCTION_ARGS)
 typedef struct OeRowsWork
 {
 	OeEntity   *e;
-	char	   *predicate;
-	ReturnSetInfo *rsinfo;		/* NULL: only look whether it would work */
+	char	   *predicate;		/* of a backfill to come */
+	ArrayType  *columns;		/* those that are wanted */
+	ReturnSetInfo *rsinfo;
 } OeRowsWork;
 
-static OeEntity *
+/*
+ * Loads the catalog, as own work, and finds an entity; NULL: there is none.
+ */
+OeEntity *
 oe_catalog_entity(OeCycle *cy, const char *entity)
 {
 	OeSession	s;
@@ -394,39 +402,54 @@ oe_sql_check_predicate(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* All rows of the entity's table, as (id, state, created); foreign work. */
-static void
-oe_rows_read(OeCycle *cy, void *arg)
+/* A column of the table as text; NULL where it has none such. */
+static char *
+oe_column_text(OeRule *rule, const char *column, const char *type)
 {
-	OeRowsWork *w = arg;
-	OeRule	   *rule = w->e->rule;
-	const char *table = oe_rule_table(rule);
-	StringInfoData sql;
-	Portal		portal;
+	return column && oe_rule_has_column(rule, column) ? psprintf("t.%s::pg_catalog.%s", quote_identifier(column), type)
+		: psprintf("NULL::pg_catalog.%s", type);
+}
 
-	if (table == NULL)
-		return;
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT t.id::pg_catalog.int8, %s, %s, %s FROM %s t",
-					 w->e->state_column && oe_rule_has_column(rule, w->e->state_column) ? psprintf("t.%s::pg_catalog.text", quote_identifier(w->e->state_column)) : "NULL::pg_catalog.text",
-					 oe_rule_has_column(rule, "create_date") ? "t.create_date::pg_catalog.timestamp AT TIME ZONE 'UTC'" : "NULL::pg_catalog.timestamptz",
-					 oe_rule_has_column(rule, "write_date") ? "t.write_date::pg_catalog.timestamp AT TIME ZONE 'UTC'" : "NULL::pg_catalog.timestamptz",
-					 table);
-	portal = SPI_cursor_open_with_args(NULL, sql.data, 0, NULL, NULL, NULL, true, 0);
+/* The columns of the table that are among these, as one JSON object. */
+static char *
+oe_columns_object(OeRule *rule, ArrayType *columns)
+{
+	StringInfoData buf;
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+	const char *comma = "";
+
+	deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "pg_catalog.jsonb_build_object(");
+	/* a function has at most 100 arguments */
+	for (int i = 0; i < Min(n, 45); i++)
+	{
+		char	   *column = nulls[i] ? NULL : TextDatumGetCString(elems[i]);
+
+		if (column == NULL || !oe_rule_has_column(rule, column))
+			continue;
+		appendStringInfo(&buf, "%s%s, t.%s", comma, quote_literal_cstr(column), quote_identifier(column));
+		comma = ", ";
+	}
+	appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
+/* The result of a statement goes to the caller, piece by piece. */
+static void
+oe_rows_fetch(OeCycle *cy, ReturnSetInfo *rsinfo, const char *sql)
+{
+	Portal		portal = SPI_cursor_open_with_args(NULL, sql, 0, NULL, NULL, NULL, true, 0);
+
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, OE_FETCH_ROWS);
 		if (SPI_processed == 0)
 			break;
 		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			Datum		values[4];
-			bool		nulls[4];
-
-			for (int j = 0; j < 4; j++)
-				values[j] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, j + 1, &nulls[j]);
-			tuplestore_putvalues(w->rsinfo->setResult, w->rsinfo->setDesc, values, nulls);
-		}
+			tuplestore_puttuple(rsinfo->setResult, SPI_tuptable->vals[i]);
 		SPI_freetuptable(SPI_tuptable);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -434,11 +457,57 @@ oe_rows_read(OeCycle *cy, void *arg)
 	MemoryContextSwitchTo(cy->cxt);
 }
 
+/* All rows of the entity's table, as (id, state, created, written, columns); foreign work. */
+static void
+oe_rows_read(OeCycle *cy, void *arg)
+{
+	OeRowsWork *w = arg;
+	OeRule	   *rule = w->e->rule;
+	const char *table = oe_rule_table(rule);
+
+	if (table == NULL)
+		return;
+	oe_rows_fetch(cy, w->rsinfo,
+				  psprintf("SELECT t.id::pg_catalog.int8, %s, %s AT TIME ZONE 'UTC', %s AT TIME ZONE 'UTC', %s FROM %s t",
+						   oe_column_text(rule, w->e->state_column, "text"), oe_column_text(rule, "create_date", "timestamp"),
+						   oe_column_text(rule, "write_date", "timestamp"), oe_columns_object(rule, w->columns), table));
+}
+
 /*
- * _odoo_rows(entity): what reconcile() compares.
+ * The lines of documents that are open, as (document, part, rule, id, columns);
+ * of parts that stand in the document itself and are read whole.  Foreign
+ * work.
  */
-Datum
-oe_sql_odoo_rows(PG_FUNCTION_ARGS)
+static void
+oe_lines_read(OeCycle *cy, void *arg)
+{
+	OeRowsWork *w = arg;
+	const char *documents = oe_rule_table(w->e->rule);
+	const char *state = w->e->state_column && oe_rule_has_column(w->e->rule, w->e->state_column) ? quote_identifier(w->e->state_column) : NULL;
+	StringInfoData open;
+
+	initStringInfo(&open);
+	for (int i = 0; i < w->e->nopen; i++)
+		appendStringInfo(&open, "%s%s", i ? ", " : "", quote_literal_cstr(w->e->open[i]));
+	for (int i = 0; i < w->e->nparts && documents; i++)
+	{
+		OePart	   *p = w->e->parts[i];
+		const char *table = oe_rule_table(p->rule);
+
+		if (table == NULL || p->within || p->tx_only || p->reverse || !p->counted || p->nparents != 1 ||
+			!oe_rule_has_column(p->rule, p->parents[0]) || (w->e->state_column && (state == NULL || open.len == 0)))
+			continue;
+		oe_rows_fetch(cy, w->rsinfo,
+					  psprintf("SELECT t.%s::pg_catalog.int8, %s::pg_catalog.text, %s::pg_catalog.text, t.id::pg_catalog.int8, %s FROM %s t WHERE EXISTS"
+							   " (SELECT 1 FROM %s d WHERE d.id OPERATOR(pg_catalog.=) t.%s%s)",
+							   quote_identifier(p->parents[0]), quote_literal_cstr(p->name), quote_literal_cstr(p->rule->name),
+							   oe_columns_object(p->rule, w->columns), table, documents, quote_identifier(p->parents[0]),
+							   state ? psprintf(" AND d.%s::pg_catalog.text OPERATOR(pg_catalog.=) ANY (ARRAY[%s])", state, open.data) : ""));
+	}
+}
+
+static Datum
+oe_sql_rows(FunctionCallInfo fcinfo, void (*body) (OeCycle *cy, void *arg))
 {
 	OeCycle    *cy;
 	OeRowsWork	w = {0};
@@ -448,12 +517,29 @@ oe_sql_odoo_rows(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	cy = oe_snapshot_cycle();
 	w.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	w.columns = PG_GETARG_ARRAYTYPE_P(1);
 	w.e = oe_catalog_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	failure = w.e ? oe_foreign(cy, oe_rows_read, &w, &code) : NULL;
+	failure = w.e ? oe_foreign(cy, body, &w, &code) : NULL;
 	if (failure)
 		ereport(ERROR,
 				(errcode(code), errmsg("the table of entity \"%s\" cannot be read: %s", w.e->name, failure)));
 	return (Datum) 0;
+}
+
+/*
+ * _odoo_rows(entity, columns), _odoo_lines(entity, columns): what reconcile()
+ * compares.
+ */
+Datum
+oe_sql_odoo_rows(PG_FUNCTION_ARGS)
+{
+	return oe_sql_rows(fcinfo, oe_rows_read);
+}
+
+Datum
+oe_sql_odoo_lines(PG_FUNCTION_ARGS)
+{
+	return oe_sql_rows(fcinfo, oe_lines_read);
 }
 
 /*

@@ -115,9 +115,12 @@ CREATE FUNCTION odoo_events.explain(entity text, record_id bigint) RETURNS TABLE
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  e    odoo_events.entity;
-  last record;
-  o    record;
+  e      odoo_events.entity;
+  last   record;
+  o      record;
+  told   record;
+  here   boolean;
+  fields jsonb;
 BEGIN
   PERFORM odoo_events._check_entities(ARRAY[explain.entity]);
   SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = explain.entity;
@@ -139,6 +142,23 @@ BEGIN
     RETURN QUERY VALUES ('journal', 'no net change', format('none of %s %s in the journal%s; only these columns count: %s', e.entity, explain.record_id,
                          (SELECT ', which begins at ' || min(j.at) FROM odoo_events.journal j),
                          (SELECT array_to_string(r.significant, ', ') FROM odoo_events.capture_rule r WHERE r.rule = e.rule)));
+    -- what happened is forgotten: what the rules say to the row as it is, against what its last event told
+    SELECT t.* INTO told FROM odoo_events._told(e) t WHERE t.record_id = explain.record_id;
+    fields := odoo_events._plain_fields(e.entity);
+    SELECT true, odoo_events._differing(fields, told.image, r.image, false)
+                 || CASE WHEN r.state <> told.state THEN jsonb_build_object(e.state_column, told.state) ELSE '{}' END AS other
+      INTO here, fields FROM odoo_events._odoo_rows(e.entity, ARRAY(SELECT jsonb_object_keys(fields))) r WHERE r.id = explain.record_id;
+    IF here IS NULL THEN
+      RETURN QUERY VALUES ('row', 'no row', format('the table of %s has no row %s', e.entity, explain.record_id));
+    ELSIF told.record_id IS NOT NULL AND fields IS NULL THEN
+      RETURN QUERY VALUES ('row', 'as told', 'every column that an event carries as it stands is as the last event says');
+    ELSE
+      RETURN QUERY VALUES ('row', CASE WHEN told.record_id IS NULL THEN 'never told' ELSE 'other than told' END,
+        CASE WHEN told.record_id IS NULL THEN 'had it been made now as it is:' ELSE format('had it just become what it is, by %s:', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(fields) k)) END);
+      RETURN QUERY SELECT x.step, CASE x.verdict WHEN 'event' THEN 'would be an event' ELSE x.verdict END, x.detail
+                     FROM odoo_events._would_tell(e.entity, ARRAY[explain.record_id], ARRAY[e.rule], ARRAY[explain.record_id],
+                                                  ARRAY[CASE WHEN told.record_id IS NULL THEN 'I' ELSE 'U' END], ARRAY[fields::text], true) x;
+    END IF;
   ELSE
     RETURN QUERY SELECT 'journal', CASE WHEN odoo_events._is_published(last.xid, min(j.id)) THEN 'published' ELSE 'waits to be published' END,
                         format('%s %s at %s in transaction %s', last.rule, CASE last.op WHEN 'I' THEN 'inserted' WHEN 'D' THEN 'deleted' ELSE 'updated' END,
@@ -151,13 +171,18 @@ BEGIN
                 WHERE q.key = e.entity || ':' || explain.record_id OR q.rule = e.rule AND q.record_id = explain.record_id ORDER BY q.change_id;
   RETURN QUERY SELECT d.type, 'disabled'::text, format('SELECT odoo_events.enable_event(%L);', d.type)
                  FROM odoo_events.event_def d WHERE d.entity = e.entity GROUP BY d.type HAVING NOT bool_or(d.enabled) ORDER BY d.type;
-  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = e.entity AND x.record_id = explain.record_id ORDER BY x.position DESC LIMIT 10
+  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = COALESCE(e.label, e.entity) AND x.record_id = explain.record_id ORDER BY x.position DESC LIMIT 10
   LOOP
     RETURN QUERY VALUES ('outbox', 'event', format('%s at position %s, %s', o.type, o.position, o."time"));
     RETURN QUERY SELECT 'subscription ' || c.name, 'filtered'::text, format('%s at position %s: %s', o.type, o.position, u)
                    FROM odoo_events.subscription_config c, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event) u
                   WHERE u IS NOT NULL ORDER BY c.name;
   END LOOP;
+  -- how far back this answers
+  RETURN QUERY SELECT 'reach'::text, 'changes'::text, COALESCE('what a transaction changed is known since ' || min(j.at), 'no change is known: the journal is empty') FROM odoo_events.journal j;
+  RETURN QUERY SELECT 'reach'::text, 'events'::text, COALESCE('events are known since ' || min(x.recordedtime) || ', position ' || min(x.position), 'no event is known: the outbox is empty')
+                 FROM odoo_events.outbox_all x;
 END $$;
 COMMENT ON FUNCTION odoo_events.explain(text, bigint) IS
-'why there was no event: not attached, a gap, no net change, condition false and which, disabled, quarantined, filtered; of the last change that the journal still holds';
+'why there was no event: not attached, a gap, no net change, condition false and which, disabled, quarantined, filtered; of the last change that the journal still holds, '
+'else of the row as it is against what its last event told; "reach" says how far back that is known';
