@@ -16,8 +16,8 @@ CREATE FUNCTION odoo_events._audit_guard() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION 'rows of odoo_events.audit are never changed' USING ERRCODE = 'object_not_in_prerequisite_state',
-    HINT = 'For good: BEGIN; ALTER TABLE odoo_events.audit DISABLE TRIGGER guard; DELETE FROM odoo_events.audit'
-           ' WHERE at < now() - interval ''10 years''; ALTER TABLE odoo_events.audit ENABLE TRIGGER guard; COMMIT;';
+    HINT = 'BEGIN; ALTER TABLE odoo_events.audit DISABLE TRIGGER guard; DELETE FROM odoo_events.audit'
+           ' WHERE at < now() - interval ''10 years''; ALTER TABLE odoo_events.audit ENABLE TRIGGER guard; COMMIT;  -- for good';
 END $$;
 COMMENT ON FUNCTION odoo_events._audit_guard() IS 'internal: refuses to change what was audited';
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON odoo_events.audit

@@ -43,7 +43,7 @@ BEGIN
   END IF;
   IF EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = backfill.entity AND e.sum_query IS NOT NULL) THEN
     RAISE EXCEPTION 'entity "%" is a sum: it has no rows of its own', backfill.entity
-      USING ERRCODE = 'wrong_object_type', HINT = 'Send what it sums up: SELECT odoo_events.backfill(''stock_level'');';
+      USING ERRCODE = 'wrong_object_type', HINT = 'SELECT odoo_events.backfill(''stock_level'');  -- what it sums up';
   END IF;
   PERFORM odoo_events._check_predicate(backfill.entity, backfill.predicate);
   INSERT INTO odoo_events.backfill_job (entity, predicate, created_by, created_at, at)

@@ -53,16 +53,18 @@ COMMENT ON FUNCTION odoo_events._told(odoo_events.entity) IS 'internal: what the
 -- The changes of the lines of a document since its last event, as arguments of _would_tell().
 CREATE FUNCTION odoo_events._line_changes(e odoo_events.entity, document int8, told jsonb, there jsonb, OUT rule text, OUT id int8, OUT op text, OUT old text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT p.rule, x.id, CASE WHEN x.was IS NULL THEN 'I' WHEN x.image IS NULL THEN 'D' ELSE 'U' END,
+SELECT x.rule, x.id, CASE WHEN x.was IS NULL THEN 'I' WHEN x.image IS NULL THEN 'D' ELSE 'U' END,
        CASE WHEN x.was IS NULL THEN NULL
-            WHEN x.image IS NULL THEN (odoo_events._differing(odoo_events._plain_fields(p.owner), x.was, (SELECT jsonb_object_agg(k, '"?"'::jsonb) FROM jsonb_object_keys(odoo_events._plain_fields(p.owner)) k), true)
-                                       || jsonb_build_object(p.parent[1], document))::text
-            ELSE odoo_events._differing(odoo_events._plain_fields(p.owner), x.was, x.image, true)::text END
-  FROM (SELECT COALESCE(t.part, n.part) AS part, COALESCE(t.id, n.id) AS id, t.line AS was, n.image
-          FROM (SELECT l ->> 'part' AS part, (l ->> 'id')::int8 AS id, l AS line FROM jsonb_array_elements(told) l) t
-          FULL JOIN (SELECT l ->> 'part' AS part, (l ->> 'id')::int8 AS id, l -> 'image' AS image FROM jsonb_array_elements(there) l) n ON n.part = t.part AND n.id = t.id) x
-  JOIN odoo_events.part p ON p.entity = e.entity AND p.part = x.part AND p.within IS NULL AND NOT p.tx_only AND p.counted
- WHERE x.was IS NULL OR x.image IS NULL OR odoo_events._differing(odoo_events._plain_fields(p.owner), x.was, x.image, true) IS NOT NULL
+            WHEN x.image IS NULL THEN (odoo_events._differing(x.fields, x.was, (SELECT jsonb_object_agg(k, '"?"'::jsonb) FROM jsonb_object_keys(x.fields) k), true)
+                                       || jsonb_build_object(x.parent, document))::text
+            ELSE odoo_events._differing(x.fields, x.was, x.image, true)::text END
+  -- a row may be one of several parts by what it is: it is told of as one of them
+  FROM (SELECT COALESCE(t.rule, n.rule) AS rule, COALESCE(t.id, n.id) AS id, t.line AS was, n.image, t.parent, t.fields
+          FROM (SELECT p.rule, (l ->> 'id')::int8 AS id, l AS line, p.parent[1] AS parent, odoo_events._plain_fields(p.owner) AS fields FROM jsonb_array_elements(told) l
+                  JOIN odoo_events.part p ON p.entity = e.entity AND p.part = l ->> 'part' AND p.within IS NULL AND NOT p.tx_only AND p.counted) t
+          FULL JOIN (SELECT DISTINCT ON (l ->> 'rule', l ->> 'id') l ->> 'rule' AS rule, (l ->> 'id')::int8 AS id, l -> 'image' AS image FROM jsonb_array_elements(there) l
+                      ORDER BY l ->> 'rule', l ->> 'id') n ON n.rule = t.rule AND n.id = t.id) x
+ WHERE x.was IS NULL OR x.image IS NULL OR odoo_events._differing(x.fields, x.was, x.image, true) IS NOT NULL
 $$;
 COMMENT ON FUNCTION odoo_events._line_changes(odoo_events.entity, int8, jsonb, jsonb) IS 'internal: lines of a document that differ from what its last event told';
 
@@ -80,7 +82,7 @@ BEGIN
   RETURN QUERY
   WITH told AS MATERIALIZED (SELECT * FROM odoo_events._told(e)),
   there AS MATERIALIZED (SELECT r.* FROM odoo_events._odoo_rows(e.entity, columns) r),
-  line AS MATERIALIZED (SELECT l.document, jsonb_agg(jsonb_build_object('part', l.part, 'id', l.id, 'image', l.image)) AS lines FROM odoo_events._odoo_lines(e.entity, inside) l GROUP BY l.document),
+  line AS MATERIALIZED (SELECT l.document, jsonb_agg(jsonb_build_object('rule', l.rule, 'id', l.id, 'image', l.image)) AS lines FROM odoo_events._odoo_lines(e.entity, inside) l GROUP BY l.document),
   x AS (SELECT COALESCE(r.id, t.record_id) AS id, r.id IS NOT NULL AS here, r.state AS is_now, t.state AS was, t.record_id IS NOT NULL AS told, t.gone, r.created, t.lines AS told_lines, l.lines,
                odoo_events._differing(fields, t.image, r.image, false) AS other, CASE WHEN r.state <> t.state THEN jsonb_build_object(e.state_column, t.state) END AS other_state,
                COALESCE(r.written >= gap_at - interval '1 hour' OR gap_at IS NOT NULL AND r.state = ANY (e.open_states), false) AS doubt

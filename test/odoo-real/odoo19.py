@@ -19,8 +19,17 @@ import odoo.cli  # noqa: E402
 import odoo.sql_db  # noqa: E402
 from odoo.tools import misc, safe_eval  # noqa: E402
 
-misc.OrderedSet.copy = lambda self: type(self)(self)
-misc.OrderedSet.__copy__ = misc.OrderedSet.copy
+
+
+def _copied(self):
+    """In one step: weak references may go meanwhile."""
+    new = type(self)()
+    new._map = self._map.copy()
+    return new
+
+
+misc.OrderedSet.copy = _copied
+misc.OrderedSet.__copy__ = _copied
 # what Python 3.14 compiles the same expressions to
 NEW = set(safe_eval.to_opcodes([
     'LOAD_SMALL_INT', 'LOAD_FAST_BORROW', 'LOAD_FAST_BORROW_LOAD_FAST_BORROW', 'LOAD_FAST_LOAD_FAST', 'STORE_FAST_STORE_FAST',

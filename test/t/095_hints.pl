@@ -1,0 +1,231 @@
+# Every hint of an error, executed: each is provoked, and what it says to do is done and works.  The hints are collected from the sources:
+# one that is neither provoked here nor in the list of those that cannot be, with the reason, fails this test.
+# once: hints are the same on every version of PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OdooEvents;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $top = "$FindBin::RealBin/../..";
+
+# ---- the hints that there are: file and text, as a pattern ----
+
+# An expression of a hint as a pattern: what format() and variables put in may be anything.
+sub pattern
+{
+	my ($text) = @_;
+	$text =~ s/%(?:\d+\$)?[sdILu]|%%/\x01/g;
+	return join '.*', map { quotemeta } split /\x01/, $text, -1;
+}
+
+my %sites;    # "file: text" => pattern
+foreach my $file (glob("$top/src/*/*.c"), glob("$top/src/schema/*.sql"))
+{
+	my $source = slurp_file($file);
+	(my $name = $file) =~ s!.*/src/!!;
+	if ($file =~ /\.c$/)
+	{
+		while ($source =~ /errhint\(((?:\s*"(?:[^"\\]|\\.)*")+)/g)
+		{
+			my $text = join '', $1 =~ /"((?:[^"\\]|\\.)*)"/g;
+			$text =~ s/\\(.)/$1/g;
+			$sites{"$name: $text"} = pattern($text);
+		}
+	}
+	else
+	{
+		# string literals only: what is concatenated to them, or their arguments, may be anything
+		while ($source =~ /\bHINT\s*=\s*(?:format\(\s*)?('(?:[^']|'')*')/g)
+		{
+			(my $text = substr($1, 1, -1)) =~ s/''/'/g;
+			$sites{"$name: $text"} = pattern($text) . '.*';
+		}
+	}
+}
+cmp_ok(scalar(keys %sites), '>', 100, 'hints were found in the sources: ' . keys %sites);
+
+# ---- those that no statement can provoke or follow, and why; what shows them instead ----
+
+my %elsewhere = (
+	'publish/cycle.c: The worker publishes by itself; try again where you want to be sure.' => 'needs a publisher that is stopped in the middle: sql/publish_stopped',
+	'worker/launcher.c: ALTER ROLE ... LOGIN, or give the database to a role that can.' => 'in the log of the server only: t/010_worker',
+	'worker/launcher.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
+	"deliver/overrun.c: odoo_events.on_full = 'drop' lets the oldest events go when the outbox exceeds odoo_events.max_outbox_size." => 'in the log of the server, says what was configured: nothing to mend',
+	'deliver/address.c: Events wait and are retried until it does; addresses are checked when a connection is made.' => 'of a warning: nothing has to be done',
+	'deliver/http.c: Install a libcurl that was built with the threaded resolver or c-ares.' => 'needs another libcurl',
+	'capture/trigger.c: SELECT * FROM odoo_events.capture_status; or set odoo_events.strict to off.' => 'needs memory or disk that has run out: t/042_out_of_disk',
+	'base/session.c: CREATE EXTENSION %s;' => 'between two transactions of a session that loses the extension: t/010_worker',
+	'base/ring.c: Look in pg_locks for who holds a strong lock on the tables of schema %s.' => 'needs somebody who locks all members: sql/capture_emit',
+	'schema/worker.sql: Add odoo_events to shared_preload_libraries and restart; changes are captured meanwhile, and publish() works.' => 'needs a server without the library: t/010_worker',
+	'schema/deliver_secret.sql: alter_subscription(name, secret => ..., %s) gives all.' => 'needs a restored database: t/050_backup',
+	'schema/deliver_subscribe.sql: Give in one call: %s.' => 'needs a restored database: t/050_backup',
+	'schema/deliver_secret.sql: SELECT odoo_events.set_secret(%L);' => 'needs a restored database: t/050_backup',
+	'schema/capture.sql: Capture knows rows by their integer id, as Odoo does.' => "Odoo's own tables have it; of a table of one's own define_entity() says it first",
+);
+
+# ---- the others: [what provokes it, what it says to do; none: the hint is a statement] ----
+
+my $u = q{'https://h.example.com/x'};
+sub subscribed { my ($name, $more) = @_; return "SELECT odoo_events.subscribe('$name', $u, $more)"; }
+my $n = 0;
+sub option { my ($wrong, $right) = @_; $n++; return [ subscribed("o$n", $wrong), subscribed("o$n", $right) ]; }
+my $define = q{SELECT odoo_events.define_entity('certificate', 'quality_certificate'};
+my $event = q{SELECT odoo_events.define_event('acme.quality.certificate.flagged.v1', 'certificate'};
+my $part = q{SELECT odoo_events.define_part('certificate', 'line', 'quality_line', parent => 'certificate_id'};
+my $slot = q{SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL};
+my @cases = (
+	# the catalog
+	[ q{SELECT odoo_events.define_entity('Certificate', 'quality_certificate')}, q{SELECT odoo_events.define_entity('quality_certificate', 'quality_certificate')} ],
+	[ "$define, domain => 'Q')", "$define, domain => 'quality', name_column => 'name', state_column => 'state', open_states => '{draft}')" ],
+	[ "$define)", "$define, domain => 'quality', name_column => 'name', state_column => 'state', open_states => '{draft}', or_replace => true)" ],
+	[ q{SELECT odoo_events.define_entity('transfer', 'quality_certificate')}, q{SELECT odoo_events.define_entity('my_transfer', 'quality_certificate')} ],
+	[ q{SELECT odoo_events.define_entity('tag', 'res.partner')}, q{SELECT odoo_events.define_entity('tag', 'res_partner')} ],
+	[ q{SELECT odoo_events.define_entity('rel', 'certificate_tag_rel')}, q{SELECT odoo_events.define_entity('rel', 'quality_tag')} ],
+	[ q{SELECT odoo_events.define_entity('c1', 'quality_certificate', columns => '{scores}')}, q{SELECT odoo_events.define_entity('c1', 'quality_certificate', columns => '{score}')} ],
+	[ q{SELECT odoo_events.define_entity('c2', 'quality_certificate', classification => '{"scores": "public"}')}, q{SELECT odoo_events.define_entity('c2', 'quality_certificate', classification => '{"score": "public"}')} ],
+	[ q{SELECT odoo_events.define_entity('c3', 'quality_certificate', classification => '{"score": "secret"}')}, q{SELECT odoo_events.define_entity('c3', 'quality_certificate', classification => '{"score": "confidential"}')} ],
+	[ q{SELECT odoo_events.define_entity('c4', 'quality_certificate', open_states => '{draft}')}, q{SELECT odoo_events.define_entity('c4', 'quality_certificate', open_states => '{draft}', state_column => 'state')} ],
+	[ q{SELECT odoo_events.define_entity('c5', 'quality_certificate', key => 'score')}, q{SELECT odoo_events.define_entity('c5', 'quality_certificate', key => 'picking_id')} ],
+	[ q{SELECT odoo_events.define_part('certificates', 'line', 'quality_line', parent => 'certificate_id')}, undef, 'still refused: the hint is for a table of that name', q{table "certificates"} ],
+	[ q{SELECT odoo_events.define_part('certificate', 'Line', 'quality_line', parent => 'certificate_id')}, "$part)" ],
+	[ "$part)", "$part, or_replace => true)" ],
+	[ q{SELECT odoo_events.define_part('certificate', 'photo', 'quality_line', parent => 'document_id')}, q{SELECT odoo_events.define_part('certificate', 'photo', 'quality_line', parent => 'certificate_id')} ],
+	[ q{SELECT odoo_events.define_part('certificate', 'l2', 'quality_line', parent => 'certificate_id', live_states => '{open}')}, q{SELECT odoo_events.define_part('certificate', 'l2', 'quality_line', parent => 'certificate_id', state_column => 'state', live_states => '{draft,open}')} ],
+	[ q{SELECT odoo_events.define_part('certificate', 'l3', 'quality_line', parent => 'certificate_id')}, undef ],
+	[ q{SELECT odoo_events.drop_part('certificate', 'nothing')}, undef ],
+	[ "$event, occasion => 'changed')", undef ],
+	[ q{SELECT odoo_events.define_event('acme.quality.thing.done.v1', 'thing')}, undef ],
+	[ "$event, kind => 'big')", "$event, '\$.new.score < 1', or_replace => true)" ],
+	[ q{SELECT odoo_events.define_event('acme.quality.paper.flagged.v1', 'certificate')}, q{SELECT odoo_events.define_event('acme.quality.certificate.seen.v1', 'certificate')} ],
+	[ "$event)", "$event, or_replace => true)" ],
+	[ "$event, occasion => 'sometimes', or_replace => true)", "$event, occasion => 'updated', or_replace => true)" ],
+	[ q{SELECT odoo_events.define_entity('stateless', 'quality_tag'); SELECT odoo_events.define_event('acme.quality.stateless.x.v1', 'stateless', states => '{done}')}, q{SELECT odoo_events.define_event('acme.quality.stateless.x.v1', 'stateless', '$.new.name == "x"', occasion => 'updated')} ],
+	[ "$event, occasion => 'deleted', states => '{done}', or_replace => true)", "$event, states => '{done}', or_replace => true)" ],
+	[ "$event, rank => -1, or_replace => true)", "$event, or_replace => true)" ],
+	[ "$event, '\$.new.score', or_replace => true)", "$event, '\$.new.state == \"done\"', or_replace => true)" ],
+	[ "$event, '\$.new.score >', or_replace => true)", "$event, '\$.old.state != \"done\" && \$.new.state == \"done\"', or_replace => true)" ],
+	[ "$event, 'exists(\$.rows.line[*])', or_replace => true)", "$event, 'exists(\$.parts.line[*])', or_replace => true)" ],
+	[ "$event, '\$.new.scores > 1', or_replace => true)", "$event, '\$.new.score > 1', or_replace => true)" ],
+	[ "$event, '\$.refs.picking_id.state == \"done\"', or_replace => true)", "$event, '\$.refs.user_id.login == \"x\"', or_replace => true)" ],
+	[ "$event, '\$.refs.picking_id.name == \"x\"', or_replace => true)", "$event, 'exists(\$tx.*.* ? (@.new.state == \"done\"))', or_replace => true)" ],
+	[ "$event, 'exists(\$.parts.row[*])', or_replace => true)", "$event, 'exists(\$.parts.line[*])', or_replace => true)" ],
+	[ "$event, '\$.now.x == 1', or_replace => true)", "$event, '\$.new.score == 1', or_replace => true)" ],
+	[ q{SELECT odoo_events.enable_event('acme.no.such.type.v1')}, undef ],
+	[ q{SELECT odoo_events.json_schema('acme.no.such.type.v1')}, undef ],
+	[ q{SELECT odoo_events.drop_event('odoo.logistics.shipment.dispatched.v1')}, undef ],
+	[ q{SELECT odoo_events.drop_entity('transfer')}, undef ],
+	# own events
+	[ q{SELECT odoo_events.emit('placed', 's', '{}')}, q{SELECT odoo_events.emit('acme.logistics.customs_hold.placed.v1', 's', '{}')} ],
+	[ q{SELECT odoo_events.emit('odoo.logistics.customs_hold.placed.v1', 's', '{}')}, q{SELECT odoo_events.emit('acme.logistics.customs_hold.placed.v1', 's', '{}')} ],
+	[ q{SELECT odoo_events.emit('acme.a.b.c.v1', '', '{}')}, q{SELECT odoo_events.emit('acme.a.b.c.v1', 'customs_hold/WH/OUT/00042', '{}')} ],
+	[ q{SELECT odoo_events.emit('acme.a.b.c.v1', 's', '[1]')}, q{SELECT odoo_events.emit('acme.a.b.c.v1', 's', '{"customs_hold": {"id": 42}}')} ],
+	[ q{SELECT odoo_events.emit('acme.a.b.c.v1', 's', jsonb_build_object('x', repeat('x', 2000000)))}, q{SELECT odoo_events.emit('acme.a.b.c.v1', 's', '{"address": "https://files.example.com/42"}')} ],
+	# capture and publishing
+	[ q{SELECT * FROM odoo_events.attach('{transfers}')}, q{SELECT * FROM odoo_events.attach('{transfer}')} ],
+	[ q{SELECT * FROM odoo_events.attach(mode => 'sometimes')}, q{SELECT * FROM odoo_events.attach('{transfer}', mode => 'trigger')} ],
+	[ q{CREATE TRIGGER wrong BEFORE INSERT ON res_partner FOR EACH ROW EXECUTE FUNCTION odoo_events.capture('res_partner'); INSERT INTO res_partner VALUES (7)}, q{DROP TRIGGER wrong ON res_partner; SELECT odoo_events.attach('{partner}'); INSERT INTO res_partner VALUES (7)} ],
+	[ q{SET odoo_events.strict = on; CREATE TRIGGER odoo_events_capture AFTER INSERT ON plain FOR EACH ROW EXECUTE FUNCTION odoo_events.capture('none_such'); INSERT INTO plain VALUES (1)}, q{SELECT odoo_events.detach(); SELECT odoo_events.attach(); INSERT INTO plain VALUES (1)} ],
+	[ q{SELECT odoo_events.publish(0)}, q{SELECT odoo_events.publish()} ],
+	[ q{BEGIN; SELECT odoo_events.publish()}, q{BEGIN; COMMIT; SELECT odoo_events.publish()} ],
+	[ q{SET default_transaction_isolation = 'serializable'; SELECT odoo_events.publish()}, q{SET default_transaction_isolation = 'serializable'; SET default_transaction_isolation = 'read committed'; SELECT odoo_events.publish()} ],
+	[ q{SELECT odoo_events._wake('x')}, q{SELECT odoo_events._wake('config')} ],
+	[ q{SELECT odoo_events.detach('{work_center}'); SELECT odoo_events.backfill('work_center')}, undef ],
+	[ q{SELECT odoo_events.detach('{work_order}'); SELECT * FROM odoo_events.reconcile('work_order')}, undef ],
+	[ q{SELECT odoo_events.enable_event('odoo.inventory.availability.changed.v1'); SELECT odoo_events.attach('{availability,stock_level}'); SELECT odoo_events.backfill('availability')}, undef ],
+	[ q{SELECT odoo_events.backfill('transfer', 'state >')}, q{SELECT odoo_events.backfill('transfer', 'state = ''done''')} ],
+	[ q{SELECT odoo_events.cancel_backfill(99)}, undef ],
+	[ q{SELECT * FROM odoo_events.trace()}, undef ],
+	[ q{DELETE FROM odoo_events.audit}, undef ],
+	# subscriptions
+	[ q{SELECT odoo_events.subscribe('a1', 'ftp://x')}, q{SELECT odoo_events.subscribe('a1', 'https://wms.example.com/hooks/odoo')} ],
+	[ q{SELECT odoo_events.subscribe('a2', 'http://10.1.2.3/')}, sub { "SELECT odoo_events.subscribe('a2', 'http://10.1.2.3/', $_[0])" } ],
+	[ subscribed('a1', "types => '{*}'"), subscribed('a1', 'or_replace => true') ],
+	option("types => '{}'", "types => '{*}'"), option("types => '{ODOO}'", "types => '{odoo.*}'"), option("types => '{odoo.nothing.*}'", "types => '{odoo.logistics.shipment.dispatched.v1}', or_replace => true"),
+	option("headers => '[]'", q{headers => '{"X-Api-Key": "..."}'}), option(q{headers => '{"a b": "c"}'}, q{headers => '{"a-b": "c"}'}), option(q{headers => '{"Host": "c"}'}, q{headers => '{"X-Host": "c"}'}),
+	option(q{headers => '{"X-A": ""}'}, q{headers => '{"X-A": "b"}'}), option("format => 'xml'", "format => 'binary'"), option("payload => 'none'", "payload => 'thin'"), option("clearance => '{secret}'", "clearance => '{public}'"),
+	option("signature => 'md5'", "signature => 'ed25519'"), option("ordering => 'random'", "ordering => 'strict'"), option('batch_size => 0', "batch_size => 10, format => 'batch'"), option('batch_size => 10', "batch_size => 10, format => 'batch'"),
+	option("batch_wait => '2h'", "batch_wait => '1s', batch_size => 10, format => 'batch'"), option('max_in_flight => 0', 'max_in_flight => 256'), option("timeout => '0'", "timeout => '1h'"), option('rate_limit => -1', 'rate_limit => 0.5'),
+	option('rate_burst => 5', 'rate_burst => 5, rate_limit => 10'), option('rate_burst => 200000, rate_limit => 10', 'rate_burst => 1, rate_limit => 10'), option('priority => 0', 'priority => 1'), option("expire_after => '1ms'", "expire_after => '1s'"),
+	option("retry_schedule => '{-1s}'", "retry_schedule => '{5s,1min,10min}'"), option("schedule => 'x'", "schedule => '*/15 * * * *'"), option("start_from => '999'", "start_from => '1'"), option("start_from => 'later'", "start_from => '2026-01-31 08:00+01'"),
+	option("secret => 'x'", 'secret => NULL'), option("signature => 'ed25519', secret => 'x'", "signature => 'ed25519'"),
+	option(q{auth => '{"type": "magic"}'}, q{auth => '{"type": "bearer", "token": "t"}'}), option(q{auth => '{"type": "basic", "username": "u"}'}, q{auth => '{"type": "basic", "username": "u", "password": "p"}'}),
+	option(q{auth => '{"type": "bearer", "token": "t", "x": "y"}'}, q{auth => '{"type": "bearer", "token": "t"}'}), option(q{auth => '{"type": "bearer", "token": "ü"}'}, q{auth => '{"type": "bearer", "token": "u"}'}),
+	option(q{tls => '[]'}, q{tls => '{"server_name": "x.example.com"}'}), option(q{tls => '{"ca": "x"}'}, q{tls => '{"ca": "} . '@CA@' . q{"}'}),
+	[ q{SELECT odoo_events.subscribe('b+d', 'https://h.example.com/x')}, q{SELECT odoo_events.subscribe('b-d', 'https://h.example.com/x')} ],
+	[ q{SELECT odoo_events.subscribe('p1', NULL, dry_run => true)}, undef ],
+	[ q{SELECT odoo_events.alter_subscription('nobody')}, q{SELECT name FROM odoo_events.subscription; SELECT odoo_events.alter_subscription('a1', priority => 1)} ],
+	[ q{SELECT odoo_events.alter_subscription('a1', signature => 'ed25519')}, subscribed('a1', "signature => 'ed25519', or_replace => true") ],
+	[ q{SELECT odoo_events.alter_subscription('p1', url => 'https://h.example.com/x')}, subscribed('p1-too', "start_from => 'earliest'") ],
+	[ q{SELECT odoo_events.rotate_secret('a1', '-1s')}, q{SELECT odoo_events.rotate_secret('a1', '90 days')} ],
+	[ q{SELECT odoo_events.fetch('nobody')}, q{SELECT name FROM odoo_events.subscription; SELECT odoo_events.fetch('p1')} ],
+	[ q{SELECT odoo_events.fetch('a1')}, undef ], [ q{SELECT odoo_events.pause('p1'); SELECT odoo_events.fetch('p1')}, undef ], [ q{SELECT odoo_events.fetch('p1', 0)}, q{SELECT odoo_events.fetch('p1', 10000)} ],
+	[ q{SELECT odoo_events.disarm(); SELECT odoo_events.fetch('p1')}, undef ],
+	[ q{SELECT odoo_events.ack('p1', -1)}, q{SELECT odoo_events.subscribe('p2', NULL, start_from => 'earliest')} ], [ q{SELECT odoo_events.ack('p2', 999)}, undef ],
+	[ q{SELECT odoo_events.skip('a1', ARRAY[gen_random_uuid()])}, q{SELECT event_id FROM odoo_events.waiting WHERE state = 'retry'} ],
+	[ q{SELECT odoo_events.replay('p1', from_position => 1)}, undef ], [ q{SELECT odoo_events.replay('a1')}, q{SELECT odoo_events.replay('a1', from_position => 0)} ],
+	[ q{SELECT odoo_events.replay('a1', from_position => 2, to_position => 1)}, q{SELECT odoo_events.replay('a1', from_position => 1, to_position => 2)} ], [ q{SELECT odoo_events.cancel_replay(99)}, q{SELECT * FROM odoo_events.replay_status} ],
+	[ q{INSERT INTO ir_config_parameter VALUES ('database.is_neutralized', 'true'); SELECT odoo_events.arm()}, q{DELETE FROM ir_config_parameter WHERE key = 'database.is_neutralized'; SELECT odoo_events.arm()} ],
+	# the output plugin
+	[ "$slot, 'colour', 'red')", "$slot, 'source', 'outbox')" ], [ "$slot, 'include-lsn', 'maybe')", "$slot, 'include-lsn', 'on')" ], [ "$slot, 'types', 'a;b')", "$slot, 'types', 'odoo.a,odoo.b')" ],
+	[ "$slot, 'types', '')", "$slot)" ], [ "$slot, 'source', 'x')", "$slot, 'source', 'tables')" ], [ "$slot, 'source', 'tables', 'types', 'odoo.a')", "$slot, 'source', 'tables', 'entities', 'transfer')" ],
+);
+
+# ---- provoked, followed ----
+
+my $node = OdooEvents->node('hints', "odoo_events.databases = 'none-such'\n");
+if ($node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'}))
+{
+	$node->append_conf('postgresql.conf', "output_plugin_libraries = 'pgoutput, test_decoding, odoo_events'");
+	$node->reload;
+}
+my $db = 'plant';
+$node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
+$node->safe_psql($db, <<SQL, extra_params => [ '-U', 'odoo' ]);
+CREATE TABLE ir_config_parameter (key text PRIMARY KEY, value text);
+CREATE TABLE res_partner (id int PRIMARY KEY, name text, ref text);
+CREATE TABLE res_users (id int PRIMARY KEY, login text);
+CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, company_id int);
+CREATE TABLE stock_quant (id int PRIMARY KEY, quantity numeric);
+CREATE TABLE mrp_workcenter (id int PRIMARY KEY, name text);
+CREATE TABLE mrp_workorder (id int PRIMARY KEY, name text, state text);
+CREATE TABLE thing (id int PRIMARY KEY, name text);
+CREATE TABLE plain (id int PRIMARY KEY);
+CREATE TABLE quality_tag (id int PRIMARY KEY, name text);
+CREATE TABLE certificate_tag_rel (certificate_id int, tag_id int);
+CREATE TABLE quality_certificate (id int PRIMARY KEY, name text, state text, score numeric, picking_id int REFERENCES stock_picking, user_id int REFERENCES res_users);
+CREATE TABLE quality_line (id int PRIMARY KEY, certificate_id int REFERENCES quality_certificate, state text, quantity numeric);
+SQL
+$node->safe_psql($db, 'CREATE EXTENSION odoo_events');
+$node->safe_psql($db, q{SELECT odoo_events.attach('{transfer}'); SELECT odoo_events.emit('acme.a.b.c.v1', 's', '{}'); SELECT pg_create_logical_replication_slot('s', 'odoo_events')});
+$node->safe_psql($db, 'SELECT odoo_events.publish()');
+my $ca = PostgreSQL::Test::Utils::tempdir() . '/ca';
+system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=hints', '-keyout', "$ca.key", '-out', "$ca.pem");
+(my $pem = slurp_file("$ca.pem")) =~ s/\n/\\n/g;
+
+my %covered;
+foreach my $case (@cases)
+{
+	my ($wrong, $mend, $why, $still) = @$case;
+	my ($rc, $out, $err) = $node->psql($db, $wrong);
+	# a warning about a name that does not resolve may stand before
+	my @hints = map { s/\s+\z//r } $err =~ /^(?:psql:[^\n]*?)?HINT:\s+(.*?)(?=\n(?:psql:|ERROR|WARNING|LINE|CONTEXT|STATEMENT|DETAIL)|\z)/gms;
+	my $hint = $hints[-1] // '';
+	# a pattern that is most specific to it
+	my @of = sort { length $sites{$b} <=> length $sites{$a} } grep { $hint =~ /\A$sites{$_}\z/s } keys %sites;
+	my @same = grep { my $text = s/^[^:]*: //r; $text eq ($of[0] // '') =~ s/^[^:]*: //r } @of;
+	$covered{$_} = 1 foreach @same;
+	unless (@of) { fail("a hint was expected of: $wrong"); diag($err); next; }
+	$mend = ref $mend ? $mend->($hint) : $mend // $hint;
+	$mend =~ s/\@CA\@/$pem/;
+	($rc, $out, $err) = $node->psql($db, $mend);
+	if ($still) { like($err, qr/$still/, "$hint: $why"); next; }
+	is($rc, 0, substr($hint, 0, 100)) || diag("provoked by: $wrong\nfollowed by: $mend\n$err");
+}
+is_deeply([ sort grep { !$covered{$_} && !exists $elsewhere{$_} } keys %sites ], [], 'every hint of the sources was executed, or it is said why it cannot be');
+is_deeply([ sort grep { !exists $sites{$_} } keys %elsewhere ], [], 'the list of those that cannot be names none that is gone');
+is_deeply([ sort grep { $covered{$_} } keys %elsewhere ], [], 'nor one that can');
+$node->stop;
+done_testing();
