@@ -8,11 +8,12 @@
 #   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
 #   make check-asan       regress, isolation and two TAP files there with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make bench            all benchmarks, a quarter of an hour; prints a table (docs/benchmarks.md)
+#   make check-odoo       real Odoo 19 in a chroot of its own: installed, a day clicked, upgraded, modules come and go (a large download, once; needs root)
 #   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
 #   make receiver         the demo's receiver alone (PORT=8765 SECRET=whsec_...)
 #   make format           lay the C sources out; make format-check only looks
 
-TEST_GOALS = check check-all check-long check-cassert check-asan bench demo receiver format format-check
+TEST_GOALS = check check-all check-odoo check-long check-cassert check-asan bench demo receiver format format-check
 ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 
 # These bring their own server, so nothing of the build's settings concerns them.
@@ -20,6 +21,7 @@ ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 check: ; @test/lib/check.sh
 check-all: ; @test/lib/check.sh all
 check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 04 && MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094
+check-odoo: ; @test/lib/chroot.sh run odoo test/odoo-real/run.sh
 check-cassert: ; @test/lib/sanity.sh asserts
 check-asan: ; @test/lib/sanity.sh asan
 bench: ; @test/bench/run.sh

@@ -64,6 +64,27 @@ LOCK TABLE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2 I
 ROLLBACK;
 SELECT relation, changes FROM odoo_events.capture_error;
 
+-- for a role that may not emit: a function of its owner's, in the caller's transaction
+SET client_min_messages = error;
+DO $$BEGIN CREATE ROLE regress_emit_clerk; EXCEPTION WHEN duplicate_object THEN NULL; END$$;
+SET client_min_messages = warning;
+CREATE FUNCTION hold(what text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$SELECT odoo_events.emit('acme.logistics.customs_hold.placed.v1', 'customs_hold/' || what, '{}')$$;
+SET ROLE regress_emit_clerk;
+SELECT odoo_events.emit('acme.logistics.customs_hold.placed.v1', 's', '{}');
+BEGIN;
+SELECT public.hold('definer-1');
+SAVEPOINT a;
+SELECT public.hold('definer-2');
+ROLLBACK TO a;
+COMMIT;
+BEGIN;
+SELECT public.hold('definer-3');
+ROLLBACK;
+RESET ROLE;
+SELECT odoo_events.publish();
+SELECT subject FROM events WHERE subject LIKE '%definer%';
+
 -- what is refused, and that the mend in the hint works
 SELECT odoo_events.emit('odoo.logistics.shipment.dispatched.v1', 's', '{}');
 SELECT odoo_events.emit('acme.logistics.shipment.dispatched.v1', 's', '{}') IS NOT NULL AS mended;

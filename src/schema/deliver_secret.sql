@@ -68,7 +68,7 @@ BEGIN
   SELECT e.key INTO wrong FROM jsonb_each(value) e WHERE e.key <> ALL (must || may);
   IF FOUND THEN
     RAISE EXCEPTION 'argument "%" has the unknown member "%"', argument, wrong USING ERRCODE = 'invalid_parameter_value',
-      HINT = format('It has %s.', array_to_string(must || may, ', '));
+      HINT = format('Its members are %s.', array_to_string(must || may, ', '));
   END IF;
   SELECT e.key INTO wrong FROM jsonb_each(value) e WHERE jsonb_typeof(e.value) <> 'string' OR e.value = '""';
   IF FOUND THEN

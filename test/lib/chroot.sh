@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
-# The other supported PostgreSQL versions, each in a Debian chroot: trixie brings 17, sid brings 18.  The chroots are made once, kept
-# in $OE_CHROOTS (default /var/tmp/odoo_events-chroots), used again while they are good, made anew when the recipe below changes
+# The other supported PostgreSQL versions, each in a Debian chroot: trixie brings 17, sid brings 18; and "odoo", sid with its package
+# of Odoo 19.  The chroots are made once, kept in $OE_CHROOTS
+# (default /var/tmp/odoo_events-chroots), used again while they are good, made anew when the recipe below changes
 # or when one is found broken.  Needs root and debootstrap; runs in a mount namespace of its own, so no mount can be left behind.
 #
-#   chroot.sh make 17|18            make it, unless it is there
-#   chroot.sh run 17|18 COMMAND...  copy the work tree into it and run COMMAND there, in the copy
-#   chroot.sh remove 17|18          take it away
+#   chroot.sh make 17|18|odoo            make it, unless it is there
+#   chroot.sh run 17|18|odoo COMMAND...  copy the work tree into it and run COMMAND there, in the copy
+#   chroot.sh remove 17|18|odoo          take it away
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${OE_CHROOTS:=/var/tmp/odoo_events-chroots}"
 usage() { sed -n '2,8p' "$0"; exit 2; }
 command=${1:-}; version=${2:-}
-case "$version" in 17) suite=trixie ;; 18) suite=sid ;; *) usage ;; esac
-root=$OE_CHROOTS/$suite
+more=
+case "$version" in
+  17) suite=trixie name=trixie ;;
+  18) suite=sid name=sid ;;
+  odoo) suite=sid name=odoo version=18 more='odoo-19 tzdata-legacy' ;;
+  *) usage ;;
+esac
+root=$OE_CHROOTS/$name
 packages="ca-certificates git gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev perl libipc-run-perl procps util-linux
-  python3 nodejs postgresql-$version postgresql-server-dev-$version"
+  python3 nodejs postgresql-$version postgresql-server-dev-$version${more:+ $more}"
 recipe=$(printf '%s' "3 $packages" | cksum | cut -d' ' -f1)
 
 # The mirror this machine itself installs Debian from.
@@ -47,8 +54,8 @@ is_good() { [ "$(cat "$root/.recipe" 2>/dev/null)" = "$recipe" ] && [ -x "$root/
 
 make_it() {
   is_good && return
-  local log=$OE_CHROOTS/$suite.log
-  echo "making the $suite chroot in $root (a few minutes, once; log: $log)" >&2
+  local log=$OE_CHROOTS/$name.log
+  echo "making the $name chroot in $root (a few minutes, once; log: $log)" >&2
   rm -rf --one-file-system "$root"
   mkdir -p "$root"
   {
@@ -64,7 +71,7 @@ make_it() {
     enter apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold install $packages
     enter apt-get clean
     echo "$recipe" >"$root/.recipe"
-  } >"$log" 2>&1 </dev/null || { tail -25 "$log" >&2; echo "chroot.sh: could not make the $suite chroot" >&2; exit 1; }
+  } >"$log" 2>&1 </dev/null || { tail -25 "$log" >&2; echo "chroot.sh: could not make the $name chroot" >&2; exit 1; }
 }
 
 # Copies the work tree, with the libraries of the Node receiver, into a place of this checkout's own in the chroot.
@@ -80,12 +87,12 @@ copy_tree() {
 command -v debootstrap >/dev/null || { echo "chroot.sh: debootstrap is missing: apt-get install --no-install-recommends debootstrap" >&2; exit 1; }
 mkdir -p "$OE_CHROOTS"
 case "$command" in
-  make) exec 9>"$OE_CHROOTS/$suite.lock"; flock 9; make_it ;;
+  make) exec 9>"$OE_CHROOTS/$name.lock"; flock 9; make_it ;;
   run)
     shift 2; [ $# -gt 0 ] || usage
-    (exec 9>"$OE_CHROOTS/$suite.lock"; flock 9; make_it)
+    (exec 9>"$OE_CHROOTS/$name.lock"; flock 9; make_it)
     copy_tree
     enter bash -c 'cd "$1" && shift && exec "$@"' run "$home" "$@" ;;
-  remove) exec 9>"$OE_CHROOTS/$suite.lock"; flock 9; rm -rf --one-file-system "$root" ;;
+  remove) exec 9>"$OE_CHROOTS/$name.lock"; flock 9; rm -rf --one-file-system "$root" ;;
   *) usage ;;
 esac

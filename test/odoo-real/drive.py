@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Flows of a plant, clicked in real Odoo: drive.py DATABASE setup | day.
+"""Flows of a plant, clicked in real Odoo: drive.py DATABASE setup | day | uninstall MODULE.
 
 Each step is one transaction of Odoo's, and says its name to the database, so that the test knows which events it made: a row of
 public.step holds what had been captured by then.
@@ -69,7 +69,7 @@ def po_change(env, k):
 @step('receipt: lot, all of it, validate')
 def po_receive(env, k):
     picking = env['purchase.order'].browse(k.po).picking_ids
-    lot = env['stock.lot'].create({'name': 'LOT-1', 'product_id': k.top})
+    lot = env['stock.lot'].create({'name': 'LOT-%s' % k.po, 'product_id': k.top})
     for move in picking.move_ids:
         move.quantity = move.product_uom_qty
         if move.product_id.id == k.top:
@@ -203,5 +203,8 @@ if __name__ == '__main__':
         if sys.argv[2] == 'setup':
             with user.act() as env:
                 setup(env)
+        elif sys.argv[2] == 'uninstall':
+            with user.act() as env:
+                env['ir.module.module'].sudo().search([('name', '=', sys.argv[3])]).button_immediate_uninstall()
         else:
             day(user)

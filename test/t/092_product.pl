@@ -33,6 +33,12 @@ $node->poll_query_until($db, q{SELECT count(*) = 1 FROM odoo_events.trace(key =>
 is($node->safe_psql($db, q{SELECT string_agg(step, ', ' ORDER BY position, at) FROM odoo_events.trace(key => 'quality_certificate:1')}),
 	'committed, published, attempt 1, acknowledged', 'trace shows its whole way');
 
+$receiver->misbehave({ path => '/mes', status => 503, times => 1 });
+odoo(q{INSERT INTO quality_certificate (name, state) VALUES ('QC/2', 'issued')});
+$node->poll_query_until($db, q{SELECT count(*) = 1 FROM odoo_events.trace(key => 'quality_certificate:2') WHERE step = 'acknowledged'});
+is($node->safe_psql($db, q{SELECT string_agg(step || coalesce(' ' || substring(detail FROM '^\d{3}\M'), ''), ', ' ORDER BY position, at) FROM odoo_events.trace(key => 'quality_certificate:2')}),
+	'committed, published, attempt 1 503, attempt 2 204, acknowledged', 'with every attempt and its answer');
+
 # backfill, while workers come and go
 my $job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order')});
 for (1 .. 3)

@@ -19,6 +19,8 @@ sub create
 	$node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
 	$node->safe_psql($db, 'CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, priority text, picking_type_id int)', extra_params => [ '-U', 'odoo' ]);
 	$node->safe_psql($db, 'CREATE TABLE quality_certificate (id int PRIMARY KEY, name text, state text)', extra_params => [ '-U', 'odoo' ]);
+	$node->safe_psql($db, 'CREATE TABLE quality_line (id int PRIMARY KEY, certificate_id int, quantity numeric)', extra_params => [ '-U', 'odoo' ]);
+	$node->safe_psql($db, 'CREATE TABLE stock_picking_batch (id int PRIMARY KEY, name text, state text, x_dock text)', extra_params => [ '-U', 'odoo' ]);
 	$node->safe_psql($db, "CREATE EXTENSION odoo_events VERSION '$version'");
 	return;
 }
@@ -43,7 +45,11 @@ foreach my $version (@old)
 	$node->safe_psql($db, $_) foreach (
 		q{SELECT odoo_events.attach('{transfer}')},
 		q{SELECT odoo_events.define_entity('quality_certificate', 'quality_certificate', name_column => 'name', state_column => 'state')},
-		q{SELECT odoo_events.define_event('acme.quality.quality_certificate.issued.v1', 'quality_certificate', states => '{issued}')},
+		q{SELECT odoo_events.define_part('quality_certificate', 'line', 'quality_line', parent => 'certificate_id')},
+		q{SELECT odoo_events.define_event('acme.quality.quality_certificate.issued.v1', 'quality_certificate', states => '{issued}', with_lines => true)},
+		# a table that the old version does not capture, and this one does
+		q{SELECT odoo_events.define_entity('wave', 'stock_picking_batch', name_column => 'name')},
+		q{SELECT odoo_events.define_event('acme.logistics.wave.docked.v1', 'wave', '$.old.x_dock != $.new.x_dock')},
 		q{SELECT odoo_events.define_event('acme.logistics.transfer.hurried.v1', 'transfer', '$.old.priority != $.new.priority')},
 		q{SELECT odoo_events.disable_event('odoo.logistics.transfer.cancelled.v1')},
 		q{SELECT odoo_events.subscribe('wms', 'http://127.0.0.1:9/', allow_networks => '{127.0.0.0/8}', types => '{acme.*}')},
@@ -54,11 +60,15 @@ foreach my $version (@old)
 	is($node->safe_psql($db, q{SELECT extversion FROM pg_extension WHERE extname = 'odoo_events'}), $current, "$version: updated");
 	is($node->safe_psql($db, $kept), $was, "$version: the configuration is kept");
 	# what the DBA disabled, and what a definition makes count in a rule of the catalog, is no difference of versions
-	is_deeply([ grep { !/^. capture_rule .*"rule": "stock_picking"/ && !/^. event_def .*"odoo.logistics.transfer.cancelled.v1"/ } differences('fresh', $db) ], [],
+	is_deeply([ grep { !/^. capture_rule .*"rule": "stock_picking(?:_batch)?"/ && !/^. event_def .*"odoo.logistics.transfer.cancelled.v1"/ } differences('fresh', $db) ], [],
 		"$version: the same as a fresh install");
 	$node->safe_psql($db, $_) foreach (q{INSERT INTO stock_picking VALUES (1, 'OUT/1', 'assigned', '0')}, q{UPDATE stock_picking SET priority = '1'},
-		q{INSERT INTO quality_certificate VALUES (2, 'QC/2', 'issued')}, q{UPDATE stock_picking SET state = 'cancel'});
-	ok($node->poll_query_until($db, q{SELECT count(*) = 3 FROM odoo_events.outbox WHERE type LIKE 'acme.%'}), "$version: what was defined before goes on");
+		q{BEGIN; INSERT INTO quality_certificate VALUES (2, 'QC/2', 'issued'); INSERT INTO quality_line VALUES (1, 2, 5); COMMIT}, q{UPDATE stock_picking SET state = 'cancel'},
+		q{SELECT odoo_events.attach('{transfer_batch}')}, q{INSERT INTO stock_picking_batch VALUES (1, 'W/1', 'draft', 'A')}, q{UPDATE stock_picking_batch SET x_dock = 'B'}, q{UPDATE stock_picking_batch SET state = 'in_progress'});
+	ok($node->poll_query_until($db, q{SELECT count(*) = 4 FROM odoo_events.outbox WHERE type LIKE 'acme.%'}), "$version: what was defined before goes on");
+	is($node->safe_psql($db, q{SELECT event->'data'->'lines'->0->>'quantity' FROM odoo_events.outbox WHERE subject = 'quality_certificate/QC/2'}), '5', "$version: lines too");
+	is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.outbox WHERE type = 'acme.logistics.wave.docked.v1'}), '1', "$version: and on a table that the catalog captures itself by now");
+	ok($node->poll_query_until($db, q{SELECT count(*) = 1 FROM odoo_events.outbox WHERE type = 'odoo.logistics.transfer_batch.started.v1'}), "$version: whose own events come beside them");
 	is($node->safe_psql($db, q{SELECT enabled FROM odoo_events.event_type WHERE type = 'odoo.logistics.transfer.cancelled.v1'}), 'f', "$version: what was disabled stays so");
 }
 # the comparison can say no

@@ -17,7 +17,8 @@ my $node = OdooEvents->node('fuzz');
 my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
 $node->safe_psql($db, <<SQL, extra_params => [ '-U', 'odoo' ]);
-CREATE TABLE thing (id serial PRIMARY KEY, name text, state text, n numeric, at timestamp, other_id int, j jsonb, company_id int);
+CREATE TABLE thing (id serial PRIMARY KEY, name text, state text, n numeric, at timestamp, other_id int REFERENCES thing, j jsonb, company_id int);
+CREATE TABLE line (id serial PRIMARY KEY, thing_id int REFERENCES thing ON DELETE CASCADE, n numeric, state text);
 CREATE TABLE mrp_production (id serial PRIMARY KEY, name text, state text, product_qty numeric, company_id int);
 SQL
 $node->safe_psql($db, 'CREATE EXTENSION odoo_events');
@@ -45,7 +46,7 @@ sub type { return pick('acme.custom.' . pick('thing', 'stuff', 'mine') . '.' . p
 my %make = (
 	define_entity => sub {
 		my $more = join '', map { ", $_" } grep { rand() < 0.4 } ('columns => ' . pick('NULL', '\'{name,state}\'', list()), 'name_column => ' . quoted(column()), 'state_column => ' . quoted(column()),
-			'open_states => ' . list(), 'draft_states => ' . list(), 'classification => ' . quoted(pick('{"n": "personal"}', '{"n": 1}', '[]', '{', garbage())), 'domain => ' . quoted(pick('custom', garbage())), 'or_replace => true');
+			'open_states => ' . list(), 'draft_states => ' . list(), 'classification => ' . quoted(pick('{"n": "personal"}', '{"n": 1}', '[]', '{', garbage())), 'domain => ' . quoted(pick('custom', garbage())), 'key => ' . quoted(pick('other_id', 'other_id.company_id', garbage())), 'correlation => ' . pick("'{other_id}'", list()), 'or_replace => true');
 		return 'SELECT odoo_events.define_entity(' . quoted(pick('thing', 'stuff', 'mine', garbage())) . ', ' . quoted(pick('thing', 'mrp_production', 'pg_class', garbage())) . "$more)";
 	},
 	define_event => sub {
@@ -53,6 +54,11 @@ my %make = (
 			'states => ' . list(), 'rank => ' . pick(0, 5, 1000, -1, 2147483647), 'with_lines => true', 'with_changes => true', 'or_replace => true', 'kind => ' . quoted(garbage()), 'description => ' . quoted(garbage()));
 		return 'SELECT odoo_events.define_event(' . quoted(type()) . ', ' . quoted(pick('thing', 'stuff', 'mine', 'manufacturing_order', garbage())) . "$more)";
 	},
+	define_part => sub {
+		my $more = join '', map { ", $_" } grep { rand() < 0.4 } ('columns => ' . pick('NULL', '\'{name,n}\'', list()), 'state_column => ' . quoted(column()), 'live_states => ' . list(), 'gone_states => ' . list(), 'or_replace => true');
+		return 'SELECT odoo_events.define_part(' . quoted(pick('thing', 'mine', 'manufacturing_order', garbage())) . ', ' . quoted(pick('x', 'line', garbage())) . ', ' . quoted(pick('thing', 'line', 'mrp_production', garbage())) . ', ' . quoted(pick('other_id', 'thing_id', garbage())) . "$more)";
+	},
+	drop_part => sub { return 'SELECT odoo_events.drop_part(' . quoted(pick('thing', 'mine', 'manufacturing_order')) . ', ' . quoted(pick('x', 'line')) . ')'; },
 	switch => sub { return 'SELECT odoo_events.' . pick('enable_event', 'disable_event', 'drop_event', 'json_schema') . '(' . quoted(type()) . ')'; },
 	drop_entity => sub { return 'SELECT odoo_events.drop_entity(' . quoted(pick('thing', 'stuff', garbage())) . ')'; },
 	emit => sub {
@@ -63,6 +69,7 @@ my %make = (
 			'SELECT count(*) FROM odoo_events.reconcile()', 'SELECT odoo_events.backfill(' . quoted(pick('thing', 'manufacturing_order')) . ', ' . quoted(pick(undef, 'state = \'done\'', garbage())) . ')'); },
 	row => sub {
 		my $t = pick('thing', 'thing', 'mrp_production');
+		return pick('INSERT INTO line (thing_id, n, state) VALUES (' . int(rand 9) . ', 1, ' . quoted(pick('draft', 'done')) . ')', 'UPDATE line SET thing_id = ' . int(rand 9) . ', n = n + 1', 'DELETE FROM line WHERE thing_id = ' . int(rand 9)) if rand() < 0.3;
 		return pick("INSERT INTO $t (name, state, company_id) VALUES (" . quoted(garbage()) . ', ' . quoted(pick('draft', 'confirmed', 'done', garbage())) . ', ' . int(rand 3) . ')',
 			"UPDATE $t SET state = " . quoted(pick('draft', 'confirmed', 'progress', 'done', undef)) . ' WHERE id = ' . int(rand 9), "DELETE FROM $t WHERE id = " . int(rand 9),
 			"UPDATE thing SET n = " . pick("'NaN'", 1e30, -0.001, 'NULL') . ", j = " . quoted(pick('{"a": "\\\\u0000"}', '[1]', '"x"')));
@@ -71,10 +78,10 @@ my %make = (
 		my $c = pick('n', 'at', 'j', 'other_id', 'extra', 'state');
 		return pick("ALTER TABLE thing DROP COLUMN IF EXISTS $c CASCADE", "ALTER TABLE thing ADD COLUMN IF NOT EXISTS $c " . pick('text', 'numeric', 'int', 'jsonb', 'timestamp', 'bytea', 'text[]', 'boolean'),
 			"ALTER TABLE thing ALTER COLUMN $c TYPE text USING $c\::text", "ALTER TABLE thing RENAME COLUMN $c TO " . pick('n', 'at', 'j', 'extra'), 'TRUNCATE thing',
-			'DROP TABLE thing; CREATE TABLE thing (id serial PRIMARY KEY, name text, state text, n numeric, company_id int)');
+			'DROP TABLE thing CASCADE; CREATE TABLE thing (id serial PRIMARY KEY, name text, state text, n numeric, company_id int)');
 	},
 );
-my @kinds = ((map { ($_) x 3 } qw(define_event row)), (map { ($_) x 2 } qw(define_entity emit look)), qw(switch drop_entity ddl));
+my @kinds = ((map { ($_) x 3 } qw(define_event row)), (map { ($_) x 2 } qw(define_entity define_part emit look)), qw(switch drop_entity drop_part ddl));
 my ($done, $refused, $internal) = (0, 0, 0);
 my @internal;
 while ($done < $rounds)

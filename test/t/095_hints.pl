@@ -153,7 +153,7 @@ my @cases = (
 	option("secret => 'x'", 'secret => NULL'), option("signature => 'ed25519', secret => 'x'", "signature => 'ed25519'"),
 	option(q{auth => '{"type": "magic"}'}, q{auth => '{"type": "bearer", "token": "t"}'}), option(q{auth => '{"type": "basic", "username": "u"}'}, q{auth => '{"type": "basic", "username": "u", "password": "p"}'}),
 	option(q{auth => '{"type": "bearer", "token": "t", "x": "y"}'}, q{auth => '{"type": "bearer", "token": "t"}'}), option(q{auth => '{"type": "bearer", "token": "ü"}'}, q{auth => '{"type": "bearer", "token": "u"}'}),
-	option(q{tls => '[]'}, q{tls => '{"server_name": "x.example.com"}'}), option(q{tls => '{"ca": "x"}'}, q{tls => '{"ca": "} . '@CA@' . q{"}'}),
+	option(q{tls => '[]'}, q{tls => '{"server_name": "x.example.com"}'}), option(q{tls => '{"ca": "x"}'}, q{tls => '{"ca": "@CA@"}'}),
 	[ q{SELECT odoo_events.subscribe('b+d', 'https://h.example.com/x')}, q{SELECT odoo_events.subscribe('b-d', 'https://h.example.com/x')} ],
 	[ q{SELECT odoo_events.subscribe('p1', NULL, dry_run => true)}, undef ],
 	[ q{SELECT odoo_events.alter_subscription('nobody')}, q{SELECT name FROM odoo_events.subscription; SELECT odoo_events.alter_subscription('a1', priority => 1)} ],

@@ -4,7 +4,7 @@
 #
 #   older.sh INSTALL-SCRIPT EXTENSION-DIRECTORY
 #
-# It lacks a function, a column of a table, an event and a grant, and says something else of another event, as a real one would.
+# It lacks a function, a column of a table, an event, an entity with its table's capture and a grant, and says something else of another event, as a real one would.
 set -eu
 install=$1 dir=$2 top=$(cd "$(dirname "$0")/../.." && pwd)
 version=$(basename "$install" .sql); version=${version##*--}
@@ -17,6 +17,13 @@ ALTER TABLE odoo_events.backfill_job DROP COLUMN error;
 DELETE FROM odoo_events.event_def WHERE type OPERATOR(pg_catalog.=) 'odoo.logistics.shipment.delayed.v1';
 UPDATE odoo_events.event_def SET description = 'something else', condition = NULL WHERE type OPERATOR(pg_catalog.=) 'odoo.logistics.shipment.rescheduled.v1';
 REVOKE SELECT ON odoo_events.worker_status FROM pg_monitor;
+DELETE FROM odoo_events.event_def WHERE entity OPERATOR(pg_catalog.=) 'transfer_batch';
+DELETE FROM odoo_events.milestone WHERE entity OPERATOR(pg_catalog.=) 'transfer_batch';
+DELETE FROM odoo_events.part WHERE entity OPERATOR(pg_catalog.=) 'transfer_batch';
+DELETE FROM odoo_events.field WHERE owner OPERATOR(pg_catalog.=) 'transfer_batch';
+DELETE FROM odoo_events.entity WHERE entity OPERATOR(pg_catalog.=) 'transfer_batch';
+DELETE FROM odoo_events.link WHERE rule OPERATOR(pg_catalog.=) 'stock_picking_batch';
+DELETE FROM odoo_events.capture_rule WHERE rule OPERATOR(pg_catalog.=) 'stock_picking_batch';
 SQL
 } > "$dir/odoo_events--0.0.9.sql"
 
