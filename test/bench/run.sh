@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All benchmarks on private servers, one after another, a quarter of an hour on a quiet machine; prints a table, which docs/benchmarks.md explains.
 #
-#   run.sh [publish|pipeline|misbehave|delivery|scale|decode ...]
+#   run.sh [publish|pipeline|misbehave|delivery|scale|decode|backfill ...]
 #
 # BACKLOG (default 3000000): events behind one of 1,000 subscriptions; ten million take 25 GB and five minutes more.
 # PROTOTYPE: the bare libcurl poster to compare with (delivery.py says how it is called).
@@ -31,12 +31,13 @@ run() {
     delivery) part "single events, and slow receivers" python3 delivery.py --parts subscriptions,latency ${PROTOTYPE:+--prototype "$PROTOTYPE"} ;;
     scale) part "many subscriptions" python3 scale.py --backlog "${BACKLOG:-3000000}" ;;
     decode) part "output plugin" python3 decode.py --changes 100000 --rounds 1 ;;
+    backfill) part "a backfill beside who writes" ./backfill.sh ;;
     *) sed -n '2,8p' run.sh; exit 2 ;;
   esac
 }
 printf '%s\n%s cores, %s, kernel %s, %s, libcurl %s, load %s\n' "$(date -u '+%F %R UTC')" "$(nproc)" "$(sed -n 's/^model name.*: *//p;T;q' /proc/cpuinfo)" "$(uname -r)" \
   "$("${PG_CONFIG:-pg_config}" --version)" "$(pkg-config --modversion libcurl)" "$(cut -d' ' -f1-3 /proc/loadavg)"
 for name in "${@:-all}"; do
-  if [ "$name" = all ]; then for each in publish pipeline misbehave delivery scale decode; do run "$each"; done; else run "$name"; fi
+  if [ "$name" = all ]; then for each in publish pipeline misbehave delivery scale decode backfill; do run "$each"; done; else run "$name"; fi
 done
 exit $failed
