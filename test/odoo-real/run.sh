@@ -48,7 +48,7 @@ eval "$(test/lib/instance.sh env odoo)"
 q postgres 'CREATE ROLE odoo LOGIN CREATEDB'
 
 # Tables that could be captured, of whose events any is enabled, and are not.
-unattached="SELECT coalesce(string_agg(DISTINCT entity, ','), '') FROM odoo_events.capture_status WHERE NOT attached AND note NOT LIKE 'none of its events%'"
+unattached="SELECT coalesce(string_agg(DISTINCT entity, ','), '') FROM odoo_events.capture_status WHERE NOT attached AND relation IS NOT NULL AND note NOT LIKE 'none of its events%'"
 events_of_steps="SELECT s.id || ' ' || s.name || ': ' || coalesce((SELECT string_agg(t.n || ' ' || t.type, ', ' ORDER BY t.type)
     FROM (SELECT count(*) AS n, regexp_replace(o.type, '^odoo\.[a-z_]+\.|\.v1\$', '', 'g') AS type FROM odoo_events.outbox o WHERE o.odootx::text = s.xid GROUP BY 2) t), '-') FROM public.step s ORDER BY s.id"
 

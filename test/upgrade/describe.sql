@@ -30,9 +30,9 @@ SELECT line FROM (
   UNION ALL SELECT 'entity_kind ' || to_jsonb(r)::text FROM odoo_events.entity_kind r
   UNION ALL SELECT 'milestone ' || to_jsonb(r)::text FROM odoo_events.milestone r
   UNION ALL SELECT 'event_def ' || to_jsonb(r)::text FROM odoo_events.event_def r WHERE builtin
-  UNION ALL SELECT 'part ' || to_jsonb(r)::text FROM odoo_events.part r
+  UNION ALL SELECT 'part ' || to_jsonb(r)::text FROM odoo_events.part r WHERE builtin
   UNION ALL SELECT 'field ' || to_jsonb(r)::text FROM odoo_events.field r WHERE builtin
   UNION ALL SELECT 'link ' || to_jsonb(r)::text FROM odoo_events.link r WHERE rule NOT LIKE 'own\_%'
-  UNION ALL SELECT 'reference ' || to_jsonb(r)::text FROM odoo_events.reference r
-  UNION ALL SELECT 'reference_field ' || to_jsonb(r)::text FROM odoo_events.reference_field r) x
+  UNION ALL SELECT 'reference ' || to_jsonb(r)::text FROM odoo_events.reference r WHERE builtin
+  UNION ALL SELECT 'reference_field ' || to_jsonb(r)::text FROM odoo_events.reference_field r WHERE reference NOT LIKE 'own\_%') x
  ORDER BY line COLLATE "C";
