@@ -37,11 +37,17 @@ foreach my $file (glob("$top/src/*/*.c"), glob("$top/src/schema/*.sql"))
 	}
 	else
 	{
-		# string literals only: what is concatenated to them, or their arguments, may be anything
-		while ($source =~ /\bHINT\s*=\s*(?:format\(\s*)?('(?:[^']|'')*')/g)
+		# string literals only: what is concatenated to them, or their arguments, may be anything; of a CASE each branch
+		while ($source =~ /\bHINT\s*=\s*(CASE\b.*?\bEND\b|(?:format\(\s*)?'(?:[^']|'')*')/gs)
 		{
-			(my $text = substr($1, 1, -1)) =~ s/''/'/g;
-			$sites{"$name: $text"} = pattern($text) . '.*';
+			my $expression = $1;
+			my $literal = $expression =~ /^CASE/ ? qr/(?:THEN|ELSE)\s+(?:format\(\s*)?'((?:[^']|'')*)'/ : qr/'((?:[^']|'')*)'/;
+			while ($expression =~ /$literal/g)
+			{
+				(my $text = $1) =~ s/''/'/g;
+				$sites{"$name: $text"} = pattern($text) . '.*';
+				last unless $expression =~ /^CASE/;
+			}
 		}
 	}
 }
@@ -63,6 +69,7 @@ my %elsewhere = (
 	'schema/deliver_secret.sql: alter_subscription(name, secret => ..., %s) gives all.' => 'needs a restored database: t/050_backup',
 	'schema/deliver_subscribe.sql: Give in one call: %s.' => 'needs a restored database: t/050_backup',
 	'schema/deliver_secret.sql: SELECT odoo_events.set_secret(%L);' => 'needs a restored database: t/050_backup',
+	'schema/deliver_pull.sql: SELECT pg_catalog.pg_sleep_until(%L); SELECT * FROM odoo_events.fetch(%L);  -- consumers at the same time need subscriptions of their own' => 'waits for the end of another consumer\'s lease: t/034_dispatch, sql/deliver_pull',
 	'schema/capture.sql: Capture knows rows by their integer id, as Odoo does.' => "Odoo's own tables have it; of a table of one's own define_entity() says it first",
 );
 
@@ -154,6 +161,12 @@ my @cases = (
 	option(q{auth => '{"type": "magic"}'}, q{auth => '{"type": "bearer", "token": "t"}'}), option(q{auth => '{"type": "basic", "username": "u"}'}, q{auth => '{"type": "basic", "username": "u", "password": "p"}'}),
 	option(q{auth => '{"type": "bearer", "token": "t", "x": "y"}'}, q{auth => '{"type": "bearer", "token": "t"}'}), option(q{auth => '{"type": "bearer", "token": "ü"}'}, q{auth => '{"type": "bearer", "token": "u"}'}),
 	option(q{tls => '[]'}, q{tls => '{"server_name": "x.example.com"}'}), option(q{tls => '{"ca": "x"}'}, q{tls => '{"ca": "@CA@"}'}),
+	option(q{auth => '{"type": "bearer", "token": 5}'}, q{auth => '{"type": "bearer", "token": "5"}'}), option(q{tls => '{"server_name": "https://wms.internal:443/"}'}, q{tls => '{"server_name": "wms.internal"}'}),
+	option(q{headers => (SELECT jsonb_object_agg('X-' || i, 'v') FROM generate_series(1, 30) i)}, q{headers => '{"X-1": "v"}'}), option("allow_networks => '{NULL}'", "allow_networks => '{10.0.0.0/8}'"),
+	option('start_from => NULL', "start_from => 'now'"), option('format => NULL', "format => 'structured'"),
+	option(q{headers => '{"Authorization": "x"}', auth => '{"type": "bearer", "token": "t"}'}, q{headers => '{}', auth => '{"type": "bearer", "token": "t"}'}),
+	[ q{SELECT odoo_events.subscribe(NULL, 'https://h.example.com/x')}, q{SELECT odoo_events.subscribe('named', 'https://h.example.com/x')} ],
+	[ q{SELECT odoo_events.subscribe('t1', 'http://10.1.2.3/', allow_networks => '{10.1.2.3/32}', tls => '{"server_name": "x"}')}, q{SELECT odoo_events.subscribe('t1', 'http://10.1.2.3/', allow_networks => '{10.1.2.3/32}', tls => '{}')} ],
 	[ q{SELECT odoo_events.subscribe('b+d', 'https://h.example.com/x')}, q{SELECT odoo_events.subscribe('b-d', 'https://h.example.com/x')} ],
 	[ q{SELECT odoo_events.subscribe('p1', NULL, dry_run => true)}, undef ],
 	[ q{SELECT odoo_events.alter_subscription('nobody')}, q{SELECT name FROM odoo_events.subscription; SELECT odoo_events.alter_subscription('a1', priority => 1)} ],
