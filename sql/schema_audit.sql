@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set VERBOSITY terse
 CREATE EXTENSION odoo_events;
 CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, product_qty numeric, company_id int);
-CREATE TABLE thing (id int PRIMARY KEY, name text, state text);
+CREATE TABLE thing (id int PRIMARY KEY, name text, state text, thing_id int UNIQUE);
 
 -- why what is not called here need not be: it changes nothing, or what it writes is no configuration and no order
 CREATE TEMP TABLE harmless (name text, why text);
@@ -26,6 +26,8 @@ INSERT INTO calls (name, what, sql) VALUES
   ('reconcile', 'reconcile', $$SELECT odoo_events.reconcile(repair => true)$$),
   ('detach', 'detach', $$SELECT odoo_events.detach('{manufacturing_order}')$$),
   ('define_entity', 'define', $$SELECT odoo_events.define_entity('gadget', 'thing')$$),
+  ('define_part', 'define', $$SELECT odoo_events.define_part('gadget', 'inside', 'thing', parent => 'thing_id')$$),
+  ('drop_part', 'drop definition', $$SELECT odoo_events.drop_part('gadget', 'inside')$$),
   ('define_event', 'define', $$SELECT odoo_events.define_event('acme.custom.gadget.done.v1', 'gadget', '$.new.state == "done"')$$),
   ('disable_event', 'define', $$SELECT odoo_events.disable_event('acme.custom.gadget.done.v1')$$),
   ('enable_event', 'define', $$SELECT odoo_events.enable_event('acme.custom.gadget.done.v1')$$),

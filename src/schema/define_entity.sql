@@ -271,6 +271,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 #variable_conflict use_variable
 DECLARE
   relid  oid;
+  ids    text[];
   fields text[];
   e      odoo_events.entity;
   own    text := entity || '.' || part;
@@ -291,9 +292,10 @@ BEGIN
       USING ERRCODE = 'duplicate_object', HINT = format('Use another name, for example my_%s, or, for a part of your own, or_replace => true.', part);
   END IF;
   relid := odoo_events._own_table(relation);
-  IF parent IS NULL OR NOT parent = ANY (odoo_events._columns(relid)) THEN
+  ids := ARRAY(SELECT c FROM unnest(odoo_events._columns(relid)) c JOIN pg_attribute a ON a.attrelid = relid AND a.attname = c WHERE a.atttypid IN ('int4'::regtype, 'int8'::regtype));
+  IF parent IS NULL OR NOT parent = ANY (ids) THEN
     RAISE EXCEPTION 'table "%" has no column "%" that could name the document', relation, parent
-      USING ERRCODE = 'undefined_column', HINT = format('Give as "parent" the column that is the id of the document: %s.', array_to_string(odoo_events._columns(relid), ', '));
+      USING ERRCODE = 'undefined_column', HINT = format('Give as "parent" the column that is the id of the document: %s.', array_to_string(ids, ', '));
   END IF;
   fields := array_remove(odoo_events._own_columns(relation, relid, columns, ARRAY[state_column], classification), parent);
   IF (state_column IS NULL) <> (cardinality(live_states) = 0) THEN
