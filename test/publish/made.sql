@@ -141,4 +141,32 @@ INSERT INTO purchase_order_line (id, order_id, state, product_qty, qty_received,
 COMMIT;
 SELECT odoo_events.publish();
 SELECT type, subject, data::json->'purchase_order'->>'complete' AS complete FROM news();
+-- nothing is invented: a draft that is cancelled and unlinked at once, orders made and unmade, what is rolled back; a module's
+-- installation, which gives all tables a column and rewrites their rows
+BEGIN;
+INSERT INTO purchase_order VALUES (7, 'P7', 'draft', NULL, false, 30, '2026-12-01', 1, 2);
+INSERT INTO purchase_order_line (id, order_id, state, product_qty) VALUES (71, 7, 'draft', 10);
+UPDATE purchase_order SET state = 'cancel' WHERE id = 7;
+DELETE FROM purchase_order_line WHERE id = 71;
+DELETE FROM purchase_order WHERE id = 7;
+INSERT INTO repair_order VALUES (3, 'RMA/3', 'draft', NULL, 1, NULL, 1, 2);
+SAVEPOINT s;
+INSERT INTO sale_order VALUES (3, 'S3', 'sale', 10, 1, 2);
+INSERT INTO account_move VALUES (24, 'INV/2', 'posted', 'out_invoice', 'paid', NULL, NULL, 80, NULL, 1, 2);
+ROLLBACK TO s;
+DELETE FROM repair_order WHERE id = 3;
+COMMIT;
+DO $$
+DECLARE
+  t text;
+BEGIN
+  FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'told' LOOP
+    EXECUTE format('ALTER TABLE %I ADD COLUMN x_new int', t);
+    EXECUTE format('UPDATE %I SET x_new = 1', t);
+  END LOOP;
+END $$;
+UPDATE purchase_order SET write_uid = 1;
+UPDATE purchase_order_line SET write_date = '2026-11-22 00:00:00';
+UPDATE account_move SET write_uid = 1;
+SELECT odoo_events.publish() AS invented;
 SELECT entity, reason FROM odoo_events.quarantine;
