@@ -67,7 +67,7 @@ INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
 -- Parts of a repair are moves; to 16 lines of their own.
 INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, tx_only) VALUES
 ('repair_order', 'part', 1, 'stock_move', '{repair_id}', NULL, 'line.repair', '$.new.repair_line_type != null', '{waiting,confirmed,partially_available,assigned}', '{cancel}', true,
- '{product_id,product_uom_qty,product_uom,repair_line_type}', true),
+ '{product_id,product_uom_qty,product_uom,repair_line_type}', false),
 ('repair_order', 'line', 2, 'repair_line', '{repair_id}', NULL, 'line.repair_line', NULL, '{confirmed}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,lot_id,type}', false),
 ('repair_order', 'detail', 3, 'stock_move_line', '{move_id}', 'line.repair', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false, '{lot_id}', false);
 
