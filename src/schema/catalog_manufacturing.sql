@@ -68,8 +68,9 @@ SELECT 'odoo.manufacturing.manufacturing_order.' || d.verb || '.v1', d.variant, 
   ('backordered', 1, 'inserted', NULL, '$.new.backorder_sequence > 1 && $.new.state != "draft" && $.new.state != "cancel"', 90, '{}', false, false, true, 'manufacturing_order=tx:production_group_id=procurement_group_id', 'the rest goes with another order')
   ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description);
 
--- Paused: no other time entry was open then.  Those that the transaction left alone were made before it (create_date) and have
--- not ended, or ended later; times are cut to seconds, the dates of Odoo's own transactions are not.
+-- Paused: no other time entry was open then.  Of those that the transaction left alone, one was that was made before it and has not
+-- ended; or has been written since and ended later.  What was not written since is as it was: an end that lies in the future, or after
+-- a back-dated one, is one.  The beginning of a transaction is what write_date says, to the microsecond; ends are cut to seconds.
 -- A work order's state says nothing while its order is a draft: then "production_availability", which follows the order's
 -- reservation, is null.  So either makes it ready, or blocked.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, condition, rank, with_lines, enabled, on_by_default, description)
@@ -82,7 +83,7 @@ SELECT 'odoo.manufacturing.work_order.' || d.verb || '.v1', d.variant, 'work_ord
   ('started', 1, 'milestone', 'started', NULL, 71, false, 'somebody began to work on it'),
   ('resumed', 1, 'touched', NULL, 'exists($.parts.time[*] ? (!exists(@.old) && @.new.date_end == null)) && !exists($.new ? (@.state != "progress")) && !exists($.old ? (@.state != "progress"))', 72, false, 'somebody began to work on it again'),
   ('progressed', 1, 'updated', NULL, '$.new.qty_produced > $.old.qty_produced', 73, false, 'more of it is produced'),
-  ('paused', 1, 'touched', NULL, 'exists($.parts.time[*] ? (@.old.date_end == null && @.new.date_end != null)) && !exists($.new ? (@.state != $.old.state)) && !exists($.parts.time[*] ? (@.new.date_end == null)) && !exists($.rows.time[*] ? (@.create_date < $.parts.time[*].new.write_date && (@.date_end == null || @.date_end > $.parts.time[*].new.date_end || @.date_end == $.parts.time[*].new.date_end && @.write_date > $.parts.time[*].new.write_date)))', 74, false, 'nobody works on it any more, and it is not finished'),
+  ('paused', 1, 'touched', NULL, 'exists($.parts.time[*] ? (@.old.date_end == null && @.new.date_end != null)) && !exists($.new ? (@.state != $.old.state)) && !exists($.parts.time[*] ? (@.new.date_end == null)) && !exists($.rows.time[*] ? (@.create_date < $.parts.time[*].new.write_date && (@.date_end == null || @.write_date > $.parts.time[*].new.write_date && (@.date_end > $.parts.time[*].new.write_date || @.date_end == $.parts.time[*].new.date_end))))', 74, false, 'nobody works on it any more, and it is not finished'),
   ('completed', 1, 'milestone', 'completed', NULL, 75, true, 'it is finished'),
   ('cancelled', 1, 'cancelled', NULL, '$.old.production_availability != null', 75, false, 'it was cancelled')
   ) AS d (verb, variant, occasion, milestone, condition, rank, lines, description);
