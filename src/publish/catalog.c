@@ -44,21 +44,25 @@ oe_col_bool(uint64 row, int col)
 	return s && s[0] == 't';
 }
 
+/* A null among the elements says nothing. */
 static char **
 oe_col_list(uint64 row, int col, int *n)
 {
 	bool		isnull;
 	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
 	Datum	   *elems;
+	bool	   *nulls;
+	int			count;
 	char	  **list;
 
 	*n = 0;
 	if (isnull)
 		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &elems, NULL, n);
-	list = palloc0(sizeof(char *) * (*n + 1));
-	for (int i = 0; i < *n; i++)
-		list[i] = TextDatumGetCString(elems[i]);
+	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &count);
+	list = palloc0(sizeof(char *) * (count + 1));
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			list[(*n)++] = TextDatumGetCString(elems[i]);
 	return list;
 }
 
