@@ -265,6 +265,52 @@ oe_flatten(const OeShape *shape, HeapTuple tup, const uint64 *wanted)
 	return heap_form_tuple(shape->desc, values, nulls);
 }
 
+static bool
+oe_only_holds(const OeOnly *only, Datum value)
+{
+	struct varlena *text = (struct varlena *) DatumGetPointer(value);
+	int			len = strlen(only->value);
+
+	if (only->type == BOOLOID)
+		return DatumGetBool(value) == (only->value[0] == 't');
+	if (only->type != TEXTOID && only->type != VARCHAROID)
+		return false;
+	/* what is long enough for TOAST is none of these values */
+	return !VARATT_IS_EXTERNAL(text) && !VARATT_IS_COMPRESSED(text) &&
+		VARSIZE_ANY_EXHDR(text) == len && memcmp(VARDATA_ANY(text), only->value, len) == 0;
+}
+
+/* Is this row version one that the rule is about? */
+static bool
+oe_tuple_wanted(const OeShape *shape, HeapTuple tup)
+{
+	for (int i = 0; i < shape->nonly; i++)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tup, shape->only[i].attnum, shape->desc, &isnull);
+
+		if (!isnull && oe_only_holds(&shape->only[i], value))
+			return true;
+	}
+	return shape->nonly == 0;
+}
+
+/*
+ * The same of a note's old or new version; of what is not known, yes.
+ */
+bool
+oe_note_wanted(const OeNote *note, bool old)
+{
+	HeapTupleData tup = {0};
+	uint32		at = old ? note->old_image : note->new_image;
+
+	if (note->shape->nonly == 0 || at == 0)
+		return true;
+	tup.t_len = old ? note->old_len : note->new_len;
+	tup.t_data = (HeapTupleHeader) ((char *) note + at);
+	return oe_tuple_wanted(note->shape, &tup);
+}
+
 bool
 oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 		HeapTuple old, HeapTuple new, const uint64 *changed)
@@ -299,10 +345,10 @@ oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 	if (changed)
 	{
 		memcpy((char *) note + MAXALIGN(sizeof(OeNote)), changed, bits);
-		oe_log->matters |= oe_significant(shape, changed);
+		oe_log->matters |= oe_significant(shape, changed) && (oe_tuple_wanted(shape, new) || oe_tuple_wanted(shape, old));
 	}
-	else
-		oe_log->matters = true;
+	else						/* what was, if that is not known, may count */
+		oe_log->matters |= (op != 'I' && old == NULL) || (old && oe_tuple_wanted(shape, old)) || (new && oe_tuple_wanted(shape, new));
 	if (old)
 		memcpy((char *) note + old_at, old->t_data, old->t_len);
 	if (new)

@@ -56,6 +56,7 @@ extern bool oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 
 
 /* The row before and after a note; by-reference values point into it. */
 extern void oe_image_old(const OeNote *note, OeRow *row);
+extern bool oe_note_wanted(const OeNote *note, bool old);
 extern void oe_image_new(const OeNote *note, OeRow *row);
 
 /* U: the columns that differ. */

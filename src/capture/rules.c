@@ -34,7 +34,7 @@
 #include "capture/rules.h"
 #include "capture/try.h"
 
-#define OE_RULE_NATTS 4			/* of capture_rule, as far as we read it */
+#define OE_RULE_NATTS 7			/* of capture_rule, as far as we read it */
 #define OE_FILL_TRIES 10
 
 static OeRule *oe_rules = NULL;
@@ -180,9 +180,39 @@ oe_partition_root(Oid relid)
 	return root;
 }
 
+/*
+ * Which rows count: 'column=value'; of columns that the table has.
+ */
+static void
+oe_shape_add_only(OeShape *shape, ArrayType *specs)
+{
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(specs, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	shape->only = palloc0(Max(n, 1) * sizeof(OeOnly));
+	for (int i = 0; i < n; i++)
+	{
+		char	   *column = nulls[i] ? NULL : TextDatumGetCString(elems[i]);
+		char	   *value = column ? strchr(column, '=') : NULL;
+		OeOnly	   *only = &shape->only[shape->nonly];
+
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		only->attnum = oe_attnum_by_name(shape->desc, column);
+		if (only->attnum == InvalidAttrNumber)
+			continue;
+		only->type = getBaseType(TupleDescAttr(shape->desc, only->attnum - 1)->atttypid);
+		only->value = value;
+		shape->nonly++;
+	}
+}
+
 OeShape *
 oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
-			  ArrayType *carried)
+			  ArrayType *carried, ArrayType *only)
 {
 	int			max = 1 + ArrayGetNItems(ARR_NDIM(significant), ARR_DIMS(significant)) +
 	ArrayGetNItems(ARR_NDIM(carried), ARR_DIMS(carried));
@@ -207,6 +237,8 @@ oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 						RelationGetRelationName(rel))));
 	oe_shape_add_all(shape, significant, true);
 	oe_shape_add_all(shape, carried, false);
+	if (only)
+		oe_shape_add_only(shape, only);
 	shape->significant = palloc0(oe_nwords(shape->ncols) * sizeof(uint64));
 	for (int i = 0; i < shape->ncols; i++)
 		if (shape->cols[i].significant)
@@ -243,12 +275,17 @@ oe_rule_read(Relation rel, const char *rule)
 		bool		nulls[OE_RULE_NATTS];
 
 		for (int i = 0; i < OE_RULE_NATTS; i++)
-			values[i] = heap_getattr(tup, i + 1, RelationGetDescr(rules), &nulls[i]);
+		{
+			nulls[i] = i >= RelationGetDescr(rules)->natts;
+			if (!nulls[i])
+				values[i] = heap_getattr(tup, i + 1, RelationGetDescr(rules), &nulls[i]);
+		}
 		if (nulls[0] || nulls[2] || nulls[3] ||
 			strcmp(TextDatumGetCString(values[0]), rule) != 0)
 			continue;
 		shape = oe_shape_make(rel, rule, DatumGetArrayTypeP(values[2]),
-							  DatumGetArrayTypeP(values[3]));
+							  DatumGetArrayTypeP(values[3]),
+							  nulls[6] ? NULL : DatumGetArrayTypeP(values[6]));
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);

@@ -32,6 +32,14 @@ typedef struct OeColumn
 	FmgrInfo	out;
 } OeColumn;
 
+/* Rows count that have this value, or another one's. */
+typedef struct OeOnly
+{
+	AttrNumber	attnum;
+	Oid			type;
+	char	   *value;
+} OeOnly;
+
 /* How to walk over one attribute of a stored row. */
 typedef struct OeStep
 {
@@ -50,6 +58,8 @@ typedef struct OeShape
 	AttrNumber	maxatt;
 	TupleDesc	desc;			/* of the table, as it was */
 	OeColumn   *cols;
+	int			nonly;			/* 0: every row counts */
+	OeOnly	   *only;
 	uint64	   *significant;	/* bit per column, as in notes of updates */
 	OeStep	   *steps;			/* maxatt of them; NULL: walk the general way */
 	struct OeTarget *target;	/* in transaction number target_tx */
@@ -88,7 +98,7 @@ extern Oid	oe_partition_root(Oid relid);
  * in the current context, which is the shape's own from then on; raises where
  * the table cannot be captured. */
 extern OeShape *oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
-							  ArrayType *carried);
+							  ArrayType *carried, ArrayType *only);
 
 /* End of the transaction: frees what nothing refers to any more. */
 extern void oe_rules_at_end(void);

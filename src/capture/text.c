@@ -163,6 +163,9 @@ oe_net_texts(OeTexts *t, const OeNote *before, const OeNote *after)
 		oe_append(&t->new, (const char *) after + after->new_image, after->new_len);
 		return after->op;
 	}
+	/* neither was nor is one that counts */
+	if (!(before && oe_note_wanted(before, true)) && !(after && oe_note_wanted(after, false)))
+		return 0;
 	t->partial = before && before->old_image == 0;
 	if (t->partial)
 	{

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -104,7 +105,7 @@ oe_image(const OeRow *row)
 	appendStringInfoChar(&buf, '{');
 	for (int i = 0; i < row->n; i++)
 	{
-		appendStringInfo(&buf, "%s\"%.*s\":", i ? "," : "", row->m[i].key.len, row->m[i].key.s);
+		appendStringInfo(&buf, "%s\"%.*s\":", i ? "," : "", row->m[i].len, row->m[i].key);
 		oe_text_write(&buf, &row->m[i].value);
 	}
 	appendStringInfoChar(&buf, '}');
@@ -215,7 +216,11 @@ oe_sql_would_tell(PG_FUNCTION_ARGS)
 	}
 	failure = oe_foreign(cy, oe_compared_read, NULL, &code);
 	if (failure == NULL && cy->ntx > 0)
-		failure = oe_attempt(cy, 0, cy->ntx - 1, NULL);
+	{
+		oe_attempt_add(cy, 0, cy->ntx - 1, 0, 0);
+		while (!oe_make(cy, &failure))
+			CHECK_FOR_INTERRUPTS();
+	}
 	if (failure)
 		oe_compared_put((ReturnSetInfo *) fcinfo->resultinfo, cmp.docs[0], "publish", "error", failure);
 	else

@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/jsonpath.h"
@@ -255,13 +256,14 @@ oe_marked_vars(OeCatalog *cat)
 
 /*
  * {"marked": ..., "tx": {rule: {id: {"old": ..., "new": ...}}}}, once per
- * transaction.
+ * transaction, in the cycle's memory.
  */
 static Datum
 oe_tx_vars(OeCycle *cy, OeTx *tx)
 {
 	JsonbParseState *st = NULL;
 	JsonbValue *v;
+	MemoryContext save = CurrentMemoryContext;
 
 	if (tx->vars != (Datum) 0)
 		return tx->vars;
@@ -295,12 +297,15 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 	}
 	(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
 	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	MemoryContextSwitchTo(cy->cxt);
 	tx->vars = JsonbPGetDatum(JsonbValueToJsonb(v));
+	MemoryContextSwitchTo(save);
 	return tx->vars;
 }
 
 /*
- * Does the predicate hold?  Unknown is no.
+ * Does the predicate hold?  Unknown is no.  Leaves nothing behind but what "$"
+ * is, where that is kept.
  */
 bool
 oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
@@ -308,13 +313,21 @@ oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 	LOCAL_FCINFO(fcinfo, 4);
 	Datum		root = s->root;
 	Datum		result;
+	MemoryContext save;
 
 	if (p->path == (Datum) 0)
 		return true;
+	if (cy->holds_cxt == NULL)
+		cy->holds_cxt = AllocSetContextCreate(cy->cxt, "odoo_events predicate", ALLOCSET_DEFAULT_SIZES);
+	save = MemoryContextSwitchTo(cy->holds_cxt);
 	if (root == (Datum) 0)
 		root = oe_root(cy, p, s);
-	if (s->words)
-		s->root = root;
+	if (s->words && s->root == (Datum) 0)
+	{
+		MemoryContextSwitchTo(save);
+		s->root = datumCopy(root, false, -1);
+		MemoryContextSwitchTo(cy->holds_cxt);
+	}
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = root;
 	fcinfo->args[1].value = p->path;
@@ -323,6 +336,8 @@ oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 	for (int i = 0; i < 4; i++)
 		fcinfo->args[i].isnull = false;
 	result = jsonb_path_match(fcinfo);
+	MemoryContextSwitchTo(save);
+	MemoryContextReset(cy->holds_cxt);
 	return !fcinfo->isnull && DatumGetBool(result);
 }
 

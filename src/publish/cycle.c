@@ -4,10 +4,18 @@
  *
  * Worker, or a backend that runs publish().  The publisher's lock belongs to
  * a transaction.  In a backend that is the caller's, so that it is held until
- * what was written is committed.  The worker's cycle is three transactions
- * (the foreign one gives every lock of the session back): it takes the lock
- * for reading and again for writing, and throws its work away if the cursor
- * has moved in between.
+ * what was written is committed.  The worker's cycle is several transactions:
+ * one that reads the journal, foreign ones that make events, one that writes
+ * them.  It takes the lock for reading and again for writing, and throws its
+ * work away if the cursor has moved in between.
+ *
+ * A cycle goes on in turns of about 20 ms, so that delivery does not wait for a
+ * large transaction; its stages:
+ *
+ *	 read -> make (attempt.c: many turns) -> order -> freeze (many) -> write
+ *
+ * It is not on disk before it is written, all of it in one commit: a crash or an
+ * error throws it away, and it is begun again with the same result.
  */
 #include "postgres.h"
 
@@ -35,6 +43,8 @@
 #define OE_LOCK_WAIT_MS 5000
 #define OE_LOCK_RETRY_MS 20
 #define OE_PUBLISH_CHANGES 5000
+/* Texts made per turn. */
+#define OE_FREEZE_EVENTS 2000
 
 PG_FUNCTION_INFO_V1(oe_sql_publish);
 
@@ -66,12 +76,77 @@ oe_count_events(OeCycle *cy)
 }
 
 /*
- * Writes what was made of "r", unless somebody else has published since it was
- * read; answers whether it did.
+ * Reads what is to be published.  False if another process is publishing.
  */
 static bool
-oe_cycle_write(OeCycle *cy, OeReading *r, int64 *events)
+oe_cycle_read(OeCycle *cy, int max_changes)
 {
+	OeSession	s;
+	bool		ours;
+
+	oe_own_begin(&s);
+	MemoryContextSwitchTo(cy->cxt);
+	ours = oe_lock_publisher();
+	if (ours)
+	{
+		cy->reading.at = GetCurrentTimestamp();
+		cy->cat = oe_catalog();
+		oe_quarantine_load(cy, max_changes);
+		oe_window_read(cy, max_changes, &cy->reading);
+	}
+	oe_own_end(&s);
+	MemoryContextSwitchTo(cy->cxt);
+	if (ours && cy->ntx > 0)
+		oe_attempt_add(cy, 0, cy->ntx - 1, 0, 0);
+	return ours;
+}
+
+static void
+oe_cycle_order(OeCycle *cy)
+{
+	for (int i = 0; i < cy->ntx; i++)
+	{
+		if (cy->tx[i].narrowed)
+			cy->tx[i].events = cy->tx[i].good;
+		oe_order_events(&cy->tx[i]);
+	}
+	/* between two transactions: what the events say of themselves is now */
+	cy->now = GetCurrentTimestamp();
+}
+
+/*
+ * Gives the events the texts that are stored, a turn's worth of them; true when
+ * all have theirs.
+ */
+static bool
+oe_cycle_freeze(OeCycle *cy)
+{
+	for (int n = 0; cy->frozen_tx < cy->ntx; cy->frozen_tx++, cy->frozen = 0)
+	{
+		List	   *events = cy->tx[cy->frozen_tx].events;
+
+		while (cy->frozen < list_length(events))
+		{
+			OeEvent    *ev = list_nth(events, cy->frozen);
+
+			if (n++ == OE_TUNED("freeze-events", OE_FREEZE_EVENTS))
+				return false;
+			ev->text = oe_event_text(cy, ev, cy->reading.cursor.last_position + ++cy->nfrozen);
+			pfree(ev->data);
+			cy->frozen++;
+		}
+	}
+	return true;
+}
+
+/*
+ * Writes what was made, unless somebody else has published since it was read;
+ * answers whether it did.
+ */
+static bool
+oe_cycle_write(OeCycle *cy, int64 *events)
+{
+	OeReading  *r = &cy->reading;
 	OeSession	s;
 	bool		ours;
 
@@ -91,65 +166,113 @@ oe_cycle_write(OeCycle *cy, OeReading *r, int64 *events)
 }
 
 /*
- * The three steps: read, make events, write.  False if another process is
- * publishing.
+ * A turn: goes on with the cycle from where it stands.  False if another process
+ * is publishing.
  */
 static bool
-oe_cycle(OeCycle *cy, int max_changes, OePublishResult *result)
+oe_cycle_turn(OeCycle *cy, int max_changes, OePublishResult *result)
 {
-	OeSession	s;
-	OeReading	r = {0};
-	bool		ours;
+	OeReading  *r = &cy->reading;
+	bool		ours = true;
 
-	oe_own_begin(&s);
+	result->more = true;
 	MemoryContextSwitchTo(cy->cxt);
-	ours = oe_lock_publisher();
-	if (ours)
+	switch (cy->stage)
 	{
-		cy->now = GetCurrentTimestamp();
-		cy->cat = oe_catalog();
-		oe_quarantine_load(cy, max_changes);
-		oe_window_read(cy, max_changes, &r);
+		case OE_TO_READ:
+			ours = oe_cycle_read(cy, max_changes);
+			if (!ours || cy->ntx == 0)
+				break;
+			OE_FAULT("publish-read");
+			cy->stage = OE_TO_MAKE;
+			/* FALLTHROUGH */
+		case OE_TO_MAKE:
+			if (!oe_make(cy, NULL))
+				goto unfinished;
+			cy->stage = OE_TO_ORDER;
+			/* FALLTHROUGH */
+		case OE_TO_ORDER:
+			oe_cycle_order(cy);
+			cy->stage = OE_TO_FREEZE;
+			/* FALLTHROUGH */
+		case OE_TO_FREEZE:
+			if (!oe_cycle_freeze(cy))
+				goto unfinished;
+			OE_FAULT("publish-made");
+			cy->stage = OE_TO_WRITE;
+			/* FALLTHROUGH */
+		case OE_TO_WRITE:
+			ours = oe_cycle_write(cy, &result->events);
+			break;
+		case OE_FINISHED:
+			break;
 	}
-	oe_own_end(&s);
-	MemoryContextSwitchTo(cy->cxt);
-
-	if (ours && cy->ntx > 0)
-	{
-		OE_FAULT("publish-read");
-		if (oe_attempt(cy, 0, cy->ntx - 1, NULL) != NULL)
-			oe_narrow(cy);
-		OE_FAULT("publish-made");
-		ours = oe_cycle_write(cy, &r, &result->events);
-	}
-	result->changes = r.rows;
-	result->last_position = r.cursor.last_position;
-	result->more = r.more || cy->more_requeued;
-	result->open_transactions = r.open_transactions;
-	result->published_until = cy->now;
+	cy->stage = OE_FINISHED;
+	result->changes = r->rows;
+	result->last_position = r->cursor.last_position;
+	result->more = r->more || cy->more_requeued;
+	result->open_transactions = r->open_transactions;
+	result->published_until = r->at;
 	return ours;
+
+unfinished:
+	result->last_position = r->read.last_position;
+	result->open_transactions = r->open_transactions;
+	return true;
+}
+
+/*
+ * The cycle that this process is at.  The worker's outlives a turn; a backend,
+ * which has nothing else to do, takes all turns of its cycle at once.
+ */
+static OeCycle *oe_current = NULL;
+
+static OeCycle *
+oe_cycle_begin(void)
+{
+	MemoryContext cxt = AllocSetContextCreate(oe_session_is_worker ? TopMemoryContext : CurrentMemoryContext,
+											  "odoo_events publish", ALLOCSET_DEFAULT_SIZES);
+	OeCycle    *cy = MemoryContextAllocZero(cxt, sizeof(OeCycle));
+
+	cy->cxt = cxt;
+	return cy;
+}
+
+static void
+oe_cycle_end(void)
+{
+	MemoryContext cxt = oe_current->cxt;
+
+	oe_current = NULL;
+	MemoryContextDelete(cxt);
 }
 
 bool
-oe_publish_cycle(int max_changes, OePublishResult *result)
+oe_publish_turn(int max_changes, OePublishResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext cxt;
 	volatile bool ours = false;
 
 	memset(result, 0, sizeof(*result));
-	cxt = AllocSetContextCreate(oe_session_is_worker ? TopMemoryContext : caller, "odoo_events publish", ALLOCSET_DEFAULT_SIZES);
+	if (oe_current == NULL)
+		oe_current = oe_cycle_begin();
 	PG_TRY();
 	{
-		OeCycle    *cy = MemoryContextAllocZero(cxt, sizeof(OeCycle));
-
-		cy->cxt = cxt;
-		ours = oe_cycle(cy, Max(max_changes, 1), result);
+		do
+		{
+			CHECK_FOR_INTERRUPTS();
+			ours = oe_cycle_turn(oe_current, Max(max_changes, 1), result);
+		} while (!oe_session_is_worker && oe_current->stage != OE_FINISHED);
+		MemoryContextSwitchTo(caller);
+		if (oe_current->stage == OE_FINISHED)
+			oe_cycle_end();
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		MemoryContextSwitchTo(caller);
-		MemoryContextDelete(cxt);
+		if (oe_current)
+			oe_cycle_end();
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	return ours;
@@ -207,7 +330,7 @@ oe_sql_publish(PG_FUNCTION_ARGS)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!oe_publish_cycle((int) Min(left, OE_PUBLISH_CHANGES), &result))
+		if (!oe_publish_turn((int) Min(left, OE_PUBLISH_CHANGES), &result))
 			elog(ERROR, "the publisher's lock was lost");
 		events += result.events;
 		left -= result.changes;

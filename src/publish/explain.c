@@ -178,7 +178,7 @@ oe_sql_explain_change(PG_FUNCTION_ARGS)
 	char	   *entity = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	OeCycle    *cy = palloc0(sizeof(OeCycle));
 	OeExplain	explain = {0};
-	char	   *failure;
+	char	   *failure = NULL;
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -187,7 +187,12 @@ oe_sql_explain_change(PG_FUNCTION_ARGS)
 	explain.e = oe_entity_find(cy->cat, entity);
 	explain.id = PG_GETARG_INT64(1);
 	cy->explain = &explain;
-	failure = explain.e ? oe_attempt(cy, 0, 0, NULL) : NULL;
+	if (explain.e)
+	{
+		oe_attempt_add(cy, 0, 0, 0, 0);
+		while (!oe_make(cy, &failure))
+			CHECK_FOR_INTERRUPTS();
+	}
 	if (failure)
 		oe_explain_put(rsinfo, "publish", "error", failure);
 	foreach(lc, explain.said)

@@ -5,9 +5,11 @@
  * A cycle reads whole transactions of the journal (cycle.c, window.c), finds
  * out which events their net changes are (match.c, document.c), reads what
  * the events name (odoo.c), writes their data (render.c) and their envelope
- * (event.c) and stores them together with the cursor (store.c).  Everything
- * of one cycle lives in one memory context; the catalog (catalog.c) in
- * another one that outlives cycles.
+ * (event.c) and stores them together with the cursor (store.c).  The events
+ * are made in slices (transform.c, attempt.c); in the worker a cycle that takes
+ * long is broken off between two of them and goes on in its next turn.
+ * Everything of one cycle lives in one memory context, which no transaction
+ * owns; the catalog (catalog.c) in another one that outlives cycles.
  */
 #ifndef OE_PUBLISH_INTERNAL_H
 #define OE_PUBLISH_INTERNAL_H
@@ -19,10 +21,14 @@
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
+#include "base/fault.h"
 #include "base/session.h"
 
-/* Transactions of more rows are published in slices. */
-#define OE_SLICE_ROWS 20000
+/* A transaction of more rows, or of more bytes of them, is published in
+ * slices; a cycle takes no more bytes of several. */
+#define OE_SLICE_ROWS OE_TUNED("slice-rows", 20000)
+#define OE_SLICE_BYTES OE_TUNED("slice-bytes", 64 * 1024 * 1024)
+#define OE_CYCLE_BYTES (8 * 1024 * 1024)
 
 /* A piece of JSON text, not terminated; s NULL: absent. */
 typedef struct OeText
@@ -33,7 +39,9 @@ typedef struct OeText
 
 typedef struct OeMember
 {
-	OeText		key;
+	const char *key;
+	int			len;			/* of the key */
+	uint32		tag;			/* oe_key_tag() of it */
 	OeText		value;
 } OeMember;
 
@@ -350,6 +358,7 @@ typedef struct OeChange
 	OeRow		old;			/* whole rows; n 0 where there was none */
 	OeRow		new;
 	char	   *key;			/* of the document it belongs to */
+	int			key_number;		/* of the transaction's keys, once narrowed */
 	bool		requeued;		/* comes from quarantine */
 	int			attempts;
 	bool		quarantined;	/* in this cycle */
@@ -361,6 +370,11 @@ typedef struct OeTx
 	int			index;
 	uint64		xid;
 	int64		slice;			/* first id, where it is a slice; else 0 */
+	bool		narrowed;		/* taken apart after it failed */
+	List	   *good;			/* then: events of the parts that did not fail */
+	int			nkeys;			/* then: of its changes ... */
+	int		   *by_key;			/* which are sorted by them */
+	int		   *key_start;		/* where in by_key each begins */
 	int			n;
 	OeChange   *changes;
 	Datum		vars;			/* jsonb {"tx": ...}, made when needed */
@@ -433,15 +447,16 @@ typedef struct OeEvent
 	OeText		about;			/* name in the subject; s NULL: its own */
 	bool		read_later;		/* something in it was read from tables */
 	/* what goes out */
-	char	   *type;
+	const char *type;
 	char	   *dataschema;
-	char	   *entity;
+	const char *entity;
 	char	   *subject;
 	char	   *key;
 	char	   *data;
 	char	   *correlation;
+	char	   *text;			/* as it is stored */
 	struct OeEvent *cause;		/* of the same transaction; may be NULL */
-	char	   *model;
+	const char *model;
 	int			class;
 	int64		company;		/* 0: none */
 	int64		warehouse;
@@ -454,6 +469,50 @@ typedef struct OeEvent
 	unsigned char id[16];
 	bool		has_id;			/* it was given by whoever made the event */
 } OeEvent;
+
+/* What of a cycle is made together, and fails together: whole transactions, or
+ * some documents of one.  It is made phase by phase, slice by slice. */
+typedef struct OeAttempt
+{
+	int			first;			/* transactions */
+	int			last;
+	int			low;			/* numbers of keys ... */
+	int			high;			/* 0: all; else not this one any more */
+	int			phase;			/* how far it is; transform.c */
+	int			tx;
+	int			item;
+	int			restarts;
+	List	   *sums;			/* OeSum *, still to be read; sum.c */
+	bool		summed;			/* and they are listed */
+} OeAttempt;
+
+/* window.c */
+typedef struct OeCursor
+{
+	int64		n;
+	char	   *s1;
+	char	   *s2;				/* NULL: no reading in progress */
+	int64		done_id;
+	int64		slice_id;		/* 0: none */
+	int64		last_position;
+} OeCursor;
+
+typedef struct OeReading
+{
+	OeCursor	read;			/* as it was read */
+	OeCursor	cursor;			/* as it will be written */
+	TimestampTz at;				/* when */
+	bool		more;
+	bool		open_transactions;
+	int			taken;			/* transactions of the list that are whole */
+	int64		rows;
+} OeReading;
+
+/* How far a cycle is; cycle.c. */
+typedef enum OeStage
+{
+	OE_TO_READ, OE_TO_MAKE, OE_TO_ORDER, OE_TO_FREEZE, OE_TO_WRITE, OE_FINISHED
+} OeStage;
 
 /* explain.c: the record asked about, and what was said (OeSaid *) of its
  * change. */
@@ -474,9 +533,19 @@ typedef struct OeExplain
 typedef struct OeCycle
 {
 	MemoryContext cxt;
+	MemoryContext slice_cxt;	/* what rendering a slice leaves behind */
+	MemoryContext holds_cxt;	/* and what a predicate does */
+	OeStage		stage;
+	OeReading	reading;
+	List	   *attempts;		/* OeAttempt *, the next one last */
+	OeAttempt  *attempt;		/* being made */
+	int			frozen_tx;		/* up to where events have their text */
+	int			frozen;
+	int64		nfrozen;
 	OeCatalog  *cat;
 	TimestampTz now;			/* recordedtime of its events */
 	char	   *source;
+	uint32		epoch;			/* of what was read; odoo.c */
 	HTAB	   *read;			/* what was read of Odoo's tables; odoo.c */
 	List	  **wanted;			/* per query: ids still to be read */
 	int			nwanted;		/* length of it */
@@ -506,6 +575,7 @@ oe_run(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,
 
 /* row.c */
 extern void oe_row_parse(const char *text, OeRow *row);
+extern uint32 oe_key_tag(const char *key, int len);
 extern const OeText *oe_row_find(const OeRow *row, const char *key);
 extern bool oe_text_null(const OeText *t);
 extern bool oe_text_later(const OeText *a, const OeText *b);
@@ -543,7 +613,7 @@ typedef struct OeLine
 	OeRow		row;
 } OeLine;
 
-extern void oe_odoo_prepare(OeCycle *cy);
+extern bool oe_odoo_prepare(OeCycle *cy);
 extern void oe_odoo_forget(void);
 extern OeRow *oe_ref(OeCycle *cy, OeReference *ref, int64 id);
 extern OeRow *oe_row_of(OeCycle *cy, OeRule *rule, int64 id);
@@ -591,6 +661,7 @@ extern OeKind *oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeRow *row);
 extern OeEvent *oe_event_new(OeTx *tx, OeEntity *e, OeDef *def, OeChange *c,
 							 OeRow *row, int64 id, OeKind *kind);
 extern List *oe_tx_children(OeTx *tx, OePart *part, int64 id);
+extern void oe_tx_ready(OeTx *tx);
 extern char *oe_key_text(const char *entity, int64 id);
 extern OeDoc *oe_doc(OeTx *tx, OeEntity *e, int64 id, OeChange *c);
 extern bool oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeRow *row, int64 *id);
@@ -623,7 +694,8 @@ extern char *oe_correlation(OeCycle *cy, OeEvent *ev);
 extern void oe_causes(OeTx *tx);
 
 /* sum.c */
-extern void oe_sums(OeCycle *cy, int first, int last, const char *only);
+extern void oe_sums_list(OeCycle *cy);
+extern void oe_sums_read(OeCycle *cy, int n);
 
 /* event.c */
 extern char *oe_uuid_text(const unsigned char *id);
@@ -633,26 +705,6 @@ extern void oe_event_id(OeEvent *ev);
 extern char *oe_event_text(OeCycle *cy, OeEvent *ev, int64 position);
 
 /* window.c: own work */
-typedef struct OeCursor
-{
-	int64		n;
-	char	   *s1;
-	char	   *s2;				/* NULL: no reading in progress */
-	int64		done_id;
-	int64		slice_id;		/* 0: none */
-	int64		last_position;
-} OeCursor;
-
-typedef struct OeReading
-{
-	OeCursor	read;			/* as it was read */
-	OeCursor	cursor;			/* as it will be written */
-	bool		more;
-	bool		open_transactions;
-	int			taken;			/* transactions of the list that are whole */
-	int64		rows;
-} OeReading;
-
 extern void oe_window_read(OeCycle *cy, int max_changes, OeReading *r);
 extern bool oe_window_unmoved(const OeReading *r);
 extern void oe_window_stored(const OeReading *r);
@@ -669,9 +721,16 @@ extern int	oe_outbox_member;	/* being filled; -1: not known */
 extern int64 oe_store(OeCycle *cy, OeReading *r);
 
 /* transform.c: foreign work */
+extern bool oe_selected(OeCycle *cy, OeChange *c);
+extern int	oe_attempt_changes(OeCycle *cy, OeTx *tx);
+extern OeChange *oe_attempt_change(OeCycle *cy, OeTx *tx, int i);
+extern void oe_transform_begin(OeCycle *cy);
+extern bool oe_transform(OeCycle *cy);
+extern void oe_order_events(OeTx *tx);
+
+/* attempt.c */
 extern bool oe_about_data(int sqlerrcode);
-extern void oe_transform(OeCycle *cy, int first, int last, const char *only);
-extern void oe_narrow(OeCycle *cy);
-extern char *oe_attempt(OeCycle *cy, int first, int last, const char *only);
+extern void oe_attempt_add(OeCycle *cy, int first, int last, int low, int high);
+extern bool oe_make(OeCycle *cy, char **failure);
 
 #endif							/* OE_PUBLISH_INTERNAL_H */

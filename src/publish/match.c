@@ -50,7 +50,7 @@ oe_key_text(const char *entity, int64 id)
 OeChange *
 oe_tx_find(OeTx *tx, OeRule *rule, int64 id)
 {
-	OeTxKey		key = {.id = id,.rule = rule->index};
+	OeTxKey		key = {.id = id,.rule = rule ? rule->index : -1};
 	OeTxEntry  *e;
 
 	if (tx->rows == NULL)
@@ -80,15 +80,15 @@ oe_tx_find(OeTx *tx, OeRule *rule, int64 id)
 List *
 oe_tx_children(OeTx *tx, OePart *part, int64 id)
 {
-	OeChildKey	key = {.id = id,.part = part->index};
+	OeChildKey	key = {.id = id,.part = part ? part->index : -1};
 	OeChildEntry *e;
 	bool		found;
 
 	if (tx->children == NULL)
 	{
 		HASHCTL		ctl = {.keysize = sizeof(OeChildKey),.entrysize = sizeof(OeChildEntry),.hcxt = CurrentMemoryContext};
+		HTAB	   *children = hash_create("odoo_events children", tx->n + 8, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
-		tx->children = hash_create("odoo_events children", tx->n + 8, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		for (int i = 0; i < tx->n; i++)
 		{
 			OeChange   *c = &tx->changes[i];
@@ -105,15 +105,27 @@ oe_tx_children(OeTx *tx, OePart *part, int64 id)
 				{
 					if (!oe_text_int(oe_row_find(&c->new, p->parents[j]), &k.id))
 						continue;
-					e = hash_search(tx->children, &k, HASH_ENTER, &found);
+					e = hash_search(children, &k, HASH_ENTER, &found);
 					e->changes = lappend(found ? e->changes : NIL, c);
 					break;
 				}
 			}
 		}
+		/* not before: a row that cannot be read breaks it off */
+		tx->children = children;
 	}
 	e = hash_search(tx->children, &key, HASH_FIND, NULL);
 	return e ? e->changes : NIL;
+}
+
+/*
+ * Makes what the two above look at, in the current memory context.
+ */
+void
+oe_tx_ready(OeTx *tx)
+{
+	(void) oe_tx_find(tx, NULL, 0);
+	(void) oe_tx_children(tx, NULL, 0);
 }
 
 /*
@@ -452,4 +464,6 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 		ev->doc = oe_doc(tx, e, c->record_id, c);
 		ev->doc->events = lappend(ev->doc->events, ev);
 	}
+	if (subject.root != (Datum) 0)
+		pfree(DatumGetPointer(subject.root));
 }

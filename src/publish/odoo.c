@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -45,7 +46,9 @@ static List *oe_queries;
 static char *oe_uuid;
 static uint32 oe_epoch = 1;		/* of the numbers of queries */
 static bool oe_stale = false;
-static bool oe_complete;		/* every table of the catalog exists */
+static Datum oe_names;			/* of the catalog's tables: text[] */
+static Datum oe_relids;			/* relations of these names: int8[] */
+static bool oe_doubtful = false;	/* there may be another one */
 
 /*
  * Runs inside any catalog access: only notes that what we know may be old.
@@ -58,7 +61,8 @@ oe_relation_changed(Datum arg, Oid relid)
 
 	if (oe_cxt == NULL || oe_stale)
 		return;
-	if (relid == InvalidOid || !oe_complete)
+	oe_doubtful = true;
+	if (relid == InvalidOid)
 	{
 		oe_stale = true;
 		return;
@@ -190,6 +194,24 @@ oe_table_names(OeCatalog *cat)
 	return names;
 }
 
+/* What may be a table of Odoo's. */
+#define OE_ODOOS "c.relkind IN ('r', 'p', 'v', 'm', 'f')" \
+	" AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'odoo_events')"
+
+static Datum
+oe_text_array(List *names)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * Max(list_length(names), 1));
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, names)
+	{
+		elems[n++] = CStringGetTextDatum(lfirst(lc));
+	}
+	return PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /*
  * Which of the catalog's tables exist, where, with which columns.  Odoo's
  * schema is "public"; a table that is not there is looked for elsewhere.
@@ -198,31 +220,27 @@ static void
 oe_detect(OeCatalog *cat)
 {
 	List	   *names = oe_table_names(cat);
-	Datum	   *elems = palloc(sizeof(Datum) * list_length(names));
 	Oid			types[1] = {TEXTARRAYOID};
-	Datum		values[1];
+	Datum		values[1] = {oe_text_array(names)};
 	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = sizeof(OeTable)};
 	MemoryContext save;
-	ListCell   *lc;
-	int			n = 0;
 	OeTable    *t = NULL;
+	Datum	   *seen;
+	int			nseen = 0;
 
-	foreach(lc, names)
-		elems[n++] = CStringGetTextDatum(lfirst(lc));
-	values[0] = PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, TYPALIGN_INT));
 	(void) oe_run(NULL,
 				  "SELECT c.relname, n.nspname, c.oid::int8, a.attname, a.atttypid::int8,"
 				  " EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)"
 				  " FROM pg_catalog.pg_class c"
 				  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 				  " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-				  " WHERE c.relname = ANY ($1::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
-				  " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'odoo_events')"
+				  " WHERE c.relname = ANY ($1::name[]) AND " OE_ODOOS
 				  " ORDER BY c.relname, n.nspname <> 'public', n.nspname, a.attnum",
 				  1, types, values, NULL, true, 0);
 	oe_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events tables of Odoo", ALLOCSET_DEFAULT_SIZES);
 	save = MemoryContextSwitchTo(oe_cxt);
 	ctl.hcxt = oe_cxt;
+	seen = palloc(sizeof(Datum) * (SPI_processed + 1));
 	oe_tables = hash_create("odoo_events tables", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -232,6 +250,8 @@ oe_detect(OeCatalog *cat)
 		Oid			relid = (Oid) atoll(SPI_getvalue(tup, desc, 3));
 		bool		found;
 
+		if (nseen == 0 || DatumGetInt64(seen[nseen - 1]) != (int64) relid)
+			seen[nseen++] = Int64GetDatum((int64) relid);
 		if (t == NULL || strcmp(t->name, name) != 0)
 		{
 			t = hash_search(oe_tables, name, HASH_ENTER, &found);
@@ -248,11 +268,9 @@ oe_detect(OeCatalog *cat)
 		t->columns[t->ncolumns].indexed = SPI_getvalue(tup, desc, 6)[0] == 't';
 		t->ncolumns++;
 	}
-	oe_complete = true;
-	foreach(lc, names)
-		if (oe_table(lfirst(lc)) == NULL)
-		oe_complete = false;
-	oe_stale = false;
+	oe_names = datumCopy(values[0], false, -1);
+	oe_relids = PointerGetDatum(construct_array(seen, nseen, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	oe_stale = oe_doubtful = false;
 	MemoryContextSwitchTo(save);
 }
 
@@ -483,9 +501,25 @@ oe_database_uuid(void)
 }
 
 /*
- * At the start of each foreign transaction of a cycle.
+ * Has a table come that has one of the names?
  */
-void
+static bool
+oe_table_came(void)
+{
+	static const Oid types[2] = {TEXTARRAYOID, INT8ARRAYOID};
+	Datum		values[2] = {oe_names, oe_relids};
+
+	(void) oe_run(NULL, "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+				  " WHERE c.relname = ANY ($1::name[]) AND c.oid::int8 <> ALL ($2) AND " OE_ODOOS, 2, types, values, NULL, true, 1);
+	return SPI_processed > 0;
+}
+
+/*
+ * At the start of each foreign transaction of a cycle.  False where what was
+ * read before counts no longer, because tables have changed: then it is to be
+ * asked for again.
+ */
+bool
 oe_odoo_prepare(OeCycle *cy)
 {
 	static bool registered = false;
@@ -494,6 +528,11 @@ oe_odoo_prepare(OeCycle *cy)
 	{
 		CacheRegisterRelcacheCallback(oe_relation_changed, (Datum) 0);
 		registered = true;
+	}
+	if (oe_cxt != NULL && !oe_stale && oe_doubtful)
+	{
+		oe_doubtful = false;
+		oe_stale = oe_table_came();
 	}
 	if (oe_stale)
 		oe_odoo_forget();
@@ -508,9 +547,13 @@ oe_odoo_prepare(OeCycle *cy)
 				oe_uuid = MemoryContextStrdup(oe_cxt, uuid);
 		}
 	}
+	if (cy->read != NULL && cy->epoch == oe_epoch)
+		return true;
 	if (oe_guc_source[0] != '\0')
 		cy->source = pstrdup(oe_guc_source);
 	else
 		cy->source = psprintf("/odoo/%s", oe_uuid ? oe_uuid : get_database_name(MyDatabaseId));
+	cy->epoch = oe_epoch;
 	oe_read_begin(cy);
+	return false;
 }

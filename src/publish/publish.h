@@ -18,15 +18,18 @@ typedef struct OePublishResult
 	int64		changes;		/* journal rows read */
 	int64		events;			/* events written */
 	int64		last_position;	/* of the outbox, after this cycle */
-	bool		more;			/* more is ready to be read now */
+	bool		more;			/* there is more to do now */
 	bool		open_transactions;	/* the stored snapshot has transactions in
 									 * progress: look again after a while */
 	TimestampTz published_until;	/* clock when the snapshot was taken */
 } OePublishResult;
 
-/* Publishes up to about max_changes journal rows (whole transactions); false
- * if another process holds the publisher's lock. */
-extern bool oe_publish_cycle(int max_changes, OePublishResult *result);
+/* One turn of publishing up to about max_changes journal rows (whole
+ * transactions): a cycle that takes longer is finished by further calls, with
+ * no transaction and no lock in between.  In a backend all turns at once.
+ * False if another process holds the publisher's lock.  An error throws the
+ * cycle away. */
+extern bool oe_publish_turn(int max_changes, OePublishResult *result);
 
 /* Worker, outside a transaction, or _backfill_step(): asks for the next
  * snapshots of the backfill that began first; false if none runs. */

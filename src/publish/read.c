@@ -4,6 +4,8 @@
  *
  * Foreign work.  Whoever wants a row asks for it; what is not there yet is
  * noted, and all that was noted is read by one statement per kind of row.
+ * What was read is known until the cycle ends: it is kept in the cycle's memory,
+ * whichever is current.
  */
 #include "postgres.h"
 
@@ -85,8 +87,9 @@ oe_result_row(OeQuery *q, HeapTuple tup, TupleDesc desc, FmgrInfo *out, int64 id
 		Oid			type = TupleDescAttr(desc, i + 2)->atttypid;
 		OeMember   *m = &row->m[i];
 
-		m->key.s = q->names[i];
-		m->key.len = strlen(q->names[i]);
+		m->key = q->names[i];
+		m->len = strlen(q->names[i]);
+		m->tag = oe_key_tag(m->key, m->len);
 		m->value.s = (const char *) (intptr_t) buf.len;
 		if (isnull)
 			appendStringInfoString(&buf, "null");
@@ -201,6 +204,7 @@ oe_wanted(OeCycle *cy, int query, int64 id)
 		cy->missing = true;
 	if (!found)
 	{
+		MemoryContext save = MemoryContextSwitchTo(cy->cxt);
 		int64	   *copy = palloc(sizeof(int64));
 
 		e->read = false;
@@ -216,6 +220,7 @@ oe_wanted(OeCycle *cy, int query, int64 id)
 			cy->nwanted = n;
 		}
 		cy->wanted[query] = lappend(cy->wanted[query], copy);
+		MemoryContextSwitchTo(save);
 	}
 	return e;
 }
@@ -254,6 +259,7 @@ bool
 oe_odoo_read(OeCycle *cy)
 {
 	bool		any = false;
+	MemoryContext save = MemoryContextSwitchTo(cy->cxt);
 
 	for (int i = 0; i < cy->nwanted; i++)
 	{
@@ -265,16 +271,17 @@ oe_odoo_read(OeCycle *cy)
 		oe_query_run(cy, i, ids);
 		any = true;
 	}
+	MemoryContextSwitchTo(save);
 	return any;
 }
 
 /*
- * Nothing is known at the beginning of a foreign transaction.
+ * Nothing is known at the beginning.
  */
 void
 oe_read_begin(OeCycle *cy)
 {
-	HASHCTL		ctl = {.keysize = sizeof(OeReadKey),.entrysize = sizeof(OeReadEntry),.hcxt = CurrentMemoryContext};
+	HASHCTL		ctl = {.keysize = sizeof(OeReadKey),.entrysize = sizeof(OeReadEntry),.hcxt = cy->cxt};
 
 	cy->read = hash_create("odoo_events rows read", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	cy->wanted = NULL;

@@ -318,11 +318,11 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 	if (ev->enveloped)
 		return;
 	cy->missing = false;
-	ev->type = pstrdup(ev->def->type);
+	ev->type = ev->def->type;
 	ev->dataschema = psprintf("%s/%s/%d.%d.json", oe_guc_schema_base, ev->type,
 							  version ? atoi(version + 1) : 1, ev->def->minor);
-	ev->entity = pstrdup(e->label);
-	ev->model = pstrdup(e->model);
+	ev->entity = e->label;
+	ev->model = e->model;
 	ev->key = oe_entity_key(cy, e, ev->row, ev->record_id, true);
 	if (ev->def->key_column)
 		oe_other_key(cy, ev);

@@ -27,6 +27,19 @@ oe_row_malformed(const char *text, const char *at)
 }
 
 /*
+ * Tells most names apart by one comparison: rows are searched far more often
+ * than they are split.
+ */
+uint32
+oe_key_tag(const char *key, int len)
+{
+	if (len == 0)
+		return 0;
+	return (uint32) (unsigned char) len | (uint32) (unsigned char) key[0] << 8 |
+		(uint32) (unsigned char) key[len / 2] << 16 | (uint32) (unsigned char) key[len - 1] << 24;
+}
+
+/*
  * Splits an object into its members; the slices point into "text".
  */
 void
@@ -47,15 +60,16 @@ oe_row_parse(const char *text, OeRow *row)
 
 		if (row->n == room)
 		{
-			room = room ? room * 2 : 48;
+			room = room ? room * 2 : 32;
 			row->m = row->m ? repalloc(row->m, sizeof(OeMember) * room)
 				: palloc(sizeof(OeMember) * room);
 		}
 		m = &row->m[row->n++];
 		if (*p != '"' || (end = oe_scan_string(p)) == NULL)
 			oe_row_malformed(text, p);
-		m->key.s = p + 1;
-		m->key.len = end - p - 2;
+		m->key = p + 1;
+		m->len = end - p - 2;
+		m->tag = oe_key_tag(m->key, m->len);
 		p = oe_scan_space(end);
 		if (*p != ':')
 			oe_row_malformed(text, p);
@@ -79,9 +93,10 @@ const OeText *
 oe_row_find(const OeRow *row, const char *key)
 {
 	int			len = strlen(key);
+	uint32		tag = oe_key_tag(key, len);
 
 	for (int i = 0; i < row->n; i++)
-		if (row->m[i].key.len == len && memcmp(row->m[i].key.s, key, len) == 0)
+		if (row->m[i].tag == tag && row->m[i].len == len && memcmp(row->m[i].key, key, len) == 0)
 			return &row->m[i].value;
 	return strcmp(key, "id") == 0 && row->id.s != NULL ? &row->id : NULL;
 }
@@ -305,19 +320,19 @@ static void
 oe_row_overlay(const OeRow *new, const OeRow *diff, OeRow *old)
 {
 	old->n = new->n;
-	old->m = palloc(sizeof(OeMember) * (new->n + diff->n));
+	old->m = palloc(sizeof(OeMember) * Max(new->n, 1));
 	memcpy(old->m, new->m, sizeof(OeMember) * new->n);
 	for (int i = 0; i < diff->n; i++)
 	{
+		OeMember   *d = &diff->m[i];
 		int			j;
 
 		for (j = 0; j < old->n; j++)
-			if (old->m[j].key.len == diff->m[i].key.len &&
-				memcmp(old->m[j].key.s, diff->m[i].key.s, diff->m[i].key.len) == 0)
+			if (old->m[j].tag == d->tag && old->m[j].len == d->len && memcmp(old->m[j].key, d->key, d->len) == 0)
 				break;
-		old->m[j] = diff->m[i];
 		if (j == old->n)
-			old->n++;
+			old->m = repalloc(old->m, sizeof(OeMember) * ++old->n);
+		old->m[j] = *d;
 	}
 }
 

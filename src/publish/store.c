@@ -3,8 +3,7 @@
  *	  Writing the outbox, the cursor and the quarantine in one transaction.
  *
  * Own work, under the publisher's lock.  Positions follow the last one of the
- * cursor without a gap; the text of an event is made here, because it says
- * its position.
+ * cursor without a gap, as the events' texts say already.
  */
 #include "postgres.h"
 
@@ -97,7 +96,7 @@ oe_bulk_add(OeCycle *cy, OeBulk *b, OeEvent *ev, int64 position)
 	oe_bulk_text(b, 11, ev->correlation);
 	oe_bulk_text(b, 12, ev->cause ? oe_uuid_text(ev->cause->id) : NULL);
 	oe_bulk_set(b, 13, FullTransactionIdGetDatum(FullTransactionIdFromU64(ev->tx->xid)), false);
-	oe_bulk_text(b, 14, oe_event_text(cy, ev, position));
+	oe_bulk_text(b, 14, ev->text);
 	oe_bulk_text(b, 15, oe_event_classes(ev));
 	b->n++;
 }

@@ -22,6 +22,8 @@
 typedef struct OeSum
 {
 	int64		ids[OE_SUM_IDS];	/* hash key */
+	OeEntity   *e;
+	OeDef	   *def;
 	OeTx	   *tx;				/* the last that touched it */
 	OeChange   *change;
 } OeSum;
@@ -73,21 +75,21 @@ oe_sum_touch(OeCycle *cy, HTAB *sums, OeEntity *e, OeTx *tx, OeChange *c)
 }
 
 static HTAB *
-oe_sums_touched(OeCycle *cy, OeEntity *e, int first, int last, const char *only)
+oe_sums_touched(OeCycle *cy, OeEntity *e)
 {
+	OeAttempt  *a = cy->attempt;
 	HASHCTL		ctl = {.keysize = sizeof(int64) * OE_SUM_IDS,.entrysize = sizeof(OeSum),.hcxt = CurrentMemoryContext};
 	HTAB	   *sums = hash_create("odoo_events sums", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	/* twice: what the paths need is read in between */
 	for (int pass = 0; pass < 3; pass++)
 	{
-		for (int i = first; i <= last; i++)
-			for (int j = 0; j < cy->tx[i].n && oe_entity_active(e, &cy->tx[i]); j++)
+		for (int i = a->first; i <= a->last; i++)
+			for (int j = 0; j < oe_attempt_changes(cy, &cy->tx[i]) && oe_entity_active(e, &cy->tx[i]); j++)
 			{
-				OeChange   *c = &cy->tx[i].changes[j];
+				OeChange   *c = oe_attempt_change(cy, &cy->tx[i], j);
 
-				if (c->rule == e->rule && !c->quarantined && c->op != 'T' && c->op != 'E' &&
-					(only == NULL || strcmp(c->key, only) == 0) && oe_change_parse(c))
+				if (c->rule == e->rule && oe_selected(cy, c) && c->op != 'T' && c->op != 'E' && oe_change_parse(c))
 					oe_sum_touch(cy, sums, e, &cy->tx[i], c);
 			}
 		if (!oe_odoo_read(cy))
@@ -96,11 +98,42 @@ oe_sums_touched(OeCycle *cy, OeEntity *e, int first, int last, const char *only)
 	return sums;
 }
 
+/*
+ * Finds out which sums the transactions of this attempt touched.
+ */
+void
+oe_sums_list(OeCycle *cy)
+{
+	OeAttempt  *a = cy->attempt;
+
+	a->summed = true;
+	for (int i = 0; i < cy->cat->nentities; i++)
+	{
+		OeEntity   *e = &cy->cat->entities[i];
+
+		for (int d = 0; d < e->ndefs && e->sum_query && e->nsums == OE_SUM_IDS; d++)
+		{
+			HASH_SEQ_STATUS seq;
+			OeSum	   *sum;
+
+			if (e->defs[d].occasion != OE_ON_SUMMED)
+				continue;
+			hash_seq_init(&seq, oe_sums_touched(cy, e));
+			while ((sum = hash_seq_search(&seq)) != NULL)
+			{
+				sum->e = e;
+				sum->def = &e->defs[d];
+				a->sums = lappend(a->sums, sum);
+			}
+		}
+	}
+}
+
 static void
-oe_sum_event(OeEntity *e, OeDef *def, OeSum *sum, HeapTuple tup, TupleDesc desc)
+oe_sum_event(OeSum *sum, HeapTuple tup, TupleDesc desc)
 {
 	OeRow	   *row = sum->change->new.n > 0 ? &sum->change->new : &sum->change->old;
-	OeEvent    *ev = oe_event_new(sum->tx, e, def, sum->change, row, sum->ids[0], NULL);
+	OeEvent    *ev = oe_event_new(sum->tx, sum->e, sum->def, sum->change, row, sum->ids[0], NULL);
 	StringInfoData buf;
 
 	ev->sum_id = sum->ids[1];
@@ -128,58 +161,56 @@ oe_sum_event(OeEntity *e, OeDef *def, OeSum *sum, HeapTuple tup, TupleDesc desc)
 	ev->sums = buf.data;
 }
 
-static void
-oe_sum_read(OeEntity *e, OeDef *def, HTAB *sums)
+static OeSum *
+oe_sum_of(OeSum **sums, int n, const int64 *ids)
+{
+	for (int i = 0; i < n; i++)
+		if (memcmp(sums[i]->ids, ids, sizeof(sums[i]->ids)) == 0)
+			return sums[i];
+	return NULL;
+}
+
+/*
+ * The events of the last "n" of those that are listed, or of those of them that
+ * are of one definition.
+ */
+void
+oe_sums_read(OeCycle *cy, int n)
 {
 	static const Oid types[OE_SUM_IDS] = {INT8ARRAYOID, INT8ARRAYOID};
-	int			n = hash_get_num_entries(sums);
-	char	   *sql = n > 0 ? oe_sum_statement(e->sum_query) : NULL;
+	OeAttempt  *a = cy->attempt;
+	OeSum	  **sums = palloc(sizeof(OeSum *) * n);
 	Datum		values[OE_SUM_IDS];
-	Datum	   *elems[OE_SUM_IDS];
-	HASH_SEQ_STATUS seq;
-	OeSum	   *sum;
+	Datum	   *elems = palloc(sizeof(Datum) * n);
+	char	   *sql;
 	int			k = 0;
 
+	while (k < n && a->sums != NIL && (k == 0 || ((OeSum *) llast(a->sums))->def == sums[0]->def))
+	{
+		sums[k++] = llast(a->sums);
+		a->sums = list_delete_last(a->sums);
+	}
+	sql = k > 0 ? oe_sum_statement(sums[0]->e->sum_query) : NULL;
 	if (sql == NULL)
 		return;
 	for (int i = 0; i < OE_SUM_IDS; i++)
-		elems[i] = palloc(sizeof(Datum) * n);
-	hash_seq_init(&seq, sums);
-	while ((sum = hash_seq_search(&seq)) != NULL)
 	{
-		for (int i = 0; i < OE_SUM_IDS; i++)
-			elems[i][k] = Int64GetDatum(sum->ids[i]);
-		k++;
+		for (int j = 0; j < k; j++)
+			elems[j] = Int64GetDatum(sums[j]->ids[i]);
+		values[i] = PointerGetDatum(construct_array(elems, k, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	}
-	for (int i = 0; i < OE_SUM_IDS; i++)
-		values[i] = PointerGetDatum(construct_array(elems[i], n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	(void) oe_run(NULL, sql, OE_SUM_IDS, types, values, NULL, true, 0);
 	for (uint64 r = 0; r < SPI_processed; r++)
 	{
 		int64		ids[OE_SUM_IDS];
 		bool		isnull;
+		OeSum	   *sum;
 
 		for (int i = 0; i < OE_SUM_IDS; i++)
 			ids[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1, &isnull));
-		sum = hash_search(sums, ids, HASH_FIND, NULL);
+		sum = oe_sum_of(sums, k, ids);
 		if (sum)
-			oe_sum_event(e, def, sum, SPI_tuptable->vals[r], SPI_tuptable->tupdesc);
+			oe_sum_event(sum, SPI_tuptable->vals[r], SPI_tuptable->tupdesc);
 	}
 	SPI_freetuptable(SPI_tuptable);
-}
-
-/*
- * The events of all sums that these transactions touched.
- */
-void
-oe_sums(OeCycle *cy, int first, int last, const char *only)
-{
-	for (int i = 0; i < cy->cat->nentities; i++)
-	{
-		OeEntity   *e = &cy->cat->entities[i];
-
-		for (int d = 0; d < e->ndefs && e->sum_query && e->nsums == OE_SUM_IDS; d++)
-			if (e->defs[d].occasion == OE_ON_SUMMED)
-				oe_sum_read(e, &e->defs[d], oe_sums_touched(cy, e, first, last, only));
-	}
 }

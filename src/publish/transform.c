@@ -1,69 +1,101 @@
 /*
  * transform.c
- *	  Transactions of the journal become events; what cannot is narrowed down.
+ *	  Transactions of the journal become events, phase by phase, slice by slice.
  *
- * Foreign work, one bracket per attempt.  A batch is tried as a whole; where
- * that fails, each transaction; where that fails, each document of it, and
- * only what fails by itself goes into quarantine.  Errors that are not about
- * the data (cancelled, shutting down, no memory, a lock not to be had) are
- * not narrowed: the whole cycle is tried again later.
+ * Foreign work; the bracket is the caller's (attempt.c), and so is when to go
+ * on: between two slices nothing but memory of the cycle is held.  A phase
+ * looks at every change, document or event of an attempt before the next one
+ * begins, because what one row means may depend on all of them.  A slice first
+ * reads of Odoo's tables all that its phase will look at, in batch.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "utils/resowner.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "base/fault.h"
 #include "publish/internal.h"
+
+/* Changes, documents or events that are looked at, and read for, together. */
+#define OE_SLICE_ITEMS 256
+/* Sums of one statement: each reads more rows than it answers. */
+#define OE_SLICE_SUMS 64
 
 /* Readings that may become necessary one after another: far more than the
  * longest path through the catalog. */
 #define OE_MAX_PASSES 8
 
-static bool
-oe_selected(OeChange *c, const char *only)
+typedef struct OeItem
 {
-	return !c->quarantined && (only == NULL || strcmp(c->key, only) == 0);
+	OeTx	   *tx;
+	int			i;				/* of its changes, documents or events */
+} OeItem;
+
+/*
+ * Is this change one of those that the attempt is about?
+ */
+bool
+oe_selected(OeCycle *cy, OeChange *c)
+{
+	OeAttempt  *a = cy->attempt;
+
+	return !c->quarantined && (a->high == 0 || (c->key_number >= a->low && c->key_number < a->high));
+}
+
+/*
+ * How many changes of a transaction an attempt looks at, and the i-th of them;
+ * they are all of it, or those of some of its keys.
+ */
+int
+oe_attempt_changes(OeCycle *cy, OeTx *tx)
+{
+	OeAttempt  *a = cy->attempt;
+
+	return a->high == 0 ? tx->n : tx->key_start[a->high] - tx->key_start[a->low];
+}
+
+OeChange *
+oe_attempt_change(OeCycle *cy, OeTx *tx, int i)
+{
+	OeAttempt  *a = cy->attempt;
+
+	return &tx->changes[a->high == 0 ? i : tx->by_key[tx->key_start[a->low] + i]];
 }
 
 /* Reads all that matching looks at, then gives each change its key. */
 static void
-oe_prepare_changes(OeCycle *cy, int first, int last)
+oe_prepare_changes(OeCycle *cy, OeItem *items, int n)
 {
 	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
 	{
-		for (int i = first; i <= last; i++)
-			for (int j = 0; j < cy->tx[i].n; j++)
-			{
-				OeChange   *c = &cy->tx[i].changes[j];
+		for (int i = 0; i < n; i++)
+		{
+			OeChange   *c = oe_attempt_change(cy, items[i].tx, items[i].i);
 
-				if (c->quarantined || c->prepared)
-					continue;
-				cy->missing = false;
-				oe_match_prepare(cy, &cy->tx[i], c);
-				c->prepared = !cy->missing;
-			}
+			if (c->prepared || !oe_selected(cy, c))
+				continue;
+			cy->missing = false;
+			oe_match_prepare(cy, items[i].tx, c);
+			c->prepared = !cy->missing;
+		}
 		if (!oe_odoo_read(cy))
 			break;
 	}
-	for (int i = first; i <= last; i++)
-		for (int j = 0; j < cy->tx[i].n; j++)
-		{
-			OeChange   *c = &cy->tx[i].changes[j];
+	for (int i = 0; i < n; i++)
+	{
+		OeChange   *c = oe_attempt_change(cy, items[i].tx, items[i].i);
 
-			if (c->key == NULL)
-				c->key = oe_change_key(cy, &cy->tx[i], c, true);
-			if (!c->quarantined)
-				(void) oe_blocked(cy, c);
-		}
+		if (c->key == NULL)
+			c->key = oe_change_key(cy, items[i].tx, c, true);
+		if (oe_selected(cy, c))
+			(void) oe_blocked(cy, c);
+	}
 }
 
 /* Is there something to match in this change? */
 static bool
-oe_matchable(OeChange *c, const char *only)
+oe_matchable(OeCycle *cy, OeChange *c)
 {
-	if (!oe_selected(c, only) || c->op == 'E' || c->op == 'S' || c->op == 'T')
+	if (!oe_selected(cy, c) || c->op == 'E' || c->op == 'S' || c->op == 'T')
 		return false;
 	if (c->rule == NULL)
 		ereport(ERROR,
@@ -72,72 +104,91 @@ oe_matchable(OeChange *c, const char *only)
 	return oe_change_parse(c);
 }
 
-/*
- * The parts first: what a document's own row means may depend on them.
- */
 static void
-oe_match_changes(OeCycle *cy, OeTx *tx, const char *only)
+oe_gather_parts(OeCycle *cy, OeItem *items, int n)
 {
-	for (int j = 0; j < tx->n; j++)
-		if (oe_matchable(&tx->changes[j], only))
-			oe_doc_changes(cy, tx, &tx->changes[j]);
-	for (int j = 0; j < tx->n; j++)
+	for (int i = 0; i < n; i++)
 	{
-		OeChange   *c = &tx->changes[j];
-		ListCell   *lc;
+		OeChange   *c = oe_attempt_change(cy, items[i].tx, items[i].i);
 
-		if (oe_selected(c, only) && (c->op == 'E' || c->op == 'T'))
-			oe_event_ready_made(cy, tx, c);
-		if (oe_selected(c, only) && c->op == 'S')
-			oe_snapshot_event(cy, tx, c);
-		if (!oe_matchable(c, only))
-			continue;
-		foreach(lc, c->rule->entities)
-			if (oe_entity_active(lfirst(lc), tx))
-			oe_match_change(cy, tx, lfirst(lc), c);
+		/* every row is split by now; what is made here outlives predicates */
+		if (i == 0 || items[i].tx != items[i - 1].tx)
+			oe_tx_ready(items[i].tx);
+		if (oe_matchable(cy, c))
+			oe_doc_changes(cy, items[i].tx, c);
 	}
 }
 
 static void
-oe_decide_documents(OeCycle *cy, int first, int last)
+oe_match_changes(OeCycle *cy, OeItem *items, int n)
 {
-	ListCell   *lc;
+	for (int i = 0; i < n; i++)
+	{
+		OeTx	   *tx = items[i].tx;
+		OeChange   *c = oe_attempt_change(cy, tx, items[i].i);
+		ListCell   *lc;
 
+		if (oe_selected(cy, c) && (c->op == 'E' || c->op == 'T'))
+			oe_event_ready_made(cy, tx, c);
+		if (oe_selected(cy, c) && c->op == 'S')
+			oe_snapshot_event(cy, tx, c);
+		if (!oe_matchable(cy, c))
+			continue;
+		foreach(lc, c->rule->entities)
+		{
+			if (oe_entity_active(lfirst(lc), tx))
+				oe_match_change(cy, tx, lfirst(lc), c);
+		}
+	}
+}
+
+static void
+oe_decide_documents(OeCycle *cy, OeItem *items, int n)
+{
 	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
 	{
-		for (int i = first; i <= last; i++)
-			foreach(lc, cy->tx[i].doc_list)
-				oe_doc_prepare(cy, lfirst(lc));
+		for (int i = 0; i < n; i++)
+			oe_doc_prepare(cy, list_nth(items[i].tx->doc_list, items[i].i));
 		if (!oe_odoo_read(cy))
 			break;
 	}
-	for (int i = first; i <= last; i++)
-		foreach(lc, cy->tx[i].doc_list)
-			oe_doc_decide(cy, lfirst(lc));
+	for (int i = 0; i < n; i++)
+		oe_doc_decide(cy, list_nth(items[i].tx->doc_list, items[i].i));
+}
+
+static OeEvent *
+oe_item_event(OeItem *item)
+{
+	return list_nth(item->tx->events, item->i);
+}
+
+/* Rendering leaves much behind that only the slice needs. */
+static void
+oe_keep(OeCycle *cy, char **s)
+{
+	if (*s)
+		*s = MemoryContextStrdup(cy->cxt, *s);
 }
 
 static void
-oe_render_events(OeCycle *cy, int first, int last)
+oe_render_slice(OeCycle *cy, OeItem *items, int n)
 {
-	ListCell   *lc;
 	bool		again = true;
 
 	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
 	{
-		for (int i = first; i <= last; i++)
-			foreach(lc, cy->tx[i].events)
-				if (((OeEvent *) lfirst(lc))->e)
-				oe_render_prepare(cy, lfirst(lc));
+		for (int i = 0; i < n; i++)
+			if (oe_item_event(&items[i])->e)
+				oe_render_prepare(cy, oe_item_event(&items[i]));
 		if (!oe_odoo_read(cy))
 			break;
 	}
 	for (int pass = 0; again && pass < OE_MAX_PASSES; pass++)
 	{
 		again = false;
-		for (int i = first; i <= last; i++)
-			foreach(lc, cy->tx[i].events)
+		for (int i = 0; i < n; i++)
 		{
-			OeEvent    *ev = lfirst(lc);
+			OeEvent    *ev = oe_item_event(&items[i]);
 
 			if (ev->e && (pass == 0 || ev->incomplete))
 			{
@@ -148,6 +199,154 @@ oe_render_events(OeCycle *cy, int first, int last)
 		if (again)
 			(void) oe_odoo_read(cy);
 	}
+}
+
+static void
+oe_render_events(OeCycle *cy, OeItem *items, int n)
+{
+	MemoryContext save;
+
+	if (cy->slice_cxt == NULL)
+		cy->slice_cxt = AllocSetContextCreate(cy->cxt, "odoo_events slice", ALLOCSET_DEFAULT_SIZES);
+	save = MemoryContextSwitchTo(cy->slice_cxt);
+	oe_render_slice(cy, items, n);
+	MemoryContextSwitchTo(save);
+	for (int i = 0; i < n; i++)
+	{
+		OeEvent    *ev = oe_item_event(&items[i]);
+
+		if (ev->e == NULL)
+			continue;
+		oe_keep(cy, &ev->dataschema);
+		oe_keep(cy, &ev->subject);
+		oe_keep(cy, &ev->key);
+		oe_keep(cy, &ev->data);
+		oe_keep(cy, &ev->correlation);
+		ev->lines = NIL;
+	}
+	MemoryContextReset(cy->slice_cxt);
+}
+
+static int
+oe_count_changes(OeCycle *cy, OeTx *tx)
+{
+	return oe_attempt_changes(cy, tx);
+}
+
+static int
+oe_count_documents(OeCycle *cy, OeTx *tx)
+{
+	return list_length(tx->doc_list);
+}
+
+static int
+oe_count_events(OeCycle *cy, OeTx *tx)
+{
+	return list_length(tx->events);
+}
+
+/* The phases, in their order; that without items is the sums'. */
+static const struct
+{
+	int			(*count) (OeCycle *cy, OeTx *tx);
+	void		(*slice) (OeCycle *cy, OeItem *items, int n);
+}			oe_phases[] = {
+	{oe_count_changes, oe_prepare_changes},
+	{oe_count_changes, oe_gather_parts},	/* the parts first: what a
+											 * document's own row means may
+											 * depend on them */
+	{oe_count_changes, oe_match_changes},
+	{oe_count_documents, oe_decide_documents},
+	{NULL, NULL},
+	{oe_count_events, oe_render_events},
+};
+
+static bool
+oe_sum_slice(OeCycle *cy)
+{
+	OeAttempt  *a = cy->attempt;
+
+	if (!a->summed)
+		oe_sums_list(cy);
+	if (a->sums == NIL)
+		return false;
+	oe_sums_read(cy, OE_SLICE_SUMS);
+	return true;
+}
+
+/* The next slice of a phase; false at its end. */
+static bool
+oe_phase_slice(OeCycle *cy)
+{
+	OeAttempt  *a = cy->attempt;
+	OeItem		items[OE_SLICE_ITEMS];
+	int			room = Min(OE_TUNED("slice-items", OE_SLICE_ITEMS), OE_SLICE_ITEMS);
+	int			n = 0;
+
+	if (oe_phases[a->phase].slice == NULL)
+		return oe_sum_slice(cy);
+	while (n < room && a->tx <= a->last)
+	{
+		OeTx	   *tx = &cy->tx[a->tx];
+
+		if (a->item < oe_phases[a->phase].count(cy, tx))
+		{
+			items[n].tx = tx;
+			items[n++].i = a->item++;
+		}
+		else
+		{
+			a->tx++;
+			a->item = 0;
+		}
+	}
+	if (n > 0)
+		oe_phases[a->phase].slice(cy, items, n);
+	return n > 0;
+}
+
+/*
+ * Begins an attempt, or begins it again.
+ */
+void
+oe_transform_begin(OeCycle *cy)
+{
+	OeAttempt  *a = cy->attempt;
+
+	cy->lines_read_at = GetCurrentTimestamp();
+	a->phase = a->item = 0;
+	a->tx = a->first;
+	a->summed = false;
+	a->sums = NIL;
+	for (int i = a->first; i <= a->last; i++)
+	{
+		OeTx	   *tx = &cy->tx[i];
+
+		tx->events = NIL;
+		tx->doc_list = NIL;
+		tx->docs = NULL;
+		for (int j = 0; j < oe_attempt_changes(cy, tx); j++)
+			oe_attempt_change(cy, tx, j)->prepared = false;
+	}
+}
+
+/*
+ * Does a slice of the attempt; true once its events are made.
+ */
+bool
+oe_transform(OeCycle *cy)
+{
+	OeAttempt  *a = cy->attempt;
+
+	while (a->phase < lengthof(oe_phases))
+	{
+		if (oe_phase_slice(cy))
+			return false;
+		a->phase++;
+		a->tx = a->first;
+		a->item = 0;
+	}
+	return true;
 }
 
 /* Keys, 'entity:id', by entity and number. */
@@ -176,10 +375,8 @@ oe_key_cmp(const char *x, const char *y)
  * plan it had.
  */
 static int
-oe_event_cmp(const ListCell *a, const ListCell *b)
+oe_event_order(const OeEvent *x, const OeEvent *y)
 {
-	OeEvent    *x = lfirst(a);
-	OeEvent    *y = lfirst(b);
 	int			c = oe_key_cmp(x->key, y->key);
 
 	if (c != 0)
@@ -190,194 +387,39 @@ oe_event_cmp(const ListCell *a, const ListCell *b)
 		return x->record_id < y->record_id ? -1 : 1;
 	if (x->e == NULL && x->change->id != y->change->id)
 		return x->change->id < y->change->id ? -1 : 1;
+	if (x->sum_id != y->sum_id)
+		return x->sum_id < y->sum_id ? -1 : 1;
 	return strcmp(x->type, y->type);
 }
 
-static void
+static int
+oe_event_cmp(const ListCell *a, const ListCell *b)
+{
+	return oe_event_order(lfirst(a), lfirst(b));
+}
+
+/*
+ * Puts the events of a transaction into their order, with ids and causes.  Where
+ * it was taken apart several of its parts may have told of the same sum.
+ */
+void
 oe_order_events(OeTx *tx)
 {
+	OeEvent    *before = NULL;
 	ListCell   *lc;
 
 	list_sort(tx->events, oe_event_cmp);
 	foreach(lc, tx->events)
-		oe_event_id(lfirst(lc));
-	oe_causes(tx);
-}
-
-/*
- * The events of some transactions, or of one document ("only") of one.
- */
-void
-oe_transform(OeCycle *cy, int first, int last, const char *only)
-{
-	cy->lines_read_at = GetCurrentTimestamp();
-	for (int i = first; i <= last; i++)
 	{
-		OeTx	   *tx = &cy->tx[i];
+		OeEvent    *ev = lfirst(lc);
 
-		tx->events = NIL;
-		tx->doc_list = NIL;
-		tx->docs = tx->rows = tx->children = NULL;
-		tx->vars = (Datum) 0;
-		for (int j = 0; j < tx->n; j++)
-			tx->changes[j].prepared = false;
-	}
-	oe_prepare_changes(cy, first, last);
-	for (int i = first; i <= last; i++)
-		oe_match_changes(cy, &cy->tx[i], only);
-	oe_decide_documents(cy, first, last);
-	oe_sums(cy, first, last, only);
-	oe_render_events(cy, first, last);
-	for (int i = first; i <= last; i++)
-		oe_order_events(&cy->tx[i]);
-}
-
-/* ---- errors ---- */
-
-/* Is this about the data, so that trying less of it makes sense? */
-bool
-oe_about_data(int sqlerrcode)
-{
-	static const int others[] = {
-		ERRCODE_OPERATOR_INTERVENTION, ERRCODE_INSUFFICIENT_RESOURCES, ERRCODE_TRANSACTION_ROLLBACK,
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, ERRCODE_SYSTEM_ERROR, ERRCODE_CONFIG_FILE_ERROR
-	};
-
-	for (int i = 0; i < lengthof(others); i++)
-		if (ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(others[i]))
-			return false;
-	return true;
-}
-
-/*
- * oe_transform() in its bracket.  NULL, or why it failed.
- */
-char *
-oe_attempt(OeCycle *cy, int first, int last, const char *only)
-{
-	OeSession	s;
-	char	   *volatile failure = NULL;
-	volatile bool inside = false;
-
-	PG_TRY();
-	{
-		oe_foreign_begin(&s);
-		inside = true;
-		MemoryContextSwitchTo(cy->cxt);
-		oe_odoo_prepare(cy);
-		oe_transform(cy, first, last, only);
-		OE_FAULT("publish-foreign");
-		inside = false;
-		oe_foreign_end(&s);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(cy->cxt);
-		e = CopyErrorData();
-		if (!inside || !oe_about_data(e->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		oe_foreign_failed(&s);
-		oe_odoo_forget();
-		failure = psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(cy->cxt);
-	return failure;
-}
-
-/* What is no row at all goes into quarantine here. */
-static void
-oe_safe_parse(OeCycle *cy, OeChange *c)
-{
-	PG_TRY();
-	{
-		(void) oe_change_parse(c);
-		if (c->op == 'E')
-			c->key = oe_event_ready_made_key(c);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(cy->cxt);
-		e = CopyErrorData();
-		FlushErrorState();
-		c->key = psprintf("%s:" INT64_FORMAT, c->rule && c->rule->entity ? c->rule->entity->label : c->rule_name,
-						  c->op == 'E' ? c->id : c->record_id);
-		oe_quarantine(cy, c, psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message));
-	}
-	PG_END_TRY();
-}
-
-/*
- * A key for each change of a transaction that failed, from the rows alone.
- */
-static void
-oe_safe_keys(OeCycle *cy, OeTx *tx)
-{
-	for (int i = 0; i < tx->n; i++)
-		if (!tx->changes[i].quarantined)
-			oe_safe_parse(cy, &tx->changes[i]);
-	for (int i = 0; i < tx->n; i++)
-		if (tx->changes[i].key == NULL)
-			tx->changes[i].key = oe_change_key(cy, tx, &tx->changes[i], false);
-}
-
-/* Each document of one transaction by itself. */
-static void
-oe_narrow_tx(OeCycle *cy, OeTx *tx)
-{
-	List	   *good = NIL;
-	List	   *tried = NIL;
-	ListCell   *lc;
-
-	tx->rows = tx->children = NULL;
-	oe_safe_keys(cy, tx);
-	for (int i = 0; i < tx->n; i++)
-	{
-		OeChange   *c = &tx->changes[i];
-		char	   *failure;
-		bool		done = false;
-
-		foreach(lc, tried)
-			done = done || strcmp(lfirst(lc), c->key) == 0;
-		if (done || c->quarantined || oe_blocked(cy, c))
-			continue;
-		tried = lappend(tried, c->key);
-		failure = oe_attempt(cy, tx->index, tx->index, c->key);
-		if (failure == NULL)
+		if (before && before->sums && ev->sums && oe_event_order(before, ev) == 0)
 		{
-			good = list_concat(good, tx->events);
+			tx->events = foreach_delete_current(tx->events, lc);
 			continue;
 		}
-		for (int j = i; j < tx->n; j++)
-			if (oe_selected(&tx->changes[j], c->key))
-			{
-				bool		is_first = j == i;
-
-				if (!is_first && oe_blocked(cy, &tx->changes[j]))
-					continue;
-				oe_quarantine(cy, &tx->changes[j], failure);
-			}
+		before = ev;
+		oe_event_id(ev);
 	}
-	tx->events = good;
-	oe_order_events(tx);
-}
-
-/*
- * After the whole batch failed.
- */
-void
-oe_narrow(OeCycle *cy)
-{
-	for (int i = 0; i < cy->ntx; i++)
-		for (int j = 0; j < cy->tx[i].n; j++)
-			if (!cy->tx[i].changes[j].parsed)
-				cy->tx[i].changes[j].key = NULL;
-	for (int i = 0; i < cy->ntx; i++)
-		if (oe_attempt(cy, i, i, NULL) != NULL)
-			oe_narrow_tx(cy, &cy->tx[i]);
+	oe_causes(tx);
 }

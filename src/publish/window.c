@@ -27,6 +27,10 @@
 /* Transactions listed at a time; a window may have more. */
 #define OE_LIST_ROOM 50000
 
+/* Rows of a large transaction fetched at a time: how far beyond a slice's bytes
+ * it may get. */
+#define OE_FETCH_ROWS 256
+
 #define OE_EMPTY_SNAPSHOT "3:3:"
 
 typedef struct OeListed
@@ -34,6 +38,7 @@ typedef struct OeListed
 	uint64		xid;
 	int64		first;			/* least id */
 	int64		rows;
+	int64		bytes;			/* of their images */
 } OeListed;
 
 /* What this process knows beyond the cursor's row; thrown away when that row
@@ -182,9 +187,11 @@ oe_snapshot_open(const char *snapshot)
 	return xip[0] != '\0' && strcmp(xip, mine) != 0;
 }
 
+/* the lengths stand beside what is in TOAST: nothing is read there */
+#define OE_LISTED_COLUMNS "xid, id, COALESCE(pg_catalog.octet_length(old), 0)::int8 + COALESCE(pg_catalog.octet_length(new), 0) AS bytes"
 #define OE_LISTED(i) \
-	"SELECT xid, id FROM odoo_events.journal_" i " WHERE xid >= $1::text::xid8" \
-	" UNION ALL SELECT xid, id FROM odoo_events.journal_" i " WHERE xid = ANY ($2::text::xid8[])"
+	"SELECT " OE_LISTED_COLUMNS " FROM odoo_events.journal_" i " WHERE xid >= $1::text::xid8" \
+	" UNION ALL SELECT " OE_LISTED_COLUMNS " FROM odoo_events.journal_" i " WHERE xid = ANY ($2::text::xid8[])"
 
 /*
  * Lists transactions of a window: of that in progress (s2, after done_id), or,
@@ -206,8 +213,8 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 	nulls[2] = s2 ? ' ' : 'n';
 	values[3] = Int64GetDatum(done_id);
 	(void) oe_run(&plan,
-				  "SELECT pg_catalog.pg_current_snapshot()::text, x.xid, x.first, x.rows FROM (SELECT 1) one LEFT JOIN"
-				  " (SELECT j.xid, pg_catalog.min(j.id) AS first, pg_catalog.count(*) AS rows FROM ("
+				  "SELECT pg_catalog.pg_current_snapshot()::text, x.xid, x.first, x.rows, x.bytes FROM (SELECT 1) one LEFT JOIN"
+				  " (SELECT j.xid, pg_catalog.min(j.id) AS first, pg_catalog.count(*) AS rows, pg_catalog.sum(j.bytes)::int8 AS bytes FROM ("
 				  OE_LISTED("0") " UNION ALL " OE_LISTED("1") " UNION ALL " OE_LISTED("2") ") j"
 				  " WHERE $3 IS NULL OR pg_catalog.pg_visible_in_snapshot(j.xid, $3::text::pg_snapshot)"
 				  " GROUP BY j.xid HAVING pg_catalog.min(j.id) > $4 ORDER BY 2 LIMIT 50000) x ON true ORDER BY x.first",
@@ -227,7 +234,8 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 			continue;
 		oe_win.list[oe_win.n].xid = U64FromFullTransactionId(DatumGetFullTransactionId(xid));
 		oe_win.list[oe_win.n].first = oe_value_int8(i, 3);
-		oe_win.list[oe_win.n++].rows = oe_value_int8(i, 4);
+		oe_win.list[oe_win.n].rows = oe_value_int8(i, 4);
+		oe_win.list[oe_win.n++].bytes = oe_value_int8(i, 5);
 	}
 	oe_win.complete = oe_win.n < OE_LIST_ROOM;
 	MemoryContextSwitchTo(save);
@@ -311,33 +319,59 @@ oe_rows_whole(OeCycle *cy, int n)
 }
 
 /*
- * Reads the next slice of a very large transaction; answers its last id, or 0
- * when that was the last slice.
+ * Reads the next slice of a very large transaction, as many rows or bytes as a
+ * slice may have; answers its last id, or 0 when that was the last slice.
  */
 static int64
 oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
 {
 	static const Oid types[] = {TEXTOID, INT8OID};
+	int64		max_rows = OE_SLICE_ROWS;
+	int64		max_bytes = OE_SLICE_BYTES;
+	int64		bytes = 0;
 	Datum		values[2];
+	Portal		portal;
 	OeTx	   *tx;
-	int64		last = 0;
+	bool		more = true;
 
 	values[0] = CStringGetTextDatum(psprintf(UINT64_FORMAT, listed->xid));
 	values[1] = Int64GetDatum(after);
-	(void) oe_run(NULL,
-				  "SELECT * FROM (" OE_ROWS("0", "xid = $1::xid8 AND id > $2") " UNION ALL " OE_ROWS("1", "xid = $1::xid8 AND id > $2")
-				  " UNION ALL " OE_ROWS("2", "xid = $1::xid8 AND id > $2") ") j ORDER BY id LIMIT 20001",
-				  2, types, values, NULL, false, 0);
-	tx = oe_add_tx(cy, listed->xid, after ? after : listed->first, SPI_processed);
-	for (uint64 i = 0; i < SPI_processed && i < OE_SLICE_ROWS; i++)
+	portal = SPI_cursor_open_with_args(NULL,
+									   "SELECT * FROM (" OE_ROWS("0", "xid = $1::xid8 AND id > $2") " UNION ALL " OE_ROWS("1", "xid = $1::xid8 AND id > $2")
+									   " UNION ALL " OE_ROWS("2", "xid = $1::xid8 AND id > $2") ") j ORDER BY id",
+									   2, (Oid *) types, values, NULL, false, 0);
+	/* each call leaves the memory context at SPI's own */
+	MemoryContextSwitchTo(cy->cxt);
+	tx = oe_add_tx(cy, listed->xid, after ? after : listed->first, Min(listed->rows, max_rows));
+	while (more && tx->n < max_rows && bytes < max_bytes)
 	{
-		oe_change_read(cy, &tx->changes[tx->n++], i);
-		last = tx->changes[tx->n - 1].id;
+		SPI_cursor_fetch(portal, true, Min(OE_FETCH_ROWS, max_rows - tx->n));
+		MemoryContextSwitchTo(cy->cxt);
+		more = SPI_processed > 0;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			OeChange   *c = &tx->changes[tx->n++];
+
+			oe_change_read(cy, c, i);
+			bytes += (c->old_text ? strlen(c->old_text) : 0) + (c->new_text ? strlen(c->new_text) : 0);
+		}
+		SPI_freetuptable(SPI_tuptable);
 	}
-	if (SPI_processed <= OE_SLICE_ROWS)
-		last = 0;
-	SPI_freetuptable(SPI_tuptable);
-	return last;
+	if (more)
+	{
+		SPI_cursor_fetch(portal, true, 1);
+		more = SPI_processed > 0;
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	MemoryContextSwitchTo(cy->cxt);
+	return more ? tx->changes[tx->n - 1].id : 0;
+}
+
+static bool
+oe_in_slices(const OeListed *l)
+{
+	return l->rows > OE_SLICE_ROWS || l->bytes > OE_SLICE_BYTES;
 }
 
 /*
@@ -349,10 +383,11 @@ oe_take(OeCycle *cy, int max_changes, OeReading *r)
 {
 	OeListed   *listed = &oe_win.list[oe_win.next];
 	int			left = oe_win.n - oe_win.next;
+	int64		bytes = 0;
 	int			n = 0;
 
 	cy->tx = cy->tx ? repalloc(cy->tx, sizeof(OeTx) * (cy->ntx + left + 1)) : palloc(sizeof(OeTx) * (left + 1));
-	if (listed[0].rows > OE_SLICE_ROWS)
+	if (oe_in_slices(&listed[0]))
 	{
 		int64		last = oe_rows_slice(cy, &listed[0], r->cursor.slice_id);
 
@@ -362,9 +397,10 @@ oe_take(OeCycle *cy, int max_changes, OeReading *r)
 	}
 	else
 	{
-		for (n = 0; n < left && listed[n].rows <= OE_SLICE_ROWS; n++)
+		for (n = 0; n < left && !oe_in_slices(&listed[n]); n++)
 		{
-			if (n > 0 && r->rows + listed[n].rows > max_changes)
+			bytes += listed[n].bytes;
+			if (n > 0 && (r->rows + listed[n].rows > max_changes || bytes > OE_CYCLE_BYTES))
 				break;
 			r->rows += listed[n].rows;
 		}

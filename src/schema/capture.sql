@@ -10,7 +10,8 @@ CREATE TABLE odoo_events.capture_rule (
     significant text[] NOT NULL,
     carried     text[] NOT NULL DEFAULT '{}',
     builtin     boolean NOT NULL DEFAULT true,
-    optional    text[] NOT NULL DEFAULT '{}'        -- of these: only in some versions or with some modules, not missed elsewhere
+    optional    text[] NOT NULL DEFAULT '{}',       -- of these: only in some versions or with some modules, not missed elsewhere
+    row_filter  text[] NOT NULL DEFAULT '{}'        -- 'column=value': of rows that have one of them before or after the transaction; none: of all rows
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.capture_rule IS 'per captured table: which columns matter, and which are noted beside them';
 

@@ -19,6 +19,9 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('account_analytic_line', '{account_analytic_line}', '{amount}',
  '{name,date,unit_amount,product_uom_id,product_id,account_id,partner_id,user_id,ref,category,company_id,create_uid,write_uid}');
 
+-- Of the lines of accounting those that say what is invoiced, not taxes, terms of payment and rounding; the second is that of Odoo to 15.
+UPDATE odoo_events.capture_rule SET row_filter = '{display_type=product,exclude_from_invoice_tab=false}' WHERE rule = 'account_move_line';
+
 INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('account_move', 'partner_id', 'partner'), ('account_move', 'currency_id', 'currency'), ('account_move', 'journal_id', 'journal'), ('account_move', 'reversed_entry_id', 'invoice'),
 ('account_move', 'payment_id', 'payment'), ('account_move', 'invoice_user_id', 'user'), ('account_move', 'company_id', 'company'), ('account_move', 'write_uid', 'user'),

@@ -18,6 +18,9 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('stock_quant', '{stock_quant}', '{quantity,reserved_quantity}', '{product_id,location_id,lot_id,package_id,owner_id,company_id,write_uid}'),
 ('ir_attachment', '{ir_attachment}', '{res_model,res_id,res_field}', '{name,mimetype,file_size,create_uid}');
 
+-- Odoo writes attachments all the time (assets, pictures, mails): only those of documents.
+UPDATE odoo_events.capture_rule SET row_filter = '{res_model=stock.picking}' WHERE rule = 'ir_attachment';
+
 INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('stock_picking', 'partner_id', 'partner'), ('stock_picking', 'owner_id', 'partner'), ('stock_picking', 'carrier_id', 'carrier'),
 ('stock_picking', 'location_id', 'location'), ('stock_picking', 'location_dest_id', 'location'), ('stock_picking', 'picking_type_id', 'picking_type'),

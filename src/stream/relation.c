@@ -231,6 +231,7 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named)
 		bool		isnull;
 		char	   *rule = TextDatumGetCString(oe_catalog_value(rules, tup, "rule", &isnull));
 		MemoryContext old;
+		Datum		only;
 
 		if (!oe_rule_means(DatumGetArrayTypeP(oe_catalog_value(rules, tup, "tables", &isnull)), named) ||
 			!oe_rule_wanted(s, rule))
@@ -238,9 +239,11 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named)
 		if (!oe_has_integer_id(rel))
 			continue;
 		old = MemoryContextSwitchTo(AllocSetContextCreate(s->cxt, "odoo_events shape", ALLOCSET_SMALL_SIZES));
+		only = oe_catalog_value(rules, tup, "row_filter", &isnull);
 		shape = oe_shape_make(rel, rule,
 							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "significant", &isnull)),
-							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)));
+							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)),
+							  only ? DatumGetArrayTypeP(only) : NULL);
 		MemoryContextSwitchTo(old);
 	}
 	systable_endscan(scan);

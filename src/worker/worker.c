@@ -75,6 +75,7 @@ typedef struct OeWorker
 	OeStep		maintain;
 	bool		want_publish;	/* something may be in the journal */
 	bool		want_backfill;	/* a job may be running */
+	bool		publisher_busy;
 	bool		open_transactions;
 	bool		reload_deliver;
 	bool		worked;			/* since the rings were last looked at */
@@ -257,7 +258,8 @@ oe_publish_body(void)
 	OePublishResult result;
 
 	memset(&result, 0, sizeof(result));
-	if (!oe_publish_cycle(OE_PUBLISH_BATCH, &result))
+	oe_me.publisher_busy = !oe_publish_turn(OE_PUBLISH_BATCH, &result);
+	if (oe_me.publisher_busy)
 	{
 		/* somebody runs publish(): its commit will wake us */
 		oe_me.want_publish = true;
@@ -394,7 +396,7 @@ oe_worker_timeout(void)
 	long		timeout = oe_me.worked ? OE_MAINTAIN_MS : OE_MAINTAIN_MS * 30;
 
 	if (oe_me.want_publish)
-		timeout = Min(timeout, oe_until(&oe_me.publish, oe_me.open_transactions ? 50 : 0));
+		timeout = Min(timeout, oe_until(&oe_me.publish, oe_me.publisher_busy ? 50 : 0));
 	else if (oe_me.open_transactions)
 		timeout = Min(timeout, OE_OPEN_RECHECK_MS);
 	if (oe_me.want_backfill && !oe_me.want_publish)
