@@ -20,7 +20,8 @@ ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 .PHONY: $(TEST_GOALS)
 check: ; @test/lib/check.sh
 check-all: ; @test/lib/check.sh all
-check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 04 && MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094
+check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 04 && MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094 && \
+	MEGABYTES=$${MEGABYTES:-5000} TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=1200 test/lib/check.sh tap 088
 check-odoo: ; @test/lib/chroot.sh run odoo test/odoo-real/run.sh
 check-cassert: ; @test/lib/sanity.sh asserts
 check-asan: ; @test/lib/sanity.sh asan

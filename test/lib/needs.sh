@@ -30,7 +30,12 @@ missing_packages() {
         $have openssl >/dev/null || echo openssl
         $have node >/dev/null || echo nodejs
         [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm ;;
-      receivers)                # the languages of docs/examples
+      receivers)                # the languages of docs/examples, and brokers
+        [ -x /usr/sbin/nats-server ] || echo nats-server
+        [ -x /usr/sbin/rabbitmq-server ] || echo rabbitmq-server
+        /usr/bin/python3 -c "import pika" 2>/dev/null || echo python3-pika
+        /usr/bin/python3 -c "import psycopg2" 2>/dev/null || echo python3-psycopg2
+        /usr/bin/python3 -c "import confluent_kafka" 2>/dev/null || echo python3-confluent-kafka
         $have javac >/dev/null || echo default-jdk-headless
         $have mcs >/dev/null && $have mono >/dev/null || echo "mono-mcs mono-runtime libmono-system-core4.0-cil" ;;
       fuzz)
@@ -46,7 +51,7 @@ missing_packages() {
 }
 
 need_packages() {
-  local missing line
+  local missing line what
   missing=$(missing_packages "$@")
   [ -n "$missing" ] || return 0
   line="apt-get install --no-install-recommends ${missing% }"
@@ -64,4 +69,8 @@ need_packages() {
   # shellcheck disable=SC2086
   apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 install $missing >/tmp/odoo_events-apt.log 2>&1 </dev/null || {
     tail -20 /tmp/odoo_events-apt.log >&2; return 1; }
+  # Nor a broker of Debian's own, which listens on every address.
+  for what in nats-server rabbitmq-server; do
+    case " $missing " in *" $what "*) { service $what stop; update-rc.d $what disable; } >/dev/null 2>&1 || true ;; esac
+  done
 }
