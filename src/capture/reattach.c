@@ -9,6 +9,9 @@
  */
 #include "postgres.h"
 
+#include "executor/spi.h"
+
+#include "base/fault.h"
 #include "base/oe.h"
 #include "base/session.h"
 #include "capture/capture.h"
@@ -17,8 +20,19 @@ void
 oe_capture_reattach(void)
 {
 	OeSession	s;
+	bool		isnull;
+	int			made;
 
 	oe_own_begin(&s);
 	(void) oe_spi(NULL, "SELECT odoo_events._reattach()", 0, NULL, NULL, NULL, false, 1);
+	made = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (made > 0)
+	{
+		OE_FAULT("reattach-made");
+	}
 	oe_own_end(&s);
+	if (made > 0)
+	{
+		OE_FAULT("reattach-committed");
+	}
 }

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/fault.h"
 #include "deliver/internal.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_filter_passes);
@@ -64,6 +65,7 @@ oe_sql_rendered(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 		cleared[i] = nulls[i] ? "" : TextDatumGetCString(names[i]);
 	conf.clearance = oe_clearance_of(cleared, n);
+	OE_FAULT("pull-rendered");
 	event.body = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	event.body_len = strlen(event.body);
 	event.classes = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -27,12 +27,13 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "base/fault.h"
 #include "capture/emit.h"
 #include "publish/internal.h"
 #include "publish/odoo.h"
 #include "publish/publish.h"
 
-/* Rows looked at in one step of a backfill. */
+/* Rows looked at in one step of a backfill; tests have it take fewer. */
 #define OE_STEP_ROWS 500
 
 /* Rows fetched at a time where a whole table is read. */
@@ -124,14 +125,14 @@ oe_predicate_parse(const char *predicate)
 }
 
 static char *
-oe_step_statement(OeEntity *e, const char *predicate)
+oe_step_statement(OeEntity *e, const char *predicate, int limit)
 {
 	const char *table = oe_rule_table(e->rule);
 
 	if (table == NULL)
 		return NULL;
 	return psprintf("SELECT t.id::pg_catalog.int8, COALESCE((%s\n), false) FROM %s t WHERE t.id OPERATOR(pg_catalog.>) $1"
-					" ORDER BY t.id LIMIT %d", predicate ? predicate : "true", table, OE_STEP_ROWS);
+					" ORDER BY t.id LIMIT %d", predicate ? predicate : "true", table, limit);
 }
 
 /*
@@ -240,16 +241,17 @@ oe_step_read(OeCycle *cy, void *arg)
 	OeStepWork *w = arg;
 	static const Oid types[] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(w->last_id)};
+	int			limit = Min(OE_TUNED("backfill-rows", OE_STEP_ROWS), OE_STEP_ROWS);
 	char	   *sql;
 
 	if (w->predicate)
 		oe_predicate_parse(w->predicate);
-	sql = oe_step_statement(w->e, w->predicate);
+	sql = oe_step_statement(w->e, w->predicate, limit);
 	if (sql == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("this database has no table for it")));
 	(void) oe_run(NULL, sql, 1, types, values, NULL, true, 0);
-	w->finished = SPI_processed < OE_STEP_ROWS;
+	w->finished = SPI_processed < limit;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -304,7 +306,9 @@ oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
 		if (w->failure || w->finished)
 			oe_step_completed(w);
 	}
+	OE_FAULT("backfill-written");
 	oe_own_end(&s);
+	OE_FAULT("backfill-committed");
 	MemoryContextSwitchTo(cy->cxt);
 }
 
@@ -322,6 +326,7 @@ oe_backfill_step(void)
 		int			code;
 
 		w->failure = w->e == NULL ? pstrdup("the entity is no more") : oe_foreign(cy, oe_step_read, w, &code);
+		OE_FAULT("backfill-read");
 		if (w->failure)
 			w->n = 0;
 		oe_step_write(cy, w, from);
@@ -374,7 +379,7 @@ oe_predicate_try(OeCycle *cy, void *arg)
 	static const Oid types[] = {INT8OID};
 
 	oe_predicate_parse(w->predicate);
-	sql = oe_step_statement(w->e, w->predicate);
+	sql = oe_step_statement(w->e, w->predicate, OE_STEP_ROWS);
 	if (sql && SPI_prepare(sql, 1, (Oid *) types) == NULL)
 		elog(ERROR, "it cannot be prepared");
 }

@@ -6,6 +6,8 @@
 #   $plant->arm('publish-cursor', 'kill');                    # src/base/fault.h
 #   $plant->wait_passed('publish-cursor');
 #   $plant->ask('SELECT true');                               # asks until the server answers
+#   $plant->pull; $plant->backfill; $plant->detach_one;       # what else goes on: a consumer that fetches, snapshots, a trigger gone
+#   $plant->broken_off(sub { ... });                          # what is sent twice must have been in flight when this was done
 #   $plant->finish;  $plant->verify;                          # mends what misbehaves, waits for all, compares
 package OdooCrash;
 use strict;
@@ -55,6 +57,11 @@ sub new
 	  SELECT odoo_events.attach()});
 	$receiver->subscribe($node, 'plant', 'single', '/single');
 	$receiver->subscribe($node, 'plant', 'batched', '/batched', q{format => 'batch', batch_size => 20});
+	$node->safe_psql('plant', q{SELECT odoo_events.subscribe('puller', url => NULL);
+	  CREATE TABLE lost_triggers (xid xid8 DEFAULT pg_current_xact_id())});
+	$self->{pulled} = [];
+	$self->{breaks} = [];
+	$self->{pickings} = $node->safe_psql('plant', 'SELECT count(*) FROM stock_picking');
 	return $self;
 }
 
@@ -110,6 +117,62 @@ sub restart_killed
 	return;
 }
 
+# The consumer that fetches: asks, and says what it has got.  Both may fail; what it was given stays given.
+sub pull
+{
+	my ($self, $max) = @_;
+	$max //= 10000;
+	my ($status, $rows) = eval { $self->{node}->psql('plant', "SELECT position || ' ' || id FROM odoo_events.fetch('puller', $max)") };
+	return 0 if !defined $status || $status != 0;
+	my @rows = map { [ split / / ] } split /\n/, $rows;
+	return 0 if !@rows;
+	# what it acknowledged does not come again, what it did not is where the next answer begins
+	my $known = $self->{acked} // 0;
+	my $fresh = $self->{pulled};
+	push @{ $self->{pull_problems} }, "$rows[0][0] came again after $known was acknowledged" if $rows[0][0] <= $known;
+	foreach my $row (@rows)
+	{
+		next if $row->[0] <= ($self->{last_pulled} // 0);
+		push @$fresh, $row->[1];
+		$self->{last_pulled} = $row->[0];
+	}
+	($status) = eval { $self->{node}->psql('plant', "SELECT odoo_events.ack('puller', $rows[-1][0])") };
+	$self->{acked} = $rows[-1][0] if defined $status && $status == 0;
+	return scalar @rows;
+}
+
+# Snapshots of all transfers, where none are being made.
+sub backfill
+{
+	my ($self) = @_;
+	eval {
+		$self->{node}->psql('plant',
+			q{SELECT odoo_events.backfill('transfer') WHERE NOT EXISTS (SELECT 1 FROM odoo_events.backfill_status WHERE state = 'running')});
+	};
+	return;
+}
+
+# A table that nobody changes loses its trigger, if it has it; the worker makes it again, and a note.
+sub detach_one
+{
+	my ($self) = @_;
+	eval {
+		$self->{node}->psql('plant', q{SET lock_timeout = '1s'; BEGIN; DROP TRIGGER odoo_events_capture ON mrp_production; INSERT INTO lost_triggers DEFAULT VALUES; COMMIT});
+	};
+	return;
+}
+
+# Does what breaks off the worker, and remembers which part of the ledger was written before it and which after.
+sub broken_off
+{
+	my ($self, $how, $what) = @_;
+	my $file = "$self->{receiver}{dir}/ledger";
+	my $before = -s $file // 0;
+	$how->();
+	push @{ $self->{breaks} }, [ $before, -s $file // 0, $what ];
+	return;
+}
+
 # What is to happen at a fault point, once.
 sub arm
 {
@@ -154,19 +217,80 @@ sub finish
 	return;
 }
 
-# Audit, positions and ledgers agree; answers the number of events, and how many of each ledger came again.
+# What was sent twice: only what was acknowledged when a worker was broken off and not settled, that is the last 500 requests at most, and
+# what was in flight then.  A subscription has 16 in flight; as many may be answered at once before it is settled.
+sub duplicates
+{
+	my ($self, $path, $told) = @_;
+	my @requests = @{ $told->{requests} // [] };
+	my %first = map { $requests[$_][1] => $_ } 0 .. $#requests;
+	my @breaks = @{ $self->{breaks} };
+	my @count = (0) x @breaks;
+	my (@stray, $most, $furthest);
+	foreach my $again (@{ $told->{repeated} // [] })
+	{
+		my ($offset, $request) = @$again;
+		my $acked = $requests[ $first{$request} ][0];
+		# the last break before it came again
+		my ($low, $high) = (0, scalar @breaks);
+		while ($low < $high)
+		{
+			my $middle = int(($low + $high) / 2);
+			if ($breaks[$middle][0] <= $offset) { $low = $middle + 1 }
+			else { $high = $middle }
+		}
+		# a break that was over before this was acknowledged has nothing to do with it; one that killed no worker neither
+		my $break = $low - 1;
+		$break-- while $break >= 0 && $breaks[$break][2] eq 'backend terminated' && $breaks[$break][1] >= $acked;
+		push(@stray, "$request at $acked and $offset"), next if $break < 0 || $breaks[$break][1] < $acked;
+		$count[$break]++;
+		my $upto = grep_upto(\@requests, $breaks[$break][1]);
+		$furthest = $upto - $first{$request} if $upto - $first{$request} > ($furthest // 0);
+	}
+	$most = (sort { $b <=> $a } @count)[0] // 0;
+	is_deeply(\@stray, [], "$path: nothing came twice without a worker that was broken off in between");
+	cmp_ok($most, '<=', 500 + 2 * 16, "$path: at most what was in flight or not settled");
+	cmp_ok($furthest // 0, '<=', 500 + 2 * 16, "$path: the last ones before it");
+	return scalar @{ $told->{repeated} // [] };
+}
+
+# How many of the requests stand before $offset
+sub grep_upto
+{
+	my ($requests, $offset) = @_;
+	my ($low, $high) = (0, scalar @$requests);
+	while ($low < $high)
+	{
+		my $middle = int(($low + $high) / 2);
+		if ($requests->[$middle][0] < $offset) { $low = $middle + 1 }
+		else { $high = $middle }
+	}
+	return $low;
+}
+
+# Audit, positions and ledgers agree; answers the number of events, and how many requests of each path came again.
 sub verify
 {
 	my ($self) = @_;
 	my ($node, $receiver) = @$self{ 'node', 'receiver' };
-	ok($node->poll_query_until('plant', q{SELECT count(*) = odoo_events._last_position() FROM audit}),
-		'every committed change has its event, and no other has');
-	ok($node->poll_query_until('plant', q{SELECT bool_and(lag_events = 0 AND position = odoo_events._last_position()) FROM odoo_events.subscription_status}),
+	ok($node->poll_query_until('plant', q{SELECT count(*) = 0 FROM odoo_events.backfill_status WHERE state = 'running'}), 'every backfill comes to its end');
+	ok($node->poll_query_until('plant', q{SELECT (SELECT count(*) FROM audit) + sum(rows) + count(*) = odoo_events._last_position() FROM odoo_events.backfill_status}),
+		'every committed change has its event, every backfill its snapshots and its end, and there is no other');
+	my ($jobs, $failed) = split /\|/,
+	  $node->safe_psql('plant', qq{SELECT count(*), count(*) FILTER (WHERE state <> 'done' OR rows <> $self->{pickings}) FROM odoo_events.backfill_status});
+	is($failed, '0', "each of $jobs backfills asked for every transfer once");
+	ok($node->poll_query_until('plant', q{SELECT bool_and(lag_events = 0 AND position = odoo_events._last_position()) FROM odoo_events.subscription_status WHERE name <> 'puller'}),
 		'all is delivered');
-	my $count = $node->safe_psql('plant', 'SELECT count(*) FROM audit');
+	my $count = $node->safe_psql('plant', 'SELECT odoo_events._last_position()');
 	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.dead_letter}), '0', 'no dead letters');
 	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.quarantine}), '0', 'no quarantine');
-	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.capture_error}), '0', 'no gap');
+	# a trigger that was made again and the note about it are one
+	ok($node->poll_query_until('plant', q{SELECT count(*) > 0 FROM pg_trigger WHERE tgname = 'odoo_events_capture' AND tgrelid = 'mrp_production'::regclass}),
+		'a lost trigger is back');
+	is($node->safe_psql('plant', q{SELECT count(*) || ' ' || coalesce(sum(changes), 0) FROM odoo_events.capture_gap}),
+		$node->safe_psql('plant', 'SELECT count(*) FROM lost_triggers') . ' 0', 'each time it was noted, and there is no other gap');
+	$node->safe_psql('plant', 'DELETE FROM odoo_events.capture_gap; DELETE FROM lost_triggers');
+	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.capture_error}), '0', 'none that is not written down');
 
 	# per transfer, the events tell the audit's story in its order
 	my $want = $node->safe_psql('plant', q{SELECT picking || ' ' || string_agg(CASE state WHEN 'assigned' THEN 'ready' ELSE 'unreserved' END, ',' ORDER BY n)
@@ -178,10 +302,16 @@ sub verify
 		my ($seen, $story) = @{ $told->{$path} }{ 'seen', 'story' };
 		is(scalar(keys %$seen), $count, "$path: every event arrived");
 		is(scalar(grep { $told->{$path}{position}{$_} } 1 .. $count), $count, "$path: positions without gaps");
+		is_deeply([ grep { $_ != $jobs } values %{ $told->{$path}{snapshots} // {} } ], [], "$path: each transfer's snapshots");
 		is(join("\n", map { "$_ $story->{$_}" } sort { $a <=> $b } keys %$story), $want, "$path: each transfer's story, in order");
 		is_deeply($told->{$path}{problems} // [], [], "$path: signed, in order, the same bytes for every duplicate");
-		$again{$path} = grep { $_ > 1 } values %$seen;
+		$again{$path} = $self->duplicates($path, $told->{$path});
 	}
+	# the consumer that fetches: all, once, in order
+	1 while $self->pull;
+	is_deeply($self->{pull_problems} // [], [], 'pull: nothing that was acknowledged came again');
+	is(scalar @{ $self->{pulled} }, $count, 'pull: every event was fetched');
+	is(scalar(grep { !$told->{'/single'}{seen}{$_} } @{ $self->{pulled} }), 0, 'pull: the same as were sent');
 	return ($count, \%again);
 }
 

@@ -223,24 +223,32 @@ sub _event_of
 }
 
 # The whole ledger, read fast, as a hash of each path: "seen" (how often each id was acknowledged), "position" (likewise), "story" (the
-# verbs of each record, in order, each event once), "problems".
+# verbs of each record, in order, each event once; snapshots and those of the platform apart), "snapshots" (of each record), "requests" (of each, in order, where
+# in the ledger it was first acknowledged: [offset, request]), "repeated" ([offset, request]: acknowledged once more there), "problems".
 sub told
 {
 	my ($self) = @_;
-	my %told;
+	my (%told, %answered, $last);
 	open my $fh, '-|', 'python3', "$top/test/receiver/ledger.py", "$self->{dir}/ledger" or die "ledger.py: $!";
 	while (my $line = <$fh>)
 	{
 		chomp $line;
-		my ($path, $id, $position, $record, $type) = split / /, $line, 5;
+		my ($path, $id, $position, $record, $type, $offset, $request) = split / /, $line, 7;
 		if ($id eq '!')
 		{
 			push @{ $told{$path}{problems} }, $line;
 			next;
 		}
+		if ($offset != ($last // -1))
+		{
+			$last = $offset;
+			push @{ $told{$path}{ $answered{"$path $request"}++ ? 'repeated' : 'requests' } }, [ $offset, $request ];
+		}
 		next if $told{$path}{seen}{$id}++;
 		my ($verb) = $type =~ /\.(\w+)\.v1$/;
 		$told{$path}{position}{$position}++;
+		next if $type =~ /^odoo\.platform\./;
+		$told{$path}{snapshots}{$record}++, next if $verb eq 'snapshot';
 		$told{$path}{story}{$record} .= (defined $told{$path}{story}{$record} ? ',' : '') . $verb;
 	}
 	close $fh or die 'ledger.py failed';

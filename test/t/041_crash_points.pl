@@ -25,7 +25,7 @@ my $receiver = OdooEvents->receiver;
 my $plant = OdooCrash->new($node, $receiver);
 
 # Small rings that turn all the time.
-my %tuned = ('maintain-ms' => 20, 'journal-worth' => 1, 'progress-rows' => 10, 'cursor-rows' => 10, 'retention-min' => 1, 'backoff-ms' => 20);
+my %tuned = ('maintain-ms' => 20, 'backfill-rows' => 3, 'journal-worth' => 1, 'progress-rows' => 10, 'cursor-rows' => 10, 'retention-min' => 1, 'backoff-ms' => 20);
 $plant->arm($_, $tuned{$_}) foreach keys %tuned;
 $node->append_conf('postgresql.conf', "odoo_events.retention = '1s'\nodoo_events.attempt_retention = '1s'\n");
 $node->restart;
@@ -46,7 +46,10 @@ cmp_ok(scalar(@points), '>=', 20, "and points: @points");
 # What a point needs beside the load to be passed.
 my %cause = (
 	'deliver-config' => sub { try(q{SELECT odoo_events._wake('config')}) },
-	'deliver-shutdown' => sub { terminate_worker() });
+	'deliver-shutdown' => sub { terminate_worker() },
+	(map { $_ => sub { $plant->backfill } } 'backfill-read', 'backfill-written', 'backfill-committed'),
+	(map { $_ => sub { $plant->detach_one } } 'reattach-made', 'reattach-committed'),
+	'pull-rendered' => sub { $plant->pull });
 # Odoo's backend: what fails there is a gap, see below.
 my %only = map { $_ => [ 'kill', 'postmaster', 'immediate' ] } grep { /^journal|^gap/ } @points;
 
@@ -71,6 +74,8 @@ my ($rounds, %run) = (0);
 sub break_off
 {
 	my ($point, $action) = @_;
+	my $ledger = "$receiver->{dir}/ledger";
+	my $before = -s $ledger // 0;
 	$rounds++;
 	$plant->arm($point, $action eq 'immediate' ? 'wait' : $action);
 	my $passed = OdooEvents::Receiver::wait_until(sub {
@@ -82,13 +87,15 @@ sub break_off
 			0;
 		},
 		"$point is passed");
+	# it may have been passed at any time since it was armed
+	push @{ $plant->{breaks} }, [ $before, -s $ledger // 0, $action ];
 	if ($action eq 'postmaster')
 	{
 		$plant->restart_killed;
 	}
 	elsif ($action eq 'immediate')
 	{
-		$node->stop('immediate');
+		$plant->broken_off(sub { $node->stop('immediate') }, $action);
 		unlink glob "$plant->{faults}/*.held";
 		$node->start;
 	}
@@ -113,9 +120,7 @@ $last->finish;
 is($last->result(0), 0, 'the load runs to its end');
 $plant->finish;
 my ($count, $again) = $plant->verify;
-# what was in flight, and what was acknowledged since the last settlement
-cmp_ok($again->{$_}, '<=', $rounds * (256 + 500), "$_: duplicates within what is promised") foreach sort keys %$again;
-note "$rounds rounds, $count events; came more than once: $again->{'/single'} single, $again->{'/batched'} in batches";
+note "$rounds rounds, $count events; requests that came more than once: $again->{'/single'} single, $again->{'/batched'} batches";
 
 # --- what fails while the journal is written: the commit goes on and the gap is noted; strict, it fails; broken off, nothing is committed
 my $gaps = q{SELECT count(*), sum(changes) FROM odoo_events.capture_error};
