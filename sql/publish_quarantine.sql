@@ -60,9 +60,15 @@ SELECT odoo_events.requeue();
 SELECT odoo_events.publish();
 SELECT count(*) AS left FROM odoo_events.quarantine;
 SELECT type, subject FROM odoo_events.outbox ORDER BY position DESC LIMIT 1;
--- a database of another cluster: journal and cursor are emptied, positions go on
-SELECT max(position) AS position FROM odoo_events.outbox \gset
+-- a database of another cluster, with its numbering of transactions, as after pg_upgrade: nothing is lost
 UPDATE odoo_events.publish_cursor_0 SET system_identifier = 1;
+INSERT INTO odoo_events.journal_0 (xid, id, at, rule, relid, op, record_id, new)
+VALUES (pg_current_xact_id(), nextval('odoo_events.journal_id_seq'), now(), 'event', 0, 'E', NULL, '{"type":"odoo.test.thing.done.v1","data":{"thing":{}}}');
+SELECT odoo_events.publish();
+SELECT system_identifier <> 1 AS ours FROM odoo_events.publish_cursor ORDER BY n DESC LIMIT 1;
+-- without: journal and cursor are emptied, which is a gap; positions go on
+SELECT max(position) AS position FROM odoo_events.outbox \gset
+UPDATE odoo_events.publish_cursor_0 SET system_identifier = 1, s1 = '900000000000:900000000000:';
 INSERT INTO odoo_events.journal_0 (xid, id, at, rule, relid, op, record_id, new)
 VALUES (pg_current_xact_id(), nextval('odoo_events.journal_id_seq'), now(), 'event', 0, 'E', NULL, '{"type":"odoo.test.thing.done.v1","data":{"thing":{}}}');
 SELECT odoo_events.publish();
@@ -70,6 +76,8 @@ INSERT INTO odoo_events.journal_0 (xid, id, at, rule, relid, op, record_id, new)
 VALUES (pg_current_xact_id(), nextval('odoo_events.journal_id_seq'), now(), 'event', 0, 'E', NULL, '{"type":"odoo.test.thing.done.v1","data":{"thing":{}}}');
 SELECT odoo_events.publish();
 SELECT max(position) - :position AS went_on FROM odoo_events.outbox;
+SELECT DISTINCT changes > 0 AS told, reason FROM odoo_events.capture_gap;
+DELETE FROM odoo_events.capture_gap;
 -- a very large transaction is published in slices, each row once
 INSERT INTO odoo_events.journal_1 (xid, id, at, rule, relid, op, record_id, old, new)
 SELECT pg_current_xact_id(), nextval('odoo_events.journal_id_seq'), now(), 'stock_picking', 0, 'U', 100000 + i, '{"state":"confirmed"}',

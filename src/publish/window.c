@@ -110,12 +110,31 @@ oe_value(uint64 row, int col)
 }
 
 /*
- * A journal of another cluster (pg_upgrade, restored files) cannot be read by
- * snapshots: its xids mean nothing here.  Positions go on.
+ * Journal and cursor come from another cluster.  pg_upgrade takes the numbering
+ * of transactions along, so that they mean what they meant; numbers that are
+ * yet to be given here say that they came in another way.
+ */
+static bool
+oe_numbering_goes_on(void)
+{
+	(void) oe_run(NULL, "SELECT now.xmax >= ALL (SELECT pg_catalog.pg_snapshot_xmax(COALESCE(c.s2, c.s1)) FROM odoo_events.publish_cursor c)"
+				  " AND NOT EXISTS (SELECT 1 FROM odoo_events.journal j WHERE j.xid >= now.xmax)"
+				  " FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) AS xmax) now",
+				  0, NULL, NULL, NULL, false, 1);
+	return strcmp(oe_value(0, 1), "t") == 0;
+}
+
+/*
+ * A journal that cannot be read by snapshots, because its xids mean nothing
+ * here, is a gap, unless it was empty.  Positions go on.
  */
 static void
 oe_start_afresh(OeCursor *cursor)
 {
+	(void) oe_run(NULL, "INSERT INTO odoo_events.capture_gap (xid, rule, relid, at, changes, reason)"
+				  " SELECT pg_catalog.pg_current_xact_id(), j.rule, j.relid, pg_catalog.clock_timestamp(), pg_catalog.count(*),"
+				  " 'the journal of another cluster was emptied; a part may have been published there' FROM odoo_events.journal j GROUP BY j.rule, j.relid",
+				  0, NULL, NULL, NULL, false, 0);
 	(void) oe_run(NULL, "LOCK TABLE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2 IN ACCESS EXCLUSIVE MODE NOWAIT",
 				  0, NULL, NULL, NULL, false, 0);
 	(void) oe_run(NULL, "TRUNCATE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2,"
@@ -147,7 +166,7 @@ oe_cursor_read(OeCursor *cursor)
 		cursor->done_id = oe_value_int8(0, 5);
 		cursor->slice_id = oe_value_int8(0, 6);
 		cursor->last_position = oe_value_int8(0, 7);
-		if (sysid == GetSystemIdentifier())
+		if (sysid == GetSystemIdentifier() || oe_numbering_goes_on())
 			return;
 		oe_start_afresh(cursor);
 		(void) oe_run(NULL, "SELECT pg_catalog.pg_current_snapshot()::text", 0, NULL, NULL, NULL, false, 1);

@@ -218,7 +218,8 @@ sub finish
 }
 
 # What was sent twice: only what was acknowledged when a worker was broken off and not settled, that is the last 500 requests at most, and
-# what was in flight then.  A subscription has 16 in flight; as many may be answered at once before it is settled.
+# what was in flight then, which its endpoint may acknowledge afterwards.  A subscription has 16 in flight; as many may be answered at once
+# before it is settled.
 sub duplicates
 {
 	my ($self, $path, $told) = @_;
@@ -226,6 +227,7 @@ sub duplicates
 	my %first = map { $requests[$_][1] => $_ } 0 .. $#requests;
 	my @breaks = @{ $self->{breaks} };
 	my @count = (0) x @breaks;
+	my @late = (0) x @breaks;
 	my (@stray, $most, $furthest);
 	foreach my $again (@{ $told->{repeated} // [] })
 	{
@@ -239,16 +241,18 @@ sub duplicates
 			if ($breaks[$middle][0] <= $offset) { $low = $middle + 1 }
 			else { $high = $middle }
 		}
-		# a break that was over before this was acknowledged has nothing to do with it; one that killed no worker neither
+		# one that killed no worker has nothing to do with it
 		my $break = $low - 1;
-		$break-- while $break >= 0 && $breaks[$break][2] eq 'backend terminated' && $breaks[$break][1] >= $acked;
-		push(@stray, "$request at $acked and $offset"), next if $break < 0 || $breaks[$break][1] < $acked;
+		$break-- while $break >= 0 && $breaks[$break][2] eq 'backend terminated';
+		push(@stray, "$request at $acked and $offset"), next if $break < 0;
+		$late[$break]++, next if $acked >= $breaks[$break][1];
 		$count[$break]++;
 		my $upto = grep_upto(\@requests, $breaks[$break][1]);
 		$furthest = $upto - $first{$request} if $upto - $first{$request} > ($furthest // 0);
 	}
 	$most = (sort { $b <=> $a } @count)[0] // 0;
 	is_deeply(\@stray, [], "$path: nothing came twice without a worker that was broken off in between");
+	cmp_ok((sort { $b <=> $a } @late)[0] // 0, '<=', 16, "$path: acknowledged after that, what was in flight");
 	cmp_ok($most, '<=', 500 + 2 * 16, "$path: at most what was in flight or not settled");
 	cmp_ok($furthest // 0, '<=', 500 + 2 * 16, "$path: the last ones before it");
 	return scalar @{ $told->{repeated} // [] };

@@ -12,6 +12,7 @@ object per line and request, written before the answer goes out. Started again w
                "status": 503, "headers": {"Retry-After": "2"}, "body": "...", "delay": seconds,
                "hold": true (no answer before the control file changes), "reset": true (connection reset),
                "hang": true (no answer while the client waits), "garbage": true (not HTTP), "flood": bytes (so long an answer),
+               "fuzz": true (what the rule's random generator makes: nearly HTTP, wrong HTTP, or none at all),
                "drip": seconds (a byte of the answer, a pause, a byte ...)}
 Paths that begin with /token are an OAuth2 token endpoint for the client "client" with the secret "s3cret of the client" ("expires_in" of a rule, else
 3600; "token" is what it gives, else a new one each time); paths that begin with /oauth accept its latest two tokens only.  OPTIONS allows whatever origin asks.
@@ -271,6 +272,50 @@ def parse_events(headers, body, problems):
     return events
 
 
+def fuzzed(rng):
+    """The bytes of an answer that nobody should send, and whether the connection ends with it."""
+    pick, size = rng.choice, rng.randrange
+
+    def noise(n):
+        return rng.getrandbits(8 * n).to_bytes(n, "little") if n else b""
+
+    if size(8) == 0:
+        return noise(size(400)), True
+    body = pick([b"", noise(size(2000)), b"x" * size(100000), b'{"access_token": "' + noise(20) + b'", "expires_in": -1}',
+                 b'{"access_token": [[[[' * size(200), b'{"access_token":"t","token_type":"Bearer","expires_in":1e999}',
+                 "\u00e4\ud83d".encode("utf-8", "surrogatepass") * 50, b"\0" * 40])
+    status = pick([b"200", b"204", b"202", b"299", b"100", b"101", b"103", b"304", b"301", b"400", b"401", b"429", b"500", b"503", b"000", b"999", b"2000",
+                   b"-1", b"20", b"", noise(3)])
+    head = [pick([b"HTTP/1.1 ", b"HTTP/1.0 ", b"HTTP/2 ", b"HTTP/9.9 ", b"HTTP/1.1", b"ICY ", b"http/1.1 "]) + status +
+            pick([b" OK", b"", b" " + noise(30), b" x" * 3000])]
+    for _ in range(size(6)):
+        head.append(pick([
+            b"Retry-After: " + pick([b"1", b"-1", b"9" * 20, b"Fri, 31 Dec 9999 23:59:59 GMT", b"Thu, 01 Jan 1970 00:00:00 GMT", b"1.5e3", b"", noise(20)]),
+            b"Content-Length: " + pick([str(len(body)).encode(), b"0", b"5", b"-5", b"99999999999", b"18446744073709551616", b"1, 2", noise(4)]),
+            b"Transfer-Encoding: " + pick([b"chunked", b"gzip, chunked", b"identity", noise(6)]),
+            b"Content-Encoding: " + pick([b"gzip", b"br", b"deflate", noise(6)]),
+            b"Connection: " + pick([b"close", b"keep-alive", b"Upgrade"]), b"Upgrade: " + pick([b"h2c", b"websocket"]),
+            b"WebHook-Allowed-Origin: " + pick([b"*", noise(10), b"x" * 5000]),
+            b"WebHook-Allowed-Rate: " + pick([b"*", b"0", b"-1", b"99999999999999", noise(5)]),
+            b"Location: " + pick([b"http://127.0.0.1:1/", b"file:///etc/passwd", noise(30)]), b"Set-Cookie: a=" + noise(30),
+            b"X: " + b"y" * size(20000), noise(size(60)), b": no name", b"No-Colon", b" folded", b"X" * size(9000) + b": 1"]))
+    data = pick([b"\r\n", b"\r\n", b"\n"]).join([*head, b"", b""])
+    if size(4) == 0:
+        data += pick([b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n", b"zz\r\n", b"f" * 16 + b"\r\n" + body, b"-1\r\n", b"0\r\nTrailer: " + noise(9) + b"\r\n\r\n"])
+    else:
+        data += body
+    if size(3) == 0:
+        broken = bytearray(data)
+        for _ in range(1 + size(8)):
+            broken[size(len(broken))] = size(256)
+        data = bytes(broken)
+    if size(5) == 0:
+        data = data[:size(len(data) + 1)]
+    if size(10) == 0:
+        data *= 2
+    return data, size(3) > 0
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -285,13 +330,15 @@ class Handler(BaseHTTPRequestHandler):
         action = receiver.action(self.path, "", [])
         status = action.get("status", 200)
         receiver.note(self.path, headers | {":method": "OPTIONS"}, b"", [], None, status, [])
+        if action.get("fuzz"):
+            return self.misbehave(action)
         self.answer(status, action.get("headers", {"WebHook-Allowed-Origin": headers.get("webhook-request-origin", "")}), "")
 
     def token_endpoint(self, headers, body):
         """OAuth2 client credentials."""
         receiver = self.server.receiver
         action = receiver.action(self.path, "", [])
-        if action.get("hang"):
+        if action.get("hang") or action.get("fuzz"):
             receiver.note(self.path, headers, body, [], None, 0, [])
             return self.misbehave(action)
         credentials = urllib.parse.quote("client", safe="") + ":" + urllib.parse.quote("s3cret of the client", safe="")
@@ -322,7 +369,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wait(action["delay"])
         while action.get("hold") and action in (receiver.rules.get() or []):
             self.wait(0.02)
-        silent = any(action.get(k) for k in ("reset", "hang", "garbage", "flood", "drip"))
+        silent = any(action.get(k) for k in ("reset", "hang", "garbage", "flood", "drip", "fuzz"))
         stranger = path.startswith("/oauth") and headers.get("authorization") not in [f"Bearer {token}" for token in receiver.valid]
         status = 0 if silent else action.get("status", 401 if signed is False or stranger else 204)
         fresh = receiver.note(path, headers, body, events, signed, status, problems)
@@ -366,6 +413,13 @@ class Handler(BaseHTTPRequestHandler):
             self.wait(3600)
         elif action.get("garbage"):
             self.connection.sendall(b"\x00\x17 this is not HTTP\r\n\r\n")
+        elif action.get("fuzz"):
+            with self.server.receiver.lock:
+                data, self.close_connection = fuzzed(action["random"])
+            try:
+                self.connection.sendall(data)
+            except OSError:
+                self.close_connection = True
         elif action.get("flood"):
             self.send_slowly(action.get("status", 200), int(action["flood"]), b"x" * 65536, 0)
         elif action.get("drip"):

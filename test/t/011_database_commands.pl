@@ -43,6 +43,8 @@ sub busy_with_endpoint
 	my ($db) = @_;
 	$node->safe_psql($db, $toggle);
 	ok($node->poll_query_until($db, q{SELECT count(*) > 0 FROM odoo_events.subscription_status WHERE in_flight > 0}), "the worker of $db waits for an endpoint");
+	is($node->safe_psql($db, q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = current_database()
+		AND (xact_start IS NOT NULL OR backend_xmin IS NOT NULL) AND state ~ 'idle'}), '0', 'not in a transaction');
 	return;
 }
 

@@ -75,6 +75,8 @@ sub crash
 	my $type = $what =~ /worker/ ? 'odoo_events worker' : 'client backend';
 	my $pid = $plant->ask(qq{SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' AND datname = 'plant' LIMIT 1});
 	kill($what =~ /terminated/ ? 'TERM' : 'KILL', $pid) if $pid;
+	# a worker that is terminated ends its step first
+	OdooEvents::Receiver::wait_until(sub { !$pid || !kill 0, $pid }, "$what is gone");
 	$plant->ask('SELECT true');
 	return;
 }

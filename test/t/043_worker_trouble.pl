@@ -90,5 +90,8 @@ $plant->verify;
 $load = $plant->load(5);
 $load->finish;
 ok($node->poll_query_until('plant', "SELECT ($journal) < $size + 1000000"), 'and the journal is small again');
+# what it writes is counted, so that autovacuum and autoanalyze see it
+ok($node->poll_query_until('plant', q{SELECT sum(n_tup_ins) FILTER (WHERE relname ~ '^outbox_') > 1000 AND sum(n_tup_ins) FILTER (WHERE relname ~ '^progress_') > 0
+	FROM pg_stat_user_tables WHERE schemaname = 'odoo_events'}), 'the statistics know what the worker writes');
 $node->stop;
 done_testing();

@@ -120,6 +120,16 @@ command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('back2'), "$d
 is($node->safe_psql('back2', $sum), $want, 'the data of Odoo is complete');
 is($node->safe_psql('back2', 'SELECT armed FROM odoo_events.arming'), 'f', 'it is not armed');
 
+# --- data only, triggers disabled meanwhile: no events, and nothing is left disabled
+$node->safe_psql('postgres', 'CREATE DATABASE only OWNER odoo');
+command_ok([ 'pg_restore', '--section=pre-data', '-d', $node->connstr('only'), "$dir/custom.dump" ], 'the schema alone');
+command_ok([ 'pg_restore', '--section=post-data', '-d', $node->connstr('only'), "$dir/custom.dump" ], 'with triggers, before the data');
+$node->safe_psql('only', 'SELECT odoo_events.attach()');
+command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-n', 'public', '-d', $node->connstr('only'), "$dir/custom.dump" ], 'data only, triggers disabled');
+is($node->safe_psql('only', $sum), $want, 'the data of Odoo is complete');
+is($node->safe_psql('only', 'SELECT count(*) FROM odoo_events.journal'), '0', 'loading it made no events');
+is($node->safe_psql('only', q{SELECT count(*) FROM pg_trigger WHERE tgname ~ '^odoo_events' AND tgenabled <> 'O'}), '0', 'triggers are as they were');
+
 # --- a publication of all tables carries neither journal nor secrets away
 $node->safe_psql('plant', q{CREATE PUBLICATION everything FOR ALL TABLES;
 	SELECT pg_create_logical_replication_slot('everything', 'test_decoding')});
