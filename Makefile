@@ -4,9 +4,9 @@
 #   make installcheck     the pg_regress and isolation tests against the running server that PGHOST, PGPORT name
 #   make check            every test, in private instances; nothing is installed (see test/README.md)
 #   make check-all        the same on PostgreSQL 17 and 18 too, in chroots (needs root)
-#   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point; ten thousand random definitions
+#   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point; a transaction of a million changes; fuzzing
 #   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
-#   make check-asan       regress, isolation and two TAP files there with AddressSanitizer and UndefinedBehaviorSanitizer
+#   make check-asan       the same there with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make bench            all benchmarks, a quarter of an hour; prints a table (docs/benchmarks.md)
 #   make check-odoo       real Odoo 19 in a chroot of its own: installed, a day clicked, upgraded, modules come and go (a large download, once; needs root)
 #   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
@@ -20,7 +20,10 @@ ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 .PHONY: $(TEST_GOALS)
 check: ; @test/lib/check.sh
 check-all: ; @test/lib/check.sh all
-check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 04 && MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094 && \
+check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 04 097 098 && \
+	CHANGES=$${CHANGES:-1000000} PG_TEST_TIMEOUT_DEFAULT=3600 TAP_TIMEOUT=0 test/lib/check.sh tap 023 && \
+	MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && \
+	ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094 && \
 	MEGABYTES=$${MEGABYTES:-5000} TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=1200 test/lib/check.sh tap 088
 check-odoo: ; @test/lib/chroot.sh run odoo test/odoo-real/run.sh
 check-cassert: ; @test/lib/sanity.sh asserts

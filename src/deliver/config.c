@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include <math.h>
+#include <openssl/crypto.h>
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -41,6 +42,29 @@ oe_config_loaded(void)
 }
 
 /*
+ * Memory that is given back keeps what was in it until it is used again.
+ */
+static void
+oe_wipe(char *secret)
+{
+	if (secret != NULL)
+		OPENSSL_cleanse(secret, strlen(secret));
+}
+
+static void
+oe_conf_wipe(OeConf *conf)
+{
+	for (int i = 0; i < conf->nheaders; i++)
+	{
+		oe_wipe(conf->headers[i]);
+		oe_wipe(conf->header_values[i]);
+	}
+	for (int i = 0; i < conf->nsecrets; i++)
+		oe_wipe(conf->secrets[i]);
+	oe_wipe(conf->tls.key);
+}
+
+/*
  * Gives a configuration back; the last one to do so frees it.
  */
 void
@@ -49,6 +73,7 @@ oe_conf_release(OeConf *conf)
 	if (conf == NULL || --conf->refs > 0)
 		return;
 	oe_http_free_idle(conf);
+	oe_conf_wipe(conf);
 	for (int i = 0; i < conf->nsigners; i++)
 		oe_signer_free(&conf->signers[i]);
 	oe_gate_free(conf->gate);
@@ -482,6 +507,8 @@ oe_config_load(int64 last_position)
 		oe_sub_state(sub, strcmp(oe_col_text(i, "state"), "active") == 0, oe_col_int(i, "state_since", true));
 		sub->seen = true;
 	}
+	for (uint64 i = 0; i < SPI_processed; i++)
+		OPENSSL_cleanse(SPI_tuptable->vals[i]->t_data, SPI_tuptable->vals[i]->t_len);
 	if (nfresh > 0)
 		oe_recover(fresh, nfresh, last_position);
 	dlist_foreach_modify(it, &oe_subs)

@@ -6,9 +6,9 @@
 #
 #   sanity.sh build                  only the server
 #   sanity.sh asserts [PART NAME...] the extension as it is; PART and NAME as for check.sh, default: regress, isolation, TAP
-#   sanity.sh asan [PART NAME...]    the extension with both sanitizers; default: regress, isolation, TAP 030 and 031
+#   sanity.sh asan [PART NAME...]    the extension with both sanitizers; the same
 #
-# DISCARD=1 has the server discard its caches whenever it may (debug_discard_caches): hours; choose one test.
+# sql/capture_discard.sql has such a server discard its caches whenever it may.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 major=18
@@ -17,9 +17,9 @@ bin=usr/lib/postgresql/$major/bin
 
 # Outside: into the chroot.
 if [ "${1:-}" != --inside ]; then
-  exec "$top/test/lib/chroot.sh" run $major test/lib/sanity.sh --inside "${DISCARD:-}" "$@"
+  exec "$top/test/lib/chroot.sh" run $major test/lib/sanity.sh --inside "$@"
 fi
-discard=$2; shift 2
+shift
 kind=${1:-}; [ $# -eq 0 ] || shift
 
 # The server, by steps each of which is done once; laid out as Debian does, which is what instance.sh copies.
@@ -81,15 +81,11 @@ build_server
 [ "$kind" != build ] || exit 0
 export PG_CONFIG=$home/$bin/pg_config BUILD=$top/build/$kind PG_TEST_TIMEOUT_DEFAULT=${PG_TEST_TIMEOUT_DEFAULT:-600}
 mkdir -p "$BUILD"
-if [ -n "$discard" ]; then
-  printf 'debug_discard_caches = 1\n' >"$BUILD/discard.conf"; chmod a+r "$BUILD/discard.conf"
-  export TEMP_CONFIG=$BUILD/discard.conf TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=7200
-fi
 status=0
 if [ "$kind" = asan ]; then
   export COPT='-fsanitize=address,undefined -fno-omit-frame-pointer -O1'
   put_sanitizers_in_front
-  if [ $# -gt 0 ]; then parts "$*"; else parts regress isolation 'tap 030 031'; fi
+  if [ $# -gt 0 ]; then parts "$*"; else parts regress isolation tap; fi
   if [ -n "$(ls -A "$reports")" ]; then
     head -qn 60 "$reports"/* | head -200
     echo "FAILED  the sanitizers have $(find "$reports" -type f | wc -l) reports"

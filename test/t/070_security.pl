@@ -138,7 +138,7 @@ as_odoo(q{
   CREATE FUNCTION public.evil_number(anyelement) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN PERFORM public.evil(); RETURN 1; END $f$;
   CREATE INDEX evil_expression ON res_partner ((public.evil_number(id)));
   CREATE INDEX evil_constant ON stock_picking ((public.evil_number(1) + id)) WHERE public.evil_number(2) = 1;
-  CREATE STATISTICS evil_statistics ON (public.evil_number(id)), name FROM res_partner;
+  CREATE STATISTICS public.evil_statistics ON (public.evil_number(id)), name FROM res_partner;
   ALTER TABLE res_partner ADD evil_generated int GENERATED ALWAYS AS (public.evil_number(id)) STORED;
   ALTER TABLE stock_picking ADD evil_default int DEFAULT public.evil_number(3);
   ALTER TABLE stock_picking ADD CONSTRAINT evil_check CHECK (public.evil_number(id) = 1);
@@ -151,22 +151,23 @@ as_odoo(q{
   CREATE OPERATOR public.= (LEFTARG = public.evil_state, RIGHTARG = text, FUNCTION = public.evil_is);
   ALTER TABLE stock_picking ALTER state TYPE public.evil_state USING state::public.evil_state;
   ALTER TABLE mrp_workorder RENAME TO mrp_workorder_real;
-  CREATE VIEW mrp_workorder AS SELECT * FROM mrp_workorder_real WHERE public.evil() = 'evil';
+  CREATE VIEW public.mrp_workorder AS SELECT * FROM mrp_workorder_real WHERE public.evil() = 'evil';
   CREATE FUNCTION public.evil_view() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.evil(); RETURN NULL; END $f$;
   CREATE TRIGGER evil INSTEAD OF UPDATE ON mrp_workorder FOR EACH ROW EXECUTE FUNCTION public.evil_view()});
 my ($denied) = $node->psql('plant', q{CREATE FUNCTION public.evil_event() RETURNS event_trigger LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.evil(); END $f$;
 	CREATE EVENT TRIGGER evil ON ddl_command_start EXECUTE FUNCTION public.evil_event()}, connstr => $node->connstr('plant') . ' user=odoo', on_error_stop => 1);
 isnt($denied, 0, 'an event trigger he may not have');
-sub as_dba { my ($sql) = @_; return $node->safe_psql('plant', "SET search_path = pg_catalog; $sql") }
+sub as_dba { my ($sql) = @_; local $ENV{PGOPTIONS} = '-c search_path=pg_catalog'; return $node->safe_psql('plant', $sql) }
+sub dba_waits { my ($sql) = @_; local $ENV{PGOPTIONS} = '-c search_path=pg_catalog'; return $node->poll_query_until('plant', $sql) }
 my $events = as_dba('SELECT count(*) FROM odoo_events.outbox_all');
 as_odoo(q{UPDATE stock_picking SET state = 'confirmed', origin = 'x' WHERE name = 'WH/OUT/90001'});
-ok($node->poll_query_until('plant', "SET search_path = pg_catalog; SELECT count(*) > $events FROM odoo_events.outbox_all"), 'events are published among this') or diag as_dba('TABLE odoo_events.quarantine');
+ok(dba_waits("SELECT count(*) > $events FROM odoo_events.outbox_all"), 'events are published among this') or diag as_dba('TABLE odoo_events.quarantine');
 as_dba(q{SELECT * FROM odoo_events.attach()});
 is(as_dba(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'public.mrp_workorder'::regclass AND tgname ~ 'odoo_events'}), '0', 'attach() puts nothing of ours on his view');
 as_dba('SELECT * FROM odoo_events.health(); SELECT * FROM odoo_events.capture_status; SELECT * FROM odoo_events.reconcile(); SELECT odoo_events.arm()');
-as_dba(q{SELECT odoo_events.backfill('transfer', 'state = ''confirmed''::text AND public.evil() = ''evil'''); SELECT odoo_events.backfill('partner')});
-my $backfilled = q{SET search_path = pg_catalog; SELECT count(*) = 0 FROM odoo_events.backfill_status WHERE state = 'running'};
-ok($node->poll_query_until('plant', $backfilled), 'backfills, with a predicate of his');
+as_dba(q{SELECT odoo_events.backfill('transfer', 'state = ''confirmed''::text AND public.evil() = ''evil'''); SELECT odoo_events.backfill('transfer')});
+my $backfilled = q{SELECT count(*) = 0 FROM odoo_events.backfill_status WHERE state = 'running'};
+ok(dba_waits($backfilled), 'backfills, with a predicate of his');
 as_odoo('DROP TRIGGER odoo_events_capture ON stock_picking');
 as_dba('SELECT odoo_events._reattach()');
 is(as_dba(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'public.stock_picking'::regclass AND tgname = 'odoo_events_capture'}), '1', 'a trigger that he took away is back');
@@ -180,7 +181,7 @@ as_odoo(q{
   SELECT odoo_events.pause('wms');
   SELECT odoo_events.resume('wms');
   SELECT odoo_events.emit('acme.plant.thing.done.v1', 'thing/1', '{}');
-  SELECT odoo_events.backfill('partner');
+  SELECT odoo_events.backfill('transfer');
   SET CONSTRAINTS ALL IMMEDIATE;
   SET CONSTRAINTS ALL DEFERRED;
   UPDATE stock_picking SET state = 'confirmed' WHERE name = 'WH/OUT/90001';
@@ -188,7 +189,7 @@ as_odoo(q{
   SELECT odoo_events.resume('wms');
   COMMIT});
 as_dba("REVOKE USAGE ON SCHEMA odoo_events FROM odoo; REVOKE EXECUTE ON FUNCTION $ours FROM odoo");
-ok($node->poll_query_until('plant', $backfilled), 'all of it is done');
+ok(dba_waits($backfilled), 'all of it is done');
 my $since = slurp_file($node->logfile, $mark);
 like($since, qr/EVIL ran as odoo of postgres/, 'his code ran among the statements of the DBA');
 unlike($since, qr/EVIL ran as (?!odoo)/, 'with his own rights only');
@@ -198,8 +199,8 @@ is($node->safe_psql('postgres', q{SELECT rolsuper FROM pg_roles WHERE rolname = 
 as_odoo(q{DROP TRIGGER evil ON stock_picking; DROP INDEX evil_constant; ALTER TABLE stock_picking DROP CONSTRAINT evil_check; ALTER TABLE stock_picking ALTER origin TYPE varchar;
   DROP CAST (public.evil_state AS text); DROP OPERATOR public.= (public.evil_state, text); ALTER TABLE stock_picking ALTER state TYPE varchar USING enum_out(state)::varchar});
 as_odoo(q{UPDATE stock_picking SET state = 'assigned' WHERE name = 'WH/OUT/90001'});
-ok($node->poll_query_until('plant', q{SET search_path = pg_catalog; SELECT count(*) = 0 FROM odoo_events.quarantine}), 'nothing waits in quarantine');
-ok($node->poll_query_until('plant', q{SET search_path = pg_catalog; SELECT lag_events = 0 FROM odoo_events.subscription_status}), 'all is delivered');
+ok(dba_waits(q{SELECT count(*) = 0 FROM odoo_events.quarantine}), 'nothing waits in quarantine');
+ok(dba_waits(q{SELECT lag_events = 0 FROM odoo_events.subscription_status}), 'all is delivered');
 
 # The script of CREATE EXTENSION: nothing but pg_catalog is searched while it runs, and it never takes for its own what was there before
 like(slurp_file("$FindBin::RealBin/../../odoo_events.control"), qr/^schema = pg_catalog$/m, 'the script runs with pg_catalog alone in its search_path');

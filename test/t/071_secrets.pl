@@ -78,7 +78,8 @@ push @secrets, 'b4sic-p4ssword', encode_base64('odoo:b4sic-p4ssword', ''), 'b3ar
 
 # a receiver that repeats what it was sent, one that is not there, and statements that fail
 $receiver->misbehave({ path => '^/wms$', status => 500, body => 'you sent X-Key: h3ader-s3cret', times => 2 },
-	{ path => '^/token', token => 'acc3ss-t0ken', times => 1 }, { path => '^/(basic|bearer|pair)', status => 401, body => 'no: b4sic-p4ssword b3arer-t0ken acc3ss-t0ken', times => 3 });
+	{ path => '^/token', token => 'acc3ss-t0ken', times => 1 }, { path => '^/basic', status => 401, body => 'no: b4sic-p4ssword', times => 2 },
+	{ path => '^/bearer', status => 401, body => 'no: b3arer-t0ken', times => 2 }, { path => '^/oauth', status => 500, body => 'no: acc3ss-t0ken', times => 1 });
 $node->safe_psql($db, q{SELECT odoo_events.emit('test.plant.thing.done.v1', 'thing/' || i, '{}') FROM generate_series(1, 8) i});
 $node->safe_psql($db, q{SELECT odoo_events.ping('wms'); SELECT odoo_events.retry_now('wms')});
 $receiver->wait_for(sub { grep({ $_->{status} == 204 } @_) > 5 }, 'events arrive', '/wms');
@@ -100,8 +101,8 @@ ok($node->poll_query_until($db, "SELECT pid <> $old FROM odoo_events.worker_stat
 $node->safe_psql($db, q{SELECT odoo_events.unsubscribe('down')});
 $receiver->wait_for(sub { @_ > 2 }, 'asked again by this one', '/gone-soon') if $node->safe_psql($db, q{SELECT odoo_events.ping('gone')});
 
-# what is configured no more: neither in the worker's heap nor on its stack.  What it shares with others, PostgreSQL's buffers, is not
-# looked at: a page of the table of secrets stays there until it is needed for another.
+# a key that is configured no more is neither in the worker's heap nor on its stack.  (Of what it sent, libcurl and the executor have made
+# copies; and a page of the table of secrets stays in PostgreSQL's buffers: docs/security.md.)
 my $worker = $node->safe_psql($db, 'SELECT pid FROM odoo_events.worker_status');
 sub private_memory
 {
@@ -119,11 +120,11 @@ sub private_memory
 SKIP:
 {
 	skip 'the memory of another process cannot be read here', 2 if !defined private_memory();
-	like(private_memory(), qr/b3arer-t0ken/, 'the worker has in its memory what it sends');
+	like(private_memory(), qr/gone-s3cret-gone-s3cret-gone-s3c/, 'the worker has in its memory what it signs with');
 	$node->safe_psql($db, q{SELECT odoo_events.unsubscribe('gone')});
 	ok($node->poll_query_until($db, q{SELECT count(*) = 0 FROM odoo_events.subscription_status WHERE name = 'gone'}), 'unsubscribed');
 	$node->safe_psql($db, q{SELECT odoo_events.emit('test.plant.thing.done.v1', 'thing/' || i, '{}') FROM generate_series(1, 8) i});
-	OdooEvents::Receiver::wait_until(sub { private_memory() !~ /g0ne-t0ken|g0ne-h3ader|gone-s3cret-gone/ }, 'what it needs no more is not there');
+	OdooEvents::Receiver::wait_until(sub { private_memory() !~ /gone-s3cret-gone-s3cret-gone-s3c/ }, 'what it needs no more is not there');
 }
 
 # everything that others can read
