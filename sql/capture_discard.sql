@@ -36,8 +36,8 @@ COMMIT PREPARED 'discard';
 SELECT odoo_events.emit('test.plant.thing.done.v1', 'thing/1', '{"thing": {}}') IS NOT NULL AS emitted;
 TRUNCATE doc;
 RESET debug_discard_caches;
-SELECT rule, op, id, left(old, 100) AS old, left(new, 100) AS new FROM j WHERE rule <> 'event';
-SELECT count(*) FROM j WHERE rule = 'event';
+SELECT rule, op, id, left(old, 100) AS old, left(new, 100) AS new FROM j WHERE op <> 'E';
+SELECT count(*) FROM j WHERE op = 'E';
 SELECT count(*) FROM odoo_events.capture_error;
 
 \c postgres

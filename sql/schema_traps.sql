@@ -41,7 +41,7 @@ SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'odoo_events'::regnamesp
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relkind = 'r'
   AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary);
 -- what the output plugin reads by a historic snapshot
-SELECT relname FROM pg_class WHERE relnamespace = 'odoo_events'::regnamespace AND reloptions::text ~ 'user_catalog_table=true' ORDER BY 1;
+SELECT relname FROM pg_class WHERE relnamespace = 'odoo_events'::regnamespace AND reloptions::text ~ 'user_catalog_table=true' AND relname IN ('capture_rule', 'entity') ORDER BY 1;
 -- ids of the journal are taken one by one, while row locks are held
 SELECT seqcache FROM pg_sequence WHERE seqrelid = 'odoo_events.journal_id_seq'::regclass;
 -- no publication, no filter of rows, no slot, no event trigger, no rule, no policy comes with it

@@ -247,7 +247,7 @@ sub duplicates
 		push(@stray, "$request at $acked and $offset"), next if $break < 0;
 		$late[$break]++, next if $acked >= $breaks[$break][1];
 		$count[$break]++;
-		my $upto = grep_upto(\@requests, $breaks[$break][1]);
+		my $upto = oldest(\@requests, $breaks[$break][0]);
 		$furthest = $upto - $first{$request} if $upto - $first{$request} > ($furthest // 0);
 	}
 	$most = (sort { $b <=> $a } @count)[0] // 0;
@@ -259,7 +259,7 @@ sub duplicates
 }
 
 # How many of the requests stand before $offset
-sub grep_upto
+sub oldest
 {
 	my ($requests, $offset) = @_;
 	my ($low, $high) = (0, scalar @$requests);

@@ -83,7 +83,7 @@ export PG_CONFIG=$home/$bin/pg_config BUILD=$top/build/$kind PG_TEST_TIMEOUT_DEF
 mkdir -p "$BUILD"
 status=0
 if [ "$kind" = asan ]; then
-  export COPT='-fsanitize=address,undefined -fno-omit-frame-pointer -O1'
+  export OE_SANITIZER=yes COPT='-fsanitize=address,undefined -fno-omit-frame-pointer -O1'
   put_sanitizers_in_front
   if [ $# -gt 0 ]; then parts "$*"; else parts regress isolation tap; fi
   if [ -n "$(ls -A "$reports")" ]; then

@@ -72,7 +72,9 @@ my $before = own_memory();
 $peak = $before;
 transaction($changes);
 note sprintf '%d rows, %d changes noted: %d kB before, at most %d, %d after', $changes, 1.6 * $changes, $before, $peak, own_memory();
-cmp_ok($peak - $before, '<', 16 * 1024, 'the memory of the backend is bounded, whatever the number of changes');
+# a sanitizer gives nothing back
+my $bound = $ENV{OE_SANITIZER} ? 1024 * 1024 : 16 * 1024;
+cmp_ok($peak - $before, '<', $bound, 'the memory of the backend is bounded, whatever the number of changes');
 
 my $rows = $node->safe_psql($db, 'SELECT count(*) FROM stock_picking');
 is($rows, $changes * 9 / 10, 'the rows are as they should be');
@@ -87,7 +89,7 @@ run('BEGIN');
 run('UPDATE stock_picking SET state = state || \'x\'');
 run('ROLLBACK');
 is($node->safe_psql($db, "SELECT count(*) FROM $journal j"), $rows, 'rolled back: nothing');
-cmp_ok(own_memory() - $before, '<', 16 * 1024, 'nor memory that is kept');
+cmp_ok(own_memory() - $before, '<', $bound, 'nor memory that is kept');
 is($node->safe_psql($db, 'SELECT count(*) FROM odoo_events.capture_error'), '0', 'no gap');
 opendir my $dir, $node->data_dir . '/base/pgsql_tmp';
 is(scalar(grep { !/^\./ } $dir ? readdir $dir : ()), 0, 'no temporary file is left');

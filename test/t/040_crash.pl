@@ -32,7 +32,13 @@ $plant->arm('maintain-ms', 200);
 $plant->arm('backfill-rows', 3);
 my $settled = q{SELECT bool_and(lag_events = 0 AND position = odoo_events._last_position()) FROM odoo_events.subscription_status WHERE name <> 'puller'};
 my $worker = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant'};
-sub kill_worker { kill 'KILL', $plant->ask($worker); $plant->ask('SELECT true'); return }
+sub kill_worker
+{
+	my $pid = $plant->ask($worker);
+	kill 'KILL', $pid;
+	OdooEvents::Receiver::wait_until(sub { ($plant->ask($worker) || $pid) != $pid }, 'another worker is there');
+	return;
+}
 $receiver->misbehave();
 my $first = $plant->load(50);
 $first->finish;

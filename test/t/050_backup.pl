@@ -121,14 +121,14 @@ is($node->safe_psql('back2', $sum), $want, 'the data of Odoo is complete');
 is($node->safe_psql('back2', 'SELECT armed FROM odoo_events.arming'), 'f', 'it is not armed');
 
 # --- data only, triggers disabled meanwhile: no events, and nothing is left disabled
-$node->safe_psql('postgres', 'CREATE DATABASE only OWNER odoo');
-command_ok([ 'pg_restore', '--section=pre-data', '-d', $node->connstr('only'), "$dir/custom.dump" ], 'the schema alone');
-command_ok([ 'pg_restore', '--section=post-data', '-d', $node->connstr('only'), "$dir/custom.dump" ], 'with triggers, before the data');
-$node->safe_psql('only', 'SELECT odoo_events.attach()');
-command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-n', 'public', '-d', $node->connstr('only'), "$dir/custom.dump" ], 'data only, triggers disabled');
-is($node->safe_psql('only', $sum), $want, 'the data of Odoo is complete');
-is($node->safe_psql('only', 'SELECT count(*) FROM odoo_events.journal'), '0', 'loading it made no events');
-is($node->safe_psql('only', q{SELECT count(*) FROM pg_trigger WHERE tgname ~ '^odoo_events' AND tgenabled <> 'O'}), '0', 'triggers are as they were');
+$node->safe_psql('postgres', 'CREATE DATABASE data_alone OWNER odoo');
+command_ok([ 'pg_restore', '--section=pre-data', '-d', $node->connstr('data_alone'), "$dir/custom.dump" ], 'the schema alone');
+command_ok([ 'pg_restore', '--section=post-data', '-d', $node->connstr('data_alone'), "$dir/custom.dump" ], 'with triggers, before the data');
+$node->safe_psql('data_alone', 'SELECT odoo_events.attach()');
+command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-n', 'public', '-d', $node->connstr('data_alone'), "$dir/custom.dump" ], 'data only, triggers disabled');
+is($node->safe_psql('data_alone', $sum), $want, 'the data of Odoo is complete');
+is($node->safe_psql('data_alone', 'SELECT count(*) FROM odoo_events.journal'), '0', 'loading it made no events');
+is($node->safe_psql('data_alone', q{SELECT count(*) FROM pg_trigger WHERE tgname ~ '^odoo_events' AND tgenabled <> 'O'}), '0', 'triggers are as they were');
 
 # --- a publication of all tables carries neither journal nor secrets away
 $node->safe_psql('plant', q{CREATE PUBLICATION everything FOR ALL TABLES;
