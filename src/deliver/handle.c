@@ -23,6 +23,7 @@ static char *oe_user_agent = NULL;
 static char *oe_used_proxy = NULL;
 static char *oe_used_ca_file = NULL;
 static int	oe_used_connect_timeout = 0;
+static bool oe_reusable = false;	/* handles are; oe_handle_init() */
 
 /*
  * The address policy, where it cannot be walked around: after the name is
@@ -191,9 +192,18 @@ oe_keep_string(const char *s)
 	return MemoryContextStrdup(oe_deliver_cxt, s ? s : "");
 }
 
+/*
+ * A libcurl before 8.3.0 keeps a pointer into the headers of the answer before:
+ * an answer that begins with a folded line has it write there, where nothing is
+ * any more, and any endpoint could send one.  A new handle has no such pointer.
+ * Connections are the multi handle's, and stay.
+ */
+#define OE_CURL_REUSABLE 0x080300
+
 void
 oe_handle_init(void)
 {
+	oe_reusable = curl_version_info(CURLVERSION_NOW)->version_num >= OE_CURL_REUSABLE;
 	(void) oe_http_settings_changed();
 	oe_user_agent = oe_keep_string(psprintf("odoo_events/%s (+PostgreSQL %d)", OE_VERSION, PG_VERSION_NUM / 10000));
 }
@@ -302,4 +312,22 @@ oe_handle_options(OeRequest *req)
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, oe_on_close);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, oe_on_prereq);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, req);
+}
+
+/*
+ * The handle for a request that may have been answered before.
+ */
+void
+oe_handle_ready(OeRequest *req)
+{
+	CURL	   *e;
+
+	if (oe_reusable || !req->added)
+		return;
+	if ((e = curl_easy_init()) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	curl_easy_cleanup(req->easy);
+	req->easy = e;
+	req->added = false;
+	oe_handle_options(req);
 }

@@ -131,6 +131,7 @@ void
 oe_http_add(OeRequest *req)
 {
 	req->failed = NULL;
+	req->added = true;
 	if (curl_multi_add_handle(oe_multi, req->easy) == CURLM_OK)
 		return;
 	req->failed = "could not be started";

@@ -447,6 +447,7 @@ struct OeRequest
 	int			generation;		/* of the token it was sent with */
 	struct curl_slist *own_list;	/* headers of what is asked */
 	CURL	   *easy;
+	bool		added;			/* curl has worked with it */
 	OeConf	   *conf;
 	OeSub	   *sub;			/* NULL: the subscription went meanwhile */
 	OeItem	   *item;
@@ -635,6 +636,7 @@ extern void oe_tls_server_name(OeConf *conf, const char *name);
 extern void oe_handle_init(void);
 extern bool oe_http_settings_changed(void);
 extern void oe_handle_options(OeRequest *req);
+extern void oe_handle_ready(OeRequest *req);
 
 /* request.c */
 extern OeRequest *oe_request_make(OeConf *conf, OeRequestKind kind, int room);

@@ -310,6 +310,7 @@ oe_request_prepare(OeRequest *req)
 	const char *body = oe_request_body(req, &len, &nattributes);
 	int64		now = (int64) time(NULL);
 
+	oe_handle_ready(req);
 	oe_request_reset(req);
 	if (req->conf->dry_run)
 	{
