@@ -9,6 +9,7 @@ SELECT slot_name FROM pg_create_logical_replication_slot('stream_details', 'odoo
 -- before the extension is there nothing is captured, and nothing fails
 CREATE TABLE doc (id int PRIMARY KEY, state text, qty numeric, name text, memo text, other text);
 INSERT INTO doc VALUES (0, 'draft');
+SELECT data FROM pg_logical_slot_peek_changes('stream_details', NULL, NULL, 'source', 'tables', 'entities', 'doc');
 CREATE EXTENSION odoo_events;
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried, builtin)
 VALUES ('doc', '{doc}', '{state,qty}', '{name,note=memo}', false), ('part', '{part}', '{state}', '{name}', false);
@@ -103,6 +104,12 @@ INSERT INTO part SELECT i, 'draft', md5(i::text) FROM generate_series(1, 20000) 
 UPDATE part SET state = 'done' WHERE id % 2 = 0;
 DELETE FROM part WHERE id % 10 = 0;
 COMMIT;
+-- and not onto the disk either: the session goes on, and so does the stream
+SET temp_file_limit = '64kB';
+:changes;
+CREATE TABLE after_error (id int);
+DROP TABLE after_error;
+RESET temp_file_limit;
 SELECT count(*), count(*) FILTER (WHERE data::json -> 'new' ->> 'state' = 'done') AS done, min((data::json ->> 'id')::int), max((data::json ->> 'id')::int)
   FROM pg_logical_slot_get_changes('stream_details', NULL, NULL, 'source', 'tables');
 RESET work_mem;
@@ -120,13 +127,14 @@ SELECT pg_replication_origin_drop('stream_details');
 INSERT INTO doc VALUES (2, 'a', 1);
 INSERT INTO part VALUES (30003, 'unwanted');
 SELECT regexp_replace(data, '"lsn":"[0-9A-F]+/[0-9A-F]+","xid":\d+,"timestamp":"[-0-9T:.]+Z"', '<lsn xid timestamp>') AS data
-  FROM pg_logical_slot_get_changes('stream_details', NULL, NULL, 'source', 'tables', 'entities', 'doc,another',
+  FROM pg_logical_slot_get_changes('stream_details', NULL, NULL, 'source', 'tables', 'entities', 'doc,transfer',
     'include-lsn', 'on', 'include-xid', 'on', 'include-timestamp', 'on', 'skip-empty-xacts', 'off');
 \set peek 'SELECT data FROM pg_logical_slot_peek_changes(''stream_details'', NULL, NULL, '
 :peek 'unheard', 'of');
 :peek 'source', 'wal');
 :peek 'types', 'a.*', 'types', 'b.*');
 :peek 'entities', 'doc');
+:peek 'source', 'tables', 'entities', 'doc,another');
 :peek 'source', 'tables', 'types', '*');
 :peek 'types', 'Odoo*');
 :peek 'types', '');

@@ -376,7 +376,9 @@ oe_log_close(void)
 void
 oe_log_reset(void)
 {
-	OeLog		empty = {.parent = oe_log->parent,.decoding = oe_log->decoding,.tx = oe_log->tx};
+	OeLog		empty = {.parent = oe_log->parent,.decoding = oe_log->decoding,
+		.alive = oe_log->alive,.alive_arg = oe_log->alive_arg,.tx = oe_log->tx
+	};
 
 	*oe_log = empty;
 }

@@ -77,6 +77,8 @@ typedef struct OeLog
 	MemoryContext parent;		/* of cxt; NULL: the transaction's */
 	bool		decoding;		/* where it cannot be kept: not a gap, an
 								 * error; TOAST cannot be read */
+	void		(*alive) (void *arg);	/* called while much is merged */
+	void	   *alive_arg;
 	MemoryContext cxt;			/* NULL: nothing noted in this transaction */
 	bool		matters;		/* a note that alone would matter: not just
 								 * updates of carried columns */

@@ -332,6 +332,17 @@ oe_merge_memory(OeMerge *m)
 }
 
 /*
+ * Called for each record of a log in a file: there may be millions.
+ */
+static inline void
+oe_merge_alive(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (oe_log->alive)
+		oe_log->alive(oe_log->alive_arg);
+}
+
+/*
  * Sorts the records of the whole log by row and command.
  */
 static Tuplesortstate *
@@ -347,7 +358,7 @@ oe_merge_sort_log(TupleTableSlot **slot)
 		const OeNote *note = oe_log_read(pos, &buf);
 		OeRecord	rec;
 
-		CHECK_FOR_INTERRUPTS();
+		oe_merge_alive();
 		if (oe_record_of(note, pos, &rec))
 		{
 			int64		values[OE_RECORD_COLUMNS] = {(int64) rec.target, rec.id, rec.cid,
@@ -390,7 +401,7 @@ oe_merge_external(OeMerge *m)
 	{
 		OeRecord	rec = {0};
 
-		CHECK_FOR_INTERRUPTS();
+		oe_merge_alive();
 		more = oe_sort_get(sort, slot, OE_RECORD_COLUMNS, v);
 		if (more)
 			oe_record_unpack(&rec, v);

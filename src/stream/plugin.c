@@ -25,7 +25,29 @@
 #include "base/compat.h"
 #include "stream/stream.h"
 
+/* Changes, or records of a commit, after which the receiver hears of us. */
+#define OE_PROGRESS_EVERY 100
+
 extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
+
+/*
+ * While a commit is worked upon.  The server takes it for the end of the
+ * transaction, at which nothing needs to be said, so it is told otherwise.
+ */
+static void
+oe_stream_commit_progress(void *arg)
+{
+	LogicalDecodingContext *ctx = arg;
+	OeStream   *s = ctx->output_plugin_private;
+	bool		end_xact = ctx->end_xact;
+
+	if (++s->silent < OE_PROGRESS_EVERY)
+		return;
+	s->silent = 0;
+	ctx->end_xact = false;
+	OutputPluginUpdateProgress(ctx, false);
+	ctx->end_xact = end_xact;
+}
 
 static void
 oe_stream_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init)
@@ -44,22 +66,19 @@ oe_stream_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is
 	oe_stream_options(s, ctx->output_plugin_options);
 	s->log.parent = s->cxt;
 	s->log.decoding = true;
+	s->log.alive = oe_stream_commit_progress;
+	s->log.alive_arg = ctx;
 	oe_texts_init(&s->texts, 0);
 	oe_stream_rels_init(s);
 	oe_pieces_init(s);
 	initStringInfo(&s->line);
 	MemoryContextSwitchTo(old);
 	ctx->output_plugin_private = s;
+	if (s->source == OE_SOURCE_TABLES && s->names)
+		oe_stream_entities_check(s);
 	/* net changes are those of the whole transaction */
 	if (s->source == OE_SOURCE_TABLES)
 		ctx->streaming = false;
-}
-
-static void
-oe_stream_shutdown(LogicalDecodingContext *ctx)
-{
-	if (ctx->output_plugin_private)
-		oe_stream_rels_end(ctx->output_plugin_private);
 }
 
 static void
@@ -80,13 +99,12 @@ static void
 oe_stream_progress(LogicalDecodingContext *ctx)
 {
 #if PG_VERSION_NUM < 160000
-	static int	skipped = 0;
+	OeStream   *s = ctx->output_plugin_private;
 
-	if (++skipped >= 100)
-	{
-		skipped = 0;
-		OutputPluginUpdateProgress(ctx, false);
-	}
+	if (++s->silent < OE_PROGRESS_EVERY)
+		return;
+	s->silent = 0;
+	OutputPluginUpdateProgress(ctx, false);
 #endif
 }
 
@@ -241,7 +259,6 @@ void
 _PG_output_plugin_init(OutputPluginCallbacks *cb)
 {
 	cb->startup_cb = oe_stream_startup;
-	cb->shutdown_cb = oe_stream_shutdown;
 	cb->begin_cb = oe_stream_begin;
 	cb->change_cb = oe_stream_change;
 	cb->truncate_cb = oe_stream_truncate;

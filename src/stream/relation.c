@@ -12,6 +12,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -65,15 +66,30 @@ oe_stream_invalidate_schema(Datum arg, int cacheid, uint32 hash)
 		oe_stream_invalidate_all(oe_stream_current);
 }
 
+/*
+ * The decoding context goes away, perhaps by an error, after which no shutdown
+ * is called: the session lives on, and with it our callbacks.
+ */
+static void
+oe_stream_rels_end(void *arg)
+{
+	if (oe_stream_current == arg)
+		oe_stream_current = NULL;
+}
+
 void
 oe_stream_rels_init(OeStream *s)
 {
 	static bool registered = false;
+	MemoryContextCallback *callback = MemoryContextAllocZero(s->cxt, sizeof(*callback));
 	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(OeStreamRel),.hcxt = s->cxt};
 
 	s->rels = hash_create("odoo_events decoded relations", 128, &ctl,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	s->retired = AllocSetContextCreate(s->cxt, "odoo_events retired shapes", ALLOCSET_SMALL_SIZES);
+	callback->func = oe_stream_rels_end;
+	callback->arg = s;
+	MemoryContextRegisterResetCallback(s->cxt, callback);
 	oe_stream_current = s;
 	if (!registered)
 	{
@@ -81,13 +97,6 @@ oe_stream_rels_init(OeStream *s)
 		CacheRegisterSyscacheCallback(NAMESPACEOID, oe_stream_invalidate_schema, (Datum) 0);
 	}
 	registered = true;
-}
-
-void
-oe_stream_rels_end(OeStream *s)
-{
-	if (oe_stream_current == s)
-		oe_stream_current = NULL;
 }
 
 /*
@@ -167,6 +176,76 @@ oe_array_has(ArrayType *array, const char *wanted)
 }
 
 /*
+ * Of a column that the table of an older version of the extension may not
+ * have: the WAL may be from before its update.
+ */
+static Datum
+oe_catalog_newer_value(Relation rel, HeapTuple tup, const char *column, bool *isnull)
+{
+	*isnull = true;
+	if (get_attnum(RelationGetRelid(rel), column) == InvalidAttrNumber)
+		return (Datum) 0;
+	return oe_catalog_value(rel, tup, column, isnull);
+}
+
+/*
+ * Raises where the catalog does not know one of the entities that were asked
+ * for: a misspelled one would silently give nothing.
+ */
+static void
+oe_entities_check(OeStream *s)
+{
+	Oid			relid = get_relname_relid("entity", get_namespace_oid(OE_SCHEMA, true));
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	int			unknown = 0;
+	bool	   *known = palloc0(s->nnames * sizeof(bool));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("option \"entities\" needs the extension \"odoo_events\" in this database"),
+				 errhint("CREATE EXTENSION odoo_events;")));
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		bool		isnull;
+		char	   *entity = TextDatumGetCString(oe_catalog_value(rel, tup, "entity", &isnull));
+
+		for (int i = 0; i < s->nnames; i++)
+			known[i] |= strcmp(s->names[i], entity) == 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	while (unknown < s->nnames && known[unknown])
+		unknown++;
+	if (unknown < s->nnames)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("option \"entities\" names \"%s\", which is no entity", s->names[unknown]),
+				 errhint("SELECT entity FROM odoo_events.entity ORDER BY entity;")));
+}
+
+/*
+ * The same at the start of a stream; a walsender is in no transaction then.
+ */
+void
+oe_stream_entities_check(OeStream *s)
+{
+	bool		own = !IsTransactionState();
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (own)
+		StartTransactionCommand();
+	oe_entities_check(s);
+	if (own)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
+}
+
+/*
  * Whether one of the entities that were asked for needs the rule.
  */
 static bool
@@ -239,7 +318,7 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named)
 		if (!oe_has_integer_id(rel))
 			continue;
 		old = MemoryContextSwitchTo(AllocSetContextCreate(s->cxt, "odoo_events shape", ALLOCSET_SMALL_SIZES));
-		only = oe_catalog_value(rules, tup, "row_filter", &isnull);
+		only = oe_catalog_newer_value(rules, tup, "row_filter", &isnull);
 		shape = oe_shape_make(rel, rule,
 							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "significant", &isnull)),
 							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)),

@@ -61,6 +61,7 @@ typedef struct OeStream
 	OeTexts		texts;
 	CommandId	changes;		/* of the transaction in hand: orders them */
 	bool		wrote;			/* it gave a line */
+	int			silent;			/* changes since the receiver heard of us */
 	StringInfoData line;		/* its last line so far, held back */
 	dlist_head	pieces;			/* transactions that come in pieces */
 } OeStream;
@@ -70,7 +71,7 @@ extern void oe_stream_options(OeStream *s, List *options);
 
 /* relation.c */
 extern void oe_stream_rels_init(OeStream *s);
-extern void oe_stream_rels_end(OeStream *s);
+extern void oe_stream_entities_check(OeStream *s);
 extern OeStreamRel *oe_stream_rel(OeStream *s, Relation rel);
 extern void oe_stream_rels_flush(OeStream *s);
 

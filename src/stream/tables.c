@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
@@ -162,8 +163,12 @@ oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 		OeNet		net;
 
 		while (oe_merge_next(merge, &net))
+		{
+			CHECK_FOR_INTERRUPTS();
+			oe_log->alive(oe_log->alive_arg);
 			if (oe_texts_of(&s->texts, &net))
 				oe_stream_net(ctx, txn);
+		}
 		oe_merge_end(merge);
 		oe_stream_forget();
 	}
