@@ -22,7 +22,7 @@
 
 #define OE_ROW_COLUMNS 11
 #define OE_READ_ROUNDS 4
-#define OE_READ_US 5000
+#define OE_READ_US 2500
 #define OE_TIP_SPAN 512			/* positions within which one reading serves
 								 * all */
 #define OE_READ_BYTES (1024 * 1024)

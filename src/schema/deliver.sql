@@ -101,6 +101,12 @@ BEGIN
         outcomes        int8[] NOT NULL DEFAULT '{}',     -- requests: delivered, rejected, failed, throttled, no_answer; retries
         PRIMARY KEY (subscription_id, n)
       )$f$, i);
+    BEGIN
+      -- written ten times a second; not every server is built with it
+      EXECUTE pg_catalog.format('ALTER TABLE odoo_events.progress_%s ALTER COLUMN in_flight SET COMPRESSION lz4, ALTER COLUMN batches SET COMPRESSION lz4', i);
+    EXCEPTION WHEN feature_not_supported THEN
+      NULL;
+    END;
     EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.progress_%s IS %L', i,
       'progress of subscriptions: insert only, the greatest n of a subscription holds');
     EXECUTE pg_catalog.format($f$

@@ -53,14 +53,16 @@ def wait(query, timeout=600):
         time.sleep(0.02)
 
 
-def nginx():
+def nginx(addresses=1):
+    """Answers 204 at once, at 127.0.0.1 and so many addresses after it."""
     d = tempfile.mkdtemp()
     os.chmod(d, 0o777)
+    listen = " ".join(f"listen 127.0.0.{i + 1}:{PORT} backlog=1024;" for i in range(addresses))
     conf = f"""worker_processes 1; pid {d}/pid; error_log {d}/err;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 1000000000; client_body_buffer_size 2m; client_max_body_size 64m;
   client_body_temp_path {d}/b; proxy_temp_path {d}/p; fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
-  server {{ listen 127.0.0.1:{PORT} backlog=1024; location / {{ return 204; }} }} }}
+  server {{ {listen} location / {{ return 204; }} }} }}
 """
     with open(f"{d}/conf", "w", encoding="ascii") as file:
         file.write(conf)

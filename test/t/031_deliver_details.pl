@@ -55,16 +55,16 @@ sub numbers
 	return map { $_->{data}{n} } $receiver->events($path);
 }
 
-# --- a filter; an error in it is no match, and counted
-subscribe('filter', q{filter => '$.data.n > 7'});
-subscribe('broken', q{filter => '$.data.n.keyvalue().value > 7'});
+# --- a filter, shared with who has the same one; an error in it is no match, and counted
+subscribe($_, q{filter => '$.data.n > 7'}) foreach qw(filter same);
+subscribe($_, q{filter => '$.data.n.keyvalue().value > 7'}) foreach qw(broken likewise);
 subscribe('all', q{filter => 'true'});
 $node->safe_psql($db, 'SELECT make(10, 3)');
-ok(delivered('filter') && delivered('all') && delivered('broken'), 'filtered');
+ok(delivered('filter') && delivered('same') && delivered('all') && delivered('broken'), 'filtered');
 is(join(',', sort { $a <=> $b } numbers('/filter')), '8,9,10', 'what the filter lets through');
 is(scalar(numbers('/all')), 10, 'all');
 is(scalar(numbers('/broken')), 0, 'an error in a filter is no match');
-ok(status('broken', 'filter_errors_total = 10'), 'and counted');
+ok(status($_, 'filter_errors_total = 10'), 'and counted') foreach qw(broken likewise);
 done_with();
 
 # --- one poison event: its key waits, in order; other keys go on; skip() lets the key go on
@@ -213,6 +213,15 @@ $node->safe_psql($db, q{SELECT odoo_events.unsubscribe('hanging')});
 ok(delivered('changing'), 'the worker goes on');
 done_with();
 
+# --- of those who share a filter one leaves, and one has another
+subscribe($_, q{filter => '$.data.n > 7'}) foreach qw(stays leaves turns);
+$node->safe_psql($db, q{SELECT odoo_events.unsubscribe('leaves'); SELECT odoo_events.alter_subscription('turns', filter => '$.data.n < 3')});
+$node->safe_psql($db, 'SELECT make(10, 3)');
+ok(delivered('stays') && delivered('turns'), 'filtered');
+is(join(',', sort { $a <=> $b } numbers('/stays')), '8,9,10', 'the other still has his');
+is(join(',', sort { $a <=> $b } numbers('/turns')), '1,2', 'and he another');
+done_with();
+
 # --- an endpoint that sends back what it got does not make secrets readable
 subscribe('echo', q{headers => '{"Authorization": "Bearer s3cr3t-t0ken"}', retry_schedule => '{}'});
 $receiver->misbehave({ path => '^/echo$', status => 500, body => 'got Authorization: Bearer s3cr3t-t0ken, token s3cr3t-t0ken' });
@@ -230,5 +239,6 @@ my @problems = grep { !/^out of order/ } $receiver->problems;
 is_deeply(\@problems, [], 'every signature was right, and the bytes of an id the same');
 is_deeply([ map { $receiver->problems("/$_") } qw(poison strict down beside hot frozen) ], [], 'and each key in order');
 unlike(slurp_file($node->logfile), qr/(WARNING|PANIC|TRAP):/, 'no warning in the log');
+
 $node->stop;
 done_testing();
