@@ -168,6 +168,15 @@ oe_form_batches(void)
 	}
 }
 
+static void
+oe_start_due(void)
+{
+	if (!oe_take_turns(oe_start_one))
+		return;
+	oe_http_pump();
+	OE_FAULT("deliver-sent");
+}
+
 /*
  * See deliver.h.  Where a part raises, memory is as it was before that part
  * or a part of its work is done; nothing needs to be undone.
@@ -176,6 +185,7 @@ void
 oe_deliver_step(bool reload, bool armed, int64 last_position)
 {
 	dlist_iter	it;
+	bool		fresh;
 
 	oe_now = GetCurrentTimestamp();
 	oe_armed = armed;
@@ -192,15 +202,13 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 			oe_wake_keys(sub);
 			oe_choose_probe(sub);
 		}
-		if (oe_read_wanted(last_position))
-			oe_read(last_position);
+		fresh = oe_read_wanted(last_position) && oe_read(last_position);
 		oe_expire_due();
+		/* what is new does not wait for the batches of others */
+		if (fresh)
+			oe_start_due();
 		oe_form_batches();
-		if (oe_take_turns(oe_start_one))
-		{
-			oe_http_pump();
-			OE_FAULT("deliver-sent");
-		}
+		oe_start_due();
 	}
 	if (oe_settle_due())
 		oe_settle();

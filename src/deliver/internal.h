@@ -543,7 +543,7 @@ extern bool oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed);
 
 /* read.c */
 #define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o.\"time\""
-extern void oe_read(int64 last_position);
+extern bool oe_read(int64 last_position);
 extern bool oe_read_wanted(int64 last_position);
 extern void oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first);
 extern int	oe_chain_max(const OeConf *conf);

@@ -34,6 +34,7 @@ static const char oe_range_sql[] =
 
 static SPIPlanPtr oe_range_plan = NULL;
 static int	oe_average_size = 2048;
+static int64 oe_taken = 0;		/* events that somebody wanted */
 
 /*
  * Plans are made while the outbox is small and used when it is large.
@@ -210,6 +211,7 @@ oe_take_in(OeSub *sub, OeRow *row)
 	}
 	key->upto = 0;
 	(void) oe_item_make(sub, key, oe_event_make(row), OE_LIVE);
+	oe_taken++;
 	sub->cursor = row->position;
 	sub->dirty = true;
 	oe_key_schedule(key);
@@ -319,20 +321,26 @@ oe_next_laggard(int64 tip, int64 last_position)
 /*
  * Those near the tip share one reading, which comes first: what lags behind
  * never makes them wait.  Then the backlog, for a moment, those that stand
- * close to one another together.
+ * close to one another together; after something new it has to wait for the
+ * next time, once.  Answers whether there was something new.
  */
-static void
+static bool
 oe_read_new(int64 last_position)
 {
 	static double pass = 0;		/* of the laggard that read last */
+	static bool waited = false;
+	int64		taken = oe_taken;
 	OeSub	  **subs = palloc(sizeof(OeSub *) * Max(oe_nsubs, 1));
 	int64		tip = Max(last_position - OE_TIP_SPAN, 0);
 	TimestampTz end = GetCurrentTimestamp() + OE_READ_US;
+	bool		fresh;
 	int			n = oe_readers(subs, tip, PG_INT64_MAX, last_position);
 
 	if (n > 0)
 		oe_read_group(subs, n, last_position);
-	for (int round = 0; round < OE_READ_ROUNDS; round++)
+	fresh = oe_taken != taken;
+	waited = fresh && !waited;
+	for (int round = 0; round < OE_READ_ROUNDS && !waited; round++)
 	{
 		OeSub	   *first = oe_next_laggard(tip, last_position);
 
@@ -346,20 +354,23 @@ oe_read_new(int64 last_position)
 		oe_read_group(subs, n, last_position);
 	}
 	pfree(subs);
+	return fresh;
 }
 
 /*
- * One transaction: new events, due heads, replays.
+ * One transaction: new events, due heads, replays.  Answers whether there was
+ * something new at the tip.
  */
-void
+bool
 oe_read(int64 last_position)
 {
 	OeSession	session;
+	bool		fresh;
 	dlist_iter	it;
 
 	oe_own_begin(&session);
 	oe_plan_by_index();
-	oe_read_new(last_position);
+	fresh = oe_read_new(last_position);
 	dlist_foreach(it, &oe_subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
@@ -371,4 +382,5 @@ oe_read(int64 last_position)
 	}
 	OE_FAULT("deliver-read");
 	oe_own_end(&session);
+	return fresh;
 }
