@@ -162,7 +162,7 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 }
 
 /*
- * Gives an item up: a dead letter; its key goes on.
+ * Gives an item up: a dead letter; its key goes on once that is committed.
  */
 void
 oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error)
@@ -178,6 +178,7 @@ oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const
 	d->status = status;
 	d->error = MemoryContextStrdup(oe_deliver_cxt, error ? error : "");
 	d->again = item->replay != NULL && item->replay->dead_letters;
+	oe_key_dies(item->key);
 	if (item->replay != NULL)
 		oe_replay_settle(item->replay, item, false);
 	else

@@ -19,12 +19,46 @@
 #include "base/session.h"
 #include "deliver/internal.h"
 
+int			oe_ncommands = 0;
+
+static int64 *oe_commands = NULL;	/* taken, still in the table */
+static int	oe_commands_size = 0;
+
 /* What "skip" looks for. */
 typedef struct OeSkip
 {
 	int64		position;
 	OeKey	   *key;
 } OeSkip;
+
+/*
+ * Notes that this order is carried out.
+ */
+static void
+oe_command_taken(int64 id)
+{
+	if (oe_ncommands == oe_commands_size)
+	{
+		int			size = Max(16, oe_commands_size * 2);
+
+		if (oe_commands == NULL)
+			oe_commands = MemoryContextAlloc(oe_deliver_cxt, size * sizeof(int64));
+		else
+			oe_commands = repalloc(oe_commands, size * sizeof(int64));
+		oe_commands_size = size;
+	}
+	oe_commands[oe_ncommands++] = id;
+}
+
+static ArrayType *
+oe_commands_array(void)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * Max(oe_ncommands, 1));
+
+	for (int i = 0; i < oe_ncommands; i++)
+		ids[i] = Int64GetDatum(oe_commands[i]);
+	return construct_array(ids, oe_ncommands, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
 
 static void
 oe_skip_match(OeKey *key, void *arg)
@@ -103,6 +137,7 @@ oe_skip_held(OeKey *key, int64 position, const char *reason)
 		d->last_at = oe_now;
 		d->status = key->last_status;
 		d->error = MemoryContextStrdup(oe_deliver_cxt, reason);
+		oe_key_dies(key);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = saved;
@@ -167,17 +202,20 @@ oe_retry_now(OeSub *sub)
 }
 
 /*
- * Carries out what operators ordered, and takes the orders away, inside the
- * transaction that loads configuration.
+ * Carries out what operators ordered, inside the transaction that loads
+ * configuration.  The orders stay in the table until what they led to is
+ * written, and may come again after a crash.
  */
 void
 oe_commands_take(void)
 {
+	static const Oid types[1] = {INT8ARRAYOID};
+	Datum		values[1] = {PointerGetDatum(oe_commands_array())};
 	SPITupleTable *table;
 	int64		rows;
 
-	(void) oe_spi(NULL, "DELETE FROM odoo_events.command RETURNING subscription_id, what, positions, by",
-				  0, NULL, NULL, NULL, false, 0);
+	(void) oe_spi(NULL, "SELECT subscription_id, what, positions, by, id FROM odoo_events.command WHERE id <> ALL ($1) ORDER BY id",
+				  1, types, values, NULL, true, 0);
 	table = SPI_tuptable;
 	rows = SPI_processed;
 	for (int64 i = 0; i < rows; i++)
@@ -190,6 +228,7 @@ oe_commands_take(void)
 		bool	   *nulls;
 		int			n;
 
+		oe_command_taken(DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull)));
 		if (sub == NULL)
 			continue;
 		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull)),
@@ -200,4 +239,19 @@ oe_commands_take(void)
 			oe_skip(sub, DatumGetInt64(positions[p]), by);
 	}
 	SPI_freetuptable(table);
+}
+
+/*
+ * Inside the settlement: what was ordered is done.
+ */
+void
+oe_write_commands(void)
+{
+	static const Oid types[1] = {INT8ARRAYOID};
+	Datum		values[1];
+
+	if (oe_ncommands == 0)
+		return;
+	values[0] = PointerGetDatum(oe_commands_array());
+	(void) oe_spi(NULL, "DELETE FROM odoo_events.command WHERE id = ANY ($1)", 1, types, values, NULL, false, 0);
 }

@@ -18,7 +18,8 @@
  *
  * A key is in one state at a time, chosen by oe_key_schedule():
  *	  READY    its first item can be sent	(sub->ready)
- *	  BUSY     its first items are on their way, or in a batch
+ *	  BUSY     its first items are on their way, or in a batch, or its last one
+ *			   is a dead letter that is not committed yet
  *	  WAITING  its head is due later		(sub->waiting)
  *	  LOADING  its head is not in memory	(sub->loading)
  *	  IDLE     nothing to do; freed when its row is written
@@ -264,6 +265,9 @@ struct OeKey
 	bool		dirty;			/* row differs from the table */
 	bool		stored;			/* has a row */
 	dlist_node	in_dirty;
+	bool		dying;			/* its last event is a dead letter, not
+								 * committed yet: nothing follows before */
+	dlist_node	in_dying;
 };
 
 typedef enum OeBatchState
@@ -488,6 +492,7 @@ struct OeRequest
 extern MemoryContext oe_deliver_cxt;
 extern dlist_head oe_subs;
 extern dlist_head oe_dirty_keys;
+extern dlist_head oe_dying_keys;
 extern int	oe_nsubs;
 extern Size oe_event_bytes;
 extern int	oe_requests;
@@ -520,6 +525,7 @@ extern OeKey *oe_key_find(OeSub *sub, char mode, const char *name, int len);
 extern OeKey *oe_key_get(OeSub *sub, char mode, const char *name, int len);
 extern void oe_key_free(OeKey *key);
 extern void oe_key_dirty(OeKey *key);
+extern void oe_key_dies(OeKey *key);
 extern void oe_key_schedule(OeKey *key);
 extern void oe_key_imply(OeKey *key, int64 from);
 extern void oe_key_hold(OeKey *key, int64 position);
@@ -574,7 +580,9 @@ extern void oe_replay_settle(OeReplay *replay, OeItem *item, bool sent);
 extern void oe_replay_free(OeReplay *replay);
 
 /* command.c */
+extern int	oe_ncommands;
 extern void oe_commands_take(void);
+extern void oe_write_commands(void);
 
 /* batch.c */
 extern bool oe_batch_form(OeSub *sub);

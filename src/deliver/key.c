@@ -155,6 +155,8 @@ oe_key_free(OeKey *key)
 	OeKeyName	name = {key->name, key->name_len, key->mode};
 
 	oe_key_unlink(key);
+	if (key->dying)
+		dlist_delete(&key->in_dying);
 	oe_keytab_delete(key->sub->keys, name);
 	if (key->last_error)
 		pfree(key->last_error);
@@ -172,6 +174,20 @@ oe_key_dirty(OeKey *key)
 		return;
 	key->dirty = true;
 	dlist_push_tail(&oe_dirty_keys, &key->in_dirty);
+}
+
+/*
+ * An event of the key becomes a dead letter.  What follows is not sent before
+ * that is committed: after a crash the dead one would be there again, and come
+ * after those that follow it.  Where nothing follows on, nothing waits.
+ */
+void
+oe_key_dies(OeKey *key)
+{
+	if (key->mode == 'n' || key->dying)
+		return;
+	key->dying = true;
+	dlist_push_tail(&oe_dying_keys, &key->in_dying);
 }
 
 static void
@@ -192,10 +208,10 @@ oe_key_schedule(OeKey *key)
 	OeSub	   *sub = key->sub;
 
 	/* keeps its turn */
-	if (key->state == OE_KEY_READY && key->busy == 0 && !dlist_is_empty(&key->queue))
+	if (key->state == OE_KEY_READY && key->busy == 0 && !key->dying && !dlist_is_empty(&key->queue))
 		return;
 	oe_key_unlink(key);
-	if (key->busy > 0)
+	if (key->busy > 0 || key->dying)
 		key->state = OE_KEY_BUSY;
 	else if (!dlist_is_empty(&key->queue) ||
 			 (key->implicit_from == 0 && !dlist_is_empty(&key->replays) && key->replay_at <= oe_now))

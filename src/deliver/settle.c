@@ -2,8 +2,8 @@
  * settle.c
  *	  Writes down what became of requests, all of it in one transaction.
  *
- * Worker only.  Every 100 ms or 500 answers: attempts, dead letters, held
- * keys, progress, replays.  Marks are taken away only after the commit, so
+ * Worker only.  Every 100 ms (10 ms where keys wait for it) or 500 answers:
+ * attempts, dead letters, held keys, progress, replays.  Marks are taken away only after the commit, so
  * that a failing settlement is simply repeated.  The rows say exactly what
  * memory says at this moment, which is why they belong into one transaction.
  */
@@ -20,7 +20,8 @@
 #include "deliver/deliver.h"
 #include "deliver/internal.h"
 
-#define OE_SETTLE_US 100000
+#define OE_SETTLE_US (INT64CONST(1000) * OE_TUNED("settle-ms", 100))
+#define OE_SETTLE_DYING_US 10000
 #define OE_SETTLE_ANSWERS 500
 /* A cursor that merely moved is written so late, and later with more
  * subscriptions than that. */
@@ -60,7 +61,7 @@ oe_anything_unwritten(void)
 {
 	dlist_iter	it;
 
-	if (oe_nanswers > 0 || oe_ndeaths > 0 || !dlist_is_empty(&oe_dirty_keys))
+	if (oe_nanswers > 0 || oe_ndeaths > 0 || oe_ncommands > 0 || !dlist_is_empty(&oe_dirty_keys))
 		return true;
 	dlist_foreach(it, &oe_subs)
 	{
@@ -72,12 +73,21 @@ oe_anything_unwritten(void)
 	return false;
 }
 
+/*
+ * When what there is to write is due: sooner where a key waits for it.
+ */
+static TimestampTz
+oe_settle_at(void)
+{
+	return oe_settled_at + (dlist_is_empty(&oe_dying_keys) ? OE_SETTLE_US : OE_SETTLE_DYING_US);
+}
+
 bool
 oe_settle_due(void)
 {
 	if (oe_nanswers >= OE_SETTLE_ANSWERS || oe_ndeaths >= OE_SETTLE_ANSWERS)
 		return true;
-	return oe_now - oe_settled_at >= OE_SETTLE_US && oe_anything_unwritten();
+	return oe_now >= oe_settle_at() && oe_anything_unwritten();
 }
 
 /*
@@ -90,7 +100,7 @@ oe_settle_next(void)
 	dlist_iter	it;
 
 	if (oe_anything_unwritten())
-		return oe_settled_at + OE_SETTLE_US;
+		return oe_settle_at();
 	dlist_foreach(it, &oe_subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
@@ -153,6 +163,7 @@ oe_settled(void)
 
 	oe_attempts_written();
 	oe_answers_clear();
+	oe_ncommands = 0;
 	dlist_foreach_modify(it, &oe_dirty_keys)
 	{
 		OeKey	   *key = dlist_container(OeKey, in_dirty, it.cur);
@@ -162,6 +173,13 @@ oe_settled(void)
 		dlist_delete(&key->in_dirty);
 		if (key->state == OE_KEY_IDLE)
 			oe_key_schedule(key);
+	}
+	while (!dlist_is_empty(&oe_dying_keys))
+	{
+		OeKey	   *key = dlist_container(OeKey, in_dying, dlist_pop_head_node(&oe_dying_keys));
+
+		key->dying = false;
+		oe_key_schedule(key);
 	}
 	dlist_foreach_modify(it, &oe_subs)
 	{
@@ -221,6 +239,7 @@ oe_settle(void)
 	OE_FAULT("settle-attempts");
 	oe_write_deaths();
 	oe_write_held();
+	oe_write_commands();
 	OE_FAULT("settle-held");
 	unwritten = palloc(sizeof(OeSub *) * Max(oe_nsubs, 1));
 	dlist_foreach(it, &oe_subs)

@@ -17,6 +17,7 @@ MemoryContext oe_deliver_cxt = NULL;
 dlist_head	oe_subs = DLIST_STATIC_INIT(oe_subs);
 int			oe_nsubs = 0;
 dlist_head	oe_dirty_keys = DLIST_STATIC_INIT(oe_dirty_keys);
+dlist_head	oe_dying_keys = DLIST_STATIC_INIT(oe_dying_keys);
 Size		oe_event_bytes = 0;
 int			oe_requests = 0;
 TimestampTz oe_now = 0;

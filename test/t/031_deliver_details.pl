@@ -124,6 +124,11 @@ is(scalar(numbers('/disable')), 3, 'with everything');
 done_with();
 
 # --- an endpoint that asks for more and more time: it is asked again then, although nothing else wakes the worker
+sub tried
+{
+	return map { map { $_->{data}{n} } ref $_ eq 'ARRAY' ? @$_ : $_ } map { JSON::PP::decode_json($_->{body}) } $receiver->ledger($_[0]);
+}
+
 my $faults = $node->data_dir . '/oe_faults';
 mkdir $faults;
 append_to_file("$faults/$_", 3600000) foreach 'maintain-ms', 'deliver-idle-ms';
@@ -239,6 +244,42 @@ my @problems = grep { !/^out of order/ } $receiver->problems;
 is_deeply(\@problems, [], 'every signature was right, and the bytes of an id the same');
 is_deeply([ map { $receiver->problems("/$_") } qw(poison strict down beside hot frozen) ], [], 'and each key in order');
 unlike(slurp_file($node->logfile), qr/(WARNING|PANIC|TRAP):/, 'no warning in the log');
+
+# --- what follows a dead letter of its key is not sent before that is one for ever: the worker is killed, which else would write much later
+sub tried
+{
+	return map { map { $_->{data}{n} } ref $_ eq 'ARRAY' ? @$_ : $_ } map { JSON::PP::decode_json($_->{body}) } $receiver->ledger($_[0]);
+}
+
+my $faults = $node->data_dir . '/oe_faults';
+mkdir $faults;
+my %buried = (buried => '', last => q{ordering => 'strict', }, together => q{format => 'batch', batch_size => 1, });
+foreach my $name (sort keys %buried)
+{
+	subscribe($name, "$buried{$name} retry_schedule => '{}'");
+	$receiver->misbehave({ path => "^/$name\$", hold => JSON::PP::true, status => 500 });
+	append_to_file("$faults/settle-ms", 1000000);
+	$node->safe_psql($db, 'SELECT make(2, 1)');
+	ok(status($name, 'odoo_events._requests_in_flight() = 1'), "$name: the first of two is on its way");
+	$receiver->misbehave();
+	$receiver->wait_for(sub { @_ == 2 }, "$name: it dies, and the second one comes", "/$name");
+	unlink "$faults/settle-ms";
+	kill 'KILL', $node->safe_psql($db, 'SELECT pid FROM odoo_events.worker_status');
+	$node->poll_query_until('postgres', 'SELECT true');
+	ok(delivered($name), "$name: both are settled");
+	like(join(',', tried("/$name")), qr/^1,2(,2)?$/, "$name: what died does not come again");
+	done_with();
+}
+
+# --- an order is carried out whatever happens to the worker that took it
+subscribe('ordered', q{retry_schedule => '{1h}'});
+$receiver->misbehave({ path => '^/ordered$', status => 500, times => 1 });
+$node->safe_psql($db, 'SELECT make(2, 1)');
+ok(status('ordered', 'failed_total = 1 AND parked > 0'), 'the first of two waits, the second behind it');
+append_to_file("$faults/settle-attempts", 'kill');
+$node->safe_psql($db, q{SELECT odoo_events.skip('ordered', ARRAY(SELECT event_id FROM odoo_events.waiting WHERE state = 'retry'))});
+ok(delivered('ordered') && status('ordered', 'dead_letters = 1'), 'skipped by the next worker');
+is(join(',', tried('/ordered')), '1,2', 'and not sent again');
 
 $node->stop;
 done_testing();
