@@ -1,21 +1,8 @@
 -- A failure of capture: a gap, not a failed transaction; with strict the transaction fails.  And who may do what.
-\set VERBOSITY terse
-SET client_min_messages = warning;
--- an owner that cannot log in keeps the worker away: the journal stays as it is
-CREATE ROLE regress_capture_owner NOLOGIN;
-CREATE DATABASE capture_errors OWNER regress_capture_owner;
-\c capture_errors
-SET client_min_messages = warning;
-CREATE EXTENSION odoo_events;
--- A rule and tables of our own, so that the tests do not depend on the catalog.
-INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried, builtin)
-VALUES ('doc', '{doc}', '{state,qty}', '{name,note=memo,tags}', false);
-CREATE TABLE doc (id int PRIMARY KEY, state text, qty numeric, name text, memo text, other text);
-SELECT odoo_events._capture_table('doc'::regclass, 'doc');
-CREATE VIEW j AS
-SELECT rule, op, record_id AS id, old, new FROM (SELECT * FROM odoo_events.journal_0 UNION ALL SELECT * FROM odoo_events.journal_1
-  UNION ALL SELECT * FROM odoo_events.journal_2) u ORDER BY u.id;
-\set clear 'TRUNCATE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2'
+\set db capture_errors
+\getenv srcdir PG_ABS_SRCDIR
+\set setup :srcdir /test/lib/capture.sql
+\i :setup
 INSERT INTO doc VALUES (1, 'draft', 1, 'one');
 :clear;
 

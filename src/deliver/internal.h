@@ -523,6 +523,7 @@ extern void oe_keys_free(OeSub *sub);
 extern void oe_sub_forget_keys(OeSub *sub);
 extern OeKey *oe_key_find(OeSub *sub, char mode, const char *name, int len);
 extern OeKey *oe_key_get(OeSub *sub, char mode, const char *name, int len);
+extern OeKey *oe_key_of(OeSub *sub, OeRow *row);
 extern void oe_key_free(OeKey *key);
 extern void oe_key_dirty(OeKey *key);
 extern void oe_key_dies(OeKey *key);

@@ -128,6 +128,25 @@ oe_key_get(OeSub *sub, char mode, const char *name, int len)
 	return key;
 }
 
+/*
+ * The key an event is ordered by, for this subscription.
+ */
+OeKey *
+oe_key_of(OeSub *sub, OeRow *row)
+{
+	char		number[24];
+
+	switch (sub->conf->ordering)
+	{
+		case 'n':
+			return oe_key_get(sub, 'n', number, snprintf(number, sizeof(number), INT64_FORMAT, row->position));
+		case 's':
+			return oe_key_get(sub, 's', "", 0);
+		default:
+			return oe_key_get(sub, 'k', row->key, row->key_len);
+	}
+}
+
 static void
 oe_key_unlink(OeKey *key)
 {

@@ -147,25 +147,6 @@ oe_read_wanted(int64 last_position)
 }
 
 /*
- * The key an event is ordered by, for this subscription.
- */
-static OeKey *
-oe_key_of(OeSub *sub, OeRow *row)
-{
-	char		number[24];
-
-	switch (sub->conf->ordering)
-	{
-		case 'n':
-			return oe_key_get(sub, 'n', number, snprintf(number, sizeof(number), INT64_FORMAT, row->position));
-		case 's':
-			return oe_key_get(sub, 's', "", 0);
-		default:
-			return oe_key_get(sub, 'k', row->key, row->key_len);
-	}
-}
-
-/*
  * Must further events of this key stay out of memory?
  */
 static bool

@@ -217,17 +217,11 @@ oe_recover_held(const Oid *types, Datum *ids)
 static void
 oe_recover_item(OePending *p, OeRow *row)
 {
-	char		number[24];
 	OeSub	   *sub = p->sub;
 	OeKey	   *key;
 	OeItem	   *item;
 
-	if (sub->conf->ordering == 'n')
-		key = oe_key_get(sub, 'n', number, snprintf(number, sizeof(number), INT64_FORMAT, row->position));
-	else if (sub->conf->ordering == 's')
-		key = oe_key_get(sub, 's', "", 0);
-	else
-		key = oe_key_get(sub, 'k', row->key, row->key_len);
+	key = oe_key_of(sub, row);
 	item = oe_item_make(sub, key, oe_event_make(row), OE_LIVE);
 	if (p->batch != NULL)
 	{

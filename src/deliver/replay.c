@@ -160,16 +160,10 @@ static void
 oe_replay_item(OeReplay *replay, OeRow *row)
 {
 	OeSub	   *sub = replay->sub;
-	char		number[24];
 	OeKey	   *key;
 	OeItem	   *item;
 
-	if (sub->conf->ordering == 'n')
-		key = oe_key_get(sub, 'n', number, snprintf(number, sizeof(number), INT64_FORMAT, row->position));
-	else if (sub->conf->ordering == 's')
-		key = oe_key_get(sub, 's', "", 0);
-	else
-		key = oe_key_get(sub, 'k', row->key, row->key_len);
+	key = oe_key_of(sub, row);
 	item = oe_item_make(sub, key, oe_event_make(row), OE_REPLAY);
 	item->replay = replay;
 	dlist_push_tail(&replay->items, &item->in_sub);

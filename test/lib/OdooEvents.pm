@@ -73,6 +73,22 @@ sub replay
 	return;
 }
 
+# True when $condition holds of a subscription's status in $db; says what the status is if that takes too long.
+sub status
+{
+	my ($node, $db, $name, $condition) = @_;
+	return 1 if $node->poll_query_until($db, qq{SELECT $condition FROM odoo_events.subscription_status s WHERE name = '$name'});
+	diag($node->safe_psql($db, qq{SELECT row_to_json(s) FROM odoo_events.subscription_status s WHERE name = '$name'}));
+	return 0;
+}
+
+# True when a subscription has nothing left to deliver.
+sub delivered
+{
+	my ($node, $db, $name) = @_;
+	return status($node, $db, $name, 'lag_events = 0 AND position = odoo_events._last_position()');
+}
+
 # Starts a receiver ('python', the default, or 'node') on a free port; further arguments are given to the program.
 sub receiver
 {

@@ -35,19 +35,8 @@ sub done_with
 	$receiver->misbehave();
 }
 
-sub status
-{
-	my ($name, $condition) = @_;
-	return 1 if $node->poll_query_until($db, qq{SELECT $condition FROM odoo_events.subscription_status s WHERE name = '$name'});
-	diag($node->safe_psql($db, qq{SELECT row_to_json(s) FROM odoo_events.subscription_status s WHERE name = '$name'}));
-	return 0;
-}
-
-sub delivered
-{
-	my ($name) = @_;
-	return status($name, 'lag_events = 0 AND position = odoo_events._last_position()');
-}
+sub status { return OdooEvents::status($node, $db, @_) }
+sub delivered { return OdooEvents::delivered($node, $db, @_) }
 
 sub numbers
 {

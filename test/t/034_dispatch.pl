@@ -19,20 +19,8 @@ CREATE FUNCTION make(n int, keys int, pad int DEFAULT 0, kind text DEFAULT 'made
       (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, pad / 32))), 'test:' || i % keys)
     FROM generate_series(1, n) i $$});
 
-# Answers when the condition about a subscription's status holds, or says what it is.
-sub status
-{
-	my ($name, $condition) = @_;
-	return 1 if $node->poll_query_until($db, qq{SELECT $condition FROM odoo_events.subscription_status s WHERE name = '$name'});
-	diag($node->safe_psql($db, qq{SELECT row_to_json(s) FROM odoo_events.subscription_status s WHERE name = '$name'}));
-	return 0;
-}
-
-sub delivered
-{
-	my ($name) = @_;
-	return status($name, 'lag_events = 0 AND position = odoo_events._last_position()');
-}
+sub status { return OdooEvents::status($node, $db, @_) }
+sub delivered { return OdooEvents::delivered($node, $db, @_) }
 
 sub subscribe
 {

@@ -21,16 +21,8 @@ CREATE FUNCTION make(n int, kind text DEFAULT 'made') RETURNS void LANGUAGE sql 
 sub sql { return $node->safe_psql($db, $_[0]) }
 sub subscribe { my ($name, $more) = @_; return $receiver->subscribe($node, $db, $name, "/$name", $more) }
 
-# Answers when the condition about a subscription's status holds, or says what it is.
-sub status
-{
-	my ($name, $condition) = @_;
-	return 1 if $node->poll_query_until($db, qq{SELECT $condition FROM odoo_events.subscription_status s WHERE name = '$name'});
-	diag(sql(qq{SELECT row_to_json(s) FROM odoo_events.subscription_status s WHERE name = '$name'}));
-	return 0;
-}
-
-sub delivered { my ($name) = @_; return status($name, 'lag_events = 0 AND position = odoo_events._last_position()') }
+sub status { return OdooEvents::status($node, $db, @_) }
+sub delivered { return OdooEvents::delivered($node, $db, @_) }
 
 sub done_with
 {

@@ -22,14 +22,8 @@ sub sql { return $node->safe_psql($db, $_[0]) }
 sub make { my ($from, $to) = @_; return sql(join ';', map { "SELECT make($_)" } $from .. $to) }    # a transaction each: in this order
 sub subscribe { my ($name, $more) = @_; return $receiver->subscribe($node, $db, $name, "/$name", $more) }
 sub numbers { my ($path, $from) = @_; my @n = map { $_->{data}{n} } $receiver->events("/$path"); return join ',', sort { $a <=> $b } @n[ ($from // 0) .. $#n ] }
-sub status
-{
-	my ($name, $condition) = @_;
-	return 1 if $node->poll_query_until($db, qq{SELECT $condition FROM odoo_events.subscription_status s WHERE name = '$name'});
-	diag(sql(qq{SELECT row_to_json(s) FROM odoo_events.subscription_status s WHERE name = '$name'}));
-	return 0;
-}
-sub delivered { my ($name) = @_; return status($name, 'lag_events = 0 AND position = odoo_events._last_position()') }
+sub status { return OdooEvents::status($node, $db, @_) }
+sub delivered { return OdooEvents::delivered($node, $db, @_) }
 
 # twelve events: number = position; companies 0 to 2, warehouses 0 and 1, none where the number is 12; a minute apart
 make(1, 12);
