@@ -401,6 +401,36 @@ oe_load_parts(OeCatalog *cat)
 }
 
 static void
+oe_load_hop(OeCatalog *cat, OeMany *m)
+{
+	ListCell   *lc;
+
+	for (int i = 0; i < cat->nrules && m->rule == NULL; i++)
+		for (int j = 0; j < cat->rules[i].ntables; j++)
+			if (strcmp(cat->rules[i].tables[j], m->table) == 0)
+				m->rule = &cat->rules[i];
+	foreach(lc, m->rule ? m->rule->parts : NIL)
+	{
+		OePart	   *p = lfirst(lc);
+
+		if (p->within == NULL && p->nparents == 1 && strcmp(p->parents[0], m->key) == 0)
+			m->part = p;
+	}
+}
+
+/*
+ * Which steps from row to row lead to captured rows.
+ */
+static void
+oe_load_hops(OeCatalog *cat)
+{
+	for (int i = 0; i < cat->nentities; i++)
+		for (int j = 0; j < cat->entities[i].ncorrelation; j++)
+			for (int k = 0; k < cat->entities[i].correlation[j].nmany; k++)
+				oe_load_hop(cat, &cat->entities[i].correlation[j].many[k]);
+}
+
+static void
 oe_load_marked(OeCatalog *cat)
 {
 	oe_query("SELECT mark, id::text FROM odoo_events.marked ORDER BY mark, id");
@@ -509,6 +539,7 @@ oe_catalog(void)
 	oe_load_ladders(cat);
 	oe_load_defs(cat);
 	oe_load_parts(cat);
+	oe_load_hops(cat);
 	oe_classes_load(cat);
 	oe_load_marked(cat);
 	oe_filter_words(cat);

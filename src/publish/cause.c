@@ -30,16 +30,56 @@ oe_append_unique(List *ids, int64 id)
 	return lappend(ids, copy);
 }
 
+static List *
+oe_append_value(List *ids, const OeRow *row, const char *column)
+{
+	int64		id;
+
+	if (row && list_length(ids) <= OE_MAX_HOP_ROWS && oe_text_int(oe_row_find(row, column), &id))
+		return oe_append_unique(ids, id);
+	return ids;
+}
+
+/*
+ * Adds the ids that one step leads to.  Rows of the transaction are as it left
+ * them, one that was deleted later as it was then, others as they are read.
+ */
+static List *
+oe_hop(OeCycle *cy, OeTx *tx, OeMany *m, int64 id, List *next)
+{
+	bool		by_id = strcmp(m->key, "id") == 0;
+	OeChange   *own = m->rule && by_id ? oe_tx_find(tx, m->rule, id) : NULL;
+	List	   *lines;
+	ListCell   *lc;
+
+	if (own && oe_change_parse(own))
+		return oe_append_value(next, own->new.n > 0 ? &own->new : &own->old, m->value);
+	foreach(lc, m->part ? oe_tx_children(tx, m->part, id) : NIL)
+	{
+		OeChange   *c = lfirst(lc);
+
+		next = strcmp(m->value, "id") == 0 ? oe_append_unique(next, c->record_id) : oe_append_value(next, &c->new, m->value);
+	}
+	lines = oe_many_of(cy, m, id);
+	foreach(lc, lines)
+	{
+		if (list_length(next) <= OE_MAX_HOP_ROWS)
+			next = oe_append_unique(next, ((OeLine *) lfirst(lc))->id);
+	}
+	if (lines == NIL && m->rule && by_id)
+		next = oe_append_value(next, oe_gone_row(cy, NULL, m->rule, id), m->value);
+	return next;
+}
+
 /*
  * The id that a key's path leads to from a row.
  */
-bool
-oe_key_path(OeCycle *cy, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 *id)
+static bool
+oe_key_path(OeCycle *cy, OeTx *tx, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 *id)
 {
 	OeReference *ref;
 	List	   *ids;
 	ListCell   *lc;
-	ListCell   *lc2;
 
 	if (!oe_text_int(oe_path(cy, rule, row, &path->path, &ref), id))
 		return false;
@@ -52,11 +92,7 @@ oe_key_path(OeCycle *cy, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 
 
 		foreach(lc, ids)
 		{
-			foreach(lc2, oe_many_of(cy, &path->many[hop], *(int64 *) lfirst(lc)))
-			{
-				if (list_length(next) <= OE_MAX_HOP_ROWS)
-					next = oe_append_unique(next, ((OeLine *) lfirst(lc2))->id);
-			}
+			next = oe_hop(cy, tx, &path->many[hop], *(int64 *) lfirst(lc), next);
 		}
 		ids = next;
 	}
@@ -87,7 +123,7 @@ oe_correlation(OeCycle *cy, OeEvent *ev)
 	{
 		OeKeyPath  *path = &ev->e->correlation[i];
 
-		if (oe_key_path(cy, ev->e->rule, ev->row, path, &id) && found == NULL)
+		if (oe_key_path(cy, ev->tx, ev->e->rule, ev->row, path, &id) && found == NULL)
 			found = oe_key_text(path->entity, id);
 	}
 	cy->missing |= missing;

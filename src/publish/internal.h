@@ -94,6 +94,8 @@ typedef struct OeMany
 	const char *table;
 	const char *key;
 	const char *value;
+	struct OeRule *rule;		/* whose table it is; NULL: not captured */
+	struct OePart *part;		/* that rows found by this key are */
 	OeQueryNo	query;
 } OeMany;
 
@@ -550,6 +552,7 @@ typedef struct OeCycle
 	List	  **wanted;			/* per query: ids still to be read */
 	int			nwanted;		/* length of it */
 	bool		missing;		/* something not yet read was asked for */
+	HTAB	   *gone;			/* rows that were deleted later; gone.c */
 	HTAB	   *blocked;		/* keys in quarantine -> first change id */
 	bool		more_requeued;	/* than were taken into this cycle */
 	int			ntx;
@@ -622,6 +625,11 @@ extern List *oe_many_of(OeCycle *cy, OeMany *many, int64 id);
 extern bool oe_odoo_read(OeCycle *cy);
 extern const char *oe_odoo_table(const char *name);
 
+/* gone.c: the first two own work */
+extern void oe_gone_forget(void);
+extern void oe_gone_load(OeCycle *cy, const char *xmax, const char *xip, int64 after);
+extern OeRow *oe_gone_row(OeCycle *cy, OeReference *ref, OeRule *rule, int64 id);
+
 /* condition.c */
 typedef struct OeSubject
 {
@@ -689,7 +697,6 @@ extern void oe_classes_load(OeCatalog *cat);
 extern const char *oe_event_classes(const OeEvent *ev);
 
 /* cause.c */
-extern bool oe_key_path(OeCycle *cy, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 *id);
 extern char *oe_correlation(OeCycle *cy, OeEvent *ev);
 extern void oe_causes(OeTx *tx);
 

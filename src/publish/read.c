@@ -188,7 +188,13 @@ oe_query_run(OeCycle *cy, int query, List *ids)
 		SPI_freetuptable(SPI_tuptable);
 	}
 	foreach(lc, ids)
-		oe_entry(cy, query, *(int64 *) lfirst(lc), NULL)->read = true;
+	{
+		OeReadEntry *e = oe_entry(cy, query, *(int64 *) lfirst(lc), NULL);
+
+		e->read = true;
+		if (e->row == NULL && q->column == NULL && q->many == NULL)
+			e->row = oe_gone_row(cy, q->reference, q->rule, e->key.id);
+	}
 }
 
 /*

@@ -54,6 +54,7 @@ static struct
 	int			next;
 	bool		complete;		/* no more than these are in the window */
 	OeListed   *list;
+	bool		gone;			/* deletions behind it were read */
 }			oe_win;
 
 static void
@@ -67,6 +68,8 @@ oe_win_reset(void)
 	oe_win.n = oe_win.next = 0;
 	oe_win.list = NULL;
 	oe_win.complete = true;
+	oe_win.gone = false;
+	oe_gone_forget();
 }
 
 static bool
@@ -257,6 +260,7 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 		oe_win.list[oe_win.n++].bytes = oe_value_int8(i, 5);
 	}
 	oe_win.complete = oe_win.n < OE_LIST_ROOM;
+	oe_win.gone = false;
 	MemoryContextSwitchTo(save);
 	return snapshot;
 }
@@ -488,7 +492,12 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 		r->more = resumed;		/* others may have committed meanwhile */
 	}
 	else
+	{
 		r->more = true;
+		if (!oe_win.gone)
+			oe_gone_load(cy, oe_snapshot_xmax(r->cursor.s1), oe_snapshot_xip(r->cursor.s1), r->cursor.done_id);
+		oe_win.gone = true;
+	}
 }
 
 /*

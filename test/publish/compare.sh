@@ -12,7 +12,8 @@ sql() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
 for how in each play; do
   sql -d postgres -c "CREATE DATABASE publish_$how TEMPLATE $1 OWNER regress_publish_owner"
   "$here/replay.sh" $how publish_$how "$2"
-  sql -d publish_$how -o /dev/null -c 'SELECT odoo_events.publish()'
+  # in pieces, so that what is read lies behind what is published
+  { yes 'SELECT odoo_events.publish(100);' | head -20; echo 'SELECT odoo_events.publish();'; } | sql -d publish_$how -o /dev/null
   sql -d publish_$how > "$work/$how" <<'SQL'
 SELECT o.type, o.subject, o.partitionkey, o.entity, o.record_id, o.company_id, o.warehouse_id, o.correlationid, c.type, c.record_id,
        o.event->'data'->'transition', o.event->>'authid',
