@@ -126,7 +126,7 @@ oe_compared_read(OeCycle *cy, void *arg)
 		for (int i = 0; i < cy->ntx; i++)
 			for (int j = 0; j < cy->tx[i].n; j++)
 				if (cy->tx[i].changes[j].op != 'D')
-					(void) oe_row_of(cy, cy->tx[i].changes[j].rule, cy->tx[i].changes[j].record_id);
+					(void) oe_row_there(cy, cy->tx[i].changes[j].rule, cy->tx[i].changes[j].record_id);
 		again = oe_odoo_read(cy);
 	}
 	for (int i = 0; i < cy->ntx; i++)
@@ -137,7 +137,7 @@ oe_compared_read(OeCycle *cy, void *arg)
 		for (int j = 0; j < tx->n; j++)
 		{
 			OeChange   *c = &tx->changes[j];
-			OeRow	   *row = c->op == 'D' ? NULL : oe_row_of(cy, c->rule, c->record_id);
+			OeRow	   *row = c->op == 'D' ? NULL : oe_row_there(cy, c->rule, c->record_id);
 
 			if (row)
 				c->new_text = oe_image(row);

@@ -620,6 +620,7 @@ extern bool oe_odoo_prepare(OeCycle *cy);
 extern void oe_odoo_forget(void);
 extern OeRow *oe_ref(OeCycle *cy, OeReference *ref, int64 id);
 extern OeRow *oe_row_of(OeCycle *cy, OeRule *rule, int64 id);
+extern OeRow *oe_row_there(OeCycle *cy, OeRule *rule, int64 id);
 extern List *oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id);
 extern List *oe_many_of(OeCycle *cy, OeMany *many, int64 id);
 extern bool oe_odoo_read(OeCycle *cy);

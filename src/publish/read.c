@@ -32,6 +32,7 @@ typedef struct OeReadEntry
 {
 	OeReadKey	key;
 	bool		read;
+	bool		gone;			/* the row is that of its deletion */
 	OeRow	   *row;			/* by id; NULL: there is none */
 	List	   *lines;			/* by column: OeLine * */
 } OeReadEntry;
@@ -193,7 +194,7 @@ oe_query_run(OeCycle *cy, int query, List *ids)
 
 		e->read = true;
 		if (e->row == NULL && q->column == NULL && q->many == NULL)
-			e->row = oe_gone_row(cy, q->reference, q->rule, e->key.id);
+			e->gone = (e->row = oe_gone_row(cy, q->reference, q->rule, e->key.id)) != NULL;
 	}
 }
 
@@ -214,6 +215,7 @@ oe_wanted(OeCycle *cy, int query, int64 id)
 		int64	   *copy = palloc(sizeof(int64));
 
 		e->read = false;
+		e->gone = false;
 		e->row = NULL;
 		e->lines = NIL;
 		*copy = id;
@@ -241,6 +243,17 @@ OeRow *
 oe_row_of(OeCycle *cy, OeRule *rule, int64 id)
 {
 	return oe_wanted(cy, oe_query_cached(&rule->query, NULL, rule, NULL), id)->row;
+}
+
+/*
+ * The same for those who want to know whether it is there.
+ */
+OeRow *
+oe_row_there(OeCycle *cy, OeRule *rule, int64 id)
+{
+	OeReadEntry *e = oe_wanted(cy, oe_query_cached(&rule->query, NULL, rule, NULL), id);
+
+	return e->gone ? NULL : e->row;
 }
 
 List *

@@ -62,7 +62,7 @@ void
 oe_snapshot_prepare(OeCycle *cy, OeChange *c)
 {
 	OeEntity   *e = oe_snapshot_entity(cy, c);
-	OeRow	   *row = e ? oe_row_of(cy, e->rule, c->record_id) : NULL;
+	OeRow	   *row = e ? oe_row_there(cy, e->rule, c->record_id) : NULL;
 
 	if (row == NULL)
 		return;
@@ -74,7 +74,7 @@ char *
 oe_snapshot_key(OeCycle *cy, OeChange *c, bool refs)
 {
 	OeEntity   *e = oe_snapshot_entity(cy, c);
-	OeRow	   *row = e && refs ? oe_row_of(cy, e->rule, c->record_id) : NULL;
+	OeRow	   *row = e && refs ? oe_row_there(cy, e->rule, c->record_id) : NULL;
 
 	return row ? oe_entity_key(cy, e, row, c->record_id, true) : oe_key_text(e ? e->label : c->rule_name, c->record_id);
 }
@@ -87,7 +87,7 @@ void
 oe_snapshot_event(OeCycle *cy, OeTx *tx, OeChange *c)
 {
 	OeEntity   *e = oe_snapshot_entity(cy, c);
-	OeRow	   *row = e ? oe_row_of(cy, e->rule, c->record_id) : NULL;
+	OeRow	   *row = e ? oe_row_there(cy, e->rule, c->record_id) : NULL;
 	OeDef	   *d = palloc0(sizeof(OeDef));
 	OeEvent    *ev;
 
