@@ -13,7 +13,7 @@ for how in each play; do
   sql -d postgres -c "CREATE DATABASE publish_$how TEMPLATE $1 OWNER regress_publish_owner"
   "$here/replay.sh" $how publish_$how "$2"
   # in pieces, so that what is read lies behind what is published
-  { yes 'SELECT odoo_events.publish(100);' | head -20; echo 'SELECT odoo_events.publish();'; } | sql -d publish_$how -o /dev/null
+  { yes 'SELECT odoo_events.publish(10);' | head -100; echo 'SELECT odoo_events.publish();'; } | sql -d publish_$how -o /dev/null
   sql -d publish_$how > "$work/$how" <<'SQL'
 SELECT o.type, o.subject, o.partitionkey, o.entity, o.record_id, o.company_id, o.warehouse_id, o.correlationid, c.type, c.record_id,
        o.event->'data'->'transition', o.event->>'authid',
