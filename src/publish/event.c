@@ -92,6 +92,7 @@ oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c)
 	OeEvent    *ev = palloc0(sizeof(OeEvent));
 	OeRow		row = {0};
 	char	   *p;
+	const char *version;
 	const OeText *data;
 
 	ev->tx = tx;
@@ -127,8 +128,8 @@ oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c)
 		}
 	}
 	ev->entity = oe_entity_of_type(ev->type);
-	p = strrchr(ev->type, 'v');
-	ev->dataschema = psprintf("%s/%s/%d.0.json", oe_guc_schema_base, ev->type, p ? atoi(p + 1) : 1);
+	version = strrchr(ev->type, 'v');
+	ev->dataschema = psprintf("%s/%s/%d.0.json", oe_guc_schema_base, ev->type, version ? atoi(version + 1) : 1);
 	tx->events = lappend(tx->events, ev);
 }
 
