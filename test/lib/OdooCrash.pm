@@ -278,7 +278,7 @@ sub verify
 	my ($self) = @_;
 	my ($node, $receiver) = @$self{ 'node', 'receiver' };
 	ok($node->poll_query_until('plant', q{SELECT count(*) = 0 FROM odoo_events.backfill_status WHERE state = 'running'}), 'every backfill comes to its end');
-	ok($node->poll_query_until('plant', q{SELECT (SELECT count(*) FROM audit) + sum(rows) + count(*) = odoo_events._last_position() FROM odoo_events.backfill_status}),
+	ok($node->poll_query_until('plant', q{SELECT (SELECT count(*) FROM audit) + COALESCE(sum(rows), 0) + count(*) = odoo_events._last_position() FROM odoo_events.backfill_status}),
 		'every committed change has its event, every backfill its snapshots and its end, and there is no other');
 	my ($jobs, $failed) = split /\|/,
 	  $node->safe_psql('plant', qq{SELECT count(*), count(*) FILTER (WHERE state <> 'done' OR rows <> $self->{pickings}) FROM odoo_events.backfill_status});
