@@ -21,6 +21,7 @@ UPDATE odoo_events.event_def d SET epcis_bizstep = v.bizstep, epcis_disposition 
   ('logistics.customer_return.received', 'receiving', 'returned'), ('logistics.receipt.received', 'receiving', 'in_progress'),
   ('logistics.pick.completed', 'picking', 'in_progress'), ('logistics.pack.completed', 'packing', 'in_progress'),
   ('logistics.transfer.completed', 'storing', NULL), ('logistics.transfer_batch.started', 'picking', 'in_progress'),
+  ('logistics.transfer_batch.completed', 'picking', 'in_progress'), ('quality.quality_alert.closed', 'inspecting', NULL),
   ('manufacturing.manufacturing_order.started', 'assembling', 'in_progress'), ('manufacturing.manufacturing_order.completed', 'commissioning', 'active'),
   ('manufacturing.work_order.started', 'assembling', 'in_progress'), ('manufacturing.work_order.resumed', 'assembling', 'in_progress'),
   ('manufacturing.work_order.progressed', 'assembling', 'in_progress'), ('manufacturing.work_order.completed', 'assembling', 'in_progress'),

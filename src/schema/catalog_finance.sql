@@ -3,7 +3,7 @@
 INSERT INTO odoo_events.reference (reference, tables) VALUES
 ('invoice', '{account_move}'), ('journal', '{account_journal}'), ('payment', '{account_payment}'), ('account', '{account_account}'), ('analytic_account', '{account_analytic_account}');
 INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown) VALUES
-('invoice', 1, 'name', '{name}', true), ('journal', 1, 'code', '{code}', true), ('journal', 2, 'name', '{name}', true), ('payment', 1, 'name', '{name}', true),
+('invoice', 1, 'name', '{name}', true), ('journal', 1, 'code', '{code}', true), ('journal', 2, 'name', '{name}', true), ('journal', 3, 'company_id', '{company_id}', false), ('payment', 1, 'name', '{name}', true),
 ('payment', 2, 'payment_type', '{payment_type}', false), ('account', 1, 'name', '{name}', true), ('analytic_account', 1, 'code', '{code}', true), ('analytic_account', 2, 'name', '{name}', true);
 
 -- A payment's own state exists from 18 on; before, its journal entry has it.
@@ -15,7 +15,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('account_payment', '{account_payment}', '{state}',
  '{name,payment_type,partner_type,partner_id,amount,currency_id,date,memo,payment_reference,journal_id,move_id,company_id,create_uid,write_uid}'),
 ('stock_valuation_layer', '{stock_valuation_layer}', '{value}', '{product_id,quantity,unit_cost,description,stock_move_id,company_id,create_uid,write_uid}'),
-('stock_landed_cost', '{stock_landed_cost}', '{state}', '{name,date,amount_total,vendor_bill_id,account_move_id,company_id,create_uid,write_uid}'),
+('stock_landed_cost', '{stock_landed_cost}', '{state}', '{name,date,amount_total,vendor_bill_id,account_move_id,account_journal_id,company_id,create_uid,write_uid}'),
 ('account_analytic_line', '{account_analytic_line}', '{amount}',
  '{name,date,unit_amount,product_uom_id,product_id,account_id,partner_id,user_id,ref,category,company_id,create_uid,write_uid}');
 
@@ -31,7 +31,7 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('account_payment', 'write_uid', 'user'),
 ('stock_valuation_layer', 'product_id', 'product'), ('stock_valuation_layer', 'stock_move_id', 'stock_move'), ('stock_valuation_layer', 'company_id', 'company'),
 ('stock_valuation_layer', 'write_uid', 'user'),
-('stock_move', 'id', 'stock_move'), ('stock_landed_cost', 'vendor_bill_id', 'invoice'), ('stock_landed_cost', 'company_id', 'company'), ('stock_landed_cost', 'write_uid', 'user'),
+('stock_move', 'id', 'stock_move'), ('stock_landed_cost', 'vendor_bill_id', 'invoice'), ('stock_landed_cost', 'company_id', 'company'), ('stock_landed_cost', 'account_journal_id', 'journal'), ('stock_landed_cost', 'write_uid', 'user'),
 ('account_analytic_line', 'product_id', 'product'), ('account_analytic_line', 'product_uom_id', 'unit'), ('account_analytic_line', 'account_id', 'analytic_account'),
 ('account_analytic_line', 'partner_id', 'partner'), ('account_analytic_line', 'user_id', 'user'), ('account_analytic_line', 'company_id', 'company'), ('account_analytic_line', 'write_uid', 'user');
 
@@ -48,6 +48,10 @@ INSERT INTO odoo_events.entity (entity, label, domain, model, rule, rules, name_
  '{sales_order=sale_line_id.order_id,purchase_order=purchase_line_id.order_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id}', true),
 ('landed_cost', 'valuation', 'finance', 'stock.landed.cost', 'stock_landed_cost', '{stock_landed_cost}', 'name', NULL, 'state', '{draft}', '{}', '{cancel}', '{}', '{landed_cost=id}', '{}', false),
 ('analytic_entry', NULL, 'finance', 'account.analytic.line', 'account_analytic_line', '{account_analytic_line}', NULL, NULL, NULL, '{}', '{}', '{}', '{}', '{}', '{}', false);
+
+-- To 17 a landed cost has its company by its journal.
+UPDATE odoo_events.reference_field SET target = 'company' WHERE reference = 'journal' AND field = 'company_id';
+UPDATE odoo_events.entity SET company = '{company_id,account_journal_id.company_id}' WHERE entity = 'landed_cost';
 
 INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
 ('invoice', 1, 'posted', '{posted}', true), ('payment', 1, 'posted', '{in_process}', true), ('payment', 2, 'paid', '{paid}', true), ('payment_entry', 1, 'posted', '{posted}', true),
@@ -116,7 +120,7 @@ SELECT f.owner, f.n, f.field, f.sources::text[], f.classification
   (4, 'valuation_of_move', 'unit', '{product_uom}', 'internal'), (5, 'valuation_of_move', 'description', '{reference}', 'internal'), (6, 'valuation_of_move', 'stock_move', '{id}', 'internal'),
   (7, 'valuation_of_move', 'document', '{#document}', 'internal'), (8, 'valuation_of_move', 'company', '{company_id}', 'internal'),
   (1, 'landed_cost', 'name', '{name}', 'internal'), (2, 'landed_cost', 'state', '{state}', 'internal'), (3, 'landed_cost', 'value', '{amount_total}', 'confidential'),
-  (4, 'landed_cost', 'date', '{date}', 'internal'), (5, 'landed_cost', 'vendor_bill', '{vendor_bill_id}', 'internal'), (6, 'landed_cost', 'company', '{company_id}', 'internal'),
+  (4, 'landed_cost', 'date', '{date}', 'internal'), (5, 'landed_cost', 'vendor_bill', '{vendor_bill_id}', 'internal'), (6, 'landed_cost', 'company', '{company_id,account_journal_id.company_id}', 'internal'),
   (1, 'analytic_entry', 'name', '{name}', 'internal'), (2, 'analytic_entry', 'date', '{date}', 'internal'), (3, 'analytic_entry', 'account', '{account_id}', 'internal'),
   (4, 'analytic_entry', 'quantity', '{unit_amount}', 'internal'), (5, 'analytic_entry', 'unit', '{product_uom_id}', 'internal'), (6, 'analytic_entry', 'product', '{product_id}', 'internal'),
   (7, 'analytic_entry', 'partner', '{partner_id}', 'personal'), (8, 'analytic_entry', 'user', '{user_id}', 'personal'), (9, 'analytic_entry', 'reference', '{ref}', 'internal'),

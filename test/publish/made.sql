@@ -23,6 +23,10 @@ INSERT INTO account_analytic_account VALUES (1, 'A1', '{"en_US": "Plant"}');
 -- to Odoo 17: a payment's state is that of its entry
 CREATE TABLE account_move (id int PRIMARY KEY, name varchar, state varchar, move_type varchar, payment_state varchar, payment_id int, partner_id int, amount_total numeric, currency_id int, company_id int, write_uid int);
 CREATE TABLE account_payment (id int PRIMARY KEY, move_id int, payment_type varchar, partner_type varchar, amount numeric, currency_id int, partner_id int, write_uid int);
+-- to Odoo 17: a landed cost has its company by its journal
+CREATE TABLE account_journal (id int PRIMARY KEY, code varchar, name varchar, company_id int);
+CREATE TABLE stock_landed_cost (id int PRIMARY KEY, name varchar, date date, state varchar, amount_total numeric, account_journal_id int, vendor_bill_id int, account_move_id int, write_uid int);
+INSERT INTO account_journal VALUES (1, 'STJ', 'Stock', 3);
 -- to Odoo 16: parts of a repair have lines of their own
 CREATE TABLE repair_order (id int PRIMARY KEY, name varchar, state varchar, product_id int, product_qty numeric, product_uom int, company_id int, write_uid int);
 CREATE TABLE repair_line (id int PRIMARY KEY, repair_id int, type varchar, state varchar, product_id int, product_uom_qty numeric, product_uom int, lot_id int, location_id int, location_dest_id int);
@@ -65,6 +69,13 @@ UPDATE account_move SET state = 'posted' WHERE id = 21;
 UPDATE account_move SET state = 'cancel' WHERE id IN (21, 22, 23);
 SELECT odoo_events.publish();
 SELECT * FROM news();
+INSERT INTO told SELECT max(position) FROM odoo_events.outbox;
+-- a landed cost of 17, of company 3
+INSERT INTO stock_landed_cost VALUES (1, 'LC/1', '2026-11-21', 'draft', 12.5, 1, NULL, NULL, 2);
+UPDATE stock_landed_cost SET state = 'done' WHERE id = 1;
+SELECT odoo_events.publish();
+SELECT * FROM news();
+SELECT company_id FROM odoo_events.outbox WHERE position > (SELECT max(p) FROM told);
 INSERT INTO told SELECT max(position) FROM odoo_events.outbox;
 -- a repair of 16 with its lines; one cancelled after it was confirmed
 INSERT INTO repair_order VALUES (1, 'RMA/1', 'draft', NULL, 1, NULL, 1, 2), (2, 'RMA/2', 'confirmed', NULL, 1, NULL, 1, 2);
