@@ -9,11 +9,12 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "deliver/internal.h"
 
 #define OE_BREAKER_FAILURES 10
 #define OE_BREAKER_SUCCESSES 5
-#define OE_PROBE_MIN_MS 30000
+#define OE_PROBE_MIN_MS OE_TUNED("probe-ms", 30000)
 #define OE_PROBE_MAX_MS 600000
 #define OE_DISABLE_AFTER (5 * 86400 * OE_SECOND)
 #define OE_GAP_MAX (25 * 3600 * OE_SECOND)	/* of retries; a longer one was
