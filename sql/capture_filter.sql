@@ -3,6 +3,8 @@ CREATE EXTENSION odoo_events;
 CREATE TABLE ir_attachment (id int PRIMARY KEY, name text, res_model varchar, res_id int, res_field varchar, mimetype varchar, file_size int, create_uid int, db_datas bytea);
 CREATE TABLE account_move_line (id int PRIMARY KEY, move_id int, parent_state varchar, quantity numeric, display_type varchar, exclude_from_invoice_tab boolean);
 SELECT odoo_events._capture_table('ir_attachment'::regclass, 'ir_attachment'), odoo_events._capture_table('account_move_line'::regclass, 'account_move_line');
+ALTER TABLE ir_attachment REPLICA IDENTITY FULL;
+SELECT slot_name FROM pg_create_logical_replication_slot('capture_filter', 'odoo_events');
 CREATE VIEW noted AS SELECT rule, op, record_id, old, new FROM odoo_events.journal ORDER BY id;
 
 -- bundles of assets, pictures of products: nothing, not even a row of the journal
@@ -26,6 +28,17 @@ UPDATE ir_attachment SET res_model = 'mail.message' WHERE id = 4;
 DELETE FROM ir_attachment WHERE id = 3;
 DELETE FROM ir_attachment WHERE id = 4;
 SELECT * FROM noted;
+-- the WAL tells the same, where it has the whole old row
+CREATE TEMP TABLE decoded AS SELECT l ->> 'rule' AS rule, (l ->> 'op')::"char" AS op, (l ->> 'id')::int8 AS record_id, l ->> 'old' AS old, l ->> 'new' AS new
+  FROM (SELECT data::json AS l FROM pg_logical_slot_get_changes('capture_filter', NULL, NULL, 'source', 'tables')) s;
+SELECT count(*) FROM decoded;
+(TABLE noted EXCEPT ALL TABLE decoded) UNION ALL (TABLE decoded EXCEPT ALL TABLE noted);
+-- and all that may have been one, where it has not
+ALTER TABLE ir_attachment REPLICA IDENTITY DEFAULT;
+UPDATE ir_attachment SET res_field = 'image_512' WHERE id = 2;
+DELETE FROM ir_attachment WHERE id = 2;
+SELECT data::json ->> 'op' AS op, data::json -> 'old' AS old, data::json -> 'new' -> 'res_model' AS of FROM pg_logical_slot_get_changes('capture_filter', NULL, NULL, 'source', 'tables');
+SELECT pg_drop_replication_slot('capture_filter');
 
 -- lines of invoices, as Odoo from 16 on and as Odoo to 15 mark them; a column that a table lacks says nothing
 TRUNCATE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2;
