@@ -248,6 +248,12 @@ oe_cycle_end(void)
 }
 
 bool
+oe_publish_underway(void)
+{
+	return oe_current != NULL;
+}
+
+bool
 oe_publish_turn(int max_changes, OePublishResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;

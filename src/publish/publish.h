@@ -31,6 +31,9 @@ typedef struct OePublishResult
  * cycle away. */
 extern bool oe_publish_turn(int max_changes, OePublishResult *result);
 
+/* Is there a cycle that has read the journal and is not finished? */
+extern bool oe_publish_underway(void);
+
 /* Worker, outside a transaction, or _backfill_step(): asks for the next
  * snapshots of the backfill that began first; false if none runs. */
 extern bool oe_backfill_step(void);

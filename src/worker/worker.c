@@ -73,7 +73,9 @@ typedef struct OeWorker
 	OeStep		backfill;
 	OeStep		deliver;
 	OeStep		maintain;
-	bool		want_publish;	/* something may be in the journal */
+	bool		want_publish;	/* something may be in the journal, or is on
+								 * its way */
+	bool		woken;			/* since the cycle that is on its way read it */
 	bool		want_backfill;	/* a job may be running */
 	bool		publisher_busy;
 	bool		open_transactions;
@@ -258,6 +260,8 @@ oe_publish_body(void)
 	OePublishResult result;
 
 	memset(&result, 0, sizeof(result));
+	if (!oe_publish_underway())
+		oe_me.woken = false;
 	oe_me.publisher_busy = !oe_publish_turn(OE_PUBLISH_BATCH, &result);
 	if (oe_me.publisher_busy)
 	{
@@ -266,7 +270,7 @@ oe_publish_body(void)
 		oe_me.open_transactions = true;
 		return;
 	}
-	oe_me.want_publish = result.more;
+	oe_me.want_publish = result.more || oe_me.woken;
 	oe_me.open_transactions = result.open_transactions;
 	oe_me.last_position = result.last_position;
 	if (result.changes > 0)
@@ -357,14 +361,13 @@ oe_take_wakes(void)
 	uint32		wakes = pg_atomic_fetch_and_u32(&oe_me.slot->wakes, OE_WAKE_REGISTER);
 
 	if (wakes & OE_WAKE_CHANGES)
-		oe_me.want_publish = oe_me.worked = true;	/* a loss may be to be
-													 * noted */
-	if (wakes & OE_WAKE_EVENTS)
-		oe_me.want_publish = true;	/* learns the last position */
+		oe_me.worked = true;	/* a loss may be to be noted */
+	/* of events it learns the last position */
+	if (wakes & (OE_WAKE_CHANGES | OE_WAKE_EVENTS | OE_WAKE_CONFIG))
+		oe_me.want_publish = oe_me.woken = true;
 	if (wakes & OE_WAKE_CONFIG)
 	{
 		oe_me.reload_deliver = true;
-		oe_me.want_publish = true;
 		oe_me.want_backfill = true;
 	}
 	if (ConfigReloadPending)

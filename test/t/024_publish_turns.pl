@@ -42,28 +42,42 @@ $node->safe_psql($db, q{SELECT count(odoo_events.emit('acme.test.few.happened.v1
 $node->poll_query_until($db, q{SELECT in_flight = 1 AND (SELECT count(*) = 20 FROM odoo_events.outbox) FROM odoo_events.subscription_status WHERE name = 'few'}) or die;
 
 # each turn is one slice; after the first the making stands
-tune('turn-ms', 0);
-tune('make-stands', 1);
-tune('publish-read', 'wait');
+sub stands
+{
+	tune('turn-ms', 0);
+	tune('make-stands', 1);
+	tune('publish-read', 'wait');
+	return;
+}
+stands();
 $node->safe_psql($db, q{INSERT INTO stock_picking SELECT i, 'T/' || i, 'confirmed', 'S' || i, 1 FROM generate_series(1, 10000) i});
 gone('publish-read');
+# what is committed while it is on its way is not forgotten when it is done
+$node->safe_psql($db, q{SELECT odoo_events.emit('acme.test.late.happened.v1', 'late/' || i, '{}') FROM generate_series(1, 2) i});
 unlink "$faults/publish-read.held" or die $!;
 $receiver->misbehave();
 $receiver->wait_for(sub { 20 == grep { $_->{status} == 204 } @_ }, 'twenty requests, one after the other, while the large transaction is being published', '/few');
-is(outbox(q{entity = 'transfer'}), '0|0', 'nothing of it is in the outbox');
+is(outbox('position > 20'), '0|0', 'nothing of it is in the outbox');
+unlink "$faults/make-stands", "$faults/turn-ms";
+ok($node->poll_query_until($db, q{SELECT count(*) = 2 FROM odoo_events.outbox WHERE subject LIKE 'late/%'}), 'then it is, and what came meanwhile');
+is(outbox(q{entity = 'transfer'}), '10000|10000', 'each once');
 
 # broken off in the middle it is begun again
+stands();
+$node->safe_psql($db, q{INSERT INTO stock_picking SELECT i, 'T/' || i, 'confirmed', 'S' || i, 1 FROM generate_series(10001, 20000) i});
+gone('publish-read');
+unlink "$faults/publish-read.held" or die $!;
 my $before = pid();
 kill 'TERM', $before;
 $node->poll_query_until($db, "SELECT pid <> $before FROM odoo_events.worker_status WHERE pid IS NOT NULL") or die 'no new worker';
-is(outbox(q{entity = 'transfer'}), '0|0', 'still nothing, after the worker has left');
+is(outbox('record_id > 10000'), '0|0', 'nothing, after the worker has left');
 unlink "$faults/make-stands", "$faults/turn-ms";
 my %seen;
-OdooEvents::Receiver::wait_until(sub { my $n = outbox(q{entity = 'transfer'}); $seen{$n} = 1; $n ne '0|0' }, 'its events are there')
+OdooEvents::Receiver::wait_until(sub { my $n = outbox('record_id > 10000'); $seen{$n} = 1; $n ne '0|0' }, 'its events are there')
   or diag $node->safe_psql($db, q{SELECT s, (SELECT count(*) || min(reason) FROM odoo_events.quarantine) FROM odoo_events.worker_status s});
 is(join(' ', sort keys %seen), '0|0 10000|10000', 'all at once, each once');
-is($node->safe_psql($db, q{SELECT count(DISTINCT odootx), bool_and(position = 20 + n) FROM (SELECT *, row_number() OVER (ORDER BY (split_part(partitionkey, ':', 2)::int)) AS n
-  FROM odoo_events.outbox WHERE entity = 'transfer') x}), '1|t', 'one transaction, in the order of its keys');
+is($node->safe_psql($db, q{SELECT count(DISTINCT odootx), bool_and(position = 10022 + n) FROM (SELECT *, row_number() OVER (ORDER BY (split_part(partitionkey, ':', 2)::int)) AS n
+  FROM odoo_events.outbox WHERE record_id > 10000) x}), '1|t', 'one transaction, in the order of its keys');
 
 # what cannot be published is narrowed down to its documents: here, all of them
 $node->safe_psql($db, q{ALTER TABLE stock_move OWNER TO postgres; UPDATE stock_picking SET state = 'assigned' WHERE id <= 100});
