@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """From the journal to a receiver's 2xx, measured on a private server with fsync on and an nginx that answers at once.
 
-  pipeline.py [--events 40000] [--seconds 20] [--parts publish,single,batch,held,latency,both,memory]
+  pipeline.py [--events 40000] [--seconds 20] [--parts publish,single,batch,held,large,latency,both,memory]
 
 publish  publish() alone over a full journal, events/s
 single   deliveries/s of a full outbox, one event per request, 64 in flight
 batch    events/s of a full outbox in batches of 100
 held     the same as single while a transaction holds a snapshot and an xid: ratio to single, interleaved
+large    the longest time without an answer, and processor time, while single events are delivered; then the same while a transaction of
+         10,000 changed rows (done moves and their transfers) is published beside it
 latency  commit to 2xx at 200 transactions/s, one event each (just before commit to the end of the answer), with pg_test_fsync beside it
 both     publishing and delivering together under as many commits of four events as two clients make, events/s
 memory   the worker's private memory with a full outbox behind an endpoint that does not answer, above idle
@@ -27,7 +29,7 @@ p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDes
 p.add_argument("--events", type=int, default=40000)
 p.add_argument("--seconds", type=int, default=20)
 p.add_argument("--rounds", type=int, default=3)
-p.add_argument("--parts", default="publish,single,batch,held,latency,both,memory")
+p.add_argument("--parts", default="publish,single,batch,held,large,latency,both,memory")
 a = p.parse_args()
 parts = a.parts.split(",")
 start()
@@ -86,6 +88,28 @@ try:
             report("  under a held xmin", f"{statistics.median(f / h for f, h in zip(free, held)):.2f}", "of without")
     if "batch" in parts:
         report("in batches of 100", f"{n / statistics.median(deliver('format => $$batch$$, batch_size => 100, max_in_flight => 16') for _ in range(a.rounds)):.0f}", "events/s")
+    if "large" in parts:
+        sql("""INSERT INTO stock_picking (id, name, state, location_id, location_dest_id, picking_type_id, company_id, move_type)
+               SELECT 1000000 + i, 'L/' || i, 'assigned', 5, 2, 2, 1, 'direct' FROM generate_series(1, 2500) i;
+               INSERT INTO stock_move (id, picking_id, product_id, product_uom, product_uom_qty, state, location_id, location_dest_id, company_id, picking_type_id, procure_method, date)
+               SELECT 1000000 + i, 1000001 + (i - 1) / 3, 11 + i % 3, 1, 4, 'assigned', 5, 2, 1, 2, 'make_to_stock', '2026-12-01' FROM generate_series(1, 7500) i""", role="odoo")
+        wait("SELECT count(*) = 2500 FROM odoo_events.outbox_all WHERE type LIKE '%.shipment.ready.v1' AND record_id > 1000000")
+        for name, done in (("alone", False), ("beside", True)):
+            subscribe(name, "max_in_flight => 64, ordering => 'none', types => '{odoo.inventory.stock_move.*}'", start_from="'earliest'")
+            wait(f"SELECT count(*) > 500 FROM odoo_events.attempt WHERE subscription = '{name}'")
+            if done:
+                began = sql("SELECT clock_timestamp()")
+                sql("""UPDATE stock_move SET state = 'done', picked = true, quantity = 4 WHERE id > 1000000;
+                       UPDATE stock_picking SET state = 'done', date_done = '2026-12-01' WHERE id > 1000000""", role="odoo")
+                wait("SELECT count(*) = 2500 FROM odoo_events.outbox_all WHERE type LIKE '%.shipment.dispatched.v1' AND record_id > 1000000")
+                report("10,000 rows: commit to the outbox", sql(f"SELECT round(extract(epoch FROM clock_timestamp() - '{began}'), 2)"), "s")
+            wait(f"SELECT lag_events = 0 AND position >= odoo_events._last_position() FROM odoo_events.subscription_status WHERE name = '{name}'")
+            answers = [float(x) for x in sql(f"SELECT extract(epoch FROM at + duration) FROM odoo_events.attempt WHERE subscription = '{name}' ORDER BY 1").split()]
+            gaps = [b - a for a, b in zip(answers, answers[1:])]
+            report(f"longest time without an answer, {name}", f"{max(gaps) * 1000:.0f}", "ms")
+            report("  of 1,000 times", f"{quantile(gaps, 0.999) * 1000:.1f}", "ms")
+            report("  deliveries", f"{len(answers) / (answers[-1] - answers[0]):.0f}", "events/s")
+            sql(f"SELECT odoo_events.unsubscribe('{name}')")
     if "latency" in parts or "both" in parts:
         script = tempfile.NamedTemporaryFile("w", suffix=".sql", delete=False)
         script.write("\\set id random(1, 8)\nUPDATE stock_picking SET state = CASE state WHEN 'assigned' THEN 'confirmed' ELSE 'assigned' END WHERE id = :id;\n")
