@@ -74,7 +74,7 @@ SELECT count(*) FROM odoo_events.journal_0 WHERE record_id = 3;
 SELECT odoo_events.attach('{nothing}');
 SELECT odoo_events.attach('{paper,NULL}');
 SELECT odoo_events.detach('{nothing}');
-SELECT odoo_events.attach(mode => 'wal');
+SELECT odoo_events.attach(mode => 'sometimes');
 SELECT odoo_events.attach(mode => NULL);
 CREATE TABLE bad (id text, state text);
 UPDATE odoo_events.capture_rule SET tables = '{bad}' WHERE rule = 'other';

@@ -63,4 +63,22 @@
 #define oe_toplevel(txn) ((txn)->toptxn ? (txn)->toptxn : (txn))
 #define oe_commit_time(txn) ((txn)->xact_time.commit_time)
 
+
+/* Replication slots and origins of the database's own. */
+#if PG_VERSION_NUM >= 170000
+#define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false, true, false)
+#else
+#define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define oe_replication_slot_acquire(name) ReplicationSlotAcquire((name), false, true)
+#else
+#define oe_replication_slot_acquire(name) ReplicationSlotAcquire((name), false)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define oe_origin_session_setup(origin) replorigin_session_setup((origin), 0)
+#else
+#define oe_origin_session_setup(origin) replorigin_session_setup(origin)
+#endif
+
 #endif							/* OE_COMPAT_H */

@@ -28,6 +28,7 @@ char	   *oe_guc_proxy = NULL;
 char	   *oe_guc_ca_file = NULL;
 int			oe_guc_max_in_flight = 256;
 int			oe_guc_max_outbox_size = 0;
+int			oe_guc_max_slot_wal = 10240;
 int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
 int			oe_guc_restart_delay = 10000;
@@ -127,6 +128,11 @@ oe_guc_define(void)
 							"Size of the outbox beyond which on_full decides; 0 for no limit.",
 							NULL, &oe_guc_max_outbox_size,
 							0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.max_slot_wal",
+							"WAL that the slot of capture from the WAL may keep; beyond it capture goes back to triggers.",
+							NULL, &oe_guc_max_slot_wal,
+							10240, 1, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomEnumVariable("odoo_events.on_full",
 							 "What happens when the outbox is too large and its oldest events are still needed.",

@@ -125,6 +125,10 @@ oe_slot_clear(OeSlot *slot, Oid dboid)
 	slot->state = OE_WORKER_NONE;
 	slot->pid = 0;
 	slot->proc = NULL;
+	slot->recorder_pid = slot->reader_pid = 0;
+	slot->reader = NULL;
+	slot->reading = false;
+	slot->reader_error[0] = '\0';
 	slot->restarts = 0;
 	slot->state_since = GetCurrentTimestamp();
 	slot->next_start = 0;
@@ -179,6 +183,14 @@ oe_slot_mine(void)
 	if ((mine == NULL || mine->dboid != MyDatabaseId) && OidIsValid(MyDatabaseId))
 		mine = oe_slot_find(MyDatabaseId, true);
 	return mine;
+}
+
+void
+oe_slot_note_reader_error(OeSlot *slot, const char *message)
+{
+	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
+	strlcpy(slot->reader_error, message, sizeof(slot->reader_error));
+	LWLockRelease(oe_shared->lock);
 }
 
 /*

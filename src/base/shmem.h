@@ -67,6 +67,12 @@ typedef struct OeSlot
 	PGPROC	   *proc;			/* its latch; NULL for none */
 	uint64		generation;		/* grows with each start: tells an old
 								 * worker's exit from a new one's */
+	int			recorder_pid;	/* capture from the WAL: 0 for none */
+	int			reader_pid;
+	PGPROC	   *reader;			/* its latch; NULL for none */
+	bool		reading;		/* it has a slot, and decodes */
+	char		reader_error[256];	/* why one of them has ended; empty: did
+									 * not since the slot was made */
 	int			restarts;
 	TimestampTz state_since;
 	TimestampTz next_start;
@@ -97,6 +103,9 @@ extern OeSlot *oe_slot_find(Oid dboid, bool create);
 extern OeSlot *oe_slots(void);
 extern void oe_slots_lock(bool exclusive);
 extern void oe_slots_unlock(void);
+
+/* Notes why the reader or the recorder of a database ends. */
+extern void oe_slot_note_reader_error(OeSlot *slot, const char *message);
 
 /* Finds or makes the statistics of a rule; NULL when there is no room. */
 extern OeRuleStats *oe_rule_stats(OeSlot *slot, const char *rule);

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -24,9 +25,13 @@
 #include "capture/journal.h"
 #include "capture/log.h"
 #include "capture/rules.h"
+#include "reader/reader.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_rule_changed);
 PG_FUNCTION_INFO_V1(oe_sql_rule_stats);
+
+/* The transaction that is being committed has written WAL. */
+static bool oe_wrote_wal = false;
 
 static void
 oe_capture_xact(XactEvent event, void *arg)
@@ -35,10 +40,17 @@ oe_capture_xact(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			oe_journal_flush();
+			oe_wrote_wal = XactLastRecEnd != InvalidXLogRecPtr;
+			break;
 		case XACT_EVENT_PRE_PREPARE:
 			oe_journal_flush();
 			break;
 		case XACT_EVENT_COMMIT:
+			if (oe_wrote_wal)
+				oe_reader_wake();
+			oe_wrote_wal = false;
+			/* FALLTHROUGH */
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			if (oe_log->cxt)

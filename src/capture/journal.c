@@ -44,63 +44,49 @@
 enum
 {
 	OE_J_XID, OE_J_ID, OE_J_AT, OE_J_RULE, OE_J_RELID, OE_J_OP, OE_J_RECORD,
-	OE_J_OLD, OE_J_NEW, OE_J_TRACEPARENT, OE_J_COLUMNS
+	OE_J_OLD, OE_J_NEW, OE_J_TRACEPARENT, OE_J_SOURCE_XID, OE_J_COLUMNS
 };
-
-typedef struct OeWriter
-{
-	OeInserter	ins;
-	Oid			sequence;
-	Datum		xid;
-	Datum		at;
-	Datum		traceparent;
-	bool		traceparent_null;
-	OeTarget   *rule_of;		/* whose name "rule" is */
-	Datum		rule;
-	OeTexts		texts;
-} OeWriter;
 
 static Datum
 oe_text_datum(StringInfo text)
 {
+	if (text == NULL)
+		return (Datum) 0;
 	SET_VARSIZE(text->data, text->len);
 	return PointerGetDatum(text->data);
 }
 
-/*
- * Stores the net change that "texts" holds.
- */
-static void
-oe_write_row(OeWriter *w)
+void
+oe_journal_row(OeJournal *j, const char *rule, Oid relid, char op, int64 record,
+			   StringInfo old, StringInfo new)
 {
-	OeTarget   *target = w->texts.target;
-	char		op = w->texts.op;
-	TupleTableSlot *slot = oe_insert_slot(&w->ins);
+	TupleTableSlot *slot = oe_insert_slot(&j->ins);
 	Datum	   *v = slot->tts_values;
 	bool	   *nulls = slot->tts_isnull;
 
-	if (w->rule_of != target)
+	if (j->rule_name == NULL || strcmp(j->rule_name, rule) != 0)
 	{
-		w->rule = PointerGetDatum(cstring_to_text(target->rule));
-		w->rule_of = target;
+		j->rule_name = pstrdup(rule);
+		j->rule = PointerGetDatum(cstring_to_text(rule));
 	}
 	memset(nulls, false, OE_J_COLUMNS * sizeof(bool));
-	v[OE_J_XID] = w->xid;
-	v[OE_J_ID] = Int64GetDatum(nextval_internal(w->sequence, false));
-	v[OE_J_AT] = w->at;
-	v[OE_J_RULE] = w->rule;
-	v[OE_J_RELID] = ObjectIdGetDatum(target->relid);
+	v[OE_J_XID] = j->xid;
+	v[OE_J_ID] = Int64GetDatum(j->next_id ? j->next_id++ : nextval_internal(j->sequence, false));
+	v[OE_J_AT] = TimestampTzGetDatum(j->at);
+	v[OE_J_RULE] = j->rule;
+	v[OE_J_RELID] = ObjectIdGetDatum(relid);
 	v[OE_J_OP] = CharGetDatum(op);
-	v[OE_J_RECORD] = Int64GetDatum(w->texts.id);
+	v[OE_J_RECORD] = Int64GetDatum(record);
 	nulls[OE_J_RECORD] = op == 'T' || op == 'E';
-	v[OE_J_OLD] = oe_text_datum(&w->texts.old);
-	nulls[OE_J_OLD] = op == 'I' || op == 'T' || op == 'E' || op == 'S';
-	v[OE_J_NEW] = oe_text_datum(&w->texts.new);
-	nulls[OE_J_NEW] = op == 'D' || op == 'T';
-	v[OE_J_TRACEPARENT] = w->traceparent;
-	nulls[OE_J_TRACEPARENT] = w->traceparent_null;
-	oe_insert_row(&w->ins, slot);
-	target->written++;
+	v[OE_J_OLD] = oe_text_datum(old);
+	nulls[OE_J_OLD] = old == NULL;
+	v[OE_J_NEW] = oe_text_datum(new);
+	nulls[OE_J_NEW] = new == NULL;
+	v[OE_J_TRACEPARENT] = j->traceparent;
+	nulls[OE_J_TRACEPARENT] = j->traceparent_null;
+	v[OE_J_SOURCE_XID] = FullTransactionIdGetDatum(FullTransactionIdFromU64(j->source_xid));
+	nulls[OE_J_SOURCE_XID] = j->source_xid == 0;
+	oe_insert_row(&j->ins, slot);
 }
 
 /*
@@ -133,6 +119,25 @@ oe_journal_sequence(void)
 	return seq;
 }
 
+void
+oe_journal_begin(OeJournal *j)
+{
+	j->sequence = oe_journal_sequence();
+	j->xid = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	if (j->at == 0)
+		j->at = GetCurrentTimestamp();
+	j->traceparent_null = oe_guc_traceparent == NULL || oe_guc_traceparent[0] == '\0';
+	if (!j->traceparent_null)
+		j->traceparent = PointerGetDatum(cstring_to_text(oe_guc_traceparent));
+	oe_insert_begin(&j->ins, oe_journal_open());
+}
+
+void
+oe_journal_end(OeJournal *j)
+{
+	oe_insert_end(&j->ins);
+}
+
 /*
  * Merges the log and writes all of it; in the subtransaction.
  */
@@ -142,7 +147,8 @@ oe_journal_write(void *arg)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events journal",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	OeWriter	w = {0};
+	OeJournal	j = {0};
+	OeTexts		texts;
 	OeMerge    *merge;
 	OeNet		net;
 
@@ -150,22 +156,19 @@ oe_journal_write(void *arg)
 	/* a transaction may have become read only after it wrote; undone with us */
 	XactReadOnly = false;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	oe_texts_init(&w.texts, VARHDRSZ);
+	oe_texts_init(&texts, VARHDRSZ);
 	merge = oe_merge_begin();
-	w.sequence = oe_journal_sequence();
-	w.xid = FullTransactionIdGetDatum(GetTopFullTransactionId());
-	w.at = TimestampTzGetDatum(GetCurrentTimestamp());
-	w.traceparent_null = oe_guc_traceparent == NULL || oe_guc_traceparent[0] == '\0';
-	if (!w.traceparent_null)
-		w.traceparent = PointerGetDatum(cstring_to_text(oe_guc_traceparent));
-	oe_insert_begin(&w.ins, oe_journal_open());
+	oe_journal_begin(&j);
 	while (oe_merge_next(merge, &net))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (oe_texts_of(&w.texts, &net))
-			oe_write_row(&w);
+		if (!oe_texts_of(&texts, &net))
+			continue;
+		oe_journal_row(&j, texts.target->rule, texts.target->relid, texts.op, texts.id,
+					   oe_texts_old(&texts), oe_texts_new(&texts));
+		texts.target->written++;
 	}
-	oe_insert_end(&w.ins);
+	oe_journal_end(&j);
 	OE_FAULT("journal-written");
 	oe_merge_end(merge);
 	PopActiveSnapshot();

@@ -7,7 +7,9 @@
 
 #include "postgres.h"
 #include "access/xact.h"
+#include "datatype/timestamp.h"
 #include "executor/tuptable.h"
+#include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
@@ -39,6 +41,36 @@ extern void oe_insert_begin(OeInserter *ins, Relation rel);
 extern TupleTableSlot *oe_insert_slot(OeInserter *ins);
 extern void oe_insert_row(OeInserter *ins, TupleTableSlot *slot);
 extern void oe_insert_end(OeInserter *ins);
+
+/*
+ * The rows of one transaction for the journal.  Odoo's backend just before its
+ * commit; or the recorder, for a transaction that was decoded.
+ */
+typedef struct OeJournal
+{
+	/* set by the caller before oe_journal_begin(), else zero */
+	uint64		source_xid;		/* of the decoded transaction; 0: this one */
+	TimestampTz at;				/* 0: now */
+	int64		next_id;		/* counted up from here; 0: the sequence */
+	/* private */
+	OeInserter	ins;
+	Oid			sequence;
+	Datum		xid;
+	char	   *rule_name;		/* that "rule" holds */
+	Datum		rule;
+	Datum		traceparent;
+	bool		traceparent_null;
+} OeJournal;
+
+/* In a transaction with an active snapshot.  Locks a member of the ring, and
+ * the sequence, conditionally; raises where that cannot be had.  Allocates in
+ * the caller's context. */
+extern void oe_journal_begin(OeJournal *j);
+
+/* "old" and "new" are texts with VARHDRSZ bytes in front of them; NULL: none. */
+extern void oe_journal_row(OeJournal *j, const char *rule, Oid relid, char op, int64 record,
+						   StringInfo old, StringInfo new);
+extern void oe_journal_end(OeJournal *j);
 
 /* XACT_EVENT_PRE_COMMIT and XACT_EVENT_PRE_PREPARE. */
 extern void oe_journal_flush(void);

@@ -289,7 +289,7 @@ oe_merge_truncations(OeMerge *m)
 		bool		last = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(t->relid));
 
 		for (int j = i + 1; j < oe_log->ntruncations && last; j++)
-			last = oe_log->truncations[j].relid != t->relid;
+			last = oe_log->truncations[j].target != t->target;
 		if (last)
 			oe_merge_add(m, &net);
 	}

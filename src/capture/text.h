@@ -39,4 +39,8 @@ extern void oe_texts_init(OeTexts *t, int reserve);
  * neither came nor went, and no significant column differs. */
 extern bool oe_texts_of(OeTexts *t, const OeNet *net);
 
+/* The texts that a net change has; NULL: none. */
+#define oe_texts_old(t) ((t)->op == 'D' || ((t)->op == 'U' && !(t)->partial) ? &(t)->old : NULL)
+#define oe_texts_new(t) ((t)->op == 'D' || (t)->op == 'T' ? NULL : &(t)->new)
+
 #endif							/* OE_TEXT_H */

@@ -20,6 +20,7 @@ PG_FUNCTION_INFO_V1(oe_sql_version);
 PG_FUNCTION_INFO_V1(oe_sql_wake);
 PG_FUNCTION_INFO_V1(oe_sql_preloaded);
 PG_FUNCTION_INFO_V1(oe_sql_worker);
+PG_FUNCTION_INFO_V1(oe_sql_wal_processes);
 
 Datum
 oe_sql_version(PG_FUNCTION_ARGS)
@@ -120,5 +121,34 @@ oe_sql_worker(PG_FUNCTION_ARGS)
 	nulls[7] = copy.last_error_at == 0;
 	values[8] = CStringGetTextDatum(copy.unarmed);
 	nulls[8] = copy.unarmed[0] == '\0';
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/*
+ * _wal_processes(OUT recorder_pid, OUT reader_pid, OUT reading, OUT error)
+ */
+Datum
+oe_sql_wal_processes(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	OeSlot		copy;
+	OeSlot	   *slot = oe_slot_find(MyDatabaseId, false);
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (slot == NULL)
+		PG_RETURN_NULL();
+	oe_slots_lock(false);
+	memcpy(&copy, slot, offsetof(OeSlot, wakes));
+	oe_slots_unlock();
+	values[0] = Int32GetDatum(copy.recorder_pid);
+	nulls[0] = copy.recorder_pid == 0;
+	values[1] = Int32GetDatum(copy.reader_pid);
+	nulls[1] = copy.reader_pid == 0;
+	values[2] = BoolGetDatum(copy.reading);
+	values[3] = CStringGetTextDatum(copy.reader_error);
+	nulls[3] = copy.reader_error[0] == '\0';
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

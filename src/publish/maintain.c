@@ -31,7 +31,8 @@
 
 #define OE_UNREAD \
 	"EXISTS (SELECT FROM odoo_events.journal_%d j WHERE NOT pg_catalog.pg_visible_in_snapshot(j.xid," \
-	" COALESCE((SELECT c.s1 FROM odoo_events.publish_cursor c ORDER BY c.n DESC LIMIT 1), '3:3:'::pg_snapshot)))"
+	" COALESCE((SELECT c.s1 FROM odoo_events.publish_cursor c ORDER BY c.n DESC LIMIT 1), '3:3:'::pg_snapshot))" \
+	" OR NOT pg_catalog.pg_visible_in_snapshot(j.xid, (SELECT w.done FROM odoo_events.wal_compare w)))"
 
 typedef struct OeRingState
 {

@@ -268,7 +268,8 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 /* ---- rows ---- */
 
 /* Columns in the order of oe_change_read(). */
-#define OE_COLUMNS "xid, id, at, rule, relid, op, record_id, old, new, traceparent"
+#define OE_COLUMNS "xid, id, at, rule, relid, op, record_id, old, new, traceparent, source_xid"
+#define OE_SOURCE_XID 11
 #define OE_ROWS(i, where) "SELECT " OE_COLUMNS " FROM odoo_events.journal_" i " WHERE " where
 
 static int
@@ -291,6 +292,23 @@ oe_add_tx(OeCycle *cy, uint64 xid, int64 slice, int room)
 	tx->slice = slice;
 	tx->changes = palloc0(sizeof(OeChange) * Max(room, 1));
 	return tx;
+}
+
+/*
+ * Adds a row to its transaction, which is Odoo's, whoever wrote the row.
+ */
+static OeChange *
+oe_window_change(OeCycle *cy, OeTx *tx, uint64 row)
+{
+	OeChange   *c = &tx->changes[tx->n++];
+	bool		isnull;
+	Datum		source;
+
+	oe_change_read(cy, c, row);
+	source = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, OE_SOURCE_XID, &isnull);
+	if (!isnull)
+		c->xid = tx->xid = U64FromFullTransactionId(DatumGetFullTransactionId(source));
+	return c;
 }
 
 /*
@@ -336,7 +354,7 @@ oe_rows_whole(OeCycle *cy, int n)
 		tx = &cy->tx[found->first];
 		if (tx->n >= listed[found->first - base].rows)
 			elog(ERROR, "a transaction of the journal has grown");
-		oe_change_read(cy, &tx->changes[tx->n++], i);
+		(void) oe_window_change(cy, tx, i);
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -373,9 +391,8 @@ oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
 		more = SPI_processed > 0;
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
-			OeChange   *c = &tx->changes[tx->n++];
+			OeChange   *c = oe_window_change(cy, tx, i);
 
-			oe_change_read(cy, c, i);
 			bytes += (c->old_text ? strlen(c->old_text) : 0) + (c->new_text ? strlen(c->new_text) : 0);
 		}
 		SPI_freetuptable(SPI_tuptable);
@@ -435,6 +452,20 @@ oe_take(OeCycle *cy, int max_changes, OeReading *r)
 }
 
 /*
+ * Have triggers taken over from the WAL, while older changes are still to be
+ * read from it?  Asked after a list was made: if that has what a trigger noted
+ * since, this sees it too.
+ */
+static bool
+oe_window_held(void)
+{
+	static SPIPlanPtr plan = NULL;
+
+	(void) oe_run(&plan, "SELECT 1 FROM odoo_events.wal_drain WHERE hold", 0, NULL, NULL, NULL, false, 1);
+	return SPI_processed == 1;
+}
+
+/*
  * Finds out what is new and reads as much of it as is to be published now.
  * Nothing is: r->rows is 0.
  */
@@ -468,6 +499,12 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 		r->cursor.s1 = pstrdup(s1);
 		r->cursor.s2 = oe_list(s1, NULL, 0);
 		r->cursor.done_id = r->cursor.slice_id = 0;
+		if (oe_win.n > 0 && oe_window_held())
+		{
+			r->cursor = r->read;
+			oe_win_reset();
+			return;
+		}
 	}
 	r->open_transactions = oe_snapshot_open(r->cursor.s2);
 	if (oe_win.n == 0)

@@ -36,6 +36,7 @@ BEGIN
         old         text,
         new         text,
         traceparent text,
+        source_xid  xid8,                           -- read from the WAL: Odoo's transaction, written by another
         PRIMARY KEY (xid, id)
       ) WITH (autovacuum_vacuum_scale_factor = 0.5)$f$, i);
     EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.journal_%s IS %L', i,
@@ -137,6 +138,11 @@ SELECT array_agg(split_part(s.spec, '=', 1) ORDER BY s.n)
 $$;
 COMMENT ON FUNCTION odoo_events._missing_columns(oid, text[]) IS 'internal: columns of a capture rule that a table does not have';
 
+CREATE FUNCTION odoo_events._table_name(relid oid) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relid$$;
+COMMENT ON FUNCTION odoo_events._table_name(oid) IS 'internal: qualified name of a table, null if it does not exist';
+
 CREATE VIEW odoo_events._capture_trigger AS
 SELECT t.oid, t.tgrelid AS relid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, t.tgname, t.tgenabled,
        p.proname = 'capture_truncate' AS truncates, pg_catalog.split_part(pg_catalog.encode(t.tgargs, 'escape'), '\000', 1) AS rule
@@ -211,11 +217,17 @@ DECLARE
   r     record;
   notes jsonb := '{}';                          -- by rule: what was done to its table
 BEGIN
-  IF how IS DISTINCT FROM 'trigger' THEN
+  IF how IS NULL OR how NOT IN ('trigger', 'wal', 'both') THEN
     RAISE EXCEPTION 'argument "mode" cannot be "%"', how
-      USING ERRCODE = 'feature_not_supported', HINT = 'Use mode => ''trigger''.';
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Use mode => ''trigger'', ''wal'' or ''both''.';
   END IF;
   PERFORM odoo_events._check_entities(entities);
+  IF how <> 'trigger' THEN
+    PERFORM odoo_events._wal_check();
+  END IF;
+  -- whoever says how to capture them knows that they fell back
+  UPDATE odoo_events.wal_fallback f SET entities = ARRAY(SELECT u FROM unnest(f.entities) u WHERE entities IS NOT NULL AND u <> ALL (entities));
+  DELETE FROM odoo_events.wal_fallback f WHERE f.entities = '{}';
   FOR e IN SELECT d.entity, d.rules FROM odoo_events.entity d
             WHERE entities IS NULL OR d.entity = ANY (entities) ORDER BY d.entity LOOP
     IF NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule c
@@ -242,15 +254,16 @@ BEGIN
         CONTINUE;
       END IF;
       IF NOT notes ? r.rule THEN
-        notes := notes || jsonb_build_object(r.rule, odoo_events._capture_table(r.relid, r.rule));
+        notes := notes || jsonb_build_object(r.rule, odoo_events._capture_rule(r.relid, r.rule));
       END IF;
-      RETURN QUERY SELECT e.entity, r.relid::regclass::text, how,
+      RETURN QUERY SELECT e.entity, r.relid::regclass::text, odoo_events._rule_mode(r.rule),
         CASE WHEN r.rule = e.rules[1] THEN
           (SELECT array_agg(DISTINCT regexp_replace(d.type, '[^.]+\.v[0-9]+$', '*'))
              FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.enabled) END,
         concat_ws('; ', notes ->> r.rule, CASE WHEN r.rule = e.rules[1] AND odoo_events._nothing_enabled(e.entity) THEN 'none of its events is enabled' END);
     END LOOP;
   END LOOP;
+  DELETE FROM odoo_events.capture_difference d WHERE NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = d.rule AND w.want = 'both');
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events._attach(text[], text) IS 'internal: attach()';
@@ -260,8 +273,10 @@ CREATE FUNCTION odoo_events.attach(entities text[] DEFAULT NULL, mode text DEFAU
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'SELECT a.entity, a.relation, a.mode, a.event_types, a.note FROM odoo_events._attach($1, $2) a';
 COMMENT ON FUNCTION odoo_events.attach(text[], text) IS
-'captures the given entities (default: all whose tables exist and of whose events any is enabled): creates two triggers per table, which takes ShareRowExclusiveLock '
-'on it for a moment: set lock_timeout and repeat where Odoo has long transactions.  Mends what is missing or disabled; can be repeated';
+'captures the given entities (default: all whose tables exist and of whose events any is enabled).  mode trigger: creates two triggers per table, which takes '
+'ShareRowExclusiveLock on it for a moment: set lock_timeout and repeat where Odoo has long transactions.  wal: reads the WAL instead: once the reader is ready '
+'the worker sets REPLICA IDENTITY FULL and drops the triggers, table by table; a table that several entities need is read from the WAL if one of them is.  '
+'both: both ways, events by the triggers, differences in capture_difference.  Mends what is missing or disabled; can be repeated';
 
 CREATE FUNCTION odoo_events._drop_idle_triggers() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -289,13 +304,18 @@ BEGIN
   RETURN QUERY SELECT u, NULL::text, 'was not attached'::text FROM unnest(entities) u WHERE NOT u = ANY (COALESCE(gone, '{}'));
   RETURN QUERY
     SELECT g, t.relation,
-           CASE WHEN n.entities IS NULL THEN 'triggers dropped' ELSE 'still captured for ' || n.entities END
+           CASE WHEN n.entities IS NOT NULL THEN 'still captured for ' || n.entities
+                WHEN t.wal THEN 'no longer read from the WAL' ELSE 'triggers dropped' END
       FROM unnest(gone) g JOIN odoo_events.entity e ON e.entity = g
-      JOIN odoo_events._capture_trigger t ON t.rule = ANY (e.rules) AND NOT t.truncates
+      JOIN (SELECT c.rule, c.relation, false AS wal FROM odoo_events._capture_trigger c WHERE NOT c.truncates
+            UNION ALL
+            SELECT w.rule, x.name, true FROM odoo_events.wal_rule w, odoo_events._table_name(w.relid) x(name) WHERE w.state = 'wal') t ON t.rule = ANY (e.rules)
       LEFT JOIN LATERAL (SELECT string_agg(o.entity, ', ' ORDER BY o.entity) AS entities
                            FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
                           WHERE t.rule = ANY (o.rules)) n ON true
      ORDER BY g, t.relation;
+  PERFORM odoo_events._wal_leave(w.rule, odoo_events._rule_mode(w.rule) IS NOT NULL)
+    FROM odoo_events.wal_rule w WHERE COALESCE(odoo_events._rule_mode(w.rule), 'trigger') = 'trigger' ORDER BY w.rule;
   PERFORM odoo_events._drop_idle_triggers();
   -- whoever captured something has begun by now
   INSERT INTO odoo_events.detached AS d (entity, before)
@@ -304,7 +324,7 @@ BEGIN
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.detach(text[]) IS
-'stops capturing the given entities (default: all) and drops the triggers that no other entity needs';
+'stops capturing the given entities (default: all): drops the triggers that no other entity needs, gives tables that were read from the WAL their replica identity back';
 
 -- A table of an attached entity that has no trigger: it was dropped and made again, or a module brought it.  What happened to it
 -- meanwhile was not captured: a gap says so.  A trigger that somebody disabled stays so; a table that is in use is left for the next time.
@@ -318,7 +338,7 @@ BEGIN
              FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity
              JOIN odoo_events.capture_rule c ON c.rule = ANY (e.rules)
              CROSS JOIN LATERAL odoo_events._captured_table(c.tables) x(relid)
-            WHERE x.relid IS NOT NULL AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) < 2
+            WHERE x.relid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = c.rule AND w.state = 'wal') AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) < 2
   LOOP
     BEGIN
       EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', r.relid::regclass);

@@ -71,7 +71,7 @@ BEGIN
             'WAL that replication slots of odoo_events keep.')
          ) v(name, kind, value, help);
   RETURN QUERY
-  SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', 'trigger'), st.captured::float8,
+  SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', CASE WHEN EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = st.rule AND w.state = 'wal') THEN 'wal' ELSE 'trigger' END), st.captured::float8,
          'Changed rows written to the journal, since the server started.'
     FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true;
   RETURN QUERY

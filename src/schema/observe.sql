@@ -4,15 +4,17 @@
 CREATE VIEW odoo_events.capture_status AS
 SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = s.relid) END AS relation,
-       s.mode, s.mode IS NOT NULL AND s.triggers = 2 AS attached, s.missing_columns, st.last_change_at,
+       s.mode, s.mode IS NOT NULL AND (s.triggers = 2 OR COALESCE(s.wal, '') IN ('wal', 'both')) AS attached, s.missing_columns, st.last_change_at,
        COALESCE(st.captured, 0) AS captured, COALESCE(st.errors, 0) AS errors,
        CASE WHEN s.relid = 0 THEN 'this database has no table for rule ' || s.rule
             WHEN s.mode IS NULL AND odoo_events._nothing_enabled(s.entity) THEN pg_catalog.format('none of its events is enabled; then: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
             WHEN s.mode IS NULL THEN pg_catalog.format('not attached: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
-            WHEN s.triggers < 2 THEN pg_catalog.format('trigger missing or disabled: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
+            WHEN s.wal = 'waiting' THEN 'triggers capture until the reader of the WAL is ready'
+            WHEN s.triggers < 2 AND s.wal IS DISTINCT FROM 'wal' THEN pg_catalog.format('trigger missing or disabled: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
             WHEN s.missing_columns IS NOT NULL THEN 'some columns do not exist here: what depends on them is not reported'
-       END AS note
-  FROM (SELECT e.entity, u.n, r.rule, a.mode, COALESCE(x.relid, 0) AS relid,
+       END AS note,
+       CASE WHEN s.wal IS NOT NULL THEN slot.retained END AS retained_bytes, CASE WHEN s.wal IS NOT NULL THEN slot.lag END AS lag_bytes
+  FROM (SELECT e.entity, u.n, r.rule, CASE WHEN a.entity IS NOT NULL THEN COALESCE(w.want, 'trigger') END AS mode, w.state AS wal, COALESCE(x.relid, 0) AS relid,
                pg_catalog.first_value(x.relid) OVER (PARTITION BY e.entity ORDER BY u.n) AS main,
                odoo_events._missing_columns(x.relid, ARRAY(SELECT c FROM pg_catalog.unnest(r.significant || r.carried) c
                                                             WHERE pg_catalog.split_part(c, '=', 1) <> ALL (r.optional))) AS missing_columns,
@@ -22,13 +24,16 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
           CROSS JOIN LATERAL pg_catalog.unnest(e.rules) WITH ORDINALITY u(rule, n)
           JOIN odoo_events.capture_rule r ON r.rule = u.rule
           CROSS JOIN LATERAL odoo_events._captured_table(r.tables) x(relid)
+          LEFT JOIN odoo_events.wal_rule w ON w.rule = r.rule
           LEFT JOIN odoo_events.attached a ON a.entity = e.entity) s
   LEFT JOIN odoo_events._rule_stats() st ON st.rule = s.rule
+  LEFT JOIN odoo_events._wal_state() slot ON true
  WHERE s.mode IS NOT NULL OR s.main IS NOT NULL
  ORDER BY s.entity, s.n;
 COMMENT ON VIEW odoo_events.capture_status IS
 'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
-'was captured since the server started; errors counts changes that could not be written, see capture_error';
+'was captured since the server started; errors counts changes that could not be written, see capture_error; retained_bytes: WAL that the slot of capture '
+'from the WAL keeps, lag_bytes: of it still to be read';
 
 -- Health: one small function per thing that can be wrong; health() puts them together.  Each answers one row at
 -- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/082_health.pl does.
@@ -144,6 +149,30 @@ SELECT 'output plugin', CASE WHEN p.allowed THEN 'ok' ELSE 'critical' END,
          WHERE r.plugin = 'odoo_events' AND r.database = current_database() GROUP BY s.setting) p
 $$;
 COMMENT ON FUNCTION odoo_events._health_plugin() IS 'internal: may the output plugin be used, where it is';
+
+-- Capture from the WAL.
+CREATE FUNCTION odoo_events._health_wal() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH w AS (SELECT count(*) AS rules, count(*) FILTER (WHERE r.state = 'waiting') AS waiting, min(r.since) FILTER (WHERE r.state = 'waiting') AS since FROM odoo_events.wal_rule r)
+SELECT 'wal', 'critical', format('capture of %s fell back from mode %s to triggers at %s: %s', array_to_string(f.entities, ', '), f.mode, f.at, f.reason),
+       format('SELECT * FROM odoo_events.attach(%L, mode => %L);', f.entities, f.mode)
+  FROM odoo_events.wal_fallback f
+UNION ALL
+SELECT 'wal', 'critical', format('the reader of the WAL does not run: %s', COALESCE(p.error, 'see the server''s log')), 'SELECT * FROM odoo_events.capture_status WHERE mode <> ''trigger'';  -- and the server''s log'
+  FROM w, odoo_events._wal_processes() p WHERE w.rules > 0 AND p.reader_pid IS NULL
+UNION ALL
+SELECT 'wal', 'warn', format('the slot keeps %s of WAL, half of odoo_events.max_slot_wal', pg_size_pretty(s.retained)), 'SELECT * FROM odoo_events.capture_status WHERE mode <> ''trigger'';'
+  FROM odoo_events._wal_state() s, pg_settings g WHERE g.name = 'odoo_events.max_slot_wal' AND s.retained > g.setting::int8 * 524288
+UNION ALL
+SELECT 'wal', 'warn', format('the publisher waits since %s until the WAL is read', d.since), 'SELECT * FROM odoo_events._wal_state();' FROM odoo_events.wal_drain d WHERE d.hold
+UNION ALL
+SELECT 'wal', 'warn', format('%s tables still wait for the reader', w.waiting),
+       'SELECT pid, xact_start, query FROM pg_catalog.pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start;  -- the slot waits for the oldest'
+  FROM w WHERE w.waiting > 0 AND w.since < now() - interval '1 minute'
+UNION ALL
+SELECT 'wal', 'critical', format('mode both: %s net changes differ', count(*)), 'SELECT * FROM odoo_events.capture_difference ORDER BY at;' FROM odoo_events.capture_difference HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION odoo_events._health_wal() IS 'internal: how capture from the WAL goes; no rows where all is well';
 
 -- What a human can do about an endpoint's last answer.  The comment says what to mend first; the statement then sends what waits.
 CREATE FUNCTION odoo_events._endpoint_trouble(name text, url text, last_status int4, last_error text, OUT detail text, OUT hint text)
@@ -274,6 +303,7 @@ SELECT h."check", h.status, h.detail, h.hint
         UNION ALL SELECT 5, * FROM odoo_events._health_quarantine()
         UNION ALL SELECT 6, * FROM odoo_events._health_journal(268435456)
         UNION ALL SELECT 7, * FROM odoo_events._health_plugin()
+        UNION ALL SELECT 7, * FROM odoo_events._health_wal()
         UNION ALL SELECT 8, * FROM odoo_events._health_subscriptions()
         UNION ALL SELECT 9, * FROM odoo_events._health_owner()
         UNION ALL SELECT 10, * FROM odoo_events._health_outbox()

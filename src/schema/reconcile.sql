@@ -138,6 +138,7 @@ BEGIN
     RAISE EXCEPTION 'rows of entity "%" cannot be compared with its events: %', e.entity, failed USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
   -- after the rows were read: whatever changed them meanwhile is seen here
+  PERFORM odoo_events._wal_wait(e.rules);
   pending := odoo_events._pending(e);
   RETURN QUERY
   SELECT c.record_id, c.odoo_state, c.last_event_state, CASE WHEN c.op IS NULL OR c.record_id = ANY (tells) THEN c.note ELSE 'may have changed while capture failed' END
@@ -199,6 +200,12 @@ BEGIN
     SELECT min(g.at) INTO gap_at FROM odoo_events.capture_gap g WHERE g.rule = ANY (e.rules) AND (_reconcile.since IS NULL OR g.at >= _reconcile.since);
     RETURN QUERY SELECT e.entity, d.record_id, d.odoo_state, d.last_event_state, d.note
                    FROM odoo_events._differences(e, COALESCE(_reconcile.since, GREATEST((SELECT a.at FROM odoo_events.attached a WHERE a.entity = e.entity), oldest)), gap_at, _reconcile.repair) d;
+    -- a table that is nothing but a part is listed with the entities that it is a part of
+    RETURN QUERY SELECT e.entity, d.record_id, NULL::text, NULL::text,
+                        format('rule %s, transaction %s: triggers have %s, the WAL has %s', d.rule, d.xid, COALESCE(d.trigger, 'nothing'), COALESCE(d.wal, 'nothing'))
+                   FROM odoo_events.capture_difference d
+                  WHERE d.rule = ANY (e.rules) AND (_reconcile.since IS NULL OR d.at >= _reconcile.since)
+                    AND (d.rule = e.rule OR NOT EXISTS (SELECT 1 FROM odoo_events.entity x JOIN odoo_events.attached a ON a.entity = x.entity WHERE x.rule = d.rule)) ORDER BY d.at, d.record_id;
     checked := checked || e.entity;
   END LOOP;
   checked := checked || ARRAY(SELECT x.entity FROM odoo_events.entity x WHERE x.sum_query IS NOT NULL);
@@ -207,6 +214,9 @@ BEGIN
     DELETE FROM odoo_events.capture_gap g
      WHERE g.at < began AND (_reconcile.since IS NULL OR g.at >= _reconcile.since)
        AND NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity x ON x.entity = a.entity WHERE g.rule = ANY (x.rules) AND a.entity <> ALL (checked));
+    DELETE FROM odoo_events.capture_difference d
+     WHERE d.at < began AND (_reconcile.since IS NULL OR d.at >= _reconcile.since)
+       AND EXISTS (SELECT 1 FROM odoo_events.entity x WHERE d.rule = ANY (x.rules) AND x.entity = ANY (checked));
     PERFORM odoo_events._audit('reconcile', COALESCE(only_entity, 'all'));
   END IF;
 END $$;
@@ -217,4 +227,5 @@ CREATE FUNCTION odoo_events.reconcile(entity text DEFAULT NULL, since timestampt
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'SELECT r.entity, r.record_id, r.odoo_state, r.last_event_state, r.note FROM odoo_events._reconcile($1, $2, $3) r';
 COMMENT ON FUNCTION odoo_events.reconcile(text, timestamptz, boolean) IS
-'records whose row and last event do not agree: capture was off, or failed; repair => true sends a snapshot event of each and acknowledges the gaps in capture_error';
+'records whose row and last event do not agree: capture was off, or failed; repair => true sends a snapshot event of each and acknowledges the gaps in capture_error; '
+'mode both: also what triggers and the WAL did not have alike, which repair forgets';

@@ -49,6 +49,14 @@ oe_stream_commit_progress(void *arg)
 	ctx->end_xact = end_xact;
 }
 
+void
+oe_stream_divert(LogicalDecodingContext *ctx, OeStreamSink *sink)
+{
+	OeStream   *s = ctx->output_plugin_private;
+
+	s->sink = sink;
+}
+
 static void
 oe_stream_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is_init)
 {
@@ -68,7 +76,7 @@ oe_stream_startup(LogicalDecodingContext *ctx, OutputPluginOptions *opt, bool is
 	s->log.decoding = true;
 	s->log.alive = oe_stream_commit_progress;
 	s->log.alive_arg = ctx;
-	oe_texts_init(&s->texts, 0);
+	oe_texts_init(&s->texts, VARHDRSZ);
 	oe_stream_rels_init(s);
 	oe_pieces_init(s);
 	initStringInfo(&s->line);
@@ -197,6 +205,12 @@ oe_stream_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr 
 	ctx->write_location = lsn;
 	if (s->source == OE_SOURCE_TABLES)
 		oe_stream_table_commit(ctx, txn);
+	if (s->sink)
+	{
+		if (s->wrote)
+			s->sink->commit(s->sink->arg, txn);
+		return;
+	}
 	oe_stream_lines_end(ctx, txn, end);
 #if PG_VERSION_NUM < 160000
 	OutputPluginUpdateProgress(ctx, !s->wrote);

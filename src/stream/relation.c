@@ -50,7 +50,7 @@ oe_stream_invalidate_rel(Datum arg, Oid relid)
 
 	if (s == NULL)
 		return;
-	if (relid == InvalidOid || relid == s->rule_table)
+	if (relid == InvalidOid || relid == s->rule_table || relid == s->wal_table)
 		oe_stream_invalidate_all(s);
 	else if ((r = hash_search(s->rels, &relid, HASH_FIND, NULL)) != NULL)
 		r->valid = false;
@@ -246,6 +246,40 @@ oe_stream_entities_check(OeStream *s)
 }
 
 /*
+ * Whether the reader captures by the rule as of the change, and so whether
+ * triggers do not; "compare": both do.
+ */
+static bool
+oe_rule_read_from_wal(OeStream *s, const char *rule, bool *compare)
+{
+	Oid			relid = get_relname_relid("wal_rule", get_namespace_oid(OE_SCHEMA, false));
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	bool		wanted = false;
+
+	if (!OidIsValid(relid))
+		return false;
+	s->wal_table = relid;
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (!wanted && HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		bool		isnull;
+		char	   *state;
+
+		if (strcmp(TextDatumGetCString(oe_catalog_value(rel, tup, "rule", &isnull)), rule) != 0)
+			continue;
+		state = TextDatumGetCString(oe_catalog_value(rel, tup, "state", &isnull));
+		*compare = strcmp(state, "both") == 0;
+		wanted = *compare || strcmp(state, "wal") == 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return wanted;
+}
+
+/*
  * Whether one of the entities that were asked for needs the rule.
  */
 static bool
@@ -292,7 +326,7 @@ oe_has_integer_id(Relation rel)
  * the relation whose name counts: the topmost of a partition.
  */
 static OeShape *
-oe_stream_shape(OeStream *s, Relation rel, Relation named)
+oe_stream_shape(OeStream *s, Relation rel, Relation named, bool *compare)
 {
 	Oid			relid = get_relname_relid("capture_rule", get_namespace_oid(OE_SCHEMA, true));
 	Relation	rules;
@@ -312,8 +346,9 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named)
 		MemoryContext old;
 		Datum		only;
 
-		if (!oe_rule_means(DatumGetArrayTypeP(oe_catalog_value(rules, tup, "tables", &isnull)), named) ||
-			!oe_rule_wanted(s, rule))
+		if (!oe_rule_means(DatumGetArrayTypeP(oe_catalog_value(rules, tup, "tables", &isnull)), named))
+			continue;
+		if (s->sink ? !oe_rule_read_from_wal(s, rule, compare) : !oe_rule_wanted(s, rule))
 			continue;
 		if (!oe_has_integer_id(rel))
 			continue;
@@ -342,7 +377,7 @@ oe_stream_rel_table(OeStream *s, OeStreamRel *r, Relation rel)
 
 	if (rel->rd_rel->relispartition)
 		named = RelationIdGetRelation(oe_partition_root(RelationGetRelid(rel)));
-	r->shape = named ? oe_stream_shape(s, rel, named) : NULL;
+	r->shape = named ? oe_stream_shape(s, rel, named, &r->compare) : NULL;
 	if (r->shape)
 	{
 		old = MemoryContextSwitchTo(r->shape->cxt);

@@ -25,12 +25,31 @@ typedef enum OeStreamSource
 	OE_SOURCE_TABLES			/* net changes of Odoo's tables */
 } OeStreamSource;
 
+/*
+ * Where the reader wants net changes instead of lines.  Only rules that
+ * wal_rule names as captured from the WAL are decoded then.
+ */
+typedef struct OeStreamSink
+{
+	void	   *arg;
+
+	/*
+	 * One net change, whose texts "t" holds; "compare": it is captured by
+	 * triggers too.
+	 */
+	void		(*change) (void *arg, ReorderBufferTXN *txn, OeTexts *t, bool compare);
+
+	/* All net changes of a transaction have been given; there were some. */
+	void		(*commit) (void *arg, ReorderBufferTXN *txn);
+} OeStreamSink;
+
 /* What a relation is to us, as of the change in hand. */
 typedef struct OeStreamRel
 {
 	Oid			relid;			/* hash key */
 	bool		valid;			/* false: look again */
 	bool		full;			/* REPLICA IDENTITY FULL: old rows are known */
+	bool		compare;		/* captured by triggers too */
 	AttrNumber	event;			/* outbox member: its columns; 0: none */
 	AttrNumber	type;
 	OeShape    *shape;			/* captured table; else NULL */
@@ -53,9 +72,11 @@ typedef struct OeStream
 	bool		xid;
 	bool		timestamp;
 	bool		skip_empty;
+	OeStreamSink *sink;			/* NULL: lines */
 	/* state */
 	HTAB	   *rels;
 	Oid			rule_table;
+	Oid			wal_table;		/* wal_rule, where there is a sink */
 	MemoryContext retired;		/* shapes that notes may still refer to */
 	OeLog		log;			/* of the transaction in hand */
 	OeTexts		texts;
@@ -92,5 +113,8 @@ extern StringInfo oe_stream_line(LogicalDecodingContext *ctx);
 extern void oe_stream_head(OeStream *s, ReorderBufferTXN *txn, StringInfo out);
 extern void oe_stream_event_line(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, const char *event);
 extern void oe_stream_lines_end(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr end);
+
+/* plugin.c: the reader, right after CreateDecodingContext() */
+extern void oe_stream_divert(LogicalDecodingContext *ctx, OeStreamSink *sink);
 
 #endif							/* OE_STREAM_H */

@@ -112,23 +112,30 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	OeTexts    *t = &s->texts;
 	Oid			relid = t->shape->relid;
 	OeStreamRel *r = hash_search(s->rels, &relid, HASH_FIND, NULL);
-	StringInfo	out = oe_stream_line(ctx);
+	StringInfo	out;
 
+	if (s->sink)
+	{
+		s->sink->change(s->sink->arg, txn, t, r && r->compare);
+		s->wrote = true;
+		return;
+	}
+	out = oe_stream_line(ctx);
 	oe_stream_head(s, txn, out);
 	appendStringInfoString(out, "\"rule\":");
 	oe_json_cstring(out, t->shape->rule);
 	appendStringInfo(out, ",\"relation\":%s,\"op\":\"%c\"", r->name, t->op);
 	if (t->op != 'T')
 		appendStringInfo(out, ",\"id\":" INT64_FORMAT, t->id);
-	if (t->op == 'D' || (t->op == 'U' && !t->partial))
+	if (oe_texts_old(t))
 	{
 		appendStringInfoString(out, ",\"old\":");
-		appendBinaryStringInfo(out, t->old.data, t->old.len);
+		appendBinaryStringInfo(out, t->old.data + t->reserve, t->old.len - t->reserve);
 	}
-	if (t->op == 'I' || t->op == 'U')
+	if (oe_texts_new(t))
 	{
 		appendStringInfoString(out, ",\"new\":");
-		appendBinaryStringInfo(out, t->new.data, t->new.len);
+		appendBinaryStringInfo(out, t->new.data + t->reserve, t->new.len - t->reserve);
 	}
 	if (t->unavailable.len > 0)
 	{

@@ -80,8 +80,16 @@ oe_is_template(Oid dboid)
 	return result;
 }
 
+static void
+oe_ask_to_go(int pid)
+{
+	if (pid != 0)
+		kill(pid, SIGTERM);
+}
+
 /*
- * Asks the worker to go and waits until it has.
+ * Asks the worker, and those that capture from the WAL, to go, and waits until
+ * they have.
  */
 static void
 oe_hold_worker(Oid dboid)
@@ -95,6 +103,8 @@ oe_hold_worker(Oid dboid)
 	{
 		TimestampTz now = GetCurrentTimestamp();
 		int			pid;
+		int			recorder;
+		int			reader;
 
 		oe_slots_lock(true);
 		if (slot->dboid != dboid)
@@ -107,10 +117,14 @@ oe_hold_worker(Oid dboid)
 		slot->state_since = now;
 		slot->next_start = TimestampTzPlusMilliseconds(now, oe_guc_restart_delay);
 		pid = slot->pid;
+		recorder = slot->recorder_pid;
+		reader = slot->reader_pid;
 		oe_slots_unlock();
-		if (pid == 0 || now >= give_up)
+		if ((pid == 0 && recorder == 0 && reader == 0) || now >= give_up)
 			return;
-		kill(pid, SIGTERM);
+		oe_ask_to_go(pid);
+		oe_ask_to_go(recorder);
+		oe_ask_to_go(reader);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 10, oe_wait_event_new("OdooEventsHold"));
 		ResetLatch(MyLatch);

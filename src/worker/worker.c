@@ -44,6 +44,7 @@
 #include "capture/capture.h"
 #include "deliver/deliver.h"
 #include "publish/publish.h"
+#include "reader/reader.h"
 #include "worker/worker.h"
 
 /* Journal rows per cycle: few enough that HTTP does not wait long. */
@@ -73,6 +74,7 @@ typedef struct OeWorker
 	OeStep		backfill;
 	OeStep		deliver;
 	OeStep		maintain;
+	OeStep		reader;
 	bool		want_publish;	/* something may be in the journal, or is on
 								 * its way */
 	bool		woken;			/* since the cycle that is on its way read it */
@@ -85,6 +87,7 @@ typedef struct OeWorker
 	bool		armed;
 	TimestampTz armed_checked;
 	TimestampTz maintained;
+	TimestampTz reader_next;	/* 0: nothing is captured from the WAL */
 } OeWorker;
 
 static OeWorker oe_me;
@@ -114,6 +117,7 @@ oe_worker_detach(int code, Datum arg)
 {
 	OeSlot	   *slot = oe_me.slot;
 
+	oe_reader_stop();
 	oe_slots_lock(true);
 	if (slot->dboid == DatumGetObjectId(arg) && slot->generation == oe_my_generation)
 	{
@@ -180,6 +184,7 @@ oe_worker_belongs_here(void)
 static void
 oe_worker_leave(void)
 {
+	oe_reader_forget();
 	oe_worker_state(OE_WORKER_ABSENT);
 	proc_exit(0);
 }
@@ -343,6 +348,14 @@ oe_maintain_body(void)
 	oe_me.worked = false;
 }
 
+static void
+oe_reader_body(void)
+{
+	int			again = oe_reader_step(oe_me.armed);
+
+	oe_me.reader_next = again == 0 ? 0 : TimestampTzPlusMilliseconds(GetCurrentTimestamp(), again);
+}
+
 static bool
 oe_maintain_due(void)
 {
@@ -369,6 +382,7 @@ oe_take_wakes(void)
 	{
 		oe_me.reload_deliver = true;
 		oe_me.want_backfill = true;
+		oe_me.reader_next = 1;
 	}
 	if (ConfigReloadPending)
 	{
@@ -404,6 +418,8 @@ oe_worker_timeout(void)
 		timeout = Min(timeout, OE_OPEN_RECHECK_MS);
 	if (oe_me.want_backfill && !oe_me.want_publish)
 		timeout = Min(timeout, oe_until(&oe_me.backfill, 0));
+	if (oe_me.reader_next != 0)
+		timeout = Min(timeout, oe_until(&oe_me.reader, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), oe_me.reader_next)));
 	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
 	return Max(timeout, 0);
 }
@@ -415,7 +431,7 @@ oe_worker_timeout(void)
 static void
 oe_worker_idle(void)
 {
-	OeStep	   *steps[] = {&oe_me.publish, &oe_me.deliver, &oe_me.maintain};
+	OeStep	   *steps[] = {&oe_me.publish, &oe_me.deliver, &oe_me.maintain, &oe_me.reader};
 	char		text[sizeof(oe_me.slot->activity)] = "idle";
 
 	for (int i = 0; i < lengthof(steps); i++)
@@ -482,6 +498,8 @@ oe_worker_setup(Oid dboid, Oid owner)
 	oe_me.backfill.name = "backfilling";
 	oe_me.deliver.name = "delivering";
 	oe_me.maintain.name = "rotating";
+	oe_me.reader.name = "looking after the reader of the WAL";
+	oe_me.reader_next = 1;
 	oe_me.want_publish = true;
 	oe_me.want_backfill = true;
 	oe_me.reload_deliver = true;
@@ -535,6 +553,8 @@ oe_worker_main(Datum arg)
 		oe_step(&oe_me.deliver, oe_deliver_body);
 		if (oe_maintain_due())
 			oe_step(&oe_me.maintain, oe_maintain_body);
+		if (oe_me.reader_next != 0 && oe_me.reader_next <= GetCurrentTimestamp())
+			oe_step(&oe_me.reader, oe_reader_body);
 		MemoryContextReset(oe_me.cycle_cxt);
 		oe_deliver_pump();
 		if (!ShutdownRequestPending)

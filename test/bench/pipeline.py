@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """From the journal to a receiver's 2xx, measured on a private server with fsync on and an nginx that answers at once.
 
-  pipeline.py [--events 40000] [--seconds 20] [--parts publish,single,batch,held,large,latency,both,memory]
+  pipeline.py [--events 40000] [--seconds 20] [--parts publish,single,batch,held,large,latency,wal,both,memory]
 
 publish  publish() alone over a full journal, events/s
 single   deliveries/s of a full outbox, one event per request, 64 in flight
@@ -10,6 +10,7 @@ held     the same as single while a transaction holds a snapshot and an xid: rat
 large    the longest time without an answer, and processor time, while single events are delivered; then the same while a transaction of
          10,000 changed rows (done moves and their transfers) is published beside it
 latency  commit to 2xx at 200 transactions/s, one event each (just before commit to the end of the answer), with pg_test_fsync beside it
+wal      the same with capture from the WAL, while another transaction is open all the time
 both     publishing and delivering together under as many commits of four events as two clients make, events/s
 memory   the worker's private memory with a full outbox behind an endpoint that does not answer, above idle
 
@@ -29,7 +30,7 @@ p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDes
 p.add_argument("--events", type=int, default=40000)
 p.add_argument("--seconds", type=int, default=20)
 p.add_argument("--rounds", type=int, default=3)
-p.add_argument("--parts", default="publish,single,batch,held,large,latency,both,memory")
+p.add_argument("--parts", default="publish,single,batch,held,large,latency,wal,both,memory")
 a = p.parse_args()
 parts = a.parts.split(",")
 start()
@@ -52,6 +53,29 @@ def deliver(more):
     took = time.monotonic() - began
     sql("SELECT odoo_events.unsubscribe('run')")
     return took
+
+
+def hold():
+    """A transaction with a snapshot and an xid, until it is told to COMMIT."""
+    holder = subprocess.Popen(["psql", "-XAtq", "-d", "bench"], stdin=subprocess.PIPE, text=True)
+    holder.stdin.write("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id(), count(*) FROM odoo_events.outbox_all;\n")
+    holder.stdin.flush()
+    wait("SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xid IS NOT NULL")
+    return holder
+
+
+def latency(bench, what):
+    """From just before a commit (by triggers) or the commit record (from the WAL) to the end of the answer."""
+    first = int(sql("SELECT odoo_events._last_position()"))
+    subprocess.run(bench + ["-R", "200"], check=True, capture_output=True)
+    # what was committed last may still be on its way into the journal
+    if sql("SELECT 1 FROM odoo_events.wal_rule LIMIT 1"):
+        wait(f"SELECT confirmed >= '{sql('SELECT odoo_events._wal_flush()')}' FROM odoo_events._wal_state()")
+    wait("SELECT lag_events = 0 AND position >= odoo_events._last_position() FROM odoo_events.subscription_status WHERE name = 'live'")
+    times = [float(x) for x in sql(f"""SELECT extract(epoch FROM a.at + a.duration - o.time) * 1000 FROM odoo_events.attempt a
+             JOIN odoo_events.outbox_all o ON o.id = a.event_id WHERE a.subscription = 'live' AND o.position > {first}""").split()]
+    report(f"{what}: p50", f"{quantile(times, 0.5):.2f}", "ms")
+    report("  p99", f"{quantile(times, 0.99):.2f}", "ms")
 
 
 sink = nginx()
@@ -77,10 +101,7 @@ try:
             free.append(deliver("max_in_flight => 64, ordering => 'none'"))
             if "held" not in parts:
                 continue
-            holder = subprocess.Popen(["psql", "-XAtq", "-d", "bench"], stdin=subprocess.PIPE, text=True)
-            holder.stdin.write("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id(), count(*) FROM odoo_events.outbox_all;\n")
-            holder.stdin.flush()
-            wait("SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xid IS NOT NULL")
+            holder = hold()
             held.append(deliver("max_in_flight => 64, ordering => 'none'"))
             holder.communicate("COMMIT;\n")
         report("single deliveries", f"{n / statistics.median(free):.0f}", "events/s")
@@ -110,22 +131,25 @@ try:
             report("  of 1,000 times", f"{quantile(gaps, 0.999) * 1000:.1f}", "ms")
             report("  deliveries", f"{len(answers) / (answers[-1] - answers[0]):.0f}", "events/s")
             sql(f"SELECT odoo_events.unsubscribe('{name}')")
-    if "latency" in parts or "both" in parts:
+    if "latency" in parts or "wal" in parts or "both" in parts:
         script = tempfile.NamedTemporaryFile("w", suffix=".sql", delete=False)
         script.write("\\set id random(1, 8)\nUPDATE stock_picking SET state = CASE state WHEN 'assigned' THEN 'confirmed' ELSE 'assigned' END WHERE id = :id;\n")
         script.close()
         subscribe("live", "max_in_flight => 64")
         bench = ["pgbench", "-n", "-U", "odoo", "-f", script.name, "-T", str(a.seconds), "-c", "2", "bench"]
         if "latency" in parts:
-            subprocess.run(bench + ["-R", "200"], check=True, capture_output=True)
-            wait("SELECT lag_events = 0 AND position >= odoo_events._last_position() FROM odoo_events.subscription_status WHERE name = 'live'")
-            times = [float(x) for x in sql("""SELECT extract(epoch FROM a.at + a.duration - o.time) * 1000 FROM odoo_events.attempt a
-                     JOIN odoo_events.outbox_all o ON o.id = a.event_id WHERE a.subscription = 'live'""").split()]
-            report("commit to 2xx at 200 events/s: p50", f"{quantile(times, 0.5):.2f}", "ms")
-            report("  p99", f"{quantile(times, 0.99):.2f}", "ms")
+            latency(bench, "commit to 2xx at 200 events/s")
             out = subprocess.run(["pg_test_fsync", "-s", "1", "-f", f"{tempfile.gettempdir()}/oe-fsync"], capture_output=True, text=True).stdout
             found = re.search(r"fdatasync\s+(\S+) ops/sec\s+(\d+) usecs", out)
             report("  pg_test_fsync, fdatasync", found.group(2) if found else "?", "us")
+        if "wal" in parts:
+            sql("SELECT odoo_events.attach(mode => 'wal')")
+            wait("SELECT bool_and(state = 'wal') FROM odoo_events.wal_rule")
+            opened = hold()
+            latency(bench, "  captured from the WAL, beside an open transaction")
+            opened.communicate("COMMIT;\n")
+            sql("SELECT odoo_events.attach(mode => 'trigger')")
+            wait("SELECT count(*) = 0 FROM odoo_events.wal_drain")
         if "both" in parts:
             with open(script.name, "w", encoding="ascii") as file:
                 file.write("\\set first 4 * :client_id + 1\nUPDATE stock_picking SET state = CASE state WHEN 'assigned' THEN 'confirmed' ELSE 'assigned' END"

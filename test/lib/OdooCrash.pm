@@ -1,7 +1,7 @@
 # What the crash tests share: a plant under load, an audit of it that knows nothing of odoo_events, two endpoints with their ledgers, and
 # the comparison of the three.
 #
-#   my $plant = OdooCrash->new($node, $receiver);             # database "plant", table audit, subscriptions single and batched
+#   my $plant = OdooCrash->new($node, $receiver);             # or ($node, $receiver, 'wal'); database "plant", table audit, subscriptions single and batched
 #   my $load = $plant->load(400);                             # pgbench: three clients, 400 transactions each
 #   $plant->arm('publish-cursor', 'kill');                    # src/base/fault.h
 #   $plant->wait_passed('publish-cursor');
@@ -40,8 +40,8 @@ SQL
 
 sub new
 {
-	my ($class, $node, $receiver) = @_;
-	my $self = bless { node => $node, receiver => $receiver, script => $node->basedir . '/toggle.sql', faults => $node->data_dir . '/oe_faults' }, $class;
+	my ($class, $node, $receiver, $mode) = @_;
+	my $self = bless { node => $node, receiver => $receiver, script => $node->basedir . '/toggle.sql', faults => $node->data_dir . '/oe_faults', wal => ($mode // '') eq 'wal' }, $class;
 	PostgreSQL::Test::Utils::append_to_file($self->{script}, $script);
 	mkdir $self->{faults};
 	OdooEvents->load($node, 'plant', 'odoo19');
@@ -54,7 +54,8 @@ sub new
 	  UPDATE stock_picking SET state = 'assigned' WHERE id <= 8;
 	  CREATE TRIGGER audit AFTER UPDATE OF state ON stock_picking FOR EACH ROW EXECUTE FUNCTION audit();
 	  RESET ROLE;
-	  SELECT odoo_events.attach()});
+	  SELECT odoo_events.attach(mode => '} . ($mode // 'trigger') . q{')});
+	$node->poll_query_until('plant', q{SELECT bool_and(state = 'wal') FROM odoo_events.wal_rule}) or die 'the WAL is not read' if $mode;
 	$receiver->subscribe($node, 'plant', 'single', '/single');
 	$receiver->subscribe($node, 'plant', 'batched', '/batched', q{format => 'batch', batch_size => 20});
 	$node->safe_psql('plant', q{SELECT odoo_events.subscribe('puller', url => NULL);
@@ -289,7 +290,7 @@ sub verify
 	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.dead_letter}), '0', 'no dead letters');
 	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.quarantine}), '0', 'no quarantine');
 	# a trigger that was made again and the note about it are one
-	ok($node->poll_query_until('plant', q{SELECT count(*) > 0 FROM pg_trigger WHERE tgname = 'odoo_events_capture' AND tgrelid = 'mrp_production'::regclass}),
+	$self->{wal} or ok($node->poll_query_until('plant', q{SELECT count(*) > 0 FROM pg_trigger WHERE tgname = 'odoo_events_capture' AND tgrelid = 'mrp_production'::regclass}),
 		'a lost trigger is back');
 	is($node->safe_psql('plant', q{SELECT count(*) || ' ' || coalesce(sum(changes), 0) FROM odoo_events.capture_gap}),
 		$node->safe_psql('plant', 'SELECT count(*) FROM lost_triggers') . ' 0', 'each time it was noted, and there is no other gap');

@@ -14,16 +14,7 @@ for how in each play; do
   "$here/replay.sh" $how publish_$how "$2"
   # in pieces, so that what is read lies behind what is published
   { yes 'SELECT odoo_events.publish(10);' | head -100; echo 'SELECT odoo_events.publish();'; } | sql -d publish_$how -o /dev/null
-  sql -d publish_$how > "$work/$how" <<'SQL'
-SELECT o.type, o.subject, o.partitionkey, o.entity, o.record_id, o.company_id, o.warehouse_id, o.correlationid, c.type, c.record_id,
-       o.event->'data'->'transition', o.event->>'authid',
-       (SELECT string_agg(concat_ws(' ', x->>'part', x->>'id', x->>'op', (SELECT string_agg(k, ',' ORDER BY k) FROM json_object_keys(x->'fields') k)), ';' ORDER BY n)
-          FROM json_array_elements(o.event->'data'->'changes') WITH ORDINALITY y(x, n)) AS changes,
-       CASE WHEN o.event->'data'->'transition' IS NOT NULL THEN
-         (SELECT string_agg(concat(key, '=', CASE json_typeof(value) WHEN 'object' THEN value->>'id' ELSE value #>> '{}' END), ' ')
-            FROM json_each(o.event->'data'->o.entity) WHERE json_typeof(value) <> 'array' AND key NOT IN ('reservation', 'complete')) END AS facts
-  FROM odoo_events.outbox o LEFT JOIN odoo_events.outbox c ON c.id::text = o.causationid ORDER BY o.position
-SQL
+  sql -d publish_$how -f "$here/facts.sql" > "$work/$how"
   sql -d postgres -c "DROP DATABASE publish_$how"
 done
 each=$(wc -l < "$work/each") play=$(wc -l < "$work/play")
