@@ -109,11 +109,15 @@ $node->safe_psql('postgres', q{SELECT pg_create_physical_replication_slot('holds
 my $run = $plant->load(2000);
 my $before = $node->safe_psql('plant', 'SELECT count(*) FROM audit');
 ok($node->poll_query_until('plant', "SELECT count(*) > $before + 20 FROM audit"), 'the load is under way');
-fill();
-# the segments that are there already are filled quickly
-OdooEvents::Receiver::wait_until(
-	sub { (eval { $node->psql('plant', q{SELECT pg_logical_emit_message(false, 'fill', repeat('x', 200000))}) } // 2) != 0 }, 'the WAL is full');
-OdooEvents::Receiver::wait_until(sub { !-e $node->data_dir . '/postmaster.pid' }, 'the server is down');
+$plant->broken_off(
+	sub {
+		fill();
+		# the segments that are there already are filled quickly
+		OdooEvents::Receiver::wait_until(
+			sub { (eval { $node->psql('plant', q{SELECT pg_logical_emit_message(false, 'fill', repeat('x', 200000))}) } // 2) != 0 }, 'the WAL is full');
+		OdooEvents::Receiver::wait_until(sub { !-e $node->data_dir . '/postmaster.pid' }, 'the server is down');
+	},
+	'WAL full');
 $node->{_pid} = undef;
 $run->kill_kill;
 make_space();
