@@ -67,8 +67,11 @@
 /* Replication slots and origins of the database's own. */
 #if PG_VERSION_NUM >= 170000
 #define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false, true, false)
+/* Whether the standbys that synchronized_standby_slots names have all WAL up to there. */
+#define oe_standbys_have(lsn) StandbySlotsHaveCaughtup((lsn), DEBUG1)
 #else
 #define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false)
+#define oe_standbys_have(lsn) true
 #endif
 #if PG_VERSION_NUM >= 180000
 #define oe_replication_slot_acquire(name) ReplicationSlotAcquire((name), false, true)

@@ -59,6 +59,8 @@ typedef struct OeReader
 	XLogRecPtr	sent;			/* end of the last one that was given */
 	XLogRecPtr	confirmed;
 	TimestampTz confirmed_at;
+	XLogRecPtr	waiting;		/* to be confirmed, once the standbys have ... */
+	XLogRecPtr	needed;			/* ... all up to here */
 	TimestampTz hurry_until;
 } OeReader;
 
@@ -158,7 +160,9 @@ oe_reader_commit(void *arg, ReorderBufferTXN *txn)
 }
 
 /*
- * Lets the slot go on as far as nothing is needed any more.
+ * Lets the slot go on as far as nothing is needed any more.  Where the slot is
+ * on standbys too, they must have what was written to the journal before that:
+ * promoted, they would not read it again.
  */
 static void
 oe_reader_confirm(bool now)
@@ -173,10 +177,18 @@ oe_reader_confirm(bool now)
 	time = GetCurrentTimestamp();
 	if (!now && time < TimestampTzPlusMilliseconds(r->confirmed_at, OE_CONFIRM_MS))
 		return;
-	OE_FAULT("wal-confirm");
-	LogicalConfirmReceivedLocation(upto);
-	r->confirmed = upto;
 	r->confirmed_at = time;
+	if (r->waiting == InvalidXLogRecPtr)
+	{
+		r->waiting = upto;
+		r->needed = GetFlushRecPtr(NULL);
+	}
+	if (!oe_standbys_have(r->needed))
+		return;
+	OE_FAULT("wal-confirm");
+	LogicalConfirmReceivedLocation(r->waiting);
+	r->confirmed = r->waiting;
+	r->waiting = InvalidXLogRecPtr;
 }
 
 /*
