@@ -33,3 +33,17 @@ SELECT o.position, o.subject FROM odoo_events.outbox o
 SELECT root_entity, root_name, string_agg(milestone, ' ' ORDER BY position) AS milestones, count(*) FILTER (WHERE since_previous IS NULL) AS firsts, bool_and(since_root >= '0') AS times
   FROM odoo_events.process GROUP BY correlationid, 1, 2 ORDER BY min(position);
 SELECT * FROM odoo_events.quarantine;
+-- by Odoo's own columns: what delivers a sales order belongs to it, what a purchase or an order brought to that or to what it was made for
+SELECT o.position, o.type, o.correlationid, l.order_id FROM odoo_events.outbox o JOIN stock_move m ON m.id = o.record_id JOIN sale_order_line l ON l.id = (to_jsonb(m)->>'sale_line_id')::int
+ WHERE o.entity = 'stock_move' AND o.correlationid IS DISTINCT FROM 'sales_order:' || l.order_id;
+SELECT o.position, o.type, o.correlationid FROM odoo_events.outbox o JOIN stock_picking p ON p.id = o.record_id
+ WHERE o.entity = 'transfer' AND to_jsonb(p)->>'sale_id' IS NOT NULL AND o.correlationid IS DISTINCT FROM 'sales_order:' || (to_jsonb(p)->>'sale_id');
+SELECT o.position, o.type, o.correlationid, l.order_id FROM odoo_events.outbox o JOIN stock_move m ON m.id = o.record_id JOIN purchase_order_line l ON l.id = (to_jsonb(m)->>'purchase_line_id')::int
+ WHERE o.entity = 'stock_move' AND o.correlationid IS DISTINCT FROM 'purchase_order:' || l.order_id
+   AND o.correlationid IS DISTINCT FROM 'sales_order:' || (SELECT s.order_id FROM sale_order_line s WHERE s.id = (to_jsonb(l)->>'sale_line_id')::int);
+SELECT o.position, o.type, o.correlationid FROM odoo_events.outbox o
+ WHERE o.entity IN ('manufacturing_order', 'work_order') AND coalesce(o.correlationid !~ '^(manufacturing_order|sales_order|purchase_order):[0-9]+$', true);
+-- a cause is an event of the same transaction and of another document, or of the document whose part this is
+SELECT o.position, o.type, c.type FROM odoo_events.outbox o LEFT JOIN odoo_events.outbox c ON c.id::text = o.causationid
+ WHERE o.causationid IS NOT NULL AND (c.id IS NULL OR c.odootx <> o.odootx OR c.entity = o.entity AND c.record_id = o.record_id);
+SELECT count(*) > 0 AS some_have_causes FROM odoo_events.outbox WHERE causationid IS NOT NULL;

@@ -11,10 +11,10 @@ export PG_CONFIG=/usr/lib/postgresql/18/bin/pg_config
 : "${BUILD:=$PWD/build}"; export BUILD
 modules=stock,mrp,purchase_stock,sale_management,sale_stock,purchase_mrp,sale_mrp,sale_purchase,stock_picking_batch,stock_delivery,stock_dropshipping,stock_landed_costs
 modules=$modules,maintenance,repair,mrp_repair,stock_maintenance,product_expiry,mrp_account,mrp_subcontracting,analytic
-out=$BUILD/record; rm -rf "$out"; mkdir -p "$out/log"; chmod 777 "$out" "$out/log"
+out=$BUILD/record; rm -rf "$out"; mkdir -p "$out/log"; chmod 777 "$out" "$out/log"; touch "$out/odoo.log"
 export ODOO_DATA=$out/data; mkdir -p "$ODOO_DATA"; chown odoo "$ODOO_DATA"
 q() { psql -qXAt -v ON_ERROR_STOP=1 -d "$1" -c "$2"; }
-odoo() { runuser -u odoo -- env PGUSER=odoo PGHOST="$PGHOST" PGPORT="$PGPORT" ODOO_DATA="$ODOO_DATA" PYTHONDONTWRITEBYTECODE=1 python3 "$@"; }
+odoo() { runuser -u odoo -- env PGUSER=odoo PGHOST="$PGHOST" PGPORT="$PGPORT" ODOO_DATA="$ODOO_DATA" PYTHONDONTWRITEBYTECODE=1 python3 "$@" 2>>"$out/odoo.log"; }
 
 test/lib/instance.sh install
 CONF=$out/conf; export CONF
