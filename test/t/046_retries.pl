@@ -24,15 +24,8 @@ CREATE FUNCTION make(n int) RETURNS void LANGUAGE sql AS $$
 sub sql { return $node->safe_psql($db, $_[0]) }
 sub subscribe { my ($name, $more) = @_; return $receiver->subscribe($node, $db, $name, "/$name", $more) }
 
-sub status
-{
-	my ($name, $condition) = @_;
-	return 1 if $node->poll_query_until($db, qq{SELECT $condition FROM odoo_events.subscription_status s WHERE name = '$name'});
-	diag(sql(qq{SELECT row_to_json(s) FROM odoo_events.subscription_status s WHERE name = '$name'}));
-	return 0;
-}
-
-sub delivered { my ($name) = @_; return status($name, 'lag_events = 0 AND position = odoo_events._last_position()') }
+sub status { return OdooEvents::status($node, $db, @_) }
+sub delivered { return OdooEvents::delivered($node, $db, @_) }
 
 # Of each event that waits for a retry: attempts made, and seconds from the end of the latest to the next.
 sub delays

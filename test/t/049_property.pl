@@ -1,7 +1,8 @@
 # once: the dispatcher's logic; the crash test runs on every version
 # Whatever is subscribed and whatever goes wrong: every event that matches is acknowledged or a dead letter, in the order of its key, with the
 # same bytes each time, and more than once only where something was killed or replayed.  Each round chooses subscriptions (ordering, format, batches,
-# filters, requests in flight) and failures (answers, resets, garbage, slowness, 410, a worker that is killed or ended, pauses, replays) at random.
+# filters, requests in flight) and failures (answers, resets, garbage, slowness, 410, a worker that is killed or ended, pauses, skips, replays, also of dead
+# letters) at random.
 # ROUNDS (default 12) rounds; SEED repeats a run's choices.
 use strict;
 use warnings;
@@ -142,12 +143,17 @@ sub disturb
 {
 	my ($from, @subs) = @_;
 	my $name = pick(@subs)->{name};
-	my $what = pick('nothing', 'nothing', 'pause', 'retry', 'alter', 'replay', 'end', 'kill');
+	my $what = pick('nothing', 'nothing', 'pause', 'retry', 'alter', 'replay', 'bury', 'raise', 'end', 'kill');
 	note "$what $name";
 	ask("SELECT odoo_events.pause('$name')"), ask("SELECT odoo_events.resume('$name')") if $what eq 'pause';
 	ask("SELECT odoo_events.retry_now('$name')") if $what eq 'retry';
 	ask("SELECT odoo_events.alter_subscription('$name', max_in_flight => " . pick(1, 5, 50) . ')') if $what eq 'alter';
 	ask("SELECT odoo_events.replay('$name', from_position => $from)") if $what eq 'replay';
+	# what is retried now may be delivered before it can be skipped
+	ask(qq{DO \$\$ BEGIN
+		PERFORM odoo_events.skip('$name', ARRAY(SELECT event_id FROM odoo_events.waiting WHERE subscription = '$name' AND state = 'retry' LIMIT 2));
+		EXCEPTION WHEN invalid_parameter_value THEN NULL; END \$\$}) if $what eq 'bury';
+	ask("SELECT odoo_events.replay('$name', dead_letters => true)") if $what eq 'raise';
 	my $pid = $what =~ /end|kill/ ? ask(q{SELECT pid FROM odoo_events.worker_status}) : '';
 	kill(($what eq 'kill' ? 'KILL' : 'TERM'), $pid) if $pid;
 	return $what =~ /replay|end|kill/;
@@ -175,6 +181,8 @@ sub judge
 	my ($round, $s, $duplicates) = @_;
 	my @want = map { [ split /\|/ ] } split /\n/, ask("SELECT id, n, key FROM truth WHERE round = $round AND $s->{where} ORDER BY n");
 	my %dead = map { $_ => 1 } split /\n/, ask("SELECT event_id FROM odoo_events.dead_letter WHERE subscription = '$s->{name}'");
+	my %died = map { $_ => 1 } split /\n/, ask("SELECT event::json #>> '{data,event,id}' FROM odoo_events.outbox_all
+		WHERE type = 'odoo.platform.event.dead_lettered.v1' AND subject = 'subscription/$s->{name}'");
 	my (%seen, %last, @wrong);
 	my $again = 0;
 	my %known = map { $_->[0] => $_ } @want;
@@ -185,17 +193,18 @@ sub judge
 		push @wrong, "$id does not match" unless $w;
 		$again++ if $seen{$id}++;
 		# what had died before a replay sent it again comes after those that went on
-		next if !$w || $seen{$id} > 1 || $dead{$id};
+		next if !$w || $seen{$id} > 1 || $died{$id};
 		my $scope = $s->{ordering} eq 'strict' ? 'all' : $w->[2];
 		my $place = $s->{ordering} eq 'strict' ? $event->{sequence} : $w->[1];
 		push @wrong, "$id overtaken in $scope" if $s->{ordering} ne 'none' && defined $last{$scope} && $place <= $last{$scope};
 		$last{$scope} = $place;
 	}
 	push @wrong, map { "$_->[0] neither arrived nor died" } grep { !$seen{ $_->[0] } && !$dead{ $_->[0] } } @want;
-	push @wrong, map { "$_ died without matching" } grep { !$known{$_} } keys %dead;
+	push @wrong, map { "$_ died without matching" } grep { !$known{$_} } keys %dead, keys %died;
+	push @wrong, map { "$_ is dead, and nobody was told" } grep { !$died{$_} } keys %dead;
 	push @wrong, "$again duplicates without a reason" if $again && !$duplicates;
 	push @wrong, grep { !/^out of order/ } $receiver->problems($s->{path});
-	note "$s->{name} ($s->{args}): " . @want . ' events, ' . keys(%dead) . " dead, $again again";
+	note "$s->{name} ($s->{args}): " . @want . ' events, ' . keys(%dead) . ' dead, ' . (keys(%died) - keys(%dead)) . " came back, $again again";
 	return @wrong;
 }
 
@@ -217,6 +226,11 @@ foreach my $round (1 .. $rounds)
 	$receiver->misbehave({ probability => 0.2, status => 500 }) if chance(0.2);
 	my $finished = finish(@subs);
 	$receiver->misbehave();
+	if ($finished && chance(0.3))
+	{
+		ask(join(';', map { "SELECT odoo_events.replay('$_->{name}', dead_letters => true)" } @subs));
+		$finished = finish(@subs);
+	}
 	my @wrong = map { judge($round, $_, $duplicates) } @subs;
 	is_deeply(\@wrong, [], "round $round: " . join(' ', map { $_->{ordering} } @subs)) or diag "SEED=$seed, round $round";
 	last unless $finished;
