@@ -10,7 +10,7 @@ foreign      odoo_events, source=tables, entities=maintenance_request: all of it
 pgoutput     with a publication of the rows whose state is done
 wal2json     version 2, restricted to the table (where it is installed)
 
-Rounds are interleaved; the ratio is the time over that of null in the same round.  Reads PG_CONFIG and BUILD as test/lib/instance.sh does.
+Rounds are interleaved; the ratios are time, and the walsender's processor time, over that of null in the same round.  Reads PG_CONFIG and BUILD as test/lib/instance.sh does.
 """
 import argparse
 import os
@@ -72,6 +72,7 @@ if sql("SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'"
     sql("ALTER SYSTEM SET output_plugin_libraries = pgoutput, wal2json, null_plugin, odoo_events", "postgres")
     sql("SELECT pg_reload_conf()", "postgres")
 
+DATA = sql("SHOW data_directory", "postgres")
 sql("CREATE DATABASE bench", "postgres")
 subprocess.run(f"gzip -dc {TOP}/test/odoo/odoo19-base.sql.gz | psql -qX -U postgres -d bench", shell=True, check=True,
                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -101,17 +102,30 @@ sql(f"""CREATE EXTENSION odoo_events;
     END $$""")
 
 
+def reaped():
+    """Processor time of the server's processes that have ended."""
+    with open(os.path.join(DATA, "postmaster.pid"), encoding="ascii") as f:
+        pid = int(f.readline())
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(name, volume, upto):
     plugin, options = PLUGINS[name]
     sql(f"SELECT pg_copy_logical_replication_slot('{volume}', 'run', false, '{plugin}')")
     command = ["pg_recvlogical", "-d", "bench", "-U", "postgres", "--slot", "run", "--start", "--endpos", upto, "-f", "/dev/null", "--no-loop"]
     for option in options:
         command += ["-o", option]
+    time.sleep(0.2)             # backends of psql have gone, and later the walsender
+    processor = reaped()
     began = time.monotonic()
     subprocess.run(command, check=True, stderr=subprocess.PIPE)
     took = time.monotonic() - began
+    time.sleep(0.2)
+    processor = reaped() - processor
     sql("SELECT pg_drop_replication_slot('run')")
-    return took
+    return took, processor
 
 
 for size in [int(s) for s in a.sizes.split(",")]:
@@ -125,7 +139,9 @@ for size in [int(s) for s in a.sizes.split(",")]:
         for name in list(PLUGINS) if i % 2 == 0 else list(PLUGINS)[::-1]:
             times[name].append(run(name, "volume", upto))
     for name in PLUGINS:
-        ratio = statistics.median(t / n for t, n in zip(times[name], times["null"]))
-        print(f"{size:6} changes a transaction  {name:9} {a.changes / statistics.median(times[name]):9.0f} changes/s   {ratio:5.2f} of null", flush=True)
+        speed = [a.changes / statistics.median(t[i] for t in times[name]) for i in (0, 1)]
+        ratio = [statistics.median(t[i] / n[i] for t, n in zip(times[name], times["null"])) for i in (0, 1)]
+        print(f"{size:6} changes a transaction  {name:9} {speed[0]:9.0f} changes/s   {ratio[0]:5.2f} of null   "
+              f"{speed[1]:9.0f}/s of processor time   {ratio[1]:5.2f} of null", flush=True)
     sql("SELECT pg_drop_replication_slot('volume')")
 instance("remove", "decode")
