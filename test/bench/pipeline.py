@@ -57,7 +57,7 @@ def deliver(more):
 
 def hold():
     """A transaction with a snapshot and an xid, until it is told to COMMIT."""
-    holder = subprocess.Popen(["psql", "-XAtq", "-d", "bench"], stdin=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(["psql", "-XAtq", "-d", "bench"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     holder.stdin.write("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id(), count(*) FROM odoo_events.outbox_all;\n")
     holder.stdin.flush()
     wait("SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xid IS NOT NULL")
