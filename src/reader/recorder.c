@@ -84,7 +84,9 @@ oe_recorder_detach(int code, Datum arg)
 /*
  * Where triggers have taken over while the WAL was still to be read, what
  * is read until then stands before what they noted: it gets ids that were
- * left free for it.  Answers the next of them, 0 if that is not so.
+ * left free for it.  Answers the next of them, 0 if that is not so.  Where
+ * nothing is wanted of the WAL any more, because a gap has been noted instead,
+ * what comes now would come too late.
  */
 static int64
 oe_drain_next_id(void)
@@ -95,7 +97,11 @@ oe_drain_next_id(void)
 
 	(void) oe_spi(&plan, "SELECT odoo_events._wal_drain_id()", 0, NULL, NULL, NULL, false, 1);
 	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	return isnull ? 0 : id;
+	if (isnull)
+		return 0;
+	if (id == 0)
+		proc_exit(0);
+	return id;
 }
 
 static void
