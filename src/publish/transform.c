@@ -16,7 +16,7 @@
 #include "publish/internal.h"
 
 /* Changes, documents or events that are looked at, and read for, together. */
-#define OE_SLICE_ITEMS 256
+#define OE_SLICE_ITEMS 128
 /* Sums of one statement: each reads more rows than it answers. */
 #define OE_SLICE_SUMS 64
 

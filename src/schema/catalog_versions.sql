@@ -22,7 +22,7 @@ UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
   ('account_move', '{payment_id}'),
   ('account_move_line', '{exclude_from_invoice_tab,purchase_line_id}'),
   ('account_payment', '{name,state,date,memo,payment_reference,journal_id,company_id}'),
-  ('stock_landed_cost', '{vendor_bill_id}'),
+  ('stock_landed_cost', '{vendor_bill_id,company_id}'),
   ('account_analytic_line', '{product_id,category}'),
   ('product_product', '{standard_price}'),
   ('product_template', '{is_storable,tracking,use_expiration_date}'),

@@ -14,7 +14,7 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
             WHEN s.missing_columns IS NOT NULL THEN 'some columns do not exist here: what depends on them is not reported'
        END AS note,
        CASE WHEN s.wal IS NOT NULL THEN slot.retained END AS retained_bytes, CASE WHEN s.wal IS NOT NULL THEN slot.lag END AS lag_bytes
-  FROM (SELECT e.entity, u.n, r.rule, CASE WHEN a.entity IS NOT NULL THEN COALESCE(w.want, 'trigger') END AS mode, w.state AS wal, COALESCE(x.relid, 0) AS relid,
+  FROM (SELECT e.entity, u.n, r.rule, r.builtin, CASE WHEN a.entity IS NOT NULL THEN COALESCE(w.want, 'trigger') END AS mode, w.state AS wal, COALESCE(x.relid, 0) AS relid,
                pg_catalog.first_value(x.relid) OVER (PARTITION BY e.entity ORDER BY u.n) AS main,
                odoo_events._missing_columns(x.relid, ARRAY(SELECT c FROM pg_catalog.unnest(r.significant || r.carried) c
                                                             WHERE pg_catalog.split_part(c, '=', 1) <> ALL (r.optional))) AS missing_columns,
@@ -28,7 +28,8 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
           LEFT JOIN odoo_events.attached a ON a.entity = e.entity) s
   LEFT JOIN odoo_events._rule_stats() st ON st.rule = s.rule
   LEFT JOIN odoo_events._wal_state() slot ON true
- WHERE s.mode IS NOT NULL OR s.main IS NOT NULL
+ WHERE (s.mode IS NOT NULL OR s.main IS NOT NULL)
+   AND NOT (s.relid = 0 AND s.builtin AND s.n > 1 AND s.main <> 0)     -- a part that this version of Odoo, or this choice of modules, has not
  ORDER BY s.entity, s.n;
 COMMENT ON VIEW odoo_events.capture_status IS
 'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
