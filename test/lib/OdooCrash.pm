@@ -225,31 +225,26 @@ sub duplicates
 {
 	my ($self, $path, $told) = @_;
 	my @requests = @{ $told->{requests} // [] };
-	my %first = map { $requests[$_][1] => $_ } 0 .. $#requests;
-	my @breaks = @{ $self->{breaks} };
+	my %arrived = map { $_->[1] => $_->[0] } @requests;
+	my @breaks = grep { $_->[2] ne 'backend terminated' } @{ $self->{breaks} };    # that killed no worker
 	my @count = (0) x @breaks;
 	my @late = (0) x @breaks;
 	my (@stray, $most, $furthest);
 	foreach my $again (@{ $told->{repeated} // [] })
 	{
 		my ($offset, $request) = @$again;
-		my $acked = $requests[ $first{$request} ][0];
-		# the last break before it came again
-		my ($low, $high) = (0, scalar @breaks);
-		while ($low < $high)
+		my $before = $arrived{$request};
+		$arrived{$request} = $offset;
+		# what was not settled was lost by the first break after it had arrived, whatever came between that and the repetition
+		my $break = grep { $_->[1] <= $before } @breaks;
+		if ($break < @breaks && $breaks[$break][0] <= $offset)
 		{
-			my $middle = int(($low + $high) / 2);
-			if ($breaks[$middle][0] <= $offset) { $low = $middle + 1 }
-			else { $high = $middle }
+			my $distance = oldest(\@requests, $breaks[$break][0]) - oldest(\@requests, $before);
+			$count[$break]++;
+			$furthest = $distance if $distance > ($furthest // 0);
 		}
-		# one that killed no worker has nothing to do with it
-		my $break = $low - 1;
-		$break-- while $break >= 0 && $breaks[$break][2] eq 'backend terminated';
-		push(@stray, "$request at $acked and $offset"), next if $break < 0;
-		$late[$break]++, next if $acked >= $breaks[$break][1];
-		$count[$break]++;
-		my $upto = oldest(\@requests, $breaks[$break][0]);
-		$furthest = $upto - $first{$request} if $upto - $first{$request} > ($furthest // 0);
+		elsif ($break > 0) { $late[ $break - 1 ]++ }
+		else { push @stray, "$request at $before and $offset" }
 	}
 	$most = (sort { $b <=> $a } @count)[0] // 0;
 	is_deeply(\@stray, [], "$path: nothing came twice without a worker that was broken off in between");
