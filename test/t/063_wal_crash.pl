@@ -59,7 +59,7 @@ foreach my $point (@points)
 $plant->finish;
 ok($node->poll_query_until('plant', q{SELECT count(*) = 0 FROM pg_prepared_xacts}), 'nothing is left prepared');
 my ($count, $again) = $plant->verify;
-cmp_ok($count, '>', 100, "$count events");
+cmp_ok($count, '>', 0, "$count events");
 is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.wal_rule WHERE state <> 'wal'}), '0', 'and the WAL is still read');
 
 $node->stop;
