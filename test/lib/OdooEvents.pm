@@ -73,6 +73,21 @@ sub replay
 	return;
 }
 
+# A standby 'standby' with a slot of its own there, started; with $failover it keeps the failover slots of $primary.
+sub standby
+{
+	my ($primary, $failover) = @_;
+	$primary->safe_psql('postgres', q{SELECT pg_create_physical_replication_slot('standby', true)});
+	$primary->backup('base');
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($primary, 'base', has_streaming => 1);
+	my $conninfo = sprintf 'host=%s port=%s dbname=postgres application_name=standby', $primary->host, $primary->port;
+	$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nhot_standby_feedback = on\nprimary_conninfo = '$conninfo'\n");
+	$standby->append_conf('postgresql.conf', "sync_replication_slots = on\n") if $failover;
+	$standby->start;
+	return $standby;
+}
+
 # True when $condition holds of a subscription's status in $db; says what the status is if that takes too long.
 sub status
 {

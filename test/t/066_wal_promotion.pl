@@ -24,14 +24,7 @@ mkdir $primary->data_dir . '/oe_faults';
 OdooEvents->load($primary, 'plant', 'odoo19');
 OdooEvents->replay($primary, 'plant', 'odoo19-sales');
 $primary->safe_psql('plant', q{SET ROLE odoo; UPDATE stock_picking SET state = 'assigned' WHERE id <= 4});
-$primary->safe_psql('postgres', q{SELECT pg_create_physical_replication_slot('standby', true)});
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-my $conninfo = sprintf 'host=%s port=%s dbname=postgres application_name=standby', $primary->host, $primary->port;
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nhot_standby_feedback = on\nprimary_conninfo = '$conninfo'\n");
-$standby->append_conf('postgresql.conf', "sync_replication_slots = on\n") if $failover;
-$standby->start;
+my $standby = OdooEvents::standby($primary, $failover);
 if ($failover)
 {
 	$primary->append_conf('postgresql.conf', "synchronized_standby_slots = 'standby'\nlog_min_messages = debug1\n");

@@ -20,15 +20,7 @@ $primary->append_conf('postgresql.conf', "output_plugin_libraries = 'odoo_events
 $primary->reload;
 $primary->safe_psql('postgres', 'CREATE DATABASE plant');
 $primary->safe_psql('plant', 'CREATE EXTENSION odoo_events');
-$primary->safe_psql('postgres', q{SELECT pg_create_physical_replication_slot('standby', true)});
-
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-my $conninfo = sprintf 'host=%s port=%s dbname=postgres application_name=standby', $primary->host, $primary->port;
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nhot_standby_feedback = on\nprimary_conninfo = '$conninfo'\n");
-$standby->append_conf('postgresql.conf', "sync_replication_slots = on\n") if $failover;
-$standby->start;
+my $standby = OdooEvents::standby($primary, $failover);
 # nothing that was reported committed is lost; and the consumer never has what the standby has not
 $primary->append_conf('postgresql.conf', "synchronous_standby_names = 'standby'\nsynchronous_commit = remote_apply\n");
 $primary->append_conf('postgresql.conf', "synchronized_standby_slots = 'standby'\n") if $failover;
