@@ -106,7 +106,9 @@ DELETE FROM part WHERE id % 10 = 0;
 COMMIT;
 -- and not onto the disk either: the session goes on, and so does the stream
 SET temp_file_limit = '64kB';
+\set VERBOSITY sqlstate
 :changes;
+\set VERBOSITY terse
 CREATE TABLE after_error (id int);
 DROP TABLE after_error;
 RESET temp_file_limit;

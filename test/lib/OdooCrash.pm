@@ -81,6 +81,20 @@ sub load
 		'<', File::Spec->devnull, '>', \$out, '2>', \$err);
 }
 
+# A load that runs to its end: the first one may meet a server that has yet to notice what was killed last.
+sub load_to_end
+{
+	my ($self, $transactions) = @_;
+	return OdooEvents::Receiver::wait_until(sub {
+			my $run = $self->load($transactions);
+			$run->finish;
+			return 1 if $run->result(0) == 0;
+			$self->unload($run);
+			return 0;
+		},
+		'a load runs to its end');
+}
+
 # Ends the clients; what they had prepared is committed, if the server is there.
 sub unload
 {

@@ -119,9 +119,7 @@ foreach my $point (sort @points)
 	break_off($point, $_) foreach $long ? @actions : int rand 2 ? 'kill' : $actions[ int rand @actions ];
 }
 $plant->unload($run{now}) if $run{now};
-my $last = $plant->load(50);
-$last->finish;
-is($last->result(0), 0, 'the load runs to its end');
+ok($plant->load_to_end(50), 'a load runs to its end');
 $plant->finish;
 my ($count, $again) = $plant->verify;
 note "$rounds rounds, $count events; requests that came more than once: $again->{'/single'} single, $again->{'/batched'} batches";
