@@ -51,6 +51,8 @@
 #define OE_PUBLISH_BATCH 500
 /* While a transaction older than our snapshot is still running. */
 #define OE_OPEN_RECHECK_MS 1000
+/* While another process publishes. */
+#define OE_BUSY_RECHECK_MS 50
 #define OE_MAINTAIN_MS OE_TUNED("maintain-ms", 10000)
 #define OE_ARMING_MS OE_TUNED("arming-ms", 5000)
 #define OE_BACKOFF_MIN_MS OE_TUNED("backoff-ms", 1000)
@@ -79,8 +81,7 @@ typedef struct OeWorker
 								 * its way */
 	bool		woken;			/* since the cycle that is on its way read it */
 	bool		want_backfill;	/* a job may be running */
-	bool		publisher_busy;
-	bool		open_transactions;
+	TimestampTz publish_again;	/* without a reason by then; 0: not at all */
 	bool		reload_deliver;
 	bool		worked;			/* since the rings were last looked at */
 	int64		last_position;
@@ -267,16 +268,15 @@ oe_publish_body(void)
 	memset(&result, 0, sizeof(result));
 	if (!oe_publish_underway())
 		oe_me.woken = false;
-	oe_me.publisher_busy = !oe_publish_turn(OE_PUBLISH_BATCH, &result);
-	if (oe_me.publisher_busy)
+	if (!oe_publish_turn(OE_PUBLISH_BATCH, &result))
 	{
 		/* somebody runs publish(): its commit will wake us */
-		oe_me.want_publish = true;
-		oe_me.open_transactions = true;
+		oe_me.want_publish = false;
+		oe_me.publish_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), OE_BUSY_RECHECK_MS);
 		return;
 	}
 	oe_me.want_publish = result.more || oe_me.woken;
-	oe_me.open_transactions = result.open_transactions;
+	oe_me.publish_again = result.open_transactions ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), OE_OPEN_RECHECK_MS) : 0;
 	oe_me.last_position = result.last_position;
 	if (result.changes > 0)
 		oe_me.worked = true;
@@ -413,9 +413,9 @@ oe_worker_timeout(void)
 	long		timeout = oe_me.worked ? OE_MAINTAIN_MS : OE_MAINTAIN_MS * 30;
 
 	if (oe_me.want_publish)
-		timeout = Min(timeout, oe_until(&oe_me.publish, oe_me.publisher_busy ? 50 : 0));
-	else if (oe_me.open_transactions)
-		timeout = Min(timeout, OE_OPEN_RECHECK_MS);
+		timeout = Min(timeout, oe_until(&oe_me.publish, 0));
+	else if (oe_me.publish_again != 0)
+		timeout = Min(timeout, oe_until(&oe_me.publish, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), oe_me.publish_again)));
 	if (oe_me.want_backfill && !oe_me.want_publish)
 		timeout = Min(timeout, oe_until(&oe_me.backfill, 0));
 	if (oe_me.reader_next != 0)
@@ -462,9 +462,6 @@ oe_worker_wait(long timeout)
 	for (int i = 0; i < n; i++)
 		if (events[i].events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-	/* a timeout is a reason to look for open transactions again */
-	if (n == 0 && oe_me.open_transactions)
-		oe_me.want_publish = true;
 }
 
 static void
@@ -544,6 +541,8 @@ oe_worker_main(Datum arg)
 			oe_worker_shutdown();
 		CHECK_FOR_INTERRUPTS();
 		oe_take_wakes();
+		if (oe_me.publish_again != 0 && oe_me.publish_again <= GetCurrentTimestamp())
+			oe_me.want_publish = true;
 		if (oe_me.want_publish)
 			oe_step(&oe_me.publish, oe_publish_body);
 		/* only what nothing else waits for */
