@@ -33,6 +33,7 @@ static curl_socket_t
 oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
 {
 	OeRequest  *req = clientp;
+	int			room = OE_RESPONSE_READ;
 	int			fd;
 
 	if (oe_used_proxy[0] == '\0' &&
@@ -42,9 +43,12 @@ oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
 		return CURL_SOCKET_BAD;
 	}
 	fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
-	if (fd >= 0)
-		ReserveExternalFD();
-	return fd >= 0 ? fd : CURL_SOCKET_BAD;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	/* what we shall not read needs no megabytes of the kernel's */
+	(void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	ReserveExternalFD();
+	return fd;
 }
 
 static int

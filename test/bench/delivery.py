@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What one subscription's troubles cost the others, and how fast single events go out.
 
-  delivery.py [--parts misbehave,subscriptions,latency] [--seconds 4] [--rate 50] [--events 20000] [--ways TEXT] [--prototype POSTBENCH]
+  delivery.py [--parts misbehave,subscriptions,latency] [--seconds 12] [--rate 50] [--events 20000] [--ways TEXT] [--prototype POSTBENCH]
 
 misbehave      ten healthy subscriptions at --rate events/s, beside one endpoint that misbehaves in each way there is (or those whose name contains
                --ways): their p99 from commit to 2xx, as a ratio to the mean of the runs before and after it, in which nobody misbehaves
@@ -24,7 +24,7 @@ from benchlib import DONE, TOP, cpu, fill, fresh_database, last_position, live, 
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--parts", default="misbehave,subscriptions,latency")
-p.add_argument("--seconds", type=int, default=4)
+p.add_argument("--seconds", type=int, default=12)
 p.add_argument("--rate", type=int, default=50)
 p.add_argument("--events", type=int, default=20000)
 p.add_argument("--ways", default="")
