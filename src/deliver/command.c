@@ -19,9 +19,15 @@
 #include "base/session.h"
 #include "deliver/internal.h"
 
-int			oe_ncommands = 0;
+/* Taken, still in the table. */
+typedef struct OeCommand
+{
+	int64		id;
+	int			waiting;		/* items that it is about are on their way */
+} OeCommand;
 
-static int64 *oe_commands = NULL;	/* taken, still in the table */
+static OeCommand *oe_commands = NULL;
+static int	oe_ncommands = 0;
 static int	oe_commands_size = 0;
 
 /* What "skip" looks for. */
@@ -32,7 +38,7 @@ typedef struct OeSkip
 } OeSkip;
 
 /*
- * Notes that this order is carried out.
+ * Notes that this order is being carried out.
  */
 static void
 oe_command_taken(int64 id)
@@ -42,22 +48,60 @@ oe_command_taken(int64 id)
 		int			size = Max(16, oe_commands_size * 2);
 
 		if (oe_commands == NULL)
-			oe_commands = MemoryContextAlloc(oe_deliver_cxt, size * sizeof(int64));
+			oe_commands = MemoryContextAlloc(oe_deliver_cxt, size * sizeof(OeCommand));
 		else
-			oe_commands = repalloc(oe_commands, size * sizeof(int64));
+			oe_commands = repalloc(oe_commands, size * sizeof(OeCommand));
 		oe_commands_size = size;
 	}
-	oe_commands[oe_ncommands++] = id;
+	oe_commands[oe_ncommands++] = (OeCommand)
+	{
+		id, 0
+	};
 }
 
+static OeCommand *
+oe_command_find(int64 id)
+{
+	for (int i = 0; i < oe_ncommands; i++)
+		if (oe_commands[i].id == id)
+			return &oe_commands[i];
+	elog(ERROR, "an order of an operator is forgotten");
+}
+
+/*
+ * An item that this order waited for is settled.
+ */
+void
+oe_command_settled(int64 id)
+{
+	oe_command_find(id)->waiting--;
+}
+
+/*
+ * Has an order been carried out that still stands in the table?
+ */
+bool
+oe_commands_done(void)
+{
+	for (int i = 0; i < oe_ncommands; i++)
+		if (oe_commands[i].waiting == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The ids of those taken, or only of those carried out.
+ */
 static ArrayType *
-oe_commands_array(void)
+oe_commands_array(bool done)
 {
 	Datum	   *ids = palloc(sizeof(Datum) * Max(oe_ncommands, 1));
+	int			n = 0;
 
 	for (int i = 0; i < oe_ncommands; i++)
-		ids[i] = Int64GetDatum(oe_commands[i]);
-	return construct_array(ids, oe_ncommands, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+		if (!done || oe_commands[i].waiting == 0)
+			ids[n++] = Int64GetDatum(oe_commands[i].id);
+	return construct_array(ids, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 }
 
 static void
@@ -89,7 +133,7 @@ oe_skip_live(OeSub *sub, int64 position)
  * batch is taken apart; the other members are gathered anew.
  */
 static void
-oe_skip_item(OeItem *item, const char *reason)
+oe_skip_item(OeItem *item, int64 order, const char *reason)
 {
 	OeKey	   *key = item->key;
 	OeBatch    *batch = item->batch;
@@ -109,8 +153,10 @@ oe_skip_item(OeItem *item, const char *reason)
 		return;
 	}
 	if (item->skip_reason)
-		pfree(item->skip_reason);
+		return;
 	item->skip_reason = MemoryContextStrdup(oe_deliver_cxt, reason);
+	item->skip_order = order;
+	oe_command_find(order)->waiting++;
 }
 
 /*
@@ -152,7 +198,7 @@ oe_skip_held(OeKey *key, int64 position, const char *reason)
  * An event that is being retried becomes a dead letter by order.
  */
 static void
-oe_skip(OeSub *sub, int64 position, const char *by)
+oe_skip(OeSub *sub, int64 order, int64 position, const char *by)
 {
 	OeSkip		skip = {position, NULL};
 	OeItem	   *item = oe_skip_live(sub, position);
@@ -160,9 +206,9 @@ oe_skip(OeSub *sub, int64 position, const char *by)
 
 	oe_key_each(sub, oe_skip_match, &skip);
 	if (item != NULL)
-		oe_skip_item(item, reason);
+		oe_skip_item(item, order, reason);
 	else if (skip.key != NULL && skip.key->busy > 0)
-		oe_skip_item(dlist_head_element(OeItem, in_key, &skip.key->queue), reason);
+		oe_skip_item(dlist_head_element(OeItem, in_key, &skip.key->queue), order, reason);
 	else if (skip.key != NULL)
 		oe_skip_held(skip.key, position, reason);
 }
@@ -204,13 +250,13 @@ oe_retry_now(OeSub *sub)
 /*
  * Carries out what operators ordered, inside the transaction that loads
  * configuration.  The orders stay in the table until what they led to is
- * written, and may come again after a crash.
+ * written, an answer waited for included, and may come again after a crash.
  */
 void
 oe_commands_take(void)
 {
 	static const Oid types[1] = {INT8ARRAYOID};
-	Datum		values[1] = {PointerGetDatum(oe_commands_array())};
+	Datum		values[1] = {PointerGetDatum(oe_commands_array(false))};
 	SPITupleTable *table;
 	int64		rows;
 
@@ -226,9 +272,10 @@ oe_commands_take(void)
 		char	   *by = TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
 		Datum	   *positions;
 		bool	   *nulls;
+		int64		id = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull));
 		int			n;
 
-		oe_command_taken(DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull)));
+		oe_command_taken(id);
 		if (sub == NULL)
 			continue;
 		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull)),
@@ -236,7 +283,7 @@ oe_commands_take(void)
 		if (strcmp(what, "retry_now") == 0)
 			oe_retry_now(sub);
 		for (int p = 0; p < n; p++)
-			oe_skip(sub, DatumGetInt64(positions[p]), by);
+			oe_skip(sub, id, DatumGetInt64(positions[p]), by);
 	}
 	SPI_freetuptable(table);
 }
@@ -250,8 +297,22 @@ oe_write_commands(void)
 	static const Oid types[1] = {INT8ARRAYOID};
 	Datum		values[1];
 
-	if (oe_ncommands == 0)
+	if (!oe_commands_done())
 		return;
-	values[0] = PointerGetDatum(oe_commands_array());
+	values[0] = PointerGetDatum(oe_commands_array(true));
 	(void) oe_spi(NULL, "DELETE FROM odoo_events.command WHERE id = ANY ($1)", 1, types, values, NULL, false, 0);
+}
+
+/*
+ * The settlement is committed: the rows are gone.
+ */
+void
+oe_commands_written(void)
+{
+	int			n = 0;
+
+	for (int i = 0; i < oe_ncommands; i++)
+		if (oe_commands[i].waiting > 0)
+			oe_commands[n++] = oe_commands[i];
+	oe_ncommands = n;
 }

@@ -227,6 +227,7 @@ typedef struct OeItem
 	int			attempts;		/* replay: made */
 	bool		single;			/* its batch was given up: alone, once */
 	char	   *skip_reason;	/* unwanted, but on its way: not tried again */
+	int64		skip_order;		/* who said so */
 } OeItem;
 
 typedef enum OeKeyState
@@ -581,9 +582,11 @@ extern void oe_replay_settle(OeReplay *replay, OeItem *item, bool sent);
 extern void oe_replay_free(OeReplay *replay);
 
 /* command.c */
-extern int	oe_ncommands;
+extern bool oe_commands_done(void);
+extern void oe_command_settled(int64 id);
 extern void oe_commands_take(void);
 extern void oe_write_commands(void);
+extern void oe_commands_written(void);
 
 /* batch.c */
 extern bool oe_batch_form(OeSub *sub);

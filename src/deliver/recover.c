@@ -112,7 +112,7 @@ oe_recover_progress(const Oid *types, Datum *ids)
 	SPITupleTable *table;
 
 	(void) oe_spi(NULL, "SELECT subscription_id, cursor, in_flight, delivered, failed, filter_errors, breaker, not_before,"
-				  " last_status, last_error, last_success_at, failing_since, at, outcomes, requests, gate, fired_at"
+				  " last_status, last_error, last_success_at, failing_since, at, outcomes, requests, gate, fired_at, probe_ms"
 				  " FROM odoo_events.subscription_progress WHERE subscription_id = ANY ($1)",
 				  1, types, ids, NULL, true, 0);
 	table = SPI_tuptable;
@@ -143,6 +143,7 @@ oe_recover_progress(const Oid *types, Datum *ids)
 		sub->requests_written = oe_cell_int4(table, i, 15);
 		sub->gate = oe_cell_int8(table, i, 16);
 		sub->fired_at = oe_cell_int8(table, i, 17);
+		sub->probe_ms = oe_cell_int4(table, i, 18);
 		sub->seen = false;
 	}
 	SPI_freetuptable(table);

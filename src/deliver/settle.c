@@ -61,7 +61,7 @@ oe_anything_unwritten(void)
 {
 	dlist_iter	it;
 
-	if (oe_nanswers > 0 || oe_ndeaths > 0 || oe_ncommands > 0 || !dlist_is_empty(&oe_dirty_keys))
+	if (oe_nanswers > 0 || oe_ndeaths > 0 || oe_commands_done() || !dlist_is_empty(&oe_dirty_keys))
 		return true;
 	dlist_foreach(it, &oe_subs)
 	{
@@ -163,7 +163,7 @@ oe_settled(void)
 
 	oe_attempts_written();
 	oe_answers_clear();
-	oe_ncommands = 0;
+	oe_commands_written();
 	dlist_foreach_modify(it, &oe_dirty_keys)
 	{
 		OeKey	   *key = dlist_container(OeKey, in_dirty, it.cur);

@@ -280,7 +280,10 @@ oe_item_free(OeItem *item)
 	sub->bytes -= item->event->size;
 	oe_event_release(item->event);
 	if (item->skip_reason)
+	{
+		oe_command_settled(item->skip_order);
 		pfree(item->skip_reason);
+	}
 	pfree(item);
 }
 

@@ -99,6 +99,7 @@ BEGIN
         gate            int8,                             -- of a schedule: events up to here go
         fired_at        timestamptz,
         outcomes        int8[] NOT NULL DEFAULT '{}',     -- requests: delivered, rejected, failed, throttled, no_answer; retries
+        probe_ms        int4 NOT NULL DEFAULT 0,          -- pause before the latest probe of an open breaker
         PRIMARY KEY (subscription_id, n)
       )$f$, i);
     BEGIN

@@ -11,7 +11,7 @@ use POSIX qw(strftime);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = OdooEvents->node('retries', "odoo_events.restart_delay = '100ms'\n");
+my $node = OdooEvents->node('retries', "odoo_events.restart_delay = '100ms'\nrestart_after_crash = on\n");
 my $receiver = OdooEvents->receiver;
 my $db = 'plant';
 my $faults = $node->data_dir . '/oe_faults';
@@ -134,10 +134,13 @@ append_to_file("$faults/probe-ms", 10);
 subscribe('down', q{max_in_flight => 1, retry_schedule => '{1h}'});
 $receiver->misbehave({ path => '^/down$', status => 500 });
 sql('SELECT make(60)');
-ok(status('down', q{state = 'breaker_open' AND failed_total >= 16}), 'it is probed');
+ok(status('down', q{state = 'breaker_open' AND failed_total >= 14}), 'it is probed');
+kill 'KILL', sql('SELECT pid FROM odoo_events.worker_status');
+$node->poll_query_until('postgres', 'SELECT true');
+ok(status('down', q{state = 'breaker_open' AND failed_total >= 17}), 'by the next worker, too');
 my @gaps = split /\n/, sql(q{SELECT extract(epoch FROM a.at - lag(a.at + a.duration) OVER (ORDER BY a.at)) * 1000 FROM odoo_events.attempt a
-	WHERE a.subscription = 'down' ORDER BY a.at OFFSET 10 LIMIT 6});
-is(scalar(grep { $gaps[$_] < 10 * 2**$_ - 1 } 0 .. 5), 0, "each time after twice as long: @gaps ms");
+	WHERE a.subscription = 'down' ORDER BY a.at OFFSET 10 LIMIT 7});
+is(scalar(grep { $gaps[$_] < 10 * 2**$_ - 1 } 0 .. 6), 0, "each time after twice as long, whichever worker: @gaps ms");
 $receiver->misbehave({ path => '^/down$', status => 204, times => 4 }, { path => '^/down$', status => 204, hold => JSON::PP::true });
 ok(status('down', q{breaker = 'half_open' AND delivered_total = 4 AND in_flight = 1}), 'after four successes there is still one request at a time');
 $receiver->misbehave();
