@@ -18,6 +18,9 @@
  *	 wait		 the file becomes oe_faults/<point>.held; goes on when that is
  *				 taken away
  *
+ * Points named hold-... are where a test lets a process wait so that something
+ * else happens first; nothing fails there.
+ *
  * A file oe_faults/<name> that holds a number replaces a tuned value.
  */
 #ifndef OE_FAULT_H

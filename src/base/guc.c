@@ -24,6 +24,7 @@ char	   *oe_guc_language = NULL;
 char	   *oe_guc_schema_base = NULL;
 int			oe_guc_retention = 7 * 86400;
 int			oe_guc_attempt_retention = 7 * 86400;
+int			oe_guc_backfill_pace = 10;
 char	   *oe_guc_proxy = NULL;
 char	   *oe_guc_ca_file = NULL;
 int			oe_guc_max_in_flight = 256;
@@ -93,6 +94,12 @@ oe_guc_define(void)
 							NULL, &oe_guc_attempt_retention,
 							7 * 86400, OE_TUNED("retention-min", 60), INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.backfill_pace",
+							"Share of one processor, in percent, that a backfill and the publishing of its snapshots may take.",
+							"At 100 it neither rests nor waits for subscriptions that are behind.",
+							&oe_guc_backfill_pace,
+							10, 1, 100,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.ca_file",
 							   "File of CA certificates (PEM) that endpoints are verified against; empty for the system's.",
 							   NULL, &oe_guc_ca_file, "",

@@ -15,6 +15,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "base/shmem.h"
 
 typedef struct OeShared
@@ -149,6 +150,24 @@ oe_slot_clear(OeSlot *slot, Oid dboid)
 	oe_metrics_clear(&slot->metrics);
 }
 
+/*
+ * The slot of a database, a free one if it has none; NULL when all are taken.
+ * Under the exclusive lock.
+ */
+static OeSlot *
+oe_slot_claim(Oid dboid)
+{
+	OeSlot	   *slot = oe_slot_search(dboid);
+
+	if (slot == NULL)
+	{
+		slot = oe_slot_search(InvalidOid);
+		if (slot)
+			oe_slot_clear(slot, dboid);
+	}
+	return slot;
+}
+
 OeSlot *
 oe_slot_find(Oid dboid, bool create)
 {
@@ -163,13 +182,7 @@ oe_slot_find(Oid dboid, bool create)
 		return slot;
 
 	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
-	slot = oe_slot_search(dboid);
-	if (slot == NULL)
-	{
-		slot = oe_slot_search(InvalidOid);
-		if (slot)
-			oe_slot_clear(slot, dboid);
-	}
+	slot = oe_slot_claim(dboid);
 	LWLockRelease(oe_shared->lock);
 	return slot;
 }
@@ -236,6 +249,29 @@ oe_launcher_wake(void)
 }
 
 /*
+ * The extension was created here, or may have been: the launcher is to look.
+ * Under the lock, since it gives the slot of a database without the extension
+ * away.
+ */
+static void
+oe_register(Oid dboid)
+{
+	OeSlot	   *slot;
+
+	OE_FAULT("hold-register");
+	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
+	slot = oe_slot_claim(dboid);
+	if (slot)
+	{
+		pg_atomic_fetch_or_u32(&slot->wakes, OE_WAKE_REGISTER);
+		if (slot->state == OE_WORKER_ABSENT)
+			slot->state = OE_WORKER_NONE;
+	}
+	LWLockRelease(oe_shared->lock);
+	oe_launcher_wake();
+}
+
+/*
  * A worker that has not yet looked at its flags need not be woken again: the
  * flags are set before the latch, and the worker resets the latch before it
  * reads them.
@@ -248,18 +284,15 @@ oe_wake(Oid dboid, uint32 why)
 
 	if (oe_shared == NULL)
 		return;
+	if (why & OE_WAKE_REGISTER)
+	{
+		oe_register(dboid);
+		why &= ~OE_WAKE_REGISTER;
+	}
 	slot = (dboid == MyDatabaseId) ? oe_slot_mine() : oe_slot_find(dboid, true);
 	if (slot == NULL)
 		return;
 	before = pg_atomic_fetch_or_u32(&slot->wakes, why);
-	if (why & OE_WAKE_REGISTER)
-	{
-		LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
-		if (slot->dboid == dboid && slot->state == OE_WORKER_ABSENT)
-			slot->state = OE_WORKER_NONE;
-		LWLockRelease(oe_shared->lock);
-		oe_launcher_wake();
-	}
 	if ((before & why) == why)
 		return;
 	LWLockAcquire(oe_shared->lock, LW_SHARED);

@@ -282,6 +282,22 @@ oe_deliver_timeout(void)
 	return timeout;
 }
 
+bool
+oe_deliver_behind(int64 position)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &oe_subs)
+	{
+		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
+
+		if (oe_armed && sub->active && sub->conf != NULL && sub->conf->nsigners > 0 && sub->written_at != 0 &&
+			sub->conf->cron == NULL && sub->breaker == OE_BREAKER_CLOSED && sub->cursor < position)
+			return true;
+	}
+	return false;
+}
+
 /*
  * The last act: what is answered is written, what is on its way is sent again
  * by the next worker.  curl is not cleaned up: it would wait for its resolver.

@@ -36,6 +36,11 @@ extern bool oe_deliver_worked(void);
  * Never inside a transaction. */
 extern void oe_deliver_pump(void);
 
+/* Is there a subscription that could send and has not even read all up to
+ * "position", because its endpoint takes less than there is?  Those with a
+ * schedule or an open breaker wait by intent. */
+extern bool oe_deliver_behind(int64 position);
+
 /* Least outbox position that a subscription still needs; INT64_MAX if none. */
 extern int64 oe_deliver_low_water(void);
 

@@ -34,9 +34,14 @@ extern bool oe_publish_turn(int max_changes, OePublishResult *result);
 /* Is there a cycle that has read the journal and is not finished? */
 extern bool oe_publish_underway(void);
 
+/* Rows that a step of a backfill looks at, at full speed and beside Odoo. */
+#define OE_BACKFILL_ROWS 500
+#define OE_BACKFILL_PACED_ROWS 100
+
 /* Worker, outside a transaction, or _backfill_step(): asks for the next
- * snapshots of the backfill that began first; false if none runs. */
-extern bool oe_backfill_step(void);
+ * snapshots of the backfill that began first, among so many rows; false if none
+ * runs. */
+extern bool oe_backfill_step(int rows);
 
 /* Worker, outside a transaction, now and then: moves on and empties members of
  * the journal, cursor and outbox rings.  low_water: the least outbox position

@@ -33,9 +33,6 @@
 #include "publish/odoo.h"
 #include "publish/publish.h"
 
-/* Rows looked at in one step of a backfill; tests have it take fewer. */
-#define OE_STEP_ROWS 500
-
 /* Rows fetched at a time where a whole table is read. */
 #define OE_FETCH_ROWS 5000
 
@@ -198,8 +195,9 @@ typedef struct OeStepWork
 	OeEntity   *e;
 	char	   *predicate;
 	int64		last_id;
+	int			rows;			/* to be looked at */
 	int			n;				/* ids that the predicate holds for */
-	int64		ids[OE_STEP_ROWS];
+	int64		ids[OE_BACKFILL_ROWS];
 	bool		finished;
 	char	   *failure;
 } OeStepWork;
@@ -241,17 +239,16 @@ oe_step_read(OeCycle *cy, void *arg)
 	OeStepWork *w = arg;
 	static const Oid types[] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(w->last_id)};
-	int			limit = Min(OE_TUNED("backfill-rows", OE_STEP_ROWS), OE_STEP_ROWS);
 	char	   *sql;
 
 	if (w->predicate)
 		oe_predicate_parse(w->predicate);
-	sql = oe_step_statement(w->e, w->predicate, limit);
+	sql = oe_step_statement(w->e, w->predicate, w->rows);
 	if (sql == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("this database has no table for it")));
 	(void) oe_run(NULL, sql, 1, types, values, NULL, true, 0);
-	w->finished = SPI_processed < limit;
+	w->finished = SPI_processed < w->rows;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -313,7 +310,7 @@ oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
 }
 
 bool
-oe_backfill_step(void)
+oe_backfill_step(int rows)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	OeCycle    *cy = oe_snapshot_cycle();
@@ -325,6 +322,7 @@ oe_backfill_step(void)
 		int64		from = w->last_id;
 		int			code;
 
+		w->rows = Min(OE_TUNED("backfill-rows", rows), OE_BACKFILL_ROWS);
 		w->failure = w->e == NULL ? pstrdup("the entity is no more") : oe_foreign(cy, oe_step_read, w, &code);
 		OE_FAULT("backfill-read");
 		if (w->failure)
@@ -342,7 +340,7 @@ oe_backfill_step(void)
 Datum
 oe_sql_backfill_step(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(oe_backfill_step());
+	PG_RETURN_BOOL(oe_backfill_step(OE_BACKFILL_ROWS));
 }
 
 /* ---- SQL ---- */
@@ -379,7 +377,7 @@ oe_predicate_try(OeCycle *cy, void *arg)
 	static const Oid types[] = {INT8OID};
 
 	oe_predicate_parse(w->predicate);
-	sql = oe_step_statement(w->e, w->predicate, OE_STEP_ROWS);
+	sql = oe_step_statement(w->e, w->predicate, OE_BACKFILL_ROWS);
 	if (sql && SPI_prepare(sql, 1, (Oid *) types) == NULL)
 		elog(ERROR, "it cannot be prepared");
 }

@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "stream/stream.h"
 
 /* Changes, or records of a commit, after which the receiver hears of us. */
@@ -97,6 +98,7 @@ oe_stream_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	s->changes = 0;
 	s->wrote = false;
 	resetStringInfo(&s->line);	/* an error left it there */
+	OE_FAULT("hold-stream-begin");
 }
 
 /*
@@ -203,6 +205,7 @@ oe_stream_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr 
 	XLogRecPtr	end = ctx->write_location;
 
 	ctx->write_location = lsn;
+	OE_FAULT("hold-stream-commit");
 	if (s->source == OE_SOURCE_TABLES)
 		oe_stream_table_commit(ctx, txn);
 	if (s->sink)

@@ -352,6 +352,12 @@ oe_consider(OeDatabase *db, bool may_probe)
 	(pg_atomic_read_u32(&slot->wakes) & OE_WAKE_REGISTER) != 0;
 	OeWorkerState state;
 
+	/*
+	 * A flag stays while there is a worker, which may have looked for the
+	 * extension just before it was there: it is taken when that has gone.
+	 */
+	if (oe_has_child(db->oid))
+		return slot && slot->state == OE_WORKER_STARTING;
 	if (registered)
 	{
 		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
@@ -363,8 +369,6 @@ oe_consider(OeDatabase *db, bool may_probe)
 	else if (list_member_oid(oe_absent, db->oid))
 		return false;
 
-	if (oe_has_child(db->oid))
-		return slot && slot->state == OE_WORKER_STARTING;
 	if (!may_probe && !registered)
 		return false;
 	if (slot == NULL)

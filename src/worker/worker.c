@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
 #include <signal.h>
 
 #include "access/htup_details.h"
@@ -81,6 +82,7 @@ typedef struct OeWorker
 								 * its way */
 	bool		woken;			/* since the cycle that is on its way read it */
 	bool		want_backfill;	/* a job may be running */
+	bool		asked;			/* what its last step asks for is not published */
 	TimestampTz publish_again;	/* without a reason by then; 0: not at all */
 	bool		reload_deliver;
 	bool		worked;			/* since the rings were last looked at */
@@ -276,6 +278,7 @@ oe_publish_body(void)
 		return;
 	}
 	oe_me.want_publish = result.more || oe_me.woken;
+	oe_me.asked = oe_me.asked && oe_me.want_publish;
 	oe_me.publish_again = result.open_transactions ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), OE_OPEN_RECHECK_MS) : 0;
 	oe_me.last_position = result.last_position;
 	if (result.changes > 0)
@@ -286,10 +289,14 @@ oe_publish_body(void)
 	oe_slots_unlock();
 }
 
+/*
+ * What a step asks for is published before the next one.
+ */
 static void
 oe_backfill_body(void)
 {
-	oe_me.want_backfill = oe_backfill_step();
+	oe_me.want_backfill = oe_backfill_step(oe_pace_begin());
+	oe_me.asked = oe_me.want_publish = true;
 }
 
 /*
@@ -407,6 +414,18 @@ oe_until(OeStep *step, long otherwise)
 	return TimestampDifferenceMilliseconds(now, step->not_before) + 1;
 }
 
+/*
+ * Milliseconds until the next step of a backfill: only when nothing else waits
+ * to be published.
+ */
+static long
+oe_until_backfill(void)
+{
+	if (!oe_me.want_backfill || oe_me.want_publish || oe_me.asked)
+		return LONG_MAX;
+	return Max(oe_pace_until(oe_me.last_position), oe_until(&oe_me.backfill, 0));
+}
+
 static long
 oe_worker_timeout(void)
 {
@@ -416,8 +435,7 @@ oe_worker_timeout(void)
 		timeout = Min(timeout, oe_until(&oe_me.publish, 0));
 	else if (oe_me.publish_again != 0)
 		timeout = Min(timeout, oe_until(&oe_me.publish, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), oe_me.publish_again)));
-	if (oe_me.want_backfill && !oe_me.want_publish)
-		timeout = Min(timeout, oe_until(&oe_me.backfill, 0));
+	timeout = Min(timeout, oe_until_backfill());
 	if (oe_me.reader_next != 0)
 		timeout = Min(timeout, oe_until(&oe_me.reader, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), oe_me.reader_next)));
 	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
@@ -431,9 +449,11 @@ oe_worker_timeout(void)
 static void
 oe_worker_idle(void)
 {
-	OeStep	   *steps[] = {&oe_me.publish, &oe_me.deliver, &oe_me.maintain, &oe_me.reader};
+	OeStep	   *steps[] = {&oe_me.publish, &oe_me.backfill, &oe_me.deliver, &oe_me.maintain, &oe_me.reader};
 	char		text[sizeof(oe_me.slot->activity)] = "idle";
 
+	if (oe_me.want_backfill && oe_pace_behind())
+		strlcpy(text, "idle; the backfill waits for a subscription", sizeof(text));
 	for (int i = 0; i < lengthof(steps); i++)
 		if (steps[i]->backoff_ms > 0)
 		{
@@ -451,14 +471,18 @@ static void
 oe_worker_wait(long timeout)
 {
 	WaitEvent	events[3];
+	TimestampTz began = 0;
 	int			n;
 
 	if (timeout > 0)
 	{
 		pgstat_report_stat(false);
 		oe_worker_idle();
+		began = GetCurrentTimestamp();
 	}
 	n = WaitEventSetWait(oe_me.wait_set, timeout, events, lengthof(events), oe_me.wait_event);
+	if (timeout > 0)
+		oe_pace_waited(GetCurrentTimestamp() - began);
 	for (int i = 0; i < n; i++)
 		if (events[i].events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
@@ -485,8 +509,13 @@ oe_worker_setup(Oid dboid, Oid owner)
 	BackgroundWorkerInitializeConnectionByOid(dboid, owner, 0);
 	oe_session_is_worker = true;
 	oe_session_reset_settings();
+	/* of what is registered from here on we may not know */
+	pg_atomic_fetch_and_u32(&oe_me.slot->wakes, ~OE_WAKE_REGISTER);
 	if (!oe_worker_belongs_here())
+	{
+		OE_FAULT("hold-leaving");
 		oe_worker_leave();
+	}
 
 	oe_me.cycle_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events worker",
 											ALLOCSET_DEFAULT_SIZES);
@@ -546,7 +575,7 @@ oe_worker_main(Datum arg)
 		if (oe_me.want_publish)
 			oe_step(&oe_me.publish, oe_publish_body);
 		/* only what nothing else waits for */
-		if (oe_me.want_backfill && !oe_me.want_publish)
+		if (oe_until_backfill() == 0)
 			oe_step(&oe_me.backfill, oe_backfill_body);
 		oe_deliver_pump();
 		oe_step(&oe_me.deliver, oe_deliver_body);

@@ -29,4 +29,10 @@ extern void oe_hooks_init(void);
  */
 extern bool oe_arming_check(char *reason, Size size);
 
+/* pace.c: worker, outside a transaction */
+extern void oe_pace_waited(int64 microseconds);
+extern int	oe_pace_begin(void);
+extern long oe_pace_until(int64 last_position);
+extern bool oe_pace_behind(void);
+
 #endif							/* OE_WORKER_H */

@@ -13,6 +13,7 @@ wal2json     version 2, restricted to the table (where it is installed)
 Rounds are interleaved; the ratios are time, and the walsender's processor time, over that of null in the same round.  Reads PG_CONFIG and BUILD as test/lib/instance.sh does.
 """
 import argparse
+import glob
 import os
 import re
 import statistics
@@ -111,18 +112,39 @@ def reaped():
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
+def settled():
+    """Waits until the server has no session: those that have ended are reaped then."""
+    with open(os.path.join(DATA, "postmaster.pid"), encoding="ascii") as f:
+        postmaster = f.readline().strip()
+    while True:
+        titles = []
+        for stat in glob.glob("/proc/[0-9]*/stat"):
+            try:
+                with open(stat, encoding="utf-8", errors="replace") as f:
+                    parent = f.read().rsplit(")", 1)[1].split()[1]
+                if parent == postmaster:
+                    with open(stat[:-len("stat")] + "cmdline", encoding="utf-8", errors="replace") as f:
+                        titles.append(f.read())
+            except (FileNotFoundError, ProcessLookupError):
+                pass            # it has gone meanwhile
+        # a zombie has no title, who has just been forked that of the server
+        if all(t.startswith("postgres: ") and "[local]" not in t for t in titles):
+            return
+        time.sleep(0.01)
+
+
 def run(name, volume, upto):
     plugin, options = PLUGINS[name]
     sql(f"SELECT pg_copy_logical_replication_slot('{volume}', 'run', false, '{plugin}')")
     command = ["pg_recvlogical", "-d", "bench", "-U", "postgres", "--slot", "run", "--start", "--endpos", upto, "-f", "/dev/null", "--no-loop"]
     for option in options:
         command += ["-o", option]
-    time.sleep(0.2)             # backends of psql have gone, and later the walsender
+    settled()                   # the backends of psql, and later the walsender
     processor = reaped()
     began = time.monotonic()
     subprocess.run(command, check=True, stderr=subprocess.PIPE)
     took = time.monotonic() - began
-    time.sleep(0.2)
+    settled()
     processor = reaped() - processor
     sql("SELECT pg_drop_replication_slot('run')")
     return took, processor

@@ -65,6 +65,37 @@ $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
 ok($node->poll_query_until('plant', "SELECT pid <> $pid AND state = 'idle' FROM odoo_events.worker_status"), 'terminated, it is followed by another one');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant'}), '1', 'one');
 
+# --- CREATE EXTENSION in the very moment in which the worker that found none leaves, or the launcher gives its slot away
+my $idle = q{SELECT state = 'idle' FROM odoo_events.worker_status};
+sub launcher_has_looked
+{
+	my ($name) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $name OWNER odoo");
+	$node->safe_psql($name, 'CREATE EXTENSION odoo_events');
+	return $node->poll_query_until($name, $idle);
+}
+sub held { my ($point) = @_; return OdooEvents::Receiver::wait_until(sub { -e "$plant->{faults}/$point.held" }, "$point is reached"); }
+$plant->arm('hold-leaving', 'wait');
+$node->safe_psql('postgres', 'CREATE DATABASE late OWNER odoo');
+ok(held('hold-leaving'), 'a worker has found no extension');
+$node->safe_psql('late', 'CREATE EXTENSION odoo_events');
+ok(launcher_has_looked('other'), 'the launcher has been told');
+$plant->release('hold-leaving');
+ok($node->poll_query_until('late', $idle), 'a worker comes when that one has left');
+$plant->arm($_, 'wait') foreach 'hold-leaving', 'hold-register';
+$node->safe_psql('postgres', 'CREATE DATABASE later OWNER odoo');
+ok(held('hold-leaving'), 'a worker has found no extension');
+my $creator = $node->background_psql('later');
+$creator->query_until(qr/creates/, "\\echo creates\nCREATE EXTENSION odoo_events;\n");
+ok(held('hold-register'), 'CREATE EXTENSION is committed, and the launcher not yet told');
+$plant->release('hold-leaving');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'later'}), 'the worker has left');
+ok(launcher_has_looked('another'), 'and the launcher knows that');
+$plant->release('hold-register');
+$creator->quit;
+ok($node->poll_query_until('later', $idle), 'a worker comes all the same');
+$node->safe_psql('postgres', "DROP DATABASE $_") foreach 'late', 'other', 'later', 'another';
+
 # --- no worker for a day
 $node->safe_psql('plant', q{ALTER SYSTEM SET odoo_events.databases = 'none-such'});
 $node->reload;

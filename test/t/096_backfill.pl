@@ -1,15 +1,17 @@
 # A backfill in bounded transactions that goes on where it was, whatever is killed: kill -9 in the middle of a step, and of the worker.
 # Own events in the same crash: what was committed or prepared is told, what was not is not.
-# (Its price for those who write meanwhile: test/bench/backfill.sh.)
+# At odoo_events.backfill_pace = 100 it does nothing else; below, its steps are small, each is published and read by every subscription before the
+# next, and it rests in between.  (Its price for those who write meanwhile: test/bench/backfill.sh.)
 use strict;
 use warnings;
 use FindBin;
+use JSON::PP;
 use lib "$FindBin::RealBin/../lib";
 use OdooEvents;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = OdooEvents->node('backfill', "odoo_events.databases = 'none-such'\nodoo_events.restart_delay = '100ms'\nrestart_after_crash = on\n");
+my $node = OdooEvents->node('backfill', "odoo_events.databases = 'none-such'\nodoo_events.restart_delay = '100ms'\nodoo_events.backfill_pace = 100\nrestart_after_crash = on\n");
 my $db = 'plant';
 my $rows = 12000;
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
@@ -19,6 +21,9 @@ INSERT INTO mrp_production SELECT 3 * i, 'MO/' || i, 'confirmed', i FROM generat
 SQL
 $node->safe_psql($db, 'CREATE EXTENSION odoo_events');
 $node->safe_psql($db, q{SELECT odoo_events.attach('{manufacturing_order}')});
+my $faults = $node->data_dir . '/oe_faults';
+mkdir $faults;
+append_to_file("$faults/hold-rest", 'wait');
 my $job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order')});
 $node->safe_psql($db, 'SELECT odoo_events._backfill_step()') foreach 1 .. 3;
 is($node->safe_psql($db, "SELECT state || ' ' || rows || ' ' || last_id FROM odoo_events.backfill_status WHERE id = $job"), 'running 1500 4500', 'a step is 500 rows, by primary key');
@@ -58,5 +63,45 @@ is($node->safe_psql($db, q{SELECT count(*) || ' ' || count(DISTINCT record_id) F
 is($node->safe_psql($db, q{SELECT string_agg(subject, ' ' ORDER BY subject) FROM odoo_events.outbox WHERE type LIKE 'acme.test.emit.%'}), 'kept prepared', 'own events: those that were committed, once');
 is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.outbox WHERE type = 'odoo.platform.backfill.completed.v1'}), '1', 'its end is told once');
 is($node->safe_psql($db, 'SELECT count(*) FROM odoo_events.reconcile()'), '0', 'tables and events agree');
+ok(-e "$faults/hold-rest", 'at full speed it has not rested');
+
+# --- beside Odoo: a small step, which is published, and a rest
+my $snapshots = q{SELECT count(*) FROM odoo_events.outbox WHERE type LIKE '%.manufacturing_order.snapshot.v1'};
+my $asked = q{SELECT rows FROM odoo_events.backfill_status WHERE id = };
+$node->safe_psql($db, 'ALTER SYSTEM SET odoo_events.backfill_pace = 50');
+$node->reload;
+$job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order', 'id <= 1500')});
+ok(OdooEvents::Receiver::wait_until(sub { -e "$faults/hold-rest.held" }, 'a rest'), 'after a step it rests');
+is($node->safe_psql($db, $asked . $job), '100', 'a step is 100 rows');
+is($node->safe_psql($db, $snapshots), $rows + 100, 'which were published before');
+unlink "$faults/hold-rest.held";
+ok($node->poll_query_until($db, "SELECT state = 'done' FROM odoo_events.backfill_status WHERE id = $job"), 'it comes to its end');
+is($node->safe_psql($db, $asked . $job), '500', 'with all rows that were asked for');
+
+# --- what happens meanwhile waits for no more snapshots than a subscription has in memory
+my $receiver = OdooEvents->receiver;
+$receiver->misbehave({ hold => JSON::PP::true });
+$receiver->subscribe($node, $db, 'wms', '/wms', q{max_in_flight => 1, timeout => '10min'});
+$node->safe_psql($db, 'SELECT odoo_events.arm()');
+$job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order')});
+my $waits = q{SELECT state = 'idle; the backfill waits for a subscription' FROM odoo_events.worker_status};
+ok($node->poll_query_until($db, $waits), 'it waits for the subscription');
+is($node->safe_psql($db, $asked . $job), '300', 'when that can take no more');
+$node->safe_psql($db, q{SELECT odoo_events.emit('acme.test.emit.meanwhile.v1', 'meanwhile', '{}')});
+ok($node->poll_query_until($db, q{SELECT count(*) = 1 FROM odoo_events.outbox WHERE subject = 'meanwhile'}), 'what happens meanwhile is published');
+ok($node->poll_query_until($db, $waits), 'it still waits');
+is($node->safe_psql($db, $asked . $job), '300', 'no more meanwhile');
+$receiver->misbehave();
+$receiver->wait_for(sub { grep { $_->{body} =~ /emit\.meanwhile/ } @_ }, 'it is delivered');
+my $before = 0;
+foreach my $request ($receiver->ledger)
+{
+	last if $request->{body} =~ /emit\.meanwhile/;
+	$before++;
+}
+cmp_ok($before, '<=', 300, 'behind those snapshots and no more');
+$receiver->wait_for(sub { @_ > 400 }, 'the backfill goes on');
+$node->safe_psql($db, "SELECT odoo_events.cancel_backfill($job)");
+is_deeply([ $receiver->problems ], [], 'signed, in order');
 $node->stop;
 done_testing();
