@@ -51,6 +51,15 @@ oe_pace_begin(void)
 }
 
 /*
+ * There was nothing to do in it: no backfill runs.
+ */
+void
+oe_pace_end(void)
+{
+	oe_round = 0;
+}
+
+/*
  * The round is over: rests.
  */
 static void

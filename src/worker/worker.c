@@ -82,7 +82,8 @@ typedef struct OeWorker
 								 * its way */
 	bool		woken;			/* since the cycle that is on its way read it */
 	bool		want_backfill;	/* a job may be running */
-	bool		asked;			/* what its last step asks for is not published */
+	bool		asked;			/* what its last step asks for is not
+								 * published */
 	TimestampTz publish_again;	/* without a reason by then; 0: not at all */
 	bool		reload_deliver;
 	bool		worked;			/* since the rings were last looked at */
@@ -296,6 +297,8 @@ static void
 oe_backfill_body(void)
 {
 	oe_me.want_backfill = oe_backfill_step(oe_pace_begin());
+	if (!oe_me.want_backfill)
+		oe_pace_end();
 	oe_me.asked = oe_me.want_publish = true;
 }
 

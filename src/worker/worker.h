@@ -32,6 +32,7 @@ extern bool oe_arming_check(char *reason, Size size);
 /* pace.c: worker, outside a transaction */
 extern void oe_pace_waited(int64 microseconds);
 extern int	oe_pace_begin(void);
+extern void oe_pace_end(void);
 extern long oe_pace_until(int64 last_position);
 extern bool oe_pace_behind(void);
 

@@ -83,7 +83,7 @@ my $receiver = OdooEvents->receiver;
 $receiver->misbehave({ hold => JSON::PP::true });
 $receiver->subscribe($node, $db, 'wms', '/wms', q{max_in_flight => 1, timeout => '10min'});
 $node->safe_psql($db, 'SELECT odoo_events.arm()');
-$job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order')});
+$job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order', 'id <= 3000')});
 my $waits = q{SELECT state = 'idle; the backfill waits for a subscription' FROM odoo_events.worker_status};
 ok($node->poll_query_until($db, $waits), 'it waits for the subscription');
 is($node->safe_psql($db, $asked . $job), '300', 'when that can take no more');
@@ -100,8 +100,9 @@ foreach my $request ($receiver->ledger)
 	$before++;
 }
 cmp_ok($before, '<=', 300, 'behind those snapshots and no more');
-$receiver->wait_for(sub { @_ > 400 }, 'the backfill goes on');
-$node->safe_psql($db, "SELECT odoo_events.cancel_backfill($job)");
+ok($node->poll_query_until($db, "SELECT state = 'done' FROM odoo_events.backfill_status WHERE id = $job"), 'the backfill goes on');
+is($node->safe_psql($db, $asked . $job), '1000', 'to its end');
+ok(OdooEvents::delivered($node, $db, 'wms'), 'and all is delivered');
 is_deeply([ $receiver->problems ], [], 'signed, in order');
 $node->stop;
 done_testing();
