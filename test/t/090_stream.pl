@@ -120,7 +120,6 @@ $node->safe_psql('plant', q{SELECT pg_drop_replication_slot('plant')});
 # end where all of it is over.  A reply to an earlier one that comes meanwhile does instead: then the next transaction shows it.
 my $faults = $node->data_dir . '/oe_faults';
 mkdir $faults;
-$node->safe_psql('busy', q{SELECT pg_create_logical_replication_slot('quiet', 'odoo_events')});
 $node->safe_psql('busy', 'CREATE TABLE noise (id int)');
 sub alive
 {
@@ -128,6 +127,7 @@ sub alive
 	my $from = -s $node->logfile;
 	my $heard = sub { slurp_file($node->logfile, $from) =~
 		  /(?:sending replication keepalive|terminating walsender process due to replication timeout)\n[^\n]*CONTEXT: +slot "quiet"[^\n]* in the (?:$where) callback/ };
+	$node->safe_psql('busy', q{SELECT pg_create_logical_replication_slot('quiet', 'odoo_events')});
 	$node->safe_psql('busy', $sql) foreach 1 .. 10;
 	append_to_file("$faults/$point", 'wait');
 	local $ENV{PGOPTIONS} = '-c wal_sender_timeout=2s -c log_min_messages=debug2 -c odoo_events.capture_memory=1MB';
@@ -145,6 +145,7 @@ sub alive
 	$quiet->kill_kill;
 	unlink "$faults/$point", "$faults/$point.held";
 	$node->poll_query_until('busy', q{SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'quiet'});
+	$node->safe_psql('busy', q{SELECT pg_drop_replication_slot('quiet')});
 	is(-s "$tmp/quiet", 0, 'and no line');
 	return;
 }
