@@ -216,6 +216,23 @@ oe_http_finish(OeRequest *req, const char *error)
 }
 
 /*
+ * Why there is no status.  Of a request whose time was over while it waited for
+ * a connection that another was making, libcurl says that the name could not be
+ * resolved.
+ */
+static const char *
+oe_request_error(OeRequest *req, CURLcode code)
+{
+	if (req->refused)
+		return "address is outside allow_networks";
+	if (code == CURLE_OPERATION_TIMEDOUT && strncmp(req->errbuf, "Failed to resolve host", strlen("Failed to resolve host")) == 0)
+		return "timed out while another request was connecting";
+	if (req->errbuf[0] != '\0')
+		return req->errbuf;
+	return code == CURLE_OK ? "no answer" : curl_easy_strerror(code);
+}
+
+/*
  * Collects finished requests.  The status decides where there is one, even if
  * curl reports an error after it (a stream that was reset, a body too long).
  */
@@ -236,7 +253,6 @@ oe_http_collect(void)
 		CURL	   *easy = msg->easy_handle;
 		CURLcode	code = msg->data.result;
 		OeRequest  *req = NULL;
-		const char *error = NULL;
 		long		status = 0;
 
 		if (msg->msg != CURLMSG_DONE)
@@ -245,13 +261,8 @@ oe_http_collect(void)
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 		curl_multi_remove_handle(oe_multi, easy);
 		req->status = status >= 200 && status <= 999 ? (int) status : 0;
-		if (req->refused && req->status == 0)
-			error = "address is outside allow_networks";
-		else if (req->status == 0)
-			error = req->errbuf[0] != '\0' ? req->errbuf :
-				code == CURLE_OK ? "no answer" : curl_easy_strerror(code);
 		if (req->kind != OE_DELIVERY || !oe_gate_retry(req))
-			oe_http_finish(req, error);
+			oe_http_finish(req, req->status == 0 ? oe_request_error(req, code) : NULL);
 	}
 }
 

@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use File::Spec;
+use IO::Socket::INET;
 use JSON::PP;
 use OdooEvents;
 use PostgreSQL::Test::Utils;
@@ -127,5 +128,12 @@ foreach my $name ('expired', 'other')
 	ok($node->poll_query_until('plant', "SELECT failed_total > $failed{$name} FROM odoo_events.subscription_status WHERE name = '$name'"), "$name: refused");
 	is(scalar($at{$name}->ledger), 0, 'and nothing is sent');
 }
+
+# --- a handshake that hangs, others waiting for its connection
+my $mute = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 10) or die $!;
+$node->safe_psql('plant', sprintf(q{SELECT odoo_events.subscribe('mute', 'https://127.0.0.1:%d/', allow_networks => '{127.0.0.0/8}', ordering => 'none', timeout => '1s')}, $mute->sockport));
+$node->safe_psql('plant', q{SELECT odoo_events.ping('mute') FROM generate_series(1, 4)});
+ok($node->poll_query_until('plant', q{SELECT count(DISTINCT event_id) = 4 FROM odoo_events.attempt WHERE subscription = 'mute'}), 'a handshake that hangs fails all');
+is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.attempt WHERE subscription = 'mute' AND (status IS NOT NULL OR error LIKE '%resolve%')}), '0', 'as what it is');
 $node->stop;
 done_testing();
