@@ -97,7 +97,7 @@ UPDATE doc SET state = 'b';
 -- a transaction that does not fit into memory
 CREATE TABLE part (id int PRIMARY KEY, state text, name text);
 ALTER TABLE part REPLICA IDENTITY FULL;
-SET odoo_events.capture_memory = '1MB';
+SET odoo_events.merge_memory = '1MB';
 SET work_mem = '64kB';
 BEGIN;
 INSERT INTO part SELECT i, 'draft', md5(i::text) FROM generate_series(1, 20000) i;

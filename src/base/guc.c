@@ -17,6 +17,7 @@
 bool		oe_guc_capture = true;
 bool		oe_guc_strict = false;
 int			oe_guc_capture_memory = 65536;
+int			oe_guc_merge_memory = 65536;
 char	   *oe_guc_traceparent = NULL;
 char	   *oe_guc_databases = NULL;
 char	   *oe_guc_source = NULL;
@@ -141,6 +142,11 @@ oe_guc_define(void)
 							NULL, &oe_guc_max_slot_wal,
 							10240, 1, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.merge_memory",
+							"Memory that the changes of a transaction that is being decoded may take before they go to a temporary file.",
+							NULL, &oe_guc_merge_memory,
+							65536, 64, MAX_KILOBYTES,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomEnumVariable("odoo_events.on_full",
 							 "What happens when the outbox is too large and its oldest events are still needed.",
 							 "keep: it grows, and health() says critical; drop: subscriptions lose them.",

@@ -14,6 +14,7 @@
 extern bool oe_guc_capture;		/* odoo_events.capture */
 extern bool oe_guc_strict;		/* odoo_events.strict */
 extern int	oe_guc_capture_memory;	/* odoo_events.capture_memory, kB */
+extern int	oe_guc_merge_memory;	/* odoo_events.merge_memory, kB */
 extern char *oe_guc_traceparent;	/* odoo_events.traceparent, '' for none */
 extern char *oe_guc_databases;	/* odoo_events.databases, '' for all */
 extern char *oe_guc_source;		/* odoo_events.source, '' for /odoo/<uuid> */

@@ -195,7 +195,7 @@ oe_log_grow(Size size)
 OeNote *
 oe_log_reserve(Size size)
 {
-	Size		limit = (Size) oe_guc_capture_memory * 1024;
+	Size		limit = (Size) (oe_log->decoding ? oe_guc_merge_memory : oe_guc_capture_memory) * 1024;
 
 	oe_log_begin();
 	if (oe_log->failed)

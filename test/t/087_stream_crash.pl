@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $tmp = PostgreSQL::Test::Utils::tempdir;
-my $node = OdooEvents->node('crashed', "odoo_events.databases = 'none-such'\nmax_wal_senders = 4\nmax_replication_slots = 4\nlogical_decoding_work_mem = '64kB'\nodoo_events.capture_memory = '1MB'\nrestart_after_crash = on\n");
+my $node = OdooEvents->node('crashed', "odoo_events.databases = 'none-such'\nmax_wal_senders = 4\nmax_replication_slots = 4\nlogical_decoding_work_mem = '64kB'\nodoo_events.merge_memory = '1MB'\nrestart_after_crash = on\n");
 $node->append_conf('postgresql.conf', "output_plugin_libraries = 'odoo_events'\n")
   if $node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'});
 $node->reload;

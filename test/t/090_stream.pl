@@ -130,7 +130,7 @@ sub alive
 	$node->safe_psql('busy', q{SELECT pg_create_logical_replication_slot('quiet', 'odoo_events')});
 	$node->safe_psql('busy', $sql) foreach 1 .. 10;
 	append_to_file("$faults/$point", 'wait');
-	local $ENV{PGOPTIONS} = '-c wal_sender_timeout=2s -c log_min_messages=debug2 -c odoo_events.capture_memory=1MB';
+	local $ENV{PGOPTIONS} = '-c wal_sender_timeout=2s -c log_min_messages=debug2 -c odoo_events.merge_memory=1MB';
 	my $quiet = IPC::Run::start([ 'pg_recvlogical', '-d', $node->connstr('busy'), '-S', 'quiet', '--start', '-s', '0', '-f', "$tmp/quiet", '-o', 'source=tables' ], '2>', "$tmp/quiet.log");
 	foreach (1 .. 5)
 	{
