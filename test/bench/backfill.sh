@@ -66,4 +66,4 @@ read -r m0 p0 n0 <<<"$(summary "$dir/without")"; read -r m1 p1 n1 <<<"$(summary 
 printf 'rounds (p50 ms, p99 ms, transactions) without:\n%s\nwith:\n%s\n' "$(cat "$dir/without")" "$(cat "$dir/with")"
 printf 'backfill of a table of %s rows: %s snapshots asked for in %s s of load (%s in one phase)\n' "$ROWS" "$rows" "$((SECONDS_EACH * ROUNDS))" "$longest"
 printf 'median of %s rounds: p50 %s -> %s ms, p99 %s -> %s ms, ratio of p99 %s (%s and %s transactions)\n' "$ROUNDS" "$m0" "$m1" "$p0" "$p1" \
-  "$(awk -v a="$p1" -v b="$p0" 'BEGIN {printf "%.2f", b > 0 ? a / b : 0}')" "$n0" "$n1"
+  "$(awk -v a="$p1" -v b="$p0" 'BEGIN {printf "%.2f", (b > 0 ? a / b : 0)}')" "$n0" "$n1"
