@@ -78,6 +78,19 @@ unlink "$faults/hold-rest.held";
 ok($node->poll_query_until($db, "SELECT state = 'done' FROM odoo_events.backfill_status WHERE id = $job"), 'it comes to its end');
 is($node->safe_psql($db, $asked . $job), '500', 'with all rows that were asked for');
 
+# --- a predicate that takes its time ends the step early; one that takes for ever ends the backfill, and nobody else waits for it
+my $from = $node->safe_psql($db, 'SELECT pg_current_xact_id()');
+$job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order', 'CASE WHEN id <= 300 THEN pg_sleep(0.01) IS NOT NULL END')});
+ok($node->poll_query_until($db, "SELECT state = 'done' FROM odoo_events.backfill_status WHERE id = $job"), 'it comes to its end');
+is($node->safe_psql($db, qq{SELECT max(n) || ' ' || sum(n) FROM (SELECT count(*) AS n FROM odoo_events.journal WHERE op = 'S' AND xid > '$from' GROUP BY xid) x}), '20 100', 'in steps of twenty rows');
+append_to_file("$faults/backfill-ms", '200');
+$job = $node->safe_psql($db, q{SELECT odoo_events.backfill('manufacturing_order', 'CASE WHEN id <= 450 THEN true WHEN id <= 465 THEN pg_sleep(3600) IS NOT NULL END')});
+ok($node->poll_query_until($db, "SELECT state = 'failed' FROM odoo_events.backfill_status WHERE id = $job"), 'it is given up');
+is($node->safe_psql($db, "SELECT rows || ' ' || last_id || ' ' || error FROM odoo_events.backfill_status WHERE id = $job"),
+	'100 300 the predicate takes more than 200 ms for a few rows', 'with the reason, and how far it came');
+is($node->safe_psql($db, 'SELECT coalesce(last_error, $$-$$) FROM odoo_events.worker_status'), '-', 'which is no error of the worker');
+unlink "$faults/backfill-ms";
+
 # --- what happens meanwhile waits for no more snapshots than a subscription has in memory
 my $receiver = OdooEvents->receiver;
 $receiver->misbehave({ hold => JSON::PP::true });

@@ -1,0 +1,331 @@
+/*
+ * backfill.c
+ *	  Asks for a snapshot of each row that there is.
+ *
+ * In steps of the worker that each read a bounded piece of the table by its
+ * primary key as foreign work, and write a bounded piece of the journal together
+ * with how far they are as own work.  Nothing is locked in between.  A piece is
+ * bounded in rows, and in time, since the predicate is somebody's own SQL and the
+ * worker publishes and delivers nothing meanwhile.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "base/fault.h"
+#include "base/session.h"
+#include "capture/emit.h"
+#include "publish/internal.h"
+#include "publish/odoo.h"
+#include "publish/publish.h"
+
+/* A step ends after its first rows when it has taken so long. */
+#define OE_STEP_US 20000
+#define OE_STEP_FETCH 10
+/* A predicate that takes longer than this for them is given up. */
+#define OE_STEP_MAX_MS OE_TUNED("backfill-ms", 10000)
+
+PG_FUNCTION_INFO_V1(oe_sql_backfill_step);
+PG_FUNCTION_INFO_V1(oe_sql_check_predicate);
+
+/*
+ * Raises an error for what is not one expression: it is put into parentheses.
+ */
+static void
+oe_predicate_parse(const char *predicate)
+{
+	List	   *list = raw_parser(psprintf("SELECT %s", predicate), RAW_PARSE_DEFAULT);
+	SelectStmt *s = list_length(list) == 1 ? (SelectStmt *) linitial_node(RawStmt, list)->stmt : NULL;
+
+	if (s == NULL || !IsA(s, SelectStmt) || s->op != SETOP_NONE || list_length(s->targetList) != 1 ||
+		s->fromClause || s->whereClause || s->groupClause || s->havingClause || s->windowClause ||
+		s->sortClause || s->limitCount || s->limitOffset || s->lockingClause || s->withClause ||
+		s->intoClause || s->distinctClause)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("it is not one expression")));
+}
+
+static char *
+oe_step_statement(OeEntity *e, const char *predicate, int limit)
+{
+	const char *table = oe_rule_table(e->rule);
+
+	if (table == NULL)
+		return NULL;
+	return psprintf("SELECT t.id::pg_catalog.int8, COALESCE((%s\n), false) FROM %s t WHERE t.id OPERATOR(pg_catalog.>) $1"
+					" ORDER BY t.id LIMIT %d", predicate ? predicate : "true", table, limit);
+}
+
+/* ---- backfill ---- */
+
+typedef struct OeStepWork
+{
+	int64		job;
+	char	   *entity;
+	OeEntity   *e;
+	char	   *predicate;
+	int64		last_id;
+	int			rows;			/* to be looked at */
+	int			n;				/* ids that the predicate holds for */
+	int64		ids[OE_BACKFILL_ROWS];
+	bool		finished;
+	char	   *failure;
+} OeStepWork;
+
+/* The running job that began first, if there is one; own work. */
+static bool
+oe_step_job(OeCycle *cy, OeStepWork *w)
+{
+	OeSession	s;
+	bool		found;
+
+	oe_own_begin(&s);
+	MemoryContextSwitchTo(cy->cxt);
+	cy->cat = oe_catalog();
+	(void) oe_run(NULL, "SELECT id::text, entity, predicate, last_id::text FROM odoo_events.backfill_job WHERE state = 'running' ORDER BY id LIMIT 1",
+				  0, NULL, NULL, NULL, false, 1);
+	found = SPI_processed == 1;
+	if (found)
+	{
+		HeapTuple	tup = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+
+		w->job = strtoll(SPI_getvalue(tup, desc, 1), NULL, 10);
+		w->entity = MemoryContextStrdup(cy->cxt, SPI_getvalue(tup, desc, 2));
+		w->predicate = SPI_getvalue(tup, desc, 3);
+		w->predicate = w->predicate ? MemoryContextStrdup(cy->cxt, w->predicate) : NULL;
+		w->last_id = strtoll(SPI_getvalue(tup, desc, 4), NULL, 10);
+		w->e = oe_entity_find(cy->cat, w->entity);
+	}
+	oe_own_end(&s);
+	MemoryContextSwitchTo(cy->cxt);
+	return found;
+}
+
+/* Notes the rows that were fetched; whether they were the last. */
+static bool
+oe_step_note(OeStepWork *w, int wanted)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+
+		w->last_id = Max(w->last_id, id);
+		if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull)))
+			w->ids[w->n++] = id;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return SPI_processed < wanted;
+}
+
+/*
+ * Fetches rows until there are enough or it has taken long enough, which is
+ * measured from the first ones on: a predicate may have to prepare something
+ * that is then quick.
+ */
+static void
+oe_step_fetch(OeStepWork *w, const char *sql)
+{
+	static const Oid types[] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(w->last_id)};
+	Portal		portal = SPI_cursor_open_with_args(NULL, sql, 1, (Oid *) types, values, NULL, true, 0);
+	TimestampTz end = 0;
+
+	for (int left = w->rows; left > 0 && !w->finished; left -= OE_STEP_FETCH)
+	{
+		int			wanted = Min(left, OE_STEP_FETCH);
+
+		SPI_cursor_fetch(portal, true, wanted);
+		w->finished = oe_step_note(w, wanted);
+		if (end == 0)
+			end = GetCurrentTimestamp() + OE_STEP_US;
+		else if (GetCurrentTimestamp() > end)
+			break;
+	}
+	SPI_cursor_close(portal);
+}
+
+/*
+ * The same, for so long only: in the worker nobody else would end it, and
+ * nothing is published meanwhile.
+ */
+static void
+oe_step_fetch_for(OeStepWork *w, const char *sql, int ms)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+	MemoryContext cxt = CurrentMemoryContext;
+
+	enable_timeout_after(STATEMENT_TIMEOUT, ms);
+	PG_TRY();
+	{
+		oe_step_fetch(w, sql);
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		if (geterrcode() != ERRCODE_QUERY_CANCELED || GetCurrentTimestamp() < end)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(cxt);
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
+				 errmsg("the predicate takes more than %d ms for a few rows", ms)));
+	}
+	PG_END_TRY();
+}
+
+/* The next piece of the table; foreign work. */
+static void
+oe_step_read(OeCycle *cy, void *arg)
+{
+	OeStepWork *w = arg;
+	char	   *sql;
+
+	if (w->predicate)
+		oe_predicate_parse(w->predicate);
+	sql = oe_step_statement(w->e, w->predicate, w->rows);
+	if (sql == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("this database has no table for it")));
+	if (w->predicate && oe_session_is_worker)
+		oe_step_fetch_for(w, sql, OE_STEP_MAX_MS);
+	else
+		oe_step_fetch(w, sql);
+}
+
+static void
+oe_step_completed(OeStepWork *w)
+{
+	StringInfoData data;
+
+	initStringInfo(&data);
+	appendStringInfo(&data, "{\"backfill\": {\"id\": " INT64_FORMAT ", \"entity\": \"%s\", \"state\": \"%s\"}}",
+					 w->job, w->entity, w->failure ? "failed" : "done");
+	oe_emit("odoo.platform.backfill.completed.v1", psprintf("backfill/" INT64_FORMAT, w->job), data.data, NULL, NULL, NULL);
+}
+
+/*
+ * Notes the snapshots and how far the job is, unless it was cancelled or
+ * somebody else has taken this step meanwhile; own work.
+ */
+static void
+oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
+{
+	static const Oid types[] = {INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID};
+	Datum		values[6];
+	char		nulls[7] = "      ";
+	OeSession	s;
+
+	oe_own_begin(&s);
+	MemoryContextSwitchTo(cy->cxt);
+	values[0] = Int64GetDatum(w->job);
+	values[1] = Int64GetDatum(from);
+	values[2] = Int64GetDatum(w->last_id);
+	values[3] = Int64GetDatum(w->n);
+	values[4] = CStringGetTextDatum(w->failure ? "failed" : w->finished ? "done" : "running");
+	values[5] = w->failure ? CStringGetTextDatum(w->failure) : (Datum) 0;
+	nulls[5] = w->failure ? ' ' : 'n';
+	(void) oe_run(NULL,
+				  "UPDATE odoo_events.backfill_job SET last_id = $3, rows = rows + $4, state = $5, error = $6, at = pg_catalog.clock_timestamp()"
+				  " WHERE id = $1 AND last_id = $2 AND state = 'running'",
+				  6, types, values, nulls, false, 0);
+	if (SPI_processed == 1)
+	{
+		for (int i = 0; i < w->n; i++)
+			oe_note_snapshot(w->e->rule->name, w->entity, w->ids[i]);
+		if (w->failure || w->finished)
+			oe_step_completed(w);
+	}
+	OE_FAULT("backfill-written");
+	oe_own_end(&s);
+	OE_FAULT("backfill-committed");
+	MemoryContextSwitchTo(cy->cxt);
+}
+
+bool
+oe_backfill_step(int rows)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	OeCycle    *cy = oe_snapshot_cycle();
+	OeStepWork *w = MemoryContextAllocZero(cy->cxt, sizeof(OeStepWork));
+	bool		found = oe_step_job(cy, w);
+
+	if (found)
+	{
+		int64		from = w->last_id;
+		int			code;
+
+		w->rows = Min(OE_TUNED("backfill-rows", rows), OE_BACKFILL_ROWS);
+		w->failure = w->e == NULL ? pstrdup("the entity is no more") : oe_foreign(cy, oe_step_read, w, &code);
+		OE_FAULT("backfill-read");
+		if (w->failure)
+		{
+			w->n = 0;
+			w->last_id = from;
+		}
+		oe_step_write(cy, w, from);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(cy->cxt);
+	return found;
+}
+
+/*
+ * _backfill_step(): the worker's step, where there is no worker.
+ */
+Datum
+oe_sql_backfill_step(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(oe_backfill_step(OE_BACKFILL_ROWS));
+}
+
+/* ---- SQL ---- */
+
+static void
+oe_predicate_try(OeCycle *cy, void *arg)
+{
+	static const Oid types[] = {INT8OID};
+	OeStepWork *w = arg;
+	char	   *sql;
+
+	oe_predicate_parse(w->predicate);
+	sql = oe_step_statement(w->e, w->predicate, OE_BACKFILL_ROWS);
+	if (sql && SPI_prepare(sql, 1, (Oid *) types) == NULL)
+		elog(ERROR, "it cannot be prepared");
+}
+
+/*
+ * _check_predicate(entity, predicate): raises an error for what backfill()
+ * could not use.
+ */
+Datum
+oe_sql_check_predicate(PG_FUNCTION_ARGS)
+{
+	OeCycle    *cy = oe_snapshot_cycle();
+	OeStepWork	w = {0};
+	char	   *failure;
+	int			code = 0;
+
+	w.e = oe_catalog_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	w.predicate = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	failure = w.e ? oe_foreign(cy, oe_predicate_try, &w, &code) : NULL;
+	if (failure)
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg("argument \"predicate\" cannot be used: %s", failure),
+				 errhint("It is what would stand behind WHERE, over the columns of the entity's table: state = 'done'")));
+	PG_RETURN_VOID();
+}
