@@ -61,6 +61,10 @@ SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', '
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', 'exists($.rows.line[*] ? (@.state == "done"))');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', 'exists($.parts.line[*] ? (@.new.state == "done"))');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.now.state == "done"');
+SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.*.line.state == "done"');
+SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$ ? (@.rows.line.state == "done").new.name == "x"');
+SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', 'exists($.new.* ? (@ == "done"))');
+SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', 'exists($.new ? (@.state == "done" && @.scores > 1))');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', occasion => 'sometimes');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', occasion => 'deleted', states => '{done}');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', kind => 'big');
@@ -68,7 +72,7 @@ SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', '
 SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', rank => -1);
 -- the mends
 SELECT odoo_events.define_event('acme.quality.quality_certificate.issued.v1', 'quality_certificate', states => '{issued}', or_replace => true);
-SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.new.score < 1 && exists($tx.*.* ? (@.new.state == "done"))');
+SELECT odoo_events.define_event('acme.quality.quality_certificate.flagged.v1', 'quality_certificate', '$.new.score < 1 && $.new.name != "5 $ \"$.rows\"" && exists($.new ? (@.state != "")) && exists($tx.*.* ? (@.new.state == "done"))');
 SELECT odoo_events.define_entity('certificate', 'quality_certificate', state_column => 'state', open_states => '{draft}', domain => 'quality', columns => '{score}', classification => '{"score": "public"}');
 SELECT odoo_events.define_event('acme.quality.certificate.issued.v1', 'certificate', states => '{issued}');
 

@@ -217,6 +217,7 @@ DECLARE
   path   jsonpath;
   known  text[] := (SELECT array_agg(split_part(c, '=', 1)) || '{id}' FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) c WHERE r.rule = e.rule);
   m      text[];
+  image  text;
   reason text;
 BEGIN
   BEGIN
@@ -231,8 +232,22 @@ BEGIN
       RAISE EXCEPTION 'argument "condition" is not a jsonpath that can be used: %', reason
         USING ERRCODE = 'invalid_parameter_value', HINT = 'For example ''$.old.state != "done" && $.new.state == "done"''.';
   END;
-  -- members of "$": the image of jsonpath quotes every name
-  FOR m IN SELECT regexp_matches(path::text, '\$\."([^"]+)"(?:\."([^"]+)")?(?:\."([^"]+)")?', 'g') LOOP
+  -- the image of jsonpath quotes every name; here without other strings
+  image := regexp_replace(path::text, '([.$]"(?:[^"\\]|\\.)*")|"(?:[^"\\]|\\.)*"', '\1', 'g');
+  -- a whole that is looked through has in it what may not be looked at, or not what is sought
+  reason := COALESCE(substring(regexp_replace(image, '([.$]")[^"]*"', '\1"', 'g') FROM '\$(?!\.?")'), substring(image FROM '(\$\."(?:old|new)")(?:\.(?!")|\[)'));
+  IF reason IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "condition" looks at % as a whole', replace(reason, '"', '')
+      USING ERRCODE = 'invalid_parameter_value', HINT = format('Name what is compared: %s.', (SELECT string_agg('$.new.' || c, ', ') FROM unnest(known) c));
+  END IF;
+  FOR m IN SELECT regexp_matches(f[2], '@\."([^"]+)"', 'g') || f[1] FROM regexp_matches(image, '\$\."(old|new)"\?\(([^()]*)\)', 'g') f LOOP
+    IF m[1] <> ALL (known) THEN
+      RAISE EXCEPTION 'argument "condition" looks at $.%.%, but "%" is no captured column of entity "%"', m[2], m[1], m[1], e.entity
+        USING ERRCODE = 'undefined_column', HINT = format('Columns: %s.', array_to_string(known, ', '));
+    END IF;
+  END LOOP;
+  -- members of "$"
+  FOR m IN SELECT regexp_matches(image, '\$\."([^"]+)"(?:\."([^"]+)")?(?:\."([^"]+)")?', 'g') LOOP
     IF m[1] = 'rows' THEN
       RAISE EXCEPTION 'argument "condition" looks at $.rows, which is what other rows are when the event is published'
         USING ERRCODE = 'invalid_parameter_value', HINT = 'Use $.parts.<part>[*]: what the transaction changed in the rows that belong to it.';

@@ -126,6 +126,8 @@ my @cases = (
 	[ "$event, '\$.new.score >', or_replace => true)", "$event, '\$.old.state != \"done\" && \$.new.state == \"done\"', or_replace => true)" ],
 	[ "$event, 'exists(\$.rows.line[*])', or_replace => true)", "$event, 'exists(\$.parts.line[*])', or_replace => true)" ],
 	[ "$event, '\$.new.scores > 1', or_replace => true)", "$event, '\$.new.score > 1', or_replace => true)" ],
+	[ "$event, 'exists(\$.new.* ? (@ > 1))', or_replace => true)", "$event, '\$.new.score > 1', or_replace => true)" ],
+	[ "$event, 'exists(\$.new ? (@.scores > 1))', or_replace => true)", "$event, 'exists(\$.new ? (@.score > 1))', or_replace => true)" ],
 	[ "$event, '\$.refs.picking_id.state == \"done\"', or_replace => true)", "$event, '\$.refs.user_id.login == \"x\"', or_replace => true)" ],
 	[ "$event, '\$.refs.picking_id.name == \"x\"', or_replace => true)", "$event, 'exists(\$tx.*.* ? (@.new.state == \"done\"))', or_replace => true)" ],
 	[ "$event, 'exists(\$.parts.row[*])', or_replace => true)", "$event, 'exists(\$.parts.line[*])', or_replace => true)" ],
