@@ -87,6 +87,10 @@ SELECT type, subject, partitionkey, data -> 'changes' AS changes FROM events WHE
 
 -- refused, and mended as the hint says
 SELECT odoo_events.define_part('quality_inspection', 'line', 'quality_photo', parent => 'inspection_id');
+-- what rows that a line names say may have changed by the time
+SELECT odoo_events.define_event('acme.quality.quality_inspection.looked.v1', 'quality_inspection', 'exists($.parts.line[*] ? (@.refs.defect_id.name == "scratch"))', occasion => 'touched');
+SELECT odoo_events.define_event('acme.quality.quality_inspection.looked.v1', 'quality_inspection', '$.parts.line[*].refs.inspection_id.state == "open"', occasion => 'touched');
+SELECT odoo_events.define_event('acme.quality.quality_inspection.looked.v1', 'quality_inspection', 'exists($.parts.line[*].refs.*.name)', occasion => 'touched');
 SELECT odoo_events.define_part('quality_inspection', 'Photo', 'quality_photo', parent => 'inspection_id');
 SELECT odoo_events.define_part('quality_inspection', 'photo', 'quality_photos', parent => 'inspection_id');
 SELECT odoo_events.define_part('quality_inspection', 'photo', 'quality_photo', parent => 'picking_id');

@@ -210,6 +210,29 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._check_class(text, text) IS 'internal: raises an error for what is no class of data';
 
+-- What a condition looks at in a row that is named by rows of these rules: only what never changes, since by the time the event is published it
+-- may be another.
+CREATE FUNCTION odoo_events._check_reference(place text, rules text[], col text, member text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known text[] := (SELECT array_agg(l.reference) FROM odoo_events.link l JOIN odoo_events.reference_field f ON f.reference = l.reference
+                    WHERE l.rule = ANY (rules) AND l.column_name = col AND f.field = member);
+BEGIN
+  IF known IS NULL THEN
+    RAISE EXCEPTION 'argument "condition" looks at %, which the catalog does not read', concat_ws('.', place, col, member)
+      USING ERRCODE = 'undefined_column', HINT = format('References: %s.', COALESCE((SELECT string_agg(format('%s.%s.%s', place, l.column_name, f.field), ', ' ORDER BY l.column_name, f.position)
+         FROM odoo_events.link l JOIN odoo_events.reference_field f ON f.reference = l.reference WHERE l.rule = ANY (rules)), 'none'));
+  ELSIF EXISTS (SELECT 1 FROM odoo_events.reference r WHERE r.reference = ANY (known) AND NOT r.builtin)
+     OR EXISTS (SELECT 1 FROM odoo_events.reference_field f JOIN odoo_events.reference r ON r.reference = f.reference
+                  JOIN odoo_events.capture_rule c ON odoo_events._captured_table(c.tables) = odoo_events._captured_table(r.tables)
+                  JOIN unnest(c.significant || c.carried) s ON split_part(s, '=', 1) = ANY (f.paths)
+                 WHERE f.reference = ANY (known) AND f.field = member) THEN
+    RAISE EXCEPTION 'argument "condition" looks at %, which may have changed by the time the event is published', concat_ws('.', place, col, member)
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Ask what the same transaction did to that row, for example ''exists($tx.*.* ? (@.new.state == "done"))'', or define the event on that row''s entity.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_reference(text, text[], text, text) IS 'internal: raises an error for what a condition may not look at in another row';
+
 -- What a condition may look at; raises an error for anything else.
 CREATE FUNCTION odoo_events._check_condition(condition text, e odoo_events.entity) RETURNS jsonpath
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -255,19 +278,7 @@ BEGIN
       RAISE EXCEPTION 'argument "condition" looks at $.%.%, but "%" is no captured column of entity "%"', m[1], m[2], m[2], e.entity
         USING ERRCODE = 'undefined_column', HINT = format('Columns: %s.', array_to_string(known, ', '));
     ELSIF m[1] = 'refs' THEN
-      SELECT l.reference INTO reason FROM odoo_events.link l WHERE l.rule = e.rule AND l.column_name = m[2];
-      IF NOT FOUND OR NOT EXISTS (SELECT 1 FROM odoo_events.reference_field f WHERE f.reference = reason AND f.field = m[3]) THEN
-        RAISE EXCEPTION 'argument "condition" looks at $.refs.%.%, which the catalog does not read', m[2], m[3]
-          USING ERRCODE = 'undefined_column', HINT = format('References: %s.', COALESCE((SELECT string_agg(format('$.refs.%s.%s', l.column_name, f.field), ', ' ORDER BY l.column_name, f.position)
-             FROM odoo_events.link l JOIN odoo_events.reference_field f ON f.reference = l.reference WHERE l.rule = e.rule), 'none'));
-      -- what anybody may change: by the time the event is published it may be another
-      ELSIF EXISTS (SELECT 1 FROM odoo_events.reference r WHERE r.reference = reason AND NOT r.builtin) OR EXISTS (SELECT 1 FROM odoo_events.reference_field f JOIN odoo_events.reference r ON r.reference = f.reference
-                      JOIN odoo_events.capture_rule c ON odoo_events._captured_table(c.tables) = odoo_events._captured_table(r.tables)
-                      JOIN unnest(c.significant || c.carried) s ON split_part(s, '=', 1) = ANY (f.paths)
-                     WHERE f.reference = reason AND f.field = m[3]) THEN
-        RAISE EXCEPTION 'argument "condition" looks at $.refs.%.%, which may have changed by the time the event is published', m[2], m[3]
-          USING ERRCODE = 'invalid_parameter_value', HINT = 'Ask what the same transaction did to that row, for example ''exists($tx.*.* ? (@.new.state == "done"))'', or define the event on that row''s entity.';
-      END IF;
+      PERFORM odoo_events._check_reference('$.refs', ARRAY[e.rule], m[2], m[3]);
     ELSIF m[1] = 'parts' AND NOT EXISTS (SELECT 1 FROM odoo_events.part p WHERE p.entity = e.entity AND p.part = m[2]) THEN
       RAISE EXCEPTION 'argument "condition" looks at $.parts.%, but entity "%" has no such part', m[2], e.entity
         USING ERRCODE = 'undefined_object', HINT = format('Parts: %s.', COALESCE((SELECT string_agg(p.part, ', ' ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), 'none'));
@@ -275,6 +286,10 @@ BEGIN
       RAISE EXCEPTION 'argument "condition" looks at $.%, which there is not', m[1]
         USING ERRCODE = 'undefined_object', HINT = 'There are $.old, $.new, $.refs, $.parts and $tx.';
     END IF;
+  END LOOP;
+  -- lines name rows, too
+  FOR m IN SELECT regexp_matches(image, '(?<!\$|"old"|"new")\."refs"(?:\."([^"]+)")?(?:\."([^"]+)")?', 'g') LOOP
+    PERFORM odoo_events._check_reference('@.refs', (SELECT array_agg(p.rule) FROM odoo_events.part p WHERE p.entity = e.entity), m[1], m[2]);
   END LOOP;
   RETURN path;
 END $$;
