@@ -84,6 +84,29 @@ oe_json_cstring(StringInfo buf, const char *s)
 }
 
 /*
+ * These two are far cheaper than formats.
+ */
+void
+oe_json_int(StringInfo buf, int64 value)
+{
+	char		text[24];
+
+	appendBinaryStringInfo(buf, text, pg_lltoa(value, text));
+}
+
+void
+oe_json_name(StringInfo buf, const char *name)
+{
+	int			len = strlen(name);
+
+	enlargeStringInfo(buf, len + 3);
+	buf->data[buf->len] = '"';
+	memcpy(buf->data + buf->len + 1, name, len);
+	memcpy(buf->data + buf->len + 1 + len, "\":", 3);
+	buf->len += len + 3;
+}
+
+/*
  * Appends "width" decimal digits of "value" (more if it has more).
  */
 static char *
@@ -243,7 +266,7 @@ oe_json_datum(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
 			appendBinaryStringInfo(buf, text, pg_ltoa(DatumGetInt32(value), text));
 			break;
 		case INT8OID:
-			appendBinaryStringInfo(buf, text, pg_lltoa(DatumGetInt64(value), text));
+			oe_json_int(buf, DatumGetInt64(value));
 			break;
 		case OIDOID:
 			appendBinaryStringInfo(buf, text, pg_ultoa_n(DatumGetObjectId(value), text));

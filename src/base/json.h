@@ -22,6 +22,10 @@
 extern void oe_json_string(StringInfo buf, const char *s, int len);
 extern void oe_json_cstring(StringInfo buf, const char *s);
 extern void oe_json_timestamptz(StringInfo buf, int64 t);
+extern void oe_json_int(StringInfo buf, int64 value);
+
+/* "name": of a member; the name needs no escapes. */
+extern void oe_json_name(StringInfo buf, const char *name);
 
 /* "out" is the type's output function, looked up by the caller beforehand;
  * used for types without a fast path only. */

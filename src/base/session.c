@@ -116,6 +116,9 @@ oe_session_enter(OeSession *s, Oid user, int sec)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* The worker is in a transaction of own work. */
+static bool oe_owning = false;
+
 void
 oe_own_begin(OeSession *s)
 {
@@ -123,13 +126,23 @@ oe_own_begin(OeSession *s)
 
 	s->save_cxt = CurrentMemoryContext;
 	s->save_owner = NULL;
-	if (oe_session_is_worker)
+	s->inner = oe_session_is_worker && IsTransactionState();
+	if (s->inner)
 	{
-		Assert(!IsTransactionState());
-		SetCurrentStatementStartTimestamp();
-		StartTransactionCommand();
+		if (!oe_owning)
+			elog(ERROR, "own work was begun inside foreign work");
+		ext.owner = GetUserId();
 	}
-	oe_extension_lock(&ext);
+	else
+	{
+		if (oe_session_is_worker)
+		{
+			SetCurrentStatementStartTimestamp();
+			StartTransactionCommand();
+			oe_owning = true;
+		}
+		oe_extension_lock(&ext);
+	}
 	/* read committed: each statement sees what is committed by then */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	oe_session_enter(s, ext.owner, SECURITY_LOCAL_USERID_CHANGE);
@@ -143,9 +156,10 @@ oe_own_end(OeSession *s)
 	/* before the commit: nothing of others may run with these rights */
 	SetUserIdAndSecContext(s->save_user, s->save_sec);
 	PopActiveSnapshot();
-	if (oe_session_is_worker)
+	if (oe_session_is_worker && !s->inner)
 	{
 		CommitTransactionCommand();
+		oe_owning = false;
 		pgstat_report_stat(false);
 	}
 	MemoryContextSwitchTo(s->save_cxt);
@@ -159,6 +173,7 @@ oe_foreign_begin(OeSession *s)
 	if (oe_session_is_worker)
 	{
 		Assert(!IsTransactionState());
+		oe_owning = false;
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 	}
@@ -275,8 +290,26 @@ oe_session_reset_settings(void)
 }
 
 /*
- * One statement.  Where "slot" is given the plan is prepared once and kept;
- * the caller promises that the text never changes.
+ * The plan of a statement, prepared once and kept; the caller promises that
+ * the text never changes.
+ */
+SPIPlanPtr
+oe_plan(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types)
+{
+	SPIPlanPtr	plan;
+
+	if (*slot != NULL)
+		return *slot;
+	plan = SPI_prepare(sql, nargs, (Oid *) types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare \"%s\": %s", sql,
+			 SPI_result_code_string(SPI_result));
+	*slot = plan;
+	return plan;
+}
+
+/*
+ * One statement.  Where "slot" is given the plan is kept there.
  */
 int
 oe_spi(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,
@@ -288,18 +321,7 @@ oe_spi(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,
 		ret = SPI_execute_with_args(sql, nargs, (Oid *) types, (Datum *) values,
 									nulls, read_only, limit);
 	else
-	{
-		if (*slot == NULL)
-		{
-			SPIPlanPtr	plan = SPI_prepare(sql, nargs, (Oid *) types);
-
-			if (plan == NULL || SPI_keepplan(plan) != 0)
-				elog(ERROR, "could not prepare \"%s\": %s", sql,
-					 SPI_result_code_string(SPI_result));
-			*slot = plan;
-		}
-		ret = SPI_execute_plan(*slot, (Datum *) values, nulls, read_only, limit);
-	}
+		ret = SPI_execute_plan(oe_plan(slot, sql, nargs, types), (Datum *) values, nulls, read_only, limit);
 	if (ret < 0)
 		elog(ERROR, "could not execute \"%s\": %s", sql,
 			 SPI_result_code_string(ret));

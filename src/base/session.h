@@ -10,7 +10,8 @@
  * nest level that is undone, and ends by ABORT: it leaves nothing behind but
  * the plain values its caller copied out.
  *
- * In the worker each is a transaction of its own.  In a backend (publish())
+ * In the worker each is a transaction of its own, but for own work that is
+ * begun inside own work, of which it is a part.  In a backend (publish())
  * own work is part of the caller's transaction and foreign work a
  * subtransaction that is rolled back.  Both connect SPI.  Own work takes an
  * AccessShareLock on the extension, so that DROP EXTENSION waits for it, and
@@ -33,6 +34,7 @@ typedef struct OeSession
 	int			save_nest;		/* GUC nest level */
 	MemoryContext save_cxt;
 	void	   *save_owner;		/* ResourceOwner of the caller */
+	bool		inner;			/* own work of the worker, part of another one */
 } OeSession;
 
 /* True in the worker process: it has no transaction of a caller's. */
@@ -63,5 +65,6 @@ struct _SPI_plan;
 extern int	oe_spi(struct _SPI_plan **slot, const char *sql, int nargs,
 				   const Oid *types, const Datum *values, const char *nulls,
 				   bool read_only, long limit);
+extern struct _SPI_plan *oe_plan(struct _SPI_plan **slot, const char *sql, int nargs, const Oid *types);
 
 #endif							/* OE_SESSION_H */

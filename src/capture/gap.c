@@ -63,7 +63,7 @@ oe_gaps_write(void *arg)
 
 	XactReadOnly = false;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	oe_insert_begin(&ins, oe_gaps_open());
+	oe_insert_begin(&ins, oe_gaps_open(), false);
 	for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
 	{
 		TupleTableSlot *slot;
@@ -78,7 +78,7 @@ oe_gaps_write(void *arg)
 		slot->tts_values[OE_G_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
 		slot->tts_values[OE_G_CHANGES] = Int64GetDatum(t->lost);
 		slot->tts_values[OE_G_REASON] = PointerGetDatum(cstring_to_text(t->reason ? t->reason : ""));
-		oe_insert_row(&ins, slot);
+		(void) oe_insert_row(&ins, slot);
 	}
 	oe_insert_end(&ins);
 	OE_FAULT("gap-written");

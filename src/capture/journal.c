@@ -86,7 +86,7 @@ oe_journal_row(OeJournal *j, const char *rule, Oid relid, char op, int64 record,
 	nulls[OE_J_TRACEPARENT] = j->traceparent_null;
 	v[OE_J_SOURCE_XID] = FullTransactionIdGetDatum(FullTransactionIdFromU64(j->source_xid));
 	nulls[OE_J_SOURCE_XID] = j->source_xid == 0;
-	oe_insert_row(&j->ins, slot);
+	(void) oe_insert_row(&j->ins, slot);
 }
 
 /*
@@ -129,7 +129,7 @@ oe_journal_begin(OeJournal *j)
 	j->traceparent_null = oe_guc_traceparent == NULL || oe_guc_traceparent[0] == '\0';
 	if (!j->traceparent_null)
 		j->traceparent = PointerGetDatum(cstring_to_text(oe_guc_traceparent));
-	oe_insert_begin(&j->ins, oe_journal_open());
+	oe_insert_begin(&j->ins, oe_journal_open(), false);
 }
 
 void

@@ -20,6 +20,7 @@
 
 #define OE_IDLE_MS OE_TUNED("deliver-idle-ms", 60000)
 
+static MemoryContext oe_scratch = NULL; /* of a breath */
 static bool oe_armed = false;
 static int64 oe_last_position = 0;
 
@@ -27,6 +28,7 @@ void
 oe_deliver_init(void)
 {
 	oe_state_init();
+	oe_scratch = AllocSetContextCreate(oe_deliver_cxt, "odoo_events breath", ALLOCSET_DEFAULT_SIZES);
 	oe_http_init();
 }
 
@@ -213,6 +215,41 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 	if (oe_settle_due())
 		oe_settle();
 	oe_measure_in_flight();
+}
+
+/*
+ * See deliver.h.  What it changes in memory stays true whatever becomes of the
+ * transaction around it: reading alone is part of that.
+ */
+void
+oe_deliver_breath(void)
+{
+	MemoryContext old = MemoryContextSwitchTo(oe_scratch);
+	dlist_iter	it;
+
+	oe_now = GetCurrentTimestamp();
+	oe_http_between = true;
+	PG_TRY();
+	{
+		oe_http_pump();
+		if (oe_armed && oe_config_loaded())
+		{
+			dlist_foreach(it, &oe_subs)
+			{
+				oe_wake_keys(dlist_container(OeSub, node, it.cur));
+			}
+			if (oe_read_wanted(oe_last_position))
+				(void) oe_read(oe_last_position);
+			oe_start_due();
+		}
+	}
+	PG_FINALLY();
+	{
+		oe_http_between = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(oe_scratch);
 }
 
 /*

@@ -41,6 +41,11 @@ extern void oe_deliver_pump(void);
  * schedule or an open breaker wait by intent. */
 extern bool oe_deliver_behind(int64 position);
 
+/* Goes on with what is in memory while the worker does something long: takes
+ * answers, starts what is ready, reads what is missing; writes nothing and
+ * waits for nothing.  Outside a transaction, or inside own work. */
+extern void oe_deliver_breath(void);
+
 /* Least outbox position that a subscription still needs; INT64_MAX if none. */
 extern int64 oe_deliver_low_water(void);
 

@@ -617,7 +617,8 @@ extern void oe_signer_free(OeSigner *signer);
 extern void oe_batch_id(OeItem **items, int n, char *out);
 extern void oe_traceparent(const char *body, int len, char *out, Size size);
 
-/* http.c */
+/* http.c; "between": a transaction that takes long lets requests go on */
+extern bool oe_http_between;
 extern void oe_http_init(void);
 extern int	oe_http_fd(void);
 extern long oe_http_timeout(void);

@@ -397,6 +397,10 @@ oe_load_parts(OeCatalog *cat)
 		for (int j = 0; j < e->words.n; j++)
 			p->watched |= e->uses_parts && strcmp(e->words.words[j], p->name) == 0;
 		p->rule->parts = lappend(p->rule->parts, p);
+		p->rule->ahead |= e->uses_rows && p->watched && p->within == NULL;
+		/* what its rows do not say themselves */
+		for (int j = 0; j < p->nlive; j++)
+			e->rule->ahead |= strcmp(p->live[j], "*") == 0;
 	}
 }
 

@@ -147,8 +147,8 @@ oe_push_parts(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *word
 }
 
 /*
- * "rows": {part: [row]}: those that the transaction left alone, as their table
- * has them now.  Only columns that are set once may be judged by.
+ * "rows": {part: [row]}: those that the transaction left alone, as it found
+ * them, as far as that is known (gone.c).
  */
 static void
 oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words)
@@ -162,23 +162,16 @@ oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words
 	{
 		OePart	   *part = doc->e->parts[i];
 
+		ListCell   *lc;
+
 		if (part->within || !part->watched)
 			continue;
 		oe_push_key(st, part->name, strlen(part->name));
 		(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
-		for (int j = 0; j < part->nparents; j++)
+		foreach(lc, oe_rows_then(cy, doc->tx, part, doc->id))
 		{
-			ListCell   *lc;
-
-			foreach(lc, oe_lines_of(cy, part->rule, part->parents[j], doc->id))
-			{
-				OeLine	   *line = lfirst(lc);
-
-				if (oe_tx_find(doc->tx, part->rule, line->id) != NULL)
-					continue;
-				oe_push_members(st, &line->row, words);
-				since |= oe_text_later(oe_row_find(&line->row, "write_date"), written);
-			}
+			oe_push_members(st, lfirst(lc), words);
+			since |= oe_text_later(oe_row_find(lfirst(lc), "write_date"), written);
 		}
 		(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
 	}

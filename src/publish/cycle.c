@@ -46,7 +46,28 @@
 /* Texts made per turn. */
 #define OE_FREEZE_EVENTS 2000
 
+/* How long others wait where a step cannot be broken off, about. */
+#define OE_BREATH_MS OE_TUNED("breath-ms", 10)
+
+void		(*oe_publish_breath) (void) = NULL;
+
+static TimestampTz oe_breathed_at = 0;
+
 PG_FUNCTION_INFO_V1(oe_sql_publish);
+
+/*
+ * Lets others go on if it is time to; answers whether it was.  Not in foreign
+ * work.
+ */
+bool
+oe_breathe(void)
+{
+	if (oe_publish_breath == NULL || !TimestampDifferenceExceeds(oe_breathed_at, GetCurrentTimestamp(), OE_BREATH_MS))
+		return false;
+	oe_publish_breath();
+	oe_breathed_at = GetCurrentTimestamp();
+	return true;
+}
 
 static bool
 oe_lock_publisher(void)
@@ -260,6 +281,7 @@ oe_publish_turn(int max_changes, OePublishResult *result)
 	volatile bool ours = false;
 
 	memset(result, 0, sizeof(*result));
+	oe_breathed_at = GetCurrentTimestamp();
 	if (oe_current == NULL)
 		oe_current = oe_cycle_begin();
 	PG_TRY();

@@ -299,8 +299,8 @@ oe_doc_vouched(OeDoc *doc)
 /*
  * Was the document open before the transaction, and is it open or done after
  * it?  Else its parts' changes are no news.  A document that the transaction
- * itself did not touch is as open as its parts are; what has no state is open
- * while it is there.
+ * itself did not touch is as open as its parts are; where these know no state,
+ * as its row was then (gone.c).  What has no state is open while it is there.
  */
 bool
 oe_doc_open(OeDoc *doc)
@@ -311,7 +311,8 @@ oe_doc_open(OeDoc *doc)
 	if (e->state_column == NULL)
 		return doc->own == NULL || doc->own->op == 'U';
 	if (doc->own == NULL)
-		return oe_doc_vouched(doc);
+		return oe_doc_vouched(doc) ||
+			(doc->row && oe_text_in(oe_row_find(doc->row, e->state_column), e->nopen, e->open));
 	if (doc->own->op != 'U')
 		return false;
 	to = oe_row_find(&doc->own->new, e->state_column);
@@ -428,9 +429,10 @@ oe_doc_prepare(OeCycle *cy, OeDoc *doc)
 		for (int i = 0; i < e->nparts; i++)
 			for (int j = 0; j < e->parts[i]->nparents && e->parts[i]->within == NULL; j++)
 				(void) oe_lines_of(cy, e->parts[i]->rule, e->parts[i]->parents[j], doc->id);
-	if (doc->own != NULL || (!oe_doc_candidate(doc) && !oe_doc_touched(doc)))
+	if (doc->own != NULL || ((doc->changes == NIL || !oe_has_changed_def(e)) && !oe_doc_touched(doc)))
 		return;
-	doc->row = oe_row_of(cy, e->rule, doc->id);
+	if (!oe_row_then(cy, doc->tx, e->rule, doc->id, &doc->row))
+		doc->row = oe_row_of(cy, e->rule, doc->id);
 	oe_refs_wanted(cy, e->rule, doc->row ? doc->row :
 				   doc->first->new.n ? &doc->first->new : &doc->first->old);
 	if (doc->row)

@@ -139,8 +139,19 @@ oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c)
 char *
 oe_uuid_text(const unsigned char *u)
 {
-	return psprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-					u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	static const char digits[] = "0123456789abcdef";
+	char	   *text = palloc(37);
+	char	   *p = text;
+
+	for (int i = 0; i < 16; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		*p++ = digits[u[i] >> 4];
+		*p++ = digits[u[i] & 15];
+	}
+	*p = '\0';
+	return text;
 }
 
 static void
@@ -148,21 +159,25 @@ oe_attribute(StringInfo buf, const char *name, const char *value)
 {
 	if (value == NULL)
 		return;
-	appendStringInfo(buf, ",\"%s\":", name);
+	appendStringInfoChar(buf, ',');
+	oe_json_name(buf, name);
 	oe_json_cstring(buf, value);
 }
 
 /*
- * The text of the event, in memory of the caller's context.
+ * The text of the event as it is stored, in memory of the caller's context.
  */
-char *
+text *
 oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
 {
 	StringInfoData buf;
+	char		sequence[24];
 
 	initStringInfo(&buf);
 	enlargeStringInfo(&buf, strlen(ev->data) + 1024);
-	appendStringInfo(&buf, "{\"specversion\":\"1.0\",\"id\":\"%s\"", oe_uuid_text(ev->id));
+	buf.len = VARHDRSZ;
+	appendStringInfoString(&buf, "{\"specversion\":\"1.0\"");
+	oe_attribute(&buf, "id", oe_uuid_text(ev->id));
 	oe_attribute(&buf, "source", cy->source);
 	oe_attribute(&buf, "type", ev->type);
 	oe_attribute(&buf, "subject", ev->subject);
@@ -173,7 +188,8 @@ oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
 	oe_attribute(&buf, "datacontenttype", "application/json");
 	oe_attribute(&buf, "dataschema", ev->dataschema);
 	oe_attribute(&buf, "partitionkey", ev->key);
-	appendStringInfo(&buf, ",\"sequence\":\"%020lld\"", (long long) position);
+	snprintf(sequence, sizeof(sequence), "%020lld", (long long) position);
+	oe_attribute(&buf, "sequence", sequence);
 	oe_attribute(&buf, "correlationid", ev->correlation);
 	oe_attribute(&buf, "causationid", ev->cause ? oe_uuid_text(ev->cause->id) : NULL);
 	oe_attribute(&buf, "traceparent", ev->change->traceparent && ev->change->traceparent[0] ? ev->change->traceparent : NULL);
@@ -187,9 +203,13 @@ oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
 		appendStringInfo(&buf, ",\"odoocompany\":" INT64_FORMAT, ev->company);
 	oe_attribute(&buf, "odoomodel", ev->model);
 	if (ev->e)
-		appendStringInfo(&buf, ",\"odoorecordid\":" INT64_FORMAT, ev->record_id);
+	{
+		appendStringInfoString(&buf, ",\"odoorecordid\":");
+		oe_json_int(&buf, ev->record_id);
+	}
 	appendStringInfo(&buf, ",\"odootx\":\"" UINT64_FORMAT "\",\"data\":", ev->tx->xid);
 	appendStringInfoString(&buf, ev->data);
 	appendStringInfoChar(&buf, '}');
-	return buf.data;
+	SET_VARSIZE(buf.data, buf.len);
+	return (text *) buf.data;
 }

@@ -88,6 +88,14 @@ typedef struct OeQueryNo
 	int			number;
 } OeQueryNo;
 
+/* The same of rows by a column. */
+#define OE_BY_COLUMNS 4
+typedef struct OeByColumn
+{
+	const char *column;
+	OeQueryNo	query;
+} OeByColumn;
+
 /* 'many(table.key=value)': a relation table, key and value its columns. */
 typedef struct OeMany
 {
@@ -209,8 +217,10 @@ typedef struct OeRule
 	OeLink	   *links;
 	struct OeEntity *entity;	/* that its rows primarily are; may be NULL */
 	OeQueryNo	query;			/* by id */
+	OeByColumn	by[OE_BY_COLUMNS];	/* by another column */
 	List	   *entities;		/* all that its rows are: OeEntity * */
 	List	   *parts;			/* OePart * */
+	bool		ahead;			/* predicates ask what its rows were: gone.c */
 } OeRule;
 
 typedef struct OeMilestone
@@ -454,9 +464,11 @@ typedef struct OeEvent
 	const char *entity;
 	char	   *subject;
 	char	   *key;
+	int			key_colon;		/* where in it the number follows; -1: none */
+	int64		key_id;
 	char	   *data;
 	char	   *correlation;
-	char	   *text;			/* as it is stored */
+	text	   *text;			/* as it is stored */
 	struct OeEvent *cause;		/* of the same transaction; may be NULL */
 	const char *model;
 	int			class;
@@ -552,7 +564,9 @@ typedef struct OeCycle
 	List	  **wanted;			/* per query: ids still to be read */
 	int			nwanted;		/* length of it */
 	bool		missing;		/* something not yet read was asked for */
-	HTAB	   *gone;			/* rows that were deleted later; gone.c */
+	HTAB	   *gone;			/* its changes by row; gone.c */
+	int64		upto;			/* first id of its last transaction; 0: not of
+								 * the window */
 	HTAB	   *blocked;		/* keys in quarantine -> first change id */
 	bool		more_requeued;	/* than were taken into this cycle */
 	int			ntx;
@@ -574,6 +588,22 @@ oe_run(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,
 
 	MemoryContextSwitchTo(cxt);
 	return ret;
+}
+
+/* A column of a result's row. */
+static inline int64
+oe_value_int8(uint64 row, int col)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
+}
+
+static inline char *
+oe_value(uint64 row, int col)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col);
 }
 
 /* row.c */
@@ -630,6 +660,8 @@ extern const char *oe_odoo_table(const char *name);
 extern void oe_gone_forget(void);
 extern void oe_gone_load(OeCycle *cy, const char *xmax, const char *xip, int64 after);
 extern OeRow *oe_gone_row(OeCycle *cy, OeReference *ref, OeRule *rule, int64 id);
+extern bool oe_row_then(OeCycle *cy, OeTx *tx, OeRule *rule, int64 id, OeRow **row);
+extern List *oe_rows_then(OeCycle *cy, OeTx *tx, OePart *part, int64 id);
 
 /* condition.c */
 typedef struct OeSubject
@@ -679,6 +711,9 @@ extern bool oe_doc_open(OeDoc *doc);
 extern void oe_doc_prepare(OeCycle *cy, OeDoc *doc);
 extern void oe_doc_decide(OeCycle *cy, OeDoc *doc);
 
+/* cycle.c */
+extern bool oe_breathe(void);
+
 /* snapshot.c: what other functions in backends need, too */
 extern OeCycle *oe_snapshot_cycle(void);
 extern OeEntity *oe_catalog_entity(OeCycle *cy, const char *entity);
@@ -710,12 +745,17 @@ extern char *oe_uuid_text(const unsigned char *id);
 extern void oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c);
 extern char *oe_event_ready_made_key(OeChange *c);
 extern void oe_event_id(OeEvent *ev);
-extern char *oe_event_text(OeCycle *cy, OeEvent *ev, int64 position);
+extern text *oe_event_text(OeCycle *cy, OeEvent *ev, int64 position);
+
+/* cursor.c: own work */
+extern void oe_cursor_read(OeCursor *cursor);
+extern void oe_cursor_append(OeCycle *cy, OeReading *r);
 
 /* window.c: own work */
 extern void oe_window_read(OeCycle *cy, int max_changes, OeReading *r);
 extern bool oe_window_unmoved(const OeReading *r);
 extern void oe_window_stored(const OeReading *r);
+extern int64 oe_window_first(uint64 xid);
 
 /* quarantine.c: own work, but for the first two */
 extern bool oe_blocked(OeCycle *cy, OeChange *c);

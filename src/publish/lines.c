@@ -96,7 +96,8 @@ oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *re
 		oe_text_write(buf, value);
 		return;
 	}
-	appendStringInfo(buf, "{\"id\":" INT64_FORMAT, id);
+	appendStringInfoString(buf, "{\"id\":");
+	oe_json_int(buf, id);
 	row = oe_ref(cy, ref, id);
 	for (int i = 0; row && i < ref->nfields; i++)
 	{
@@ -104,7 +105,8 @@ oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *re
 
 		if (t == NULL || oe_text_null(t))
 			continue;
-		appendStringInfo(buf, ",\"%s\":", ref->fields[i].name);
+		appendStringInfoChar(buf, ',');
+		oe_json_name(buf, ref->fields[i].name);
 		oe_text_write(buf, t);
 	}
 	appendStringInfoChar(buf, '}');
@@ -249,6 +251,15 @@ oe_gather_all(OeCycle *cy, OeEvent *ev)
 	return list;
 }
 
+static void
+oe_write_part(StringInfo buf, const char *part, int64 id)
+{
+	appendStringInfoString(buf, "{\"part\":\"");
+	appendStringInfoString(buf, part);
+	appendStringInfoString(buf, "\",\"id\":");
+	oe_json_int(buf, id);
+}
+
 void
 oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 {
@@ -265,7 +276,7 @@ oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 			appendStringInfoChar(buf, ',');
 		first_line = false;
 		ev->read_later |= r->later;
-		appendStringInfo(buf, "{\"part\":\"%s\",\"id\":" INT64_FORMAT, r->part->name, r->id);
+		oe_write_part(buf, r->part->name, r->id);
 		for (int i = 0; i < r->part->owner->nfields; i++)
 		{
 			OeField    *f = &r->part->owner->fields[i];
@@ -359,8 +370,8 @@ oe_write_changes(OeCycle *cy, OeEvent *ev, StringInfo buf, List *changes)
 
 		appendStringInfoString(buf, first_change ? "" : ",");
 		first_change = false;
-		appendStringInfo(buf, "{\"part\":\"%s\",\"id\":" INT64_FORMAT ",\"op\":\"%s\",\"fields\":{",
-						 pc->part ? pc->part->name : ev->e->label, pc->id, pc->op);
+		oe_write_part(buf, pc->part ? pc->part->name : ev->e->label, pc->id);
+		appendStringInfo(buf, ",\"op\":\"%s\",\"fields\":{", pc->op);
 		foreach(lc2, pc->columns)
 		{
 			OeColumnChange *cc = lfirst(lc2);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
 #include "utils/hsearch.h"
 
 #include "publish/internal.h"
@@ -41,7 +42,13 @@ typedef struct OeChildEntry
 char *
 oe_key_text(const char *entity, int64 id)
 {
-	return psprintf("%s:" INT64_FORMAT, entity, id);
+	int			len = strlen(entity);
+	char	   *key = palloc(len + 24);
+
+	memcpy(key, entity, len);
+	key[len] = ':';
+	(void) pg_lltoa(id, key + len + 1);
+	return key;
 }
 
 /*

@@ -460,6 +460,30 @@ oe_query_cached(OeQueryNo *no, OeReference *reference, OeRule *rule, OeMany *man
 	return no->number;
 }
 
+/*
+ * The same of a rule's rows by a column: few columns are ever asked for, each
+ * with a name of the catalog's.
+ */
+int
+oe_query_by(OeRule *rule, const char *column)
+{
+	OeByColumn *by = &rule->by[0];
+
+	for (int i = 0; i < OE_BY_COLUMNS; i++)
+	{
+		by = &rule->by[i];
+		if (by->column == column || by->column == NULL)
+			break;
+	}
+	if (by->column != column || by->query.epoch != oe_epoch)
+	{
+		by->column = column;
+		by->query.number = oe_query_find(NULL, rule, column, NULL);
+		by->query.epoch = oe_epoch;
+	}
+	return by->query.number;
+}
+
 void
 oe_query_plan(OeQuery *q)
 {

@@ -23,6 +23,7 @@ typedef struct OeQuery
 
 extern int	oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *many);
 extern int	oe_query_cached(OeQueryNo *no, OeReference *reference, OeRule *rule, OeMany *many);
+extern int	oe_query_by(OeRule *rule, const char *column);
 extern OeQuery *oe_query(int query);
 extern void oe_query_plan(OeQuery *q);
 extern const char *oe_rule_table(OeRule *rule);

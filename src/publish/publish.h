@@ -31,6 +31,11 @@ typedef struct OePublishResult
  * cycle away. */
 extern bool oe_publish_turn(int max_changes, OePublishResult *result);
 
+/* Called while something takes long that cannot be cut into turns, in own work
+ * or outside any transaction: the worker lets others go on there, without
+ * waiting.  NULL: nobody wants to. */
+extern void (*oe_publish_breath) (void);
+
 /* Is there a cycle that has read the journal and is not finished? */
 extern bool oe_publish_underway(void);
 

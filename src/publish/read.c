@@ -259,7 +259,7 @@ oe_row_there(OeCycle *cy, OeRule *rule, int64 id)
 List *
 oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id)
 {
-	return oe_wanted(cy, oe_query_find(NULL, rule, column, NULL), id)->lines;
+	return oe_wanted(cy, oe_query_by(rule, column), id)->lines;
 }
 
 /*

@@ -182,7 +182,8 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 	bool		first = false;
 	bool		later = ev->change->rule != ev->e->rule;
 
-	appendStringInfo(buf, "{\"id\":" INT64_FORMAT, ev->record_id);
+	appendStringInfoString(buf, "{\"id\":");
+	oe_json_int(buf, ev->record_id);
 	for (int i = 0; ev->e->owner && i < ev->e->owner->nfields; i++)
 	{
 		OeField    *f = &ev->e->owner->fields[i];
@@ -347,7 +348,6 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	StringInfoData buf;
 	List	   *lines = NIL;
 	List	   *changes;
-	StringInfoData text;
 
 	cy->missing = false;
 	ev->class = ev->def->class;
@@ -355,7 +355,8 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	if (ev->def->with_lines)
 		lines = oe_gather_all(cy, ev);
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "{\"%s\":", ev->entity);
+	appendStringInfoChar(&buf, '{');
+	oe_json_name(&buf, ev->entity);
 	oe_write_entity(cy, ev, &buf, lines);
 	if (ev->change->op == 'S' && ev->row->n == 0)
 		appendStringInfoString(&buf, ",\"deleted\":true");
@@ -376,9 +377,8 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	}
 	if (ev->def->with_lines)
 	{
-		initStringInfo(&text);
-		oe_write_lines(cy, ev, &text, lines);
-		appendStringInfo(&buf, ",\"lines\":%s", text.data);
+		appendStringInfoString(&buf, ",\"lines\":");
+		oe_write_lines(cy, ev, &buf, lines);
 	}
 	if (ev->read_later)
 	{

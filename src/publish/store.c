@@ -7,10 +7,8 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -18,117 +16,62 @@
 #include "utils/xid8.h"
 
 #include "base/fault.h"
+#include "base/insert.h"
 #include "base/oe.h"
 #include "base/ring.h"
 #include "publish/internal.h"
 
-/* Events per INSERT. */
-#define OE_INSERT_ROWS 512
-
-/* Cursor rows before the other member of its ring is used. */
-#define OE_CURSOR_ROWS OE_TUNED("cursor-rows", 4096)
+/* WAL that may be left for the commit to flush. */
+#define OE_FLUSH_BYTES (256 * 1024)
 
 int			oe_outbox_member = -1;
 
-#define OE_OUTBOX_COLUMNS 16
-
-/* One INSERT's parameters: an array per column. */
-typedef struct OeBulk
+/* Columns of the outbox, in their order. */
+enum
 {
-	int			n;
-	Datum		values[OE_OUTBOX_COLUMNS][OE_INSERT_ROWS];
-	bool		nulls[OE_OUTBOX_COLUMNS][OE_INSERT_ROWS];
-} OeBulk;
-
-static const struct
-{
-	Oid			type;
-	Oid			array;
-	int16		len;
-	bool		byval;
-	char		align;
-}			oe_columns[OE_OUTBOX_COLUMNS] = {
-	{INT8OID, INT8ARRAYOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE},	/* position */
-	{UUIDOID, UUIDARRAYOID, UUID_LEN, false, TYPALIGN_CHAR},	/* id */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* type */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* subject */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* partitionkey */
-	{TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE}, /* time */
-	{TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE}, /* recordedtime */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* entity */
-	{INT8OID, INT8ARRAYOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE},	/* record_id */
-	{INT4OID, INT4ARRAYOID, 4, true, TYPALIGN_INT}, /* company_id */
-	{INT4OID, INT4ARRAYOID, 4, true, TYPALIGN_INT}, /* warehouse_id */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* correlationid */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* causationid */
-	{XID8OID, XID8ARRAYOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE},	/* odootx */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* event */
-	{TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},	/* classes */
+	OE_O_POSITION, OE_O_ID, OE_O_TYPE, OE_O_SUBJECT, OE_O_KEY, OE_O_TIME, OE_O_RECORDEDTIME, OE_O_ENTITY,
+	OE_O_RECORD, OE_O_COMPANY, OE_O_WAREHOUSE, OE_O_CORRELATION, OE_O_CAUSATION, OE_O_ODOOTX, OE_O_EVENT,
+	OE_O_CLASSES, OE_O_COLUMNS
 };
 
 static void
-oe_bulk_set(OeBulk *b, int col, Datum value, bool isnull)
+oe_slot_text(TupleTableSlot *slot, int column, const char *s)
 {
-	b->values[col][b->n] = value;
-	b->nulls[col][b->n] = isnull;
+	slot->tts_isnull[column] = s == NULL;
+	if (s)
+		slot->tts_values[column] = CStringGetTextDatum(s);
 }
 
 static void
-oe_bulk_text(OeBulk *b, int col, const char *s)
+oe_slot_int4(TupleTableSlot *slot, int column, int64 value)
 {
-	oe_bulk_set(b, col, s ? CStringGetTextDatum(s) : (Datum) 0, s == NULL);
+	slot->tts_isnull[column] = value <= 0;
+	slot->tts_values[column] = Int32GetDatum((int32) value);
 }
 
 static void
-oe_bulk_add(OeCycle *cy, OeBulk *b, OeEvent *ev, int64 position)
+oe_outbox_row(OeCycle *cy, TupleTableSlot *slot, OeEvent *ev, int64 position)
 {
-	oe_bulk_set(b, 0, Int64GetDatum(position), false);
-	oe_bulk_set(b, 1, UUIDPGetDatum((pg_uuid_t *) ev->id), false);
-	oe_bulk_text(b, 2, ev->type);
-	oe_bulk_text(b, 3, ev->subject);
-	oe_bulk_text(b, 4, ev->key);
-	oe_bulk_set(b, 5, TimestampTzGetDatum(ev->change->at), false);
-	oe_bulk_set(b, 6, TimestampTzGetDatum(cy->now), false);
-	oe_bulk_text(b, 7, ev->entity);
-	oe_bulk_set(b, 8, Int64GetDatum(ev->record_id), ev->e == NULL);
-	oe_bulk_set(b, 9, Int32GetDatum((int32) ev->company), ev->company <= 0);
-	oe_bulk_set(b, 10, Int32GetDatum((int32) ev->warehouse), ev->warehouse <= 0);
-	oe_bulk_text(b, 11, ev->correlation);
-	oe_bulk_text(b, 12, ev->cause ? oe_uuid_text(ev->cause->id) : NULL);
-	oe_bulk_set(b, 13, FullTransactionIdGetDatum(FullTransactionIdFromU64(ev->tx->xid)), false);
-	oe_bulk_text(b, 14, ev->text);
-	oe_bulk_text(b, 15, oe_event_classes(ev));
-	b->n++;
-}
+	Datum	   *v = slot->tts_values;
 
-#define OE_UNNEST(n) "pg_catalog.unnest($" n ")"
-
-static void
-oe_bulk_insert(OeBulk *b, int member)
-{
-	static SPIPlanPtr plans[OE_OUTBOX_MEMBERS];
-	Oid			types[OE_OUTBOX_COLUMNS];
-	Datum		arrays[OE_OUTBOX_COLUMNS];
-	int			dims[1] = {b->n};
-	int			lbs[1] = {1};
-
-	if (b->n == 0)
-		return;
-	for (int i = 0; i < OE_OUTBOX_COLUMNS; i++)
-	{
-		types[i] = oe_columns[i].array;
-		arrays[i] = PointerGetDatum(construct_md_array(b->values[i], b->nulls[i], 1, dims, lbs, oe_columns[i].type,
-													   oe_columns[i].len, oe_columns[i].byval, oe_columns[i].align));
-	}
-	(void) oe_run(&plans[member],
-				  psprintf("INSERT INTO odoo_events.outbox_%d SELECT * FROM ROWS FROM ("
-						   OE_UNNEST("1") ", " OE_UNNEST("2") ", " OE_UNNEST("3") ", " OE_UNNEST("4") ", " OE_UNNEST("5") ", "
-						   OE_UNNEST("6") ", " OE_UNNEST("7") ", " OE_UNNEST("8") ", " OE_UNNEST("9") ", " OE_UNNEST("10") ", "
-						   OE_UNNEST("11") ", " OE_UNNEST("12") ", " OE_UNNEST("13") ", " OE_UNNEST("14") ", " OE_UNNEST("15") ", "
-						   OE_UNNEST("16") ")",
-						   member),
-				  OE_OUTBOX_COLUMNS, types, arrays, NULL, false, 0);
-	b->n = 0;
+	memset(slot->tts_isnull, false, OE_O_COLUMNS * sizeof(bool));
+	v[OE_O_POSITION] = Int64GetDatum(position);
+	v[OE_O_ID] = UUIDPGetDatum((pg_uuid_t *) ev->id);
+	v[OE_O_TIME] = TimestampTzGetDatum(ev->change->at);
+	v[OE_O_RECORDEDTIME] = TimestampTzGetDatum(cy->now);
+	v[OE_O_RECORD] = Int64GetDatum(ev->record_id);
+	slot->tts_isnull[OE_O_RECORD] = ev->e == NULL;
+	v[OE_O_ODOOTX] = FullTransactionIdGetDatum(FullTransactionIdFromU64(ev->tx->xid));
+	v[OE_O_EVENT] = PointerGetDatum(ev->text);
+	oe_slot_int4(slot, OE_O_COMPANY, ev->company);
+	oe_slot_int4(slot, OE_O_WAREHOUSE, ev->warehouse);
+	oe_slot_text(slot, OE_O_TYPE, ev->type);
+	oe_slot_text(slot, OE_O_SUBJECT, ev->subject);
+	oe_slot_text(slot, OE_O_KEY, ev->key);
+	oe_slot_text(slot, OE_O_ENTITY, ev->entity);
+	oe_slot_text(slot, OE_O_CORRELATION, ev->correlation);
+	oe_slot_text(slot, OE_O_CAUSATION, ev->cause ? oe_uuid_text(ev->cause->id) : NULL);
+	oe_slot_text(slot, OE_O_CLASSES, oe_event_classes(ev));
 }
 
 /*
@@ -149,64 +92,56 @@ oe_outbox_current(void)
 	return oe_outbox_member;
 }
 
+/*
+ * WAL that is on disk already need not be waited for at the commit.
+ */
+static void
+oe_flush_ahead(void)
+{
+	static XLogRecPtr flushed = InvalidXLogRecPtr;
+
+	if (XactLastRecEnd < flushed + OE_FLUSH_BYTES)
+		return;
+	flushed = XactLastRecEnd;
+	XLogFlush(flushed);
+}
+
+/*
+ * Below SQL, since a statement would take the texts through its parameters;
+ * logical decoding sees the rows (src/stream).
+ */
 static int64
 oe_outbox_append(OeCycle *cy, OeReading *r)
 {
 	Oid			members[OE_OUTBOX_MEMBERS];
 	int			hint = oe_outbox_current();
-	OeBulk	   *bulk = palloc(sizeof(OeBulk));
-	Relation	rel;
+	OeInserter	ins;
 	int64		n = 0;
 	ListCell   *lc;
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "odoo_events outbox", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext save = MemoryContextSwitchTo(work);
+	MemoryContext save = CurrentMemoryContext;
 
 	oe_ring_members("outbox", OE_OUTBOX_MEMBERS, members);
-	rel = oe_ring_open(members, OE_OUTBOX_MEMBERS, &hint);
-	table_close(rel, NoLock);
+	oe_insert_begin(&ins, oe_ring_open(members, OE_OUTBOX_MEMBERS, &hint), true);
 	oe_outbox_member = hint;
-	bulk->n = 0;
+	MemoryContextSwitchTo(work);
 	for (int i = 0; i < cy->ntx; i++)
 		foreach(lc, cy->tx[i].events)
 	{
-		oe_bulk_add(cy, bulk, lfirst(lc), ++r->cursor.last_position);
+		TupleTableSlot *slot = oe_insert_slot(&ins);
+
+		oe_outbox_row(cy, slot, lfirst(lc), ++r->cursor.last_position);
 		n++;
-		if (bulk->n == OE_INSERT_ROWS)
-		{
-			oe_bulk_insert(bulk, hint);
-			MemoryContextReset(work);
-		}
+		if (!oe_insert_row(&ins, slot))
+			continue;
+		MemoryContextReset(work);
+		if (oe_breathe())
+			oe_flush_ahead();
 	}
-	oe_bulk_insert(bulk, hint);
 	MemoryContextSwitchTo(save);
+	oe_insert_end(&ins);
 	MemoryContextDelete(work);
 	return n;
-}
-
-static void
-oe_cursor_append(OeCycle *cy, OeReading *r)
-{
-	static SPIPlanPtr plans[OE_LOG_MEMBERS];
-	static const Oid types[] = {INT8OID, INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID};
-	int			member = (++r->cursor.n / OE_CURSOR_ROWS) % OE_LOG_MEMBERS;
-	bool		open = r->cursor.s2 != NULL;
-	Datum		values[8];
-	char		nulls[9] = "        ";
-
-	values[0] = Int64GetDatum(r->cursor.n);
-	values[1] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[2] = CStringGetTextDatum(r->cursor.s1);
-	values[3] = open ? CStringGetTextDatum(r->cursor.s2) : (Datum) 0;
-	values[4] = Int64GetDatum(r->cursor.done_id);
-	values[5] = Int64GetDatum(r->cursor.slice_id);
-	values[6] = Int64GetDatum(r->cursor.last_position);
-	values[7] = TimestampTzGetDatum(cy->now);
-	if (!open)
-		nulls[3] = nulls[4] = nulls[5] = 'n';
-	(void) oe_run(&plans[member],
-				  psprintf("INSERT INTO odoo_events.publish_cursor_%d (n, system_identifier, s1, s2, done_id, slice_id, last_position, at)"
-						   " VALUES ($1, $2, $3::pg_snapshot, $4::pg_snapshot, $5, $6, $7, $8)", member),
-				  8, types, values, nulls, false, 0);
 }
 
 /*

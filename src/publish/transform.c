@@ -349,24 +349,24 @@ oe_transform(OeCycle *cy)
 	return true;
 }
 
-/* Keys, 'entity:id', by entity and number. */
-static int
-oe_key_cmp(const char *x, const char *y)
+/* Where the number of a key, 'entity:id', stands, and what it is. */
+static void
+oe_key_split(OeEvent *ev)
 {
-	const char *cx = strrchr(x, ':');
-	const char *cy = strrchr(y, ':');
-	int			c;
+	const char *colon = strrchr(ev->key, ':');
 
-	if (cx && cy && cx - x == cy - y && memcmp(x, y, cx - x) == 0)
-	{
-		long long	nx = strtoll(cx + 1, NULL, 10);
-		long long	ny = strtoll(cy + 1, NULL, 10);
+	ev->key_colon = colon ? colon - ev->key : -1;
+	ev->key_id = colon ? strtoll(colon + 1, NULL, 10) : 0;
+}
 
-		if (nx != ny)
-			return nx < ny ? -1 : 1;
-	}
-	c = strcmp(x, y);
-	return c;
+/* Keys by entity and number. */
+static int
+oe_key_cmp(const OeEvent *x, const OeEvent *y)
+{
+	if (x->key_colon >= 0 && x->key_colon == y->key_colon && x->key_id != y->key_id &&
+		memcmp(x->key, y->key, x->key_colon) == 0)
+		return x->key_id < y->key_id ? -1 : 1;
+	return strcmp(x->key, y->key);
 }
 
 /*
@@ -377,7 +377,7 @@ oe_key_cmp(const char *x, const char *y)
 static int
 oe_event_order(const OeEvent *x, const OeEvent *y)
 {
-	int			c = oe_key_cmp(x->key, y->key);
+	int			c = oe_key_cmp(x, y);
 
 	if (c != 0)
 		return c;
@@ -408,11 +408,16 @@ oe_order_events(OeTx *tx)
 	OeEvent    *before = NULL;
 	ListCell   *lc;
 
+	foreach(lc, tx->events)
+	{
+		oe_key_split(lfirst(lc));
+	}
 	list_sort(tx->events, oe_event_cmp);
 	foreach(lc, tx->events)
 	{
 		OeEvent    *ev = lfirst(lc);
 
+		(void) oe_breathe();
 		if (before && before->sums && ev->sums && oe_event_order(before, ev) == 0)
 		{
 			tx->events = foreach_delete_current(tx->events, lc);
@@ -421,5 +426,6 @@ oe_order_events(OeTx *tx)
 		before = ev;
 		oe_event_id(ev);
 	}
+	(void) oe_breathe();
 	oe_causes(tx);
 }

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/xid8.h"
 
 #include "base/oe.h"
@@ -27,11 +28,11 @@
 /* Transactions listed at a time; a window may have more. */
 #define OE_LIST_ROOM 50000
 
-/* Rows of a large transaction fetched at a time: how far beyond a slice's bytes
- * it may get. */
+/* Rows fetched at a time: how far beyond a slice's bytes it may get. */
 #define OE_FETCH_ROWS 256
 
-#define OE_EMPTY_SNAPSHOT "3:3:"
+/* How old what was read ahead may be. */
+#define OE_LOOK_MS 5000
 
 typedef struct OeListed
 {
@@ -54,7 +55,8 @@ static struct
 	int			next;
 	bool		complete;		/* no more than these are in the window */
 	OeListed   *list;
-	bool		gone;			/* deletions behind it were read */
+	OeListed   *by_xid;			/* the same; NULL: not sorted yet */
+	TimestampTz gone_at;		/* when changes behind it were read; 0: not yet */
 }			oe_win;
 
 static void
@@ -67,8 +69,9 @@ oe_win_reset(void)
 	oe_win.s1 = NULL;
 	oe_win.n = oe_win.next = 0;
 	oe_win.list = NULL;
+	oe_win.by_xid = NULL;
 	oe_win.complete = true;
-	oe_win.gone = false;
+	oe_win.gone_at = 0;
 	oe_gone_forget();
 }
 
@@ -95,92 +98,6 @@ oe_win_remember(const OeCursor *cursor)
 	oe_win.cursor.s2 = cursor->s2 ? pstrdup(cursor->s2) : NULL;
 	oe_win.valid = true;
 	MemoryContextSwitchTo(save);
-}
-
-static int64
-oe_value_int8(uint64 row, int col)
-{
-	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(d);
-}
-
-static char *
-oe_value(uint64 row, int col)
-{
-	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col);
-}
-
-/*
- * Journal and cursor come from another cluster.  pg_upgrade takes the numbering
- * of transactions along, so that they mean what they meant; numbers that are
- * yet to be given here say that they came in another way.
- */
-static bool
-oe_numbering_goes_on(void)
-{
-	(void) oe_run(NULL, "SELECT now.xmax >= ALL (SELECT pg_catalog.pg_snapshot_xmax(COALESCE(c.s2, c.s1)) FROM odoo_events.publish_cursor c)"
-				  " AND NOT EXISTS (SELECT 1 FROM odoo_events.journal j WHERE j.xid >= now.xmax)"
-				  " FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) AS xmax) now",
-				  0, NULL, NULL, NULL, false, 1);
-	return strcmp(oe_value(0, 1), "t") == 0;
-}
-
-/*
- * A journal that cannot be read by snapshots, because its xids mean nothing
- * here, is a gap, unless it was empty.  Positions go on.
- */
-static void
-oe_start_afresh(OeCursor *cursor)
-{
-	(void) oe_run(NULL, "INSERT INTO odoo_events.capture_gap (xid, rule, relid, at, changes, reason)"
-				  " SELECT pg_catalog.pg_current_xact_id(), j.rule, j.relid, pg_catalog.clock_timestamp(), pg_catalog.count(*),"
-				  " 'the journal of another cluster was emptied; a part may have been published there' FROM odoo_events.journal j GROUP BY j.rule, j.relid",
-				  0, NULL, NULL, NULL, false, 0);
-	(void) oe_run(NULL, "LOCK TABLE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2 IN ACCESS EXCLUSIVE MODE NOWAIT",
-				  0, NULL, NULL, NULL, false, 0);
-	(void) oe_run(NULL, "TRUNCATE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2,"
-				  " odoo_events.publish_cursor_0, odoo_events.publish_cursor_1",
-				  0, NULL, NULL, NULL, false, 0);
-	ereport(LOG,
-			(errmsg("journal and cursor of %s belong to another cluster and were emptied", OE_EXTENSION)));
-	cursor->s1 = NULL;
-}
-
-static void
-oe_cursor_read(OeCursor *cursor)
-{
-	static SPIPlanPtr plan = NULL;
-	bool		found;
-
-	memset(cursor, 0, sizeof(*cursor));
-	(void) oe_run(&plan, "SELECT n, system_identifier, s1::text, s2::text, done_id, slice_id, last_position"
-				  " FROM odoo_events.publish_cursor ORDER BY n DESC LIMIT 1",
-				  0, NULL, NULL, NULL, false, 1);
-	found = SPI_processed == 1;
-	if (found)
-	{
-		uint64		sysid = (uint64) oe_value_int8(0, 2);
-
-		cursor->n = oe_value_int8(0, 1);
-		cursor->s1 = oe_value(0, 3);
-		cursor->s2 = oe_value(0, 4);
-		cursor->done_id = oe_value_int8(0, 5);
-		cursor->slice_id = oe_value_int8(0, 6);
-		cursor->last_position = oe_value_int8(0, 7);
-		if (sysid == GetSystemIdentifier() || oe_numbering_goes_on())
-			return;
-		oe_start_afresh(cursor);
-		(void) oe_run(NULL, "SELECT pg_catalog.pg_current_snapshot()::text", 0, NULL, NULL, NULL, false, 1);
-		cursor->s1 = oe_value(0, 1);
-		cursor->s2 = NULL;
-		cursor->done_id = cursor->slice_id = 0;
-	}
-	else
-		cursor->s1 = pstrdup(OE_EMPTY_SNAPSHOT);
-	(void) oe_run(NULL, "SELECT COALESCE(pg_catalog.max(position), 0) FROM odoo_events.outbox_all", 0, NULL, NULL, NULL, false, 1);
-	cursor->last_position = Max(cursor->last_position, oe_value_int8(0, 1));
 }
 
 /* The parts of 'xmin:xmax:xip,...'. */
@@ -245,6 +162,9 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 	save = MemoryContextSwitchTo(oe_win.cxt);
 	if (oe_win.list)
 		pfree(oe_win.list);
+	if (oe_win.by_xid)
+		pfree(oe_win.by_xid);
+	oe_win.by_xid = NULL;
 	oe_win.list = palloc(sizeof(OeListed) * SPI_processed);
 	oe_win.n = oe_win.next = 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -260,7 +180,7 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 		oe_win.list[oe_win.n++].bytes = oe_value_int8(i, 5);
 	}
 	oe_win.complete = oe_win.n < OE_LIST_ROOM;
-	oe_win.gone = false;
+	oe_win.gone_at = 0;
 	MemoryContextSwitchTo(save);
 	return snapshot;
 }
@@ -279,6 +199,25 @@ oe_listed_cmp(const void *a, const void *b)
 	uint64		y = ((const OeListed *) b)->xid;
 
 	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/*
+ * The first id of a transaction; beyond the list: after all of it.
+ */
+int64
+oe_window_first(uint64 xid)
+{
+	OeListed	key = {.xid = xid};
+	OeListed   *found;
+
+	if (oe_win.by_xid == NULL)
+	{
+		oe_win.by_xid = MemoryContextAlloc(oe_win.cxt, sizeof(OeListed) * (oe_win.n + 1));
+		memcpy(oe_win.by_xid, oe_win.list, sizeof(OeListed) * oe_win.n);
+		qsort(oe_win.by_xid, oe_win.n, sizeof(OeListed), oe_listed_cmp);
+	}
+	found = bsearch(&key, oe_win.by_xid, oe_win.n, sizeof(OeListed), oe_listed_cmp);
+	return found ? found->first : PG_INT64_MAX;
 }
 
 static OeTx *
@@ -311,6 +250,37 @@ oe_window_change(OeCycle *cy, OeTx *tx, uint64 row)
 	return c;
 }
 
+static void
+oe_row_whole(OeCycle *cy, uint64 row, const OeListed *listed, const OeListed *sorted, int n, int base)
+{
+	OeListed	key;
+	OeListed   *found;
+	OeTx	   *tx;
+	bool		isnull;
+
+	key.xid = U64FromFullTransactionId(DatumGetFullTransactionId(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull)));
+	found = bsearch(&key, sorted, n, sizeof(OeListed), oe_listed_cmp);
+	if (found == NULL)
+		elog(ERROR, "a transaction of the journal is not in the list");
+	tx = &cy->tx[found->first];
+	if (tx->n >= listed[found->first - base].rows)
+		elog(ERROR, "a transaction of the journal has grown");
+	(void) oe_window_change(cy, tx, row);
+}
+
+/*
+ * The next rows of a portal, as many as are fetched at a time; false at its end.
+ * Each call of SPI leaves the memory context at its own.
+ */
+static bool
+oe_fetch(OeCycle *cy, Portal portal, int64 most)
+{
+	(void) oe_breathe();
+	SPI_cursor_fetch(portal, true, Min(OE_FETCH_ROWS, most));
+	MemoryContextSwitchTo(cy->cxt);
+	return SPI_processed > 0;
+}
+
 /*
  * Reads whole transactions: the first "n" of the list that are not done.
  */
@@ -324,6 +294,7 @@ oe_rows_whole(OeCycle *cy, int n)
 	int			base = cy->ntx;
 	StringInfoData xids;
 	Datum		values[1];
+	Portal		portal;
 
 	initStringInfo(&xids);
 	for (int i = 0; i < n; i++)
@@ -336,27 +307,18 @@ oe_rows_whole(OeCycle *cy, int n)
 	appendStringInfoChar(&xids, '}');
 	qsort(sorted, n, sizeof(OeListed), oe_listed_cmp);
 	values[0] = CStringGetTextDatum(xids.data);
-	(void) oe_run(&plan,
-				  OE_ROWS("0", "xid = ANY ($1::xid8[])") " UNION ALL " OE_ROWS("1", "xid = ANY ($1::xid8[])")
-				  " UNION ALL " OE_ROWS("2", "xid = ANY ($1::xid8[])") " ORDER BY id",
-				  1, types, values, NULL, false, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	portal = SPI_cursor_open(NULL, oe_plan(&plan,
+										   OE_ROWS("0", "xid = ANY ($1::xid8[])") " UNION ALL " OE_ROWS("1", "xid = ANY ($1::xid8[])")
+										   " UNION ALL " OE_ROWS("2", "xid = ANY ($1::xid8[])") " ORDER BY id",
+										   1, types), values, NULL, false);
+	while (oe_fetch(cy, portal, OE_FETCH_ROWS))
 	{
-		OeListed	key;
-		OeListed   *found;
-		OeTx	   *tx;
-		bool		isnull;
-
-		key.xid = U64FromFullTransactionId(DatumGetFullTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
-		found = bsearch(&key, sorted, n, sizeof(OeListed), oe_listed_cmp);
-		if (found == NULL)
-			elog(ERROR, "a transaction of the journal is not in the list");
-		tx = &cy->tx[found->first];
-		if (tx->n >= listed[found->first - base].rows)
-			elog(ERROR, "a transaction of the journal has grown");
-		(void) oe_window_change(cy, tx, i);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			oe_row_whole(cy, i, listed, sorted, n, base);
+		SPI_freetuptable(SPI_tuptable);
 	}
-	SPI_freetuptable(SPI_tuptable);
+	SPI_cursor_close(portal);
+	MemoryContextSwitchTo(cy->cxt);
 }
 
 /*
@@ -381,14 +343,11 @@ oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
 									   "SELECT * FROM (" OE_ROWS("0", "xid = $1::xid8 AND id > $2") " UNION ALL " OE_ROWS("1", "xid = $1::xid8 AND id > $2")
 									   " UNION ALL " OE_ROWS("2", "xid = $1::xid8 AND id > $2") ") j ORDER BY id",
 									   2, (Oid *) types, values, NULL, false, 0);
-	/* each call leaves the memory context at SPI's own */
 	MemoryContextSwitchTo(cy->cxt);
 	tx = oe_add_tx(cy, listed->xid, after ? after : listed->first, Min(listed->rows, max_rows));
 	while (more && tx->n < max_rows && bytes < max_bytes)
 	{
-		SPI_cursor_fetch(portal, true, Min(OE_FETCH_ROWS, max_rows - tx->n));
-		MemoryContextSwitchTo(cy->cxt);
-		more = SPI_processed > 0;
+		more = oe_fetch(cy, portal, max_rows - tx->n);
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
 			OeChange   *c = oe_window_change(cy, tx, i);
@@ -399,8 +358,7 @@ oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
 	}
 	if (more)
 	{
-		SPI_cursor_fetch(portal, true, 1);
-		more = SPI_processed > 0;
+		more = oe_fetch(cy, portal, 1);
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(portal);
@@ -446,8 +404,9 @@ oe_take(OeCycle *cy, int max_changes, OeReading *r)
 		}
 		oe_rows_whole(cy, n);
 	}
+	cy->upto = listed[Max(n - 1, 0)].first;
 	if (n > 0)
-		r->cursor.done_id = listed[n - 1].first;
+		r->cursor.done_id = cy->upto;
 	r->taken = n;
 }
 
@@ -463,6 +422,19 @@ oe_window_held(void)
 
 	(void) oe_run(&plan, "SELECT 1 FROM odoo_events.wal_drain WHERE hold", 0, NULL, NULL, NULL, false, 1);
 	return SPI_processed == 1;
+}
+
+/*
+ * What comes behind the cycle tells what rows were before; more of it comes
+ * while a long list is worked off.
+ */
+static void
+oe_look_ahead(OeCycle *cy, OeReading *r)
+{
+	if (oe_win.gone_at != 0 && !TimestampDifferenceExceeds(oe_win.gone_at, r->at, OE_LOOK_MS))
+		return;
+	oe_gone_load(cy, oe_snapshot_xmax(r->cursor.s1), oe_snapshot_xip(r->cursor.s1), r->cursor.done_id);
+	oe_win.gone_at = r->at;
 }
 
 /*
@@ -531,9 +503,7 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 	else
 	{
 		r->more = true;
-		if (!oe_win.gone)
-			oe_gone_load(cy, oe_snapshot_xmax(r->cursor.s1), oe_snapshot_xip(r->cursor.s1), r->cursor.done_id);
-		oe_win.gone = true;
+		oe_look_ahead(cy, r);
 	}
 }
 

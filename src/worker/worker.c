@@ -534,6 +534,7 @@ oe_worker_setup(Oid dboid, Oid owner)
 	oe_me.reload_deliver = true;
 	oe_me.maintained = GetCurrentTimestamp();
 	oe_deliver_init();
+	oe_publish_breath = oe_deliver_breath;
 	oe_me.wait_set = oe_create_wait_event_set(3);
 	AddWaitEventToSet(oe_me.wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(oe_me.wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);

@@ -1,8 +1,8 @@
 /*
  * insert.c
- *	  Inserts rows into our own tables below SQL (journal.h, OeInserter).
+ *	  Inserts rows into our own tables below SQL (insert.h).
  *
- * Odoo's backend, as whatever user it runs: no privilege is checked.  Columns
+ * Any process, as whatever user it runs: no privilege is checked.  Columns
  * that default in SQL must be set by the caller.  Index entries are made from
  * the tuple identifier that the heap leaves in the slot, which is right for
  * toasted rows too.  Holds RowExclusiveLock on the table and its
@@ -21,18 +21,19 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
-#include "capture/journal.h"
+#include "base/insert.h"
 
 #define OE_INSERT_BYTES (1024 * 1024)
 
 void
-oe_insert_begin(OeInserter *ins, Relation rel)
+oe_insert_begin(OeInserter *ins, Relation rel, bool decoded)
 {
 	List	   *oids = RelationGetIndexList(rel);
 	ListCell   *lc;
 
 	memset(ins, 0, sizeof(*ins));
 	ins->rel = rel;
+	ins->decoded = decoded;
 	ins->cxt = CurrentMemoryContext;
 	ins->chunk_cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events chunk",
 										   ALLOCSET_DEFAULT_SIZES);
@@ -82,16 +83,16 @@ oe_insert_index_entries(OeInserter *ins, TupleTableSlot *slot)
 }
 
 /*
- * Stores the rows of a chunk.  Where logical decoding could see them they go
- * one by one, because only that way it can be told not to: a publication of
- * all tables must not carry our tables away.
+ * Stores the rows of a chunk.  Where logical decoding could see them, and must
+ * not, they go one by one, because only that way it can be told so: a
+ * publication of all tables must not carry the journal away.
  */
 static void
 oe_insert_heap(OeInserter *ins)
 {
 	CommandId	cid = GetCurrentCommandId(true);
 
-	if (!RelationIsLogicallyLogged(ins->rel))
+	if (ins->decoded || !RelationIsLogicallyLogged(ins->rel))
 	{
 		heap_multi_insert(ins->rel, ins->slots, ins->n, cid, 0, NULL);
 		return;
@@ -124,7 +125,7 @@ oe_insert_chunk(OeInserter *ins)
 	ins->bytes = 0;
 }
 
-void
+bool
 oe_insert_row(OeInserter *ins, TupleTableSlot *slot)
 {
 	ExecStoreVirtualTuple(slot);
@@ -132,6 +133,7 @@ oe_insert_row(OeInserter *ins, TupleTableSlot *slot)
 	ins->n++;
 	if (ins->n == OE_INSERT_CHUNK || ins->bytes > OE_INSERT_BYTES)
 		oe_insert_chunk(ins);
+	return ins->n == 0;
 }
 
 void
