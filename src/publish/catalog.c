@@ -192,6 +192,7 @@ oe_load_references(OeCatalog *cat)
 		f->paths = oe_col_list(i, 3, &f->npaths);
 		f->shown = oe_col_bool(i, 4);
 		f->target = oe_col(i, 5);
+		f->to = oe_reference_find(cat, f->target);
 	}
 	oe_query("SELECT rule, column_name, reference FROM odoo_events.link ORDER BY rule, column_name");
 	for (uint64 i = 0; i < SPI_processed; i++)

@@ -73,10 +73,21 @@ typedef struct OePredicate
 	OeWords		words;
 } OePredicate;
 
+/* What following a path found last: the next row is likely to be like it. */
+typedef struct OePathSeen
+{
+	int			at;				/* where in the row the column stands */
+	struct OeRule *rule;
+	struct OeReference *link;	/* of the rule's column */
+} OePathSeen;
+
 /* "column", or "column.field.field ..." through references. */
 typedef struct OePath
 {
 	const char *column;
+	int			len;			/* of its name */
+	uint32		tag;			/* oe_key_tag() of it */
+	OePathSeen *seen;
 	int			nhops;			/* 0: the column itself */
 	const char **hops;
 } OePath;
@@ -124,6 +135,7 @@ typedef struct OeRefField
 	char	  **paths;
 	bool		shown;
 	const char *target;
+	struct OeReference *to;		/* the same; NULL: none */
 } OeRefField;
 
 typedef struct OeReference
@@ -610,6 +622,7 @@ oe_value(uint64 row, int col)
 extern void oe_row_parse(const char *text, OeRow *row);
 extern uint32 oe_key_tag(const char *key, int len);
 extern const OeText *oe_row_find(const OeRow *row, const char *key);
+extern const OeText *oe_row_at(const OeRow *row, const OePath *path);
 extern bool oe_text_null(const OeText *t);
 extern bool oe_text_later(const OeText *a, const OeText *b);
 extern bool oe_text_int(const OeText *t, int64 *value);

@@ -142,10 +142,18 @@ oe_tx_ready(OeTx *tx)
 const OeText *
 oe_path(OeCycle *cy, OeRule *rule, const OeRow *row, const OePath *path, OeReference **ref)
 {
-	const OeText *t = oe_row_find(row, path->column);
-	OeReference *link = t ? oe_link_of(rule, path->column) : NULL;
+	const OeText *t = oe_row_at(row, path);
+	OeReference *link;
 
 	*ref = NULL;
+	if (t == NULL)
+		return NULL;
+	if (path->seen->rule != rule)
+	{
+		path->seen->rule = rule;
+		path->seen->link = oe_link_of(rule, path->column);
+	}
+	link = path->seen->link;
 	for (int hop = 0; hop < path->nhops; hop++)
 	{
 		OeReference *next = NULL;
@@ -156,7 +164,7 @@ oe_path(OeCycle *cy, OeRule *rule, const OeRow *row, const OePath *path, OeRefer
 			return NULL;
 		for (int i = 0; i < link->nfields; i++)
 			if (strcmp(link->fields[i].name, path->hops[hop]) == 0)
-				next = oe_reference_find(cy->cat, link->fields[i].target);
+				next = link->fields[i].to;
 		t = oe_row_find(other, path->hops[hop]);
 		if (oe_text_null(t))
 			return NULL;

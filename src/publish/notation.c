@@ -64,7 +64,7 @@ oe_note_words(OeWords *words, const char *text)
 OePath
 oe_parse_path(char *s)
 {
-	OePath		path = {.column = s};
+	OePath		path = {.column = s,.seen = palloc0(sizeof(OePathSeen))};
 
 	for (char *dot = strchr(s, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
 		path.nhops++;
@@ -75,6 +75,8 @@ oe_parse_path(char *s)
 		*s++ = '\0';
 		path.hops[i] = s;
 	}
+	path.len = strlen(path.column);
+	path.tag = oe_key_tag(path.column, path.len);
 	return path;
 }
 

@@ -86,6 +86,24 @@ oe_row_parse(const char *text, OeRow *row)
 	}
 }
 
+static inline bool
+oe_member_is(const OeMember *m, const char *key, int len, uint32 tag)
+{
+	return m->tag == tag && m->len == len && memcmp(m->key, key, len) == 0;
+}
+
+static inline const OeText *
+oe_row_search(const OeRow *row, const char *key, int len, uint32 tag, int *at)
+{
+	for (int i = 0; i < row->n; i++)
+		if (oe_member_is(&row->m[i], key, len, tag))
+		{
+			*at = i;
+			return &row->m[i].value;
+		}
+	return len == 2 && memcmp(key, "id", 2) == 0 && row->id.s != NULL ? &row->id : NULL;
+}
+
 /*
  * A column's value, null included; NULL where the row has no such column.
  */
@@ -93,12 +111,23 @@ const OeText *
 oe_row_find(const OeRow *row, const char *key)
 {
 	int			len = strlen(key);
-	uint32		tag = oe_key_tag(key, len);
+	int			at;
 
-	for (int i = 0; i < row->n; i++)
-		if (row->m[i].tag == tag && row->m[i].len == len && memcmp(row->m[i].key, key, len) == 0)
-			return &row->m[i].value;
-	return strcmp(key, "id") == 0 && row->id.s != NULL ? &row->id : NULL;
+	return oe_row_search(row, key, len, oe_key_tag(key, len), &at);
+}
+
+/*
+ * The same of a path's first column; in most rows it stands where it stood in
+ * the last one.
+ */
+const OeText *
+oe_row_at(const OeRow *row, const OePath *path)
+{
+	int			at = path->seen->at;
+
+	if (at < row->n && oe_member_is(&row->m[at], path->column, path->len, path->tag))
+		return &row->m[at].value;
+	return oe_row_search(row, path->column, path->len, path->tag, &path->seen->at);
 }
 
 bool
