@@ -21,8 +21,10 @@
 
 #include "publish/internal.h"
 
-/* How long others wait, about. */
-#define OE_TURN_MS OE_TUNED("turn-ms", 20)
+/* How long others wait, about: for a cycle, and for each of the many turns that
+ * a large one takes. */
+#define OE_TURN_MS 20
+#define OE_TURN_LARGE_MS 8
 #define OE_MAX_RESTARTS 3
 
 /* Is this about the data, so that trying less of it makes sense? */
@@ -199,12 +201,13 @@ static bool
 oe_slices(OeCycle *cy)
 {
 	TimestampTz start = GetCurrentTimestamp();
+	int			most = OE_TUNED("turn-ms", cy->reading.rows > OE_LARGE_ROWS ? OE_TURN_LARGE_MS : OE_TURN_MS);
 	bool		done;
 
 	do
 		done = oe_transform(cy);
 	while (!done && (cy->attempt->restarts > OE_MAX_RESTARTS ||
-					 !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), OE_TURN_MS)));
+					 !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), most)));
 	if (done)
 		OE_FAULT("publish-foreign");
 	return done;

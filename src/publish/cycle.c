@@ -64,6 +64,7 @@ oe_breathe(void)
 {
 	if (oe_publish_breath == NULL || !TimestampDifferenceExceeds(oe_breathed_at, GetCurrentTimestamp(), OE_BREATH_MS))
 		return false;
+	CHECK_FOR_INTERRUPTS();
 	oe_publish_breath();
 	oe_breathed_at = GetCurrentTimestamp();
 	return true;

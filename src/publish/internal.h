@@ -30,6 +30,10 @@
 #define OE_SLICE_BYTES OE_TUNED("slice-bytes", 64 * 1024 * 1024)
 #define OE_CYCLE_BYTES (8 * 1024 * 1024)
 
+/* A cycle of more rows, which is one large transaction, lets others go on more
+ * often. */
+#define OE_LARGE_ROWS 2000
+
 /* A piece of JSON text, not terminated; s NULL: absent. */
 typedef struct OeText
 {

@@ -137,6 +137,9 @@ oe_outbox_append(OeCycle *cy, OeReading *r)
 		MemoryContextReset(work);
 		if (oe_breathe())
 			oe_flush_ahead();
+		/* where a test wants it to stand while delivery goes on */
+		while (OE_TUNED("write-stands", 0) > 0)
+			(void) oe_breathe();
 	}
 	MemoryContextSwitchTo(save);
 	oe_insert_end(&ins);

@@ -15,8 +15,10 @@
 
 #include "publish/internal.h"
 
-/* Changes, documents or events that are looked at, and read for, together. */
+/* Changes, documents or events that are looked at, and read for, together: the
+ * more the faster, the fewer the sooner others go on. */
 #define OE_SLICE_ITEMS 128
+#define OE_SLICE_ITEMS_LARGE 64
 /* Sums of one statement: each reads more rows than it answers. */
 #define OE_SLICE_SUMS 64
 
@@ -280,11 +282,12 @@ oe_phase_slice(OeCycle *cy)
 {
 	OeAttempt  *a = cy->attempt;
 	OeItem		items[OE_SLICE_ITEMS];
-	int			room = Min(OE_TUNED("slice-items", OE_SLICE_ITEMS), OE_SLICE_ITEMS);
+	int			room = oe_session_is_worker && cy->reading.rows > OE_LARGE_ROWS ? OE_SLICE_ITEMS_LARGE : OE_SLICE_ITEMS;
 	int			n = 0;
 
 	if (oe_phases[a->phase].slice == NULL)
 		return oe_sum_slice(cy);
+	room = Min(OE_TUNED("slice-items", room), OE_SLICE_ITEMS);
 	while (n < room && a->tx <= a->last)
 	{
 		OeTx	   *tx = &cy->tx[a->tx];

@@ -79,6 +79,25 @@ is(join(' ', sort keys %seen), '0|0 10000|10000', 'all at once, each once');
 is($node->safe_psql($db, q{SELECT count(DISTINCT odootx), bool_and(position = 10022 + n) FROM (SELECT *, row_number() OVER (ORDER BY (split_part(partitionkey, ':', 2)::int)) AS n
   FROM odoo_events.outbox WHERE record_id > 10000) x}), '1|t', 'one transaction, in the order of its keys');
 
+# while it is written, in one transaction, delivery goes on too
+$receiver->misbehave({ path => '/few', hold => JSON::PP::true });
+$node->safe_psql($db, q{SELECT count(odoo_events.emit('acme.test.few.written.v1', 'written/' || i, '{}')) FROM generate_series(1, 20) i});
+$node->poll_query_until($db, q{SELECT in_flight = 1 AND (SELECT count(*) = 20 FROM odoo_events.outbox WHERE subject LIKE 'written/%') FROM odoo_events.subscription_status WHERE name = 'few'}) or die;
+tune('write-stands', 1);
+sub written { return scalar grep { $_->{status} == 204 && $_->{body} =~ m{written/} } $receiver->ledger('/few') }
+$node->safe_psql($db, q{UPDATE stock_picking SET state = 'cancel' WHERE id BETWEEN 3001 AND 8000});
+$node->poll_query_until($db, q{SELECT count(*) > 0 FROM pg_locks WHERE pid = (SELECT pid FROM odoo_events.worker_status) AND relation::regclass::text ~ 'odoo_events.outbox_[0-7]$' AND mode = 'RowExclusiveLock'}) or die;
+my $requests = written();
+$receiver->misbehave();
+OdooEvents::Receiver::wait_until(sub { written() >= $requests + 20 }, 'twenty requests, one after the other, while the outbox is being written');
+is(outbox(q{type LIKE '%.cancelled.v1'}), '0|0', 'nothing of it is to be seen');
+# broken off there it is begun again
+$before = pid();
+kill 'TERM', $before;
+unlink "$faults/write-stands";
+$node->poll_query_until($db, q{SELECT count(*) = 5000 FROM odoo_events.outbox WHERE type LIKE '%.cancelled.v1'}) or die;
+is($node->safe_psql($db, q{SELECT count(*) = max(position), count(DISTINCT id) = count(*) FROM odoo_events.outbox}), 't|t', 'once, and without a gap in the positions');
+
 # what cannot be published is narrowed down to its documents: here, all of them
 $node->safe_psql($db, q{ALTER TABLE stock_move OWNER TO postgres; UPDATE stock_picking SET state = 'assigned' WHERE id <= 100});
 $node->poll_query_until($db, q{SELECT count(*) = 100 FROM odoo_events.quarantine WHERE reason LIKE '42501%'}) or die;
