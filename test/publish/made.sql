@@ -111,13 +111,28 @@ DELETE FROM purchase_order_line; DELETE FROM purchase_order;
 SELECT odoo_events.publish();
 SELECT type, subject, key FROM news();
 INSERT INTO told SELECT max(position) FROM odoo_events.outbox;
--- 19: lines know no state: what happens to the lines of an order whose own row stands still is not told, for it may be a draft
+-- 19: lines know no state: where an order's own row stands still, it is as open as that row was then; a draft's lines and those of an
+-- order that is cancelled are no news, told at once or later
 ALTER TABLE purchase_order_line DROP COLUMN state;
 INSERT INTO purchase_order VALUES (2, 'P2', 'draft', NULL, NULL, false, 30, '2026-12-01', 1, 2);
 INSERT INTO purchase_order_line VALUES (3, 2, NULL, 30, NULL, 1, '2026-12-01', 0, NULL);
 UPDATE purchase_order_line SET product_qty = 31 WHERE id = 3;
 UPDATE purchase_order SET state = 'purchase' WHERE id = 2;
 BEGIN; UPDATE purchase_order_line SET product_qty = 32 WHERE id = 3; UPDATE purchase_order SET amount_total = 32 WHERE id = 2; COMMIT;
+UPDATE purchase_order_line SET product_qty = 33 WHERE id = 3;
+UPDATE purchase_order SET state = 'cancel' WHERE id = 2;
+UPDATE purchase_order_line SET product_qty = 34 WHERE id = 3;
+SELECT odoo_events.publish();
+SELECT type, subject, data::json -> 'purchase_order' ->> 'id' AS id, data::json -> 'changes' -> 0 -> 'fields' ->> 'ordered' AS ordered FROM news();
+INSERT INTO told SELECT max(position) FROM odoo_events.outbox;
+UPDATE purchase_order_line SET product_qty = 35 WHERE id = 3;
+SELECT odoo_events.publish();
+UPDATE purchase_order SET state = 'purchase' WHERE id = 2;
+SELECT odoo_events.publish();
+UPDATE purchase_order_line SET product_qty = 36 WHERE id = 3;
+SELECT odoo_events.publish();
+SELECT type, subject, data::json -> 'changes' -> 0 -> 'fields' ->> 'ordered' AS ordered FROM news();
+INSERT INTO told SELECT max(position) FROM odoo_events.outbox;
 -- a quotation that was sent is cancelled and deleted; a down payment is no delivery
 INSERT INTO sale_order VALUES (1, 'S1', 'sent', 10, 1, 2), (2, 'S2', 'sale', 10, 1, 2);
 INSERT INTO sale_order_line VALUES (1, 2, 'sale', 1, 10, 0, NULL, false), (2, 2, 'sale', 1, 5, 0, NULL, true);
