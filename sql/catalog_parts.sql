@@ -36,8 +36,8 @@ SELECT odoo_events.define_part('quality_inspection', 'line', 'quality_inspection
 CREATE INDEX ON public.quality_inspection_line (inspection_id);
 SELECT odoo_events.define_part('quality_inspection', 'line', 'quality_inspection_line', parent => 'inspection_id', columns => '{product_id,defect_id,quantity}', or_replace => true);
 SELECT odoo_events.define_event('acme.quality.quality_inspection.passed.v1', 'quality_inspection', states => '{passed}', with_lines => true);
--- lines without a state: a change of theirs does not say whether the document is open
-SELECT odoo_events.define_event('acme.quality.quality_inspection.changed.v1', 'quality_inspection', occasion => 'changed');
+-- lines without a state: a change of theirs counts while the document is open; "touched" always
+SELECT odoo_events.define_event('acme.quality.quality_inspection.altered.v1', 'quality_inspection', occasion => 'changed', with_changes => true);
 SELECT odoo_events.define_event('acme.quality.quality_inspection.changed.v1', 'quality_inspection', 'exists($.parts.line[*])', occasion => 'touched', with_lines => true, with_changes => true);
 SELECT keys, correlation[1:3] AS correlation, rules, warehouse FROM odoo_events.entity WHERE entity = 'quality_inspection';
 SELECT relation, attached, note FROM odoo_events.capture_status WHERE entity = 'quality_inspection';
@@ -53,9 +53,11 @@ BEGIN;
 UPDATE quality_inspection SET state = 'passed', note = 'x';
 UPDATE quality_inspection_line SET quantity = 5;
 COMMIT;
+UPDATE quality_inspection_line SET quantity = 5.5;
 SELECT odoo_events.publish();
 SELECT position, type, subject, partitionkey, correlationid, warehouse_id FROM events ORDER BY position;
-SELECT position, jsonb_pretty(data::jsonb - 'lines_read_at') AS data FROM events WHERE position IN (1, 2) OR type LIKE '%.passed.%' ORDER BY position;
+SELECT odoo_events.drop_event('acme.quality.quality_inspection.altered.v1');
+SELECT position, jsonb_pretty(data::jsonb - 'lines_read_at') AS data FROM events WHERE position IN (2, 4) OR type LIKE '%.passed.%' ORDER BY position;
 SELECT f.owner, f.field, f.classification FROM odoo_events.field f WHERE NOT f.builtin ORDER BY f.owner, f.position;
 -- the contract knows it
 SELECT jsonb_path_query_array(odoo_events.json_schema('acme.quality.quality_inspection.passed.v1')::jsonb, '$."$defs".data_quality_inspection.properties.lines.items.properties.keyvalue().key') AS line,

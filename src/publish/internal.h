@@ -762,7 +762,7 @@ extern char *oe_uuid_text(const unsigned char *id);
 extern void oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c);
 extern char *oe_event_ready_made_key(OeChange *c);
 extern void oe_event_id(OeEvent *ev);
-extern text *oe_event_text(OeCycle *cy, OeEvent *ev, int64 position);
+extern text * oe_event_text(OeCycle *cy, OeEvent *ev, int64 position);
 
 /* cursor.c: own work */
 extern void oe_cursor_read(OeCursor *cursor);

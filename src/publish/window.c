@@ -56,7 +56,8 @@ static struct
 	bool		complete;		/* no more than these are in the window */
 	OeListed   *list;
 	OeListed   *by_xid;			/* the same; NULL: not sorted yet */
-	TimestampTz gone_at;		/* when changes behind it were read; 0: not yet */
+	TimestampTz gone_at;		/* when changes behind it were read; 0: not
+								 * yet */
 }			oe_win;
 
 static void

@@ -113,7 +113,8 @@ CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.marked
 -- Rows that belong to a document.  parent: columns that name it, or, for a part of a part ("within"), the containing row; or
 -- '<column', the document's column that names the part (a template is a part of all its variants).  A
 -- part counts while its state is one of live_states, or, with "*" among them, if it has no such column; gone_states say that it
--- left without being deleted.  An order that only such stateless parts show is not known to be open: it gives no "changed".
+-- left without being deleted.  A document that only such stateless parts show is as open as its own row was then, which is read, or
+-- known from its next change in the journal.
 CREATE TABLE odoo_events.part (
     entity      text NOT NULL REFERENCES odoo_events.entity (entity),
     part        text NOT NULL,

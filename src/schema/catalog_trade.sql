@@ -41,8 +41,8 @@ INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
 ('purchase_order', 4, 'confirmed', '{purchase,done}', true),
 ('sales_order', 1, 'created', '{draft}', true), ('sales_order', 2, 'sent', '{sent}', false), ('sales_order', 3, 'confirmed', '{sale,done}', true);
 
--- A line of 14 to 17 knows its order's state; where it does not, an order that only its lines show is known to be open by the
--- receipt that moves with it.
+-- A line of 14 to 17 knows its order's state; where it does not, an order that only its lines show is as open as its row was then,
+-- and "rescheduled" takes the receipt that moves with it for a sign.
 INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, schedule_columns) VALUES
 ('purchase_order', 'line', 1, 'purchase_order_line', '{order_id}', NULL, 'line.purchase', '!($.new.display_type != null) && !($.new.is_downpayment == true)', '{purchase,done,*}', '{cancel}', true,
  '{product_id,product_qty,product_uom_id,price_unit}', '{date_planned}'),

@@ -340,12 +340,6 @@ BEGIN
     RAISE EXCEPTION 'argument "states" is a list of states that are reached, without another occasion'
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Use states => ''{done}'' and leave occasion out.';
   END IF;
-  -- of lines that know no state nobody can say later whether their document was open when they changed
-  IF occasion = 'changed' AND e.state_column IS NOT NULL AND NOT e.builtin AND EXISTS (SELECT 1 FROM odoo_events.part p WHERE p.entity = entity AND p.state_column = '-') THEN
-    RAISE EXCEPTION 'occasion "changed" would miss changes of lines that have no state of their own'
-      USING ERRCODE = 'invalid_parameter_value', HINT = format('SELECT odoo_events.define_event(%L, %L, %L, occasion => ''touched'', with_lines => true, with_changes => true);', type, entity,
-        (SELECT string_agg(format('exists($.parts.%s[*])', p.part), ' || ' ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = entity));
-  END IF;
   PERFORM odoo_events._check_class('classification', classification);
   IF rank NOT BETWEEN 0 AND 1000 OR rank IS NULL THEN
     RAISE EXCEPTION 'argument "rank" must be between 0 and 1000' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out.';
