@@ -255,7 +255,7 @@ static void
 oe_row_whole(OeCycle *cy, uint64 row, const OeListed *listed, const OeListed *sorted, int n, int base)
 {
 	OeListed	key;
-	OeListed   *found;
+	const OeListed *found;
 	OeTx	   *tx;
 	bool		isnull;
 
