@@ -7,12 +7,19 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
+#include "base/oe.h"
 #include "publish/internal.h"
 
 const char *const oe_classes[] = {"public", "internal", "confidential", "personal", NULL};
@@ -487,28 +494,39 @@ oe_filter_words(OeCatalog *cat)
 	}
 }
 
-/* Tells one state of the tables from another. */
+/*
+ * Tells one state of the tables from another: which rows there are, by who
+ * made them.  Before every cycle, so below SQL, which takes a millisecond.
+ */
 static char *
 oe_catalog_version(void)
 {
-	static SPIPlanPtr plan = NULL;
+	static const char *const tables[] = {
+		"capture_rule", "entity", "attached", "detached", "marked", "entity_kind", "milestone", "event_def", "part", "field",
+		"link", "reference", "reference_field"
+	};
+	Oid			nsp = get_namespace_oid(OE_SCHEMA, false);
+	StringInfoData version;
 
-	(void) oe_run(&plan,
-				  "SELECT pg_catalog.concat_ws(',', (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.capture_rule),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.attached),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.detached),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.marked),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.entity_kind),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.milestone),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.event_def),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.part),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.field),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.link),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.reference),"
-				  " (SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(xmin::text::int8)) FROM odoo_events.reference_field))",
-				  0, NULL, NULL, NULL, false, 1);
-	return oe_col(0, 1);
+	initStringInfo(&version);
+	for (int i = 0; i < lengthof(tables); i++)
+	{
+		Relation	rel = table_open(get_relname_relid(tables[i], nsp), AccessShareLock);
+		TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+		HeapTuple	tup;
+		uint64		n = 0;
+		uint64		sum = 0;
+
+		while ((tup = heap_getnext(scan, ForwardScanDirection)) != NULL)
+		{
+			n++;
+			sum += HeapTupleHeaderGetRawXmin(tup->t_data);
+		}
+		appendStringInfo(&version, "%u/" UINT64_FORMAT "/" UINT64_FORMAT ",", RelationGetRelid(rel), n, sum);
+		table_endscan(scan);
+		table_close(rel, NoLock);
+	}
+	return version.data;
 }
 
 /*

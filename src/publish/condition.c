@@ -61,26 +61,82 @@ oe_push_scalar(JsonbParseState **st, JsonbIteratorToken as, const OeText *t)
 	}
 	else if (t->s[0] != '{' && t->s[0] != '[')
 	{
+		int64		number;
+
 		v.type = jbvNumeric;
-		v.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(t->s, t->len)),
-															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+		if (oe_text_int(t, &number))
+			v.val.numeric = int64_to_numeric(number);
+		else
+			v.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(t->s, t->len)),
+																ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	}
 	(void) pushJsonbValue(st, as, &v);
+}
+
+static inline uint64
+oe_tag_bit(uint32 tag)
+{
+	return UINT64CONST(1) << ((tag * 0x9e3779b1u) >> 26);
+}
+
+/*
+ * What most columns are told by not to be among the words: the words are many,
+ * and no row has more than a few of them.
+ */
+static void
+oe_words_ready(OeCycle *cy, OeWords *words)
+{
+	uint32	   *tags;
+
+	if (words->tags != NULL)
+		return;
+	tags = MemoryContextAlloc(cy->cat->cxt, sizeof(uint32) * (words->n + 1));
+	words->mask = 0;
+	for (int i = 0; i < words->n; i++)
+	{
+		tags[i] = oe_key_tag(words->words[i], strlen(words->words[i]));
+		words->mask |= oe_tag_bit(tags[i]);
+	}
+	words->tags = tags;
+}
+
+static const char *
+oe_word_of(const OeWords *words, const OeMember *m)
+{
+	for (int i = 0; (words->mask & oe_tag_bit(m->tag)) && i < words->n; i++)
+		if (words->tags[i] == m->tag && strlen(words->words[i]) == m->len && memcmp(words->words[i], m->key, m->len) == 0)
+			return words->words[i];
+	return NULL;
 }
 
 /* A row as an object; only columns that are mentioned. */
 static void
 oe_push_members(JsonbParseState **st, const OeRow *row, const OeWords *words)
 {
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < words->n; i++)
-	{
-		const OeText *t = oe_row_find(row, words->words[i]);
+	static const OeMember id = {.key = "id",.len = 2};
+	bool		has_id = false;
 
-		if (t == NULL)
+	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < row->n; i++)
+	{
+		const char *word = oe_word_of(words, &row->m[i]);
+
+		if (word == NULL)
 			continue;
-		oe_push_key(st, words->words[i], strlen(words->words[i]));
-		oe_push_scalar(st, WJB_VALUE, t);
+		has_id |= strcmp(word, "id") == 0;
+		oe_push_key(st, word, row->m[i].len);
+		oe_push_scalar(st, WJB_VALUE, &row->m[i].value);
+	}
+	if (!has_id && row->id.s != NULL)
+	{
+		OeMember	m = id;
+
+		m.tag = oe_key_tag(m.key, m.len);
+		if (oe_word_of(words, &m) != NULL)
+		{
+			oe_push_key(st, m.key, m.len);
+			oe_push_scalar(st, WJB_VALUE, &row->id);
+		}
 	}
 	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
 }
@@ -188,10 +244,11 @@ oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words
 static Datum
 oe_root(OeCycle *cy, OePredicate *p, OeSubject *s)
 {
-	const OeWords *words = s->words ? s->words : &p->words;
+	OeWords    *words = s->words ? s->words : &p->words;
 	JsonbParseState *st = NULL;
 	JsonbValue *v;
 
+	oe_words_ready(cy, words);
 	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
 	if (s->old && s->old->n > 0)
 		oe_push_row(&st, "old", s->old, words);
@@ -260,6 +317,7 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 
 	if (tx->vars != (Datum) 0)
 		return tx->vars;
+	oe_words_ready(cy, &cy->cat->words);
 	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
 	oe_push_marked(&st, cy->cat);
 	oe_push_key(&st, "tx", 2);

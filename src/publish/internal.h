@@ -64,6 +64,8 @@ typedef struct OeWords
 {
 	int			n;
 	char	  **words;
+	uint32	   *tags;			/* oe_key_tag() of each; NULL: not made yet */
+	uint64		mask;			/* of all tags: oe_tag_bit() */
 	int			nrefs;			/* those that stand behind $.refs */
 	char	  **refs;
 } OeWords;
@@ -688,7 +690,7 @@ typedef struct OeSubject
 	const OeRow *old;			/* either may be NULL */
 	const OeRow *new;
 	OeDoc	   *doc;			/* whose parts; may be NULL */
-	const OeWords *words;		/* NULL: those of the predicate */
+	OeWords    *words;			/* NULL: those of the predicate */
 	Datum		root;			/* made when needed, kept where words are
 								 * given */
 } OeSubject;

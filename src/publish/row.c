@@ -141,9 +141,22 @@ oe_text_int(const OeText *t, int64 *value)
 {
 	char		buf[24];
 	char	   *end;
+	int64		number = 0;
 
-	if (oe_text_null(t) || t->len >= sizeof(buf))
+	if (oe_text_null(t) || t->len >= sizeof(buf) || t->len == 0)
 		return false;
+	/* an id, nearly always */
+	for (int i = 0; t->len <= 18; i++)
+	{
+		if (i == t->len)
+		{
+			*value = number;
+			return true;
+		}
+		if (t->s[i] < '0' || t->s[i] > '9')
+			break;
+		number = number * 10 + (t->s[i] - '0');
+	}
 	memcpy(buf, t->s, t->len);
 	buf[t->len] = '\0';
 	errno = 0;
