@@ -190,6 +190,7 @@ oe_compared_answer(OeCycle *cy, OeCompared *cmp, ReturnSetInfo *rsinfo)
 Datum
 oe_sql_would_tell(PG_FUNCTION_ARGS)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	OeCycle    *cy;
 	OeCompared	cmp = {0};
 	OeExplain	explain = {0};
@@ -206,7 +207,10 @@ oe_sql_would_tell(PG_FUNCTION_ARGS)
 	cmp.olds = oe_compared_texts(PG_GETARG_DATUM(5), cmp.n);
 	cmp.e = oe_catalog_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	if (cmp.e == NULL || cmp.n == 0)
+	{
+		MemoryContextSwitchTo(caller);
 		return (Datum) 0;
+	}
 	oe_compared_changes(cy, &cmp);
 	if (PG_GETARG_BOOL(6))
 	{
@@ -225,6 +229,7 @@ oe_sql_would_tell(PG_FUNCTION_ARGS)
 		oe_compared_put((ReturnSetInfo *) fcinfo->resultinfo, cmp.docs[0], "publish", "error", failure);
 	else
 		oe_compared_answer(cy, &cmp, (ReturnSetInfo *) fcinfo->resultinfo);
+	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(cy->cxt);
 	return (Datum) 0;
 }

@@ -43,7 +43,7 @@ build_server() {
       --with-libxml --with-lz4 --with-openssl --prefix=/usr --bindir=/$bin --libdir=/usr/lib/postgresql/$major/lib \
       --datadir=/usr/share/postgresql/$major --includedir=/usr/include/postgresql --with-extra-version=' (asserts)' --quiet
   fi
-  for step in src contrib/amcheck contrib/pg_stat_statements contrib/test_decoding; do
+  for step in src contrib/amcheck contrib/dblink contrib/pg_stat_statements contrib/test_decoding; do
     make -s -C $step "${MAKEJ:--j1}" all >/dev/null
     make -s -C $step install DESTDIR=$home >/dev/null
   done
