@@ -582,6 +582,8 @@ oe_worker_main(Datum arg)
 		if (oe_until_backfill() == 0)
 			oe_step(&oe_me.backfill, oe_backfill_body);
 		oe_deliver_pump();
+		/* what was ordered before an event that is published now is known */
+		oe_take_wakes();
 		oe_step(&oe_me.deliver, oe_deliver_body);
 		if (oe_maintain_due())
 			oe_step(&oe_me.maintain, oe_maintain_body);
