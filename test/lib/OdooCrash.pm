@@ -137,7 +137,8 @@ sub pull
 {
 	my ($self, $max) = @_;
 	$max //= 10000;
-	my ($status, $rows) = eval { $self->{node}->psql('plant', "SELECT position || ' ' || id FROM odoo_events.fetch('puller', $max)") };
+	# a worker that is held where it rotates may have the table locked
+	my ($status, $rows) = eval { $self->{node}->psql('plant', "SET lock_timeout = '2s'; SELECT position || ' ' || id FROM odoo_events.fetch('puller', $max)") };
 	return 0 if !defined $status || $status != 0;
 	my @rows = map { [ split / / ] } split /\n/, $rows;
 	return 0 if !@rows;
