@@ -113,7 +113,6 @@ my @cases = (
 	[ q{SELECT odoo_events.define_part('certificate', 'l2', 'quality_line', parent => 'certificate_id', live_states => '{open}')}, q{SELECT odoo_events.define_part('certificate', 'l2', 'quality_line', parent => 'certificate_id', state_column => 'state', live_states => '{draft,open}')} ],
 	[ q{SELECT odoo_events.define_part('certificate', 'l3', 'quality_line', parent => 'certificate_id')}, undef ],
 	[ q{SELECT odoo_events.drop_part('certificate', 'nothing')}, undef ],
-	[ "$event, occasion => 'changed')", undef ],
 	[ q{SELECT odoo_events.define_event('acme.quality.thing.done.v1', 'thing')}, undef ],
 	[ "$event, kind => 'big')", "$event, '\$.new.score < 1', or_replace => true)" ],
 	[ q{SELECT odoo_events.define_event('acme.quality.paper.flagged.v1', 'certificate')}, q{SELECT odoo_events.define_event('acme.quality.certificate.seen.v1', 'certificate')} ],
