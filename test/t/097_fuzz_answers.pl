@@ -26,9 +26,10 @@ my $neighbour = OdooEvents->receiver;
 my $token = $receiver->url('/token-fuzz');
 my $often = q{retry_schedule => '{1ms,1ms}', timeout => '1s', max_in_flight => 32};
 # libcurl before 8.3.0 wrote where nothing was any more when a handle's second answer began with a folded line
-$receiver->misbehave({ path => '^/folded', headers => { "\tX-Folded" => '1' } }, { path => 'fuzz', fuzz => JSON::PP::true, seed => $seed });
+$neighbour->misbehave({ path => '^/folded', headers => { "\tX-Folded" => '1' } });
+$receiver->misbehave({ path => 'fuzz', fuzz => JSON::PP::true, seed => $seed });
 $neighbour->subscribe($node, $db, 'good', '/good');
-$receiver->subscribe($node, $db, 'folded', '/folded', 'max_in_flight => 1');
+$neighbour->subscribe($node, $db, 'folded', '/folded', 'max_in_flight => 1');
 $receiver->subscribe($node, $db, 'fuzz', '/fuzz', $often);
 $receiver->subscribe($node, $db, 'batches', '/fuzz-batches', "$often, format => 'batch', batch_size => 5");
 $receiver->subscribe($node, $db, 'oauth', '/oauth', qq{$often, auth => '{"type": "oauth2", "token_url": "$token", "client_id": "client", "client_secret": "s3cret"}'});
@@ -56,7 +57,7 @@ while (1)
 my %good;
 ok($neighbour->wait_for(sub { %good = map { $_->{id} => 1 } grep { $_->{type} =~ /^acme/ } $neighbour->events('/good'); keys %good >= $n }), 'the neighbour gets everything');
 is(scalar(keys %good), $n, "all $n");
-ok($receiver->wait_for(sub { my %got = map { $_->{id} => 1 } grep { $_->{type} =~ /^acme/ } $receiver->events('/folded'); keys %got >= $n }),
+ok($neighbour->wait_for(sub { my %got = map { $_->{id} => 1 } grep { $_->{type} =~ /^acme/ } $neighbour->events('/folded'); keys %got >= $n }),
 	'and so does one whose answers begin with a folded line');
 is_deeply([ $neighbour->problems('/good') ], [], 'in order, the same bytes');
 is($node->safe_psql($db, $worker), $pid, 'the worker is the same');
