@@ -106,6 +106,21 @@ oe_json_name(StringInfo buf, const char *name)
 	buf->len += len + 3;
 }
 
+void
+oe_uuid_digits(const unsigned char *uuid, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*text++ = '-';
+		*text++ = digits[uuid[i] >> 4];
+		*text++ = digits[uuid[i] & 15];
+	}
+	*text = '\0';
+}
+
 /*
  * Appends "width" decimal digits of "value" (more if it has more).
  */

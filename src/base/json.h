@@ -24,6 +24,9 @@ extern void oe_json_cstring(StringInfo buf, const char *s);
 extern void oe_json_timestamptz(StringInfo buf, int64 t);
 extern void oe_json_int(StringInfo buf, int64 value);
 
+/* A uuid as text, 37 bytes with the end; faster than uuid_out(). */
+extern void oe_uuid_digits(const unsigned char *uuid, char *text);
+
 /* "name": of a member; the name needs no escapes. */
 extern void oe_json_name(StringInfo buf, const char *name);
 

@@ -508,7 +508,6 @@ extern OeSub *oe_sub_make(int id);
 extern bool oe_sub_has_memory(const OeSub *sub);
 extern OeSub *oe_sub_find(int id);
 extern void oe_sub_free(OeSub *sub);
-extern void oe_event_id_text(const pg_uuid_t *uuid, char *text);
 extern OeEvent *oe_event_make(OeRow *row);
 extern void oe_event_release(OeEvent *event);
 extern OeItem *oe_item_make(OeSub *sub, OeKey *key, OeEvent *event, OeItemKind kind);

@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/json.h"
 #include "base/session.h"
 #include "deliver/internal.h"
 
@@ -84,7 +85,7 @@ oe_previous_find(OeItem *item, char *id)
 	p = oe_previous_slot(hash);
 	if (p->hash != hash || memcmp(&p->id, &item->event->uuid, sizeof(pg_uuid_t)) == 0)
 		return false;
-	oe_event_id_text(&p->id, id);
+	oe_uuid_digits(p->id.data, id);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/json.h"
 #include "deliver/internal.h"
 
 MemoryContext oe_deliver_cxt = NULL;
@@ -95,20 +96,6 @@ oe_answers_clear(void)
 }
 
 /*
- * An id as text, faster than uuid_out() and without an allocation.
- */
-void
-oe_event_id_text(const pg_uuid_t *uuid, char *text)
-{
-	const unsigned char *u = uuid->data;
-
-	snprintf(text, OE_ID_LEN,
-			 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-			 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7],
-			 u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-}
-
-/*
  * Copies what is needed of a row; without a reference yet.
  */
 OeEvent *
@@ -140,7 +127,7 @@ oe_event_make(OeRow *row)
 		event->classes[row->classes_len] = '\0';
 	}
 	event->uuid = *row->id;
-	oe_event_id_text(row->id, event->id);
+	oe_uuid_digits(row->id->data, event->id);
 	oe_event_bytes += size;
 	row->event = event;
 	return event;

@@ -217,7 +217,6 @@ oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words
 	for (int i = 0; i < doc->e->nparts; i++)
 	{
 		OePart	   *part = doc->e->parts[i];
-
 		ListCell   *lc;
 
 		if (part->within || !part->watched)

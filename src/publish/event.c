@@ -139,18 +139,9 @@ oe_event_ready_made(OeCycle *cy, OeTx *tx, OeChange *c)
 char *
 oe_uuid_text(const unsigned char *u)
 {
-	static const char digits[] = "0123456789abcdef";
 	char	   *text = palloc(37);
-	char	   *p = text;
 
-	for (int i = 0; i < 16; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = digits[u[i] >> 4];
-		*p++ = digits[u[i] & 15];
-	}
-	*p = '\0';
+	oe_uuid_digits(u, text);
 	return text;
 }
 

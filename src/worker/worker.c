@@ -574,6 +574,7 @@ oe_worker_main(Datum arg)
 			oe_worker_shutdown();
 		CHECK_FOR_INTERRUPTS();
 		oe_take_wakes();
+		OE_FAULT("hold-turn");
 		if (oe_me.publish_again != 0 && oe_me.publish_again <= GetCurrentTimestamp())
 			oe_me.want_publish = true;
 		if (oe_me.want_publish)

@@ -103,6 +103,21 @@ $node->safe_psql($db, 'SELECT make(1, 2)');
 ok(status('away', q{failed_total > 0 AND state = 'active'}), 'who did not try for six days has not failed for five');
 done_with();
 
+# --- what is ordered before an event holds for it, even if the worker looked for orders just before that
+mkdir $node->data_dir . "/oe_faults";
+my $held = $node->data_dir . '/oe_faults/hold-turn.held';
+subscribe($_, '') foreach 'ordered', 'beside';
+$node->safe_psql($db, 'SELECT make(1, 1)');
+ok(delivered('ordered') && delivered('beside'), 'both get an event');
+PostgreSQL::Test::Utils::append_to_file($held =~ s/[.]held$//r, 'wait');
+$node->safe_psql($db, 'SELECT make(1, 1)');
+ok(OdooEvents::Receiver::wait_until(sub { -e $held }, 'the worker is held'), 'the worker has looked');
+$node->safe_psql($db, $_) foreach q{SELECT odoo_events.pause('ordered')}, 'SELECT make(2, 2)';
+unlink $held;
+ok(status('beside', 'delivered_total = 4') && status('ordered', 'in_flight = 0'), 'the others come');
+is($node->safe_psql($db, q{SELECT state, delivered_total FROM odoo_events.subscription_status WHERE name = 'ordered'}), 'paused|1', 'not where they were not wanted');
+done_with();
+
 # --- skip() of a member of a batch: the others are gathered anew
 subscribe('members', q{format => 'batch', batch_size => 10, retry_schedule => '{1h}', timeout => '10min'});
 $receiver->misbehave({ path => '^/members$', type => '\.poison\.', status => 500 });
