@@ -408,6 +408,7 @@ oe_conf_make(int row)
 	if (!isnull)
 		conf->filter = oe_filter_get(DatumGetJsonPathP(d));
 	conf->companies = oe_col_ints(row, "companies", &conf->ncompanies);
+	conf->shared_rows = oe_col_bool(row, "shared_rows");
 	conf->warehouses = oe_col_ints(row, "warehouses", &conf->nwarehouses);
 	oe_conf_format(conf, row);
 	conf->ordering = oe_col_text(row, "ordering")[0];

@@ -171,6 +171,7 @@ typedef struct OeConf
 	OeFilter   *filter;			/* NULL: none */
 	int		   *companies;		/* NULL: all */
 	int			ncompanies;
+	bool		shared_rows;	/* with companies: events without one too */
 	int		   *warehouses;
 	int			nwarehouses;
 	char		format;			/* 's'tructured (batches too), 'b'inary, 't':

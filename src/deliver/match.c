@@ -255,7 +255,8 @@ oe_sub_wants(OeSub *sub, OeRow *row)
 		typed = (!by_name || strncmp(conf->types[i], OE_PLATFORM, strlen(OE_PLATFORM)) == 0) &&
 			oe_glob(conf->types[i], row->type, row->type_len);
 	return typed &&
-		oe_listed(conf->companies, conf->ncompanies, row->has_company, row->company) &&
+		((conf->shared_rows && !row->has_company) ||
+		 oe_listed(conf->companies, conf->ncompanies, row->has_company, row->company)) &&
 		oe_listed(conf->warehouses, conf->nwarehouses, row->has_warehouse, row->warehouse) &&
 		oe_filter_passes(sub, row);
 }

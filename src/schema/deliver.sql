@@ -43,7 +43,8 @@ CREATE TABLE odoo_events.subscription_config (
     state_reason   text,
     state_since    timestamptz NOT NULL,
     version        int8 NOT NULL DEFAULT 1,     -- grows with each change of configuration
-    created_at     timestamptz NOT NULL
+    created_at     timestamptz NOT NULL,
+    shared_rows    boolean NOT NULL DEFAULT true -- with companies: events without a company too
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config

@@ -121,7 +121,7 @@ BEGIN
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
                       WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
-             AND (c.companies IS NULL OR o.company_id = ANY (c.companies))
+             AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
              AND odoo_events._filter_passes(o.event, c.filter)) x
    WHERE x.position >= job.from_position

@@ -378,7 +378,8 @@ CREATE FUNCTION odoo_events.subscribe(
   start_from     text       DEFAULT 'now',
   owner          text       DEFAULT NULL,
   contact        text       DEFAULT NULL,
-  or_replace     boolean    DEFAULT false
+  or_replace     boolean    DEFAULT false,
+  shared_rows    boolean    DEFAULT true
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -445,7 +446,8 @@ CREATE FUNCTION odoo_events.alter_subscription(
   allow_networks cidr[]     DEFAULT NULL,
   dry_run        boolean    DEFAULT NULL,
   owner          text       DEFAULT NULL,
-  contact        text       DEFAULT NULL
+  contact        text       DEFAULT NULL,
+  shared_rows    boolean    DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS

@@ -33,7 +33,8 @@ SELECT c.name,
        c.state,
        c.state_reason,
        c.state_since,
-       c.created_at
+       c.created_at,
+       c.shared_rows
   FROM odoo_events.subscription_config c;
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
 

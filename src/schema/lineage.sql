@@ -8,7 +8,8 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
             WHEN NOT type LIKE ANY (c.types_like)
               OR type ~ '^odoo[.]platform[.](subscription|event)[.]' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND type LIKE t)
             THEN format('its types are %s', c.types)
-            WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), false) THEN format('its companies are %s', c.companies)
+            WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), c.shared_rows)
+            THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
             WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
             WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(event, c.filter) THEN format('its filter is %s', c.filter)
        END

@@ -35,8 +35,9 @@ sql(q{DO $$ BEGIN FOR i IN 0..7 LOOP
 
 # --- who gets what, and from where on
 my %want = (
-	company => [ q{companies => '{1}', start_from => 'earliest'}, '1,4,7,10' ],
-	companies => [ q{companies => '{1,2}', start_from => 'earliest'}, '1,2,4,5,7,8,10,11' ],
+	company => [ q{companies => '{1}', start_from => 'earliest'}, '1,4,7,10,12' ],
+	companies => [ q{companies => '{1,2}', start_from => 'earliest'}, '1,2,4,5,7,8,10,11,12' ],
+	unshared => [ q{companies => '{1}', shared_rows => false, start_from => 'earliest'}, '1,4,7,10' ],
 	warehouse => [ q{warehouses => '{0}', start_from => 'earliest'}, '2,4,6,8,10' ],
 	both => [ q{companies => '{1}', warehouses => '{0}', filter => '$.data.n > 4', start_from => 'earliest'}, '10' ],
 	all => [ q{start_from => 'earliest'}, '1,2,3,4,5,6,7,8,9,10,11,12' ],
@@ -51,9 +52,23 @@ foreach my $name (sort keys %want)
 	is(numbers($name), $want{$name}[1], "$name: gets these");
 }
 make(13, 13);
-ok(delivered($_), "$_: goes on") foreach 'all', 'now', 'company';
+ok(delivered($_), "$_: goes on") foreach 'all', 'now', 'company', 'unshared';
 is(numbers('now'), '13', 'from now on means from now on');
-is(numbers('company'), '1,4,7,10', 'an event of no company is not of this one');
+is(numbers('company'), '1,4,7,10,12,13', 'an event without a company goes to a subscription of one company');
+is(numbers('unshared'), '1,4,7,10', 'and does not where shared_rows is off');
+subtest 'trace, replay, fetch and the switch agree about events without a company' => sub {
+	my $id = sql(q{SELECT id FROM odoo_events.outbox WHERE position = 13});
+	is(sql("SELECT step || ': ' || detail FROM odoo_events.trace(event_id => '$id') WHERE subscription = 'unshared'"), 'not wanted: its companies are {1}, without what companies share',
+		'trace says why the event was not sent');
+	is(sql("SELECT odoo_events.replay('company', from_position => 12, dry_run => true)"), '2', 'a replay has both');
+	is(sql("SELECT odoo_events.replay('unshared', from_position => 12, dry_run => true)"), '0', 'a replay without shared rows has none');
+	sql(q{SELECT odoo_events.subscribe('pull', NULL, companies => '{1}', start_from => 'earliest')});
+	is(sql(q{SELECT string_agg(position::text, ',') FROM odoo_events.fetch('pull')}), '1,4,7,10,12,13', 'fetch() answers them');
+	sql(q{SELECT odoo_events.alter_subscription('pull', shared_rows => false)});
+	is(sql(q{SELECT string_agg(position::text, ',') FROM odoo_events.fetch('pull')}), '1,4,7,10', 'and does not after the switch was turned');
+	is(sql(q{SELECT shared_rows FROM odoo_events.subscription WHERE name = 'pull'}), 'f', 'the view shows the switch');
+	is(sql(q{SELECT new FROM odoo_events.audit_log WHERE what = 'alter_subscription' AND object = 'pull'}), '{"shared_rows": false}', 'so does the audit');
+};
 ok(status('all', 'p50 <= p95 AND last_status = 204 AND last_success_at <= now()'), 'how long requests take');
 
 # --- a replay chooses by position, time, type, key, subject and id, alone and together
