@@ -335,7 +335,7 @@ static void
 oe_load_defs(OeCatalog *cat)
 {
 	oe_query("SELECT entity, type, variant, kind, occasion, milestone, choice, condition, rank, key, covers, with_lines, with_changes,"
-			 " extra::text, emit, classification, minor, watches FROM odoo_events.event_def WHERE enabled"
+			 " extra::text, emit, classification, minor, watches, NOT builtin FROM odoo_events.event_def WHERE enabled"
 			 " ORDER BY entity, choice NULLS FIRST, precedence, type, variant");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -366,6 +366,7 @@ oe_load_defs(OeCatalog *cat)
 		d->class = oe_class_of(oe_col(i, 16));
 		d->minor = oe_col_int(i, 17);
 		d->watches = oe_col_list(i, 18, &d->nwatches);
+		d->own = oe_col_bool(i, 19);
 	}
 }
 

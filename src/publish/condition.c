@@ -40,29 +40,76 @@ oe_push_key(JsonbParseState **st, const char *s, int len)
 	(void) pushJsonbValue(st, WJB_KEY, &v);
 }
 
+/*
+ * A piece of JSON text as jsonb; NULL for what jsonb cannot hold, such as
+ * \u0000 or 1e1000000 in a column of type json: one row's odd value must not
+ * stop the judgement of all the others.  Converting touches nothing but
+ * memory, so an error needs no subtransaction.
+ */
+static Jsonb *
+oe_text_jsonb(const OeText *t)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *volatile jb = NULL;
+
+	PG_TRY();
+	{
+		jb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(t->s, t->len))));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		if (!oe_about_data(geterrcode()))
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return jb;
+}
+
+/* Is it a number or a string that needs no care to be read? */
+static bool
+oe_text_plain(const OeText *t)
+{
+	if (t->s[0] == '{' || t->s[0] == '[')
+		return false;
+	if (t->s[0] == '"')
+		return memchr(t->s, '\\', t->len) == NULL;
+	return t->len < 64 && memchr(t->s, 'e', t->len) == NULL && memchr(t->s, 'E', t->len) == NULL;
+}
+
 static void
-oe_push_scalar(JsonbParseState **st, JsonbIteratorToken as, const OeText *t)
+oe_push_value(JsonbParseState **st, JsonbIteratorToken as, const OeText *t)
 {
 	JsonbValue	v;
+	Jsonb	   *jb;
+	int64		number;
 
 	v.type = jbvNull;
 	if (oe_text_null(t))
 		;
-	else if (t->s[0] == '"')
-	{
-		v.type = jbvString;
-		v.val.string.val = oe_text_cstring(t);
-		v.val.string.len = strlen(v.val.string.val);
-	}
 	else if (t->s[0] == 't' || t->s[0] == 'f')
 	{
 		v.type = jbvBool;
 		v.val.boolean = t->s[0] == 't';
 	}
-	else if (t->s[0] != '{' && t->s[0] != '[')
+	else if (!oe_text_plain(t))
 	{
-		int64		number;
-
+		if ((jb = oe_text_jsonb(t)) != NULL)
+		{
+			v.type = jbvBinary;
+			v.val.binary.data = &jb->root;
+			v.val.binary.len = VARSIZE(jb) - VARHDRSZ;
+		}
+	}
+	else if (t->s[0] == '"')
+	{
+		v.type = jbvString;
+		v.val.string.val = (char *) t->s + 1;
+		v.val.string.len = t->len - 2;
+	}
+	else
+	{
 		v.type = jbvNumeric;
 		if (oe_text_int(t, &number))
 			v.val.numeric = int64_to_numeric(number);
@@ -125,7 +172,7 @@ oe_push_members(JsonbParseState **st, const OeRow *row, const OeWords *words)
 			continue;
 		has_id |= strcmp(word, "id") == 0;
 		oe_push_key(st, word, row->m[i].len);
-		oe_push_scalar(st, WJB_VALUE, &row->m[i].value);
+		oe_push_value(st, WJB_VALUE, &row->m[i].value);
 	}
 	if (!has_id && row->id.s != NULL)
 	{
@@ -135,7 +182,7 @@ oe_push_members(JsonbParseState **st, const OeRow *row, const OeWords *words)
 		if (oe_word_of(words, &m) != NULL)
 		{
 			oe_push_key(st, m.key, m.len);
-			oe_push_scalar(st, WJB_VALUE, &row->id);
+			oe_push_value(st, WJB_VALUE, &row->id);
 		}
 	}
 	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
@@ -236,7 +283,7 @@ oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words
 	{
 		.s = since ? "true" : "false",.len = since ? 4 : 5
 	};
-	oe_push_scalar(st, WJB_VALUE, written);
+	oe_push_value(st, WJB_VALUE, written);
 }
 
 /* What "$" is in a predicate. */
@@ -281,7 +328,7 @@ oe_push_marked(JsonbParseState **st, OeCatalog *cat)
 			oe_push_key(st, cat->marked[i].mark, strlen(cat->marked[i].mark));
 			(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
 		}
-		oe_push_scalar(st, WJB_ELEM, &text);
+		oe_push_value(st, WJB_ELEM, &text);
 		if (last)
 			(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
 	}

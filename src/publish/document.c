@@ -320,15 +320,6 @@ oe_doc_open(OeDoc *doc)
 		!oe_text_in(to, e->ncancelled, e->cancelled) && !oe_text_in(to, e->ndraft, e->draft);
 }
 
-static OeDef *
-oe_changed_def(OeEntity *e, OeKind *kind)
-{
-	for (int i = 0; i < e->ndefs; i++)
-		if (e->defs[i].occasion == OE_ON_CHANGED && oe_def_is_kind(&e->defs[i], kind))
-			return &e->defs[i];
-	return NULL;
-}
-
 static bool
 oe_has_changed_def(OeEntity *e)
 {
@@ -517,32 +508,31 @@ oe_doc_watched(OeDoc *doc)
 	return false;
 }
 
+/* Does the condition hold of the document?  Says so where somebody asked. */
+static bool
+oe_doc_holds(OeCycle *cy, OeDoc *doc, OeDef *d, OeSubject *subject)
+{
+	bool		holds = oe_holds(cy, &d->condition, subject);
+
+	if (!holds && cy->explain)
+		oe_say_condition(cy, doc->e, doc->id, d, subject);
+	return holds;
+}
+
 /* Events that follow from the document's row and its parts together. */
 static void
-oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
+oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind, OeSubject *subject)
 {
 	OeEntity   *e = doc->e;
-	OeSubject	subject = {.tx = doc->tx,.rule = e->rule,.doc = doc,.words = &e->words};
 	const char *taken = NULL;
 
-	if (doc->own)
-	{
-		subject.old = &doc->own->old;
-		subject.new = &doc->own->new;
-	}
 	for (int i = 0; i < e->ndefs; i++)
 	{
 		OeDef	   *d = &e->defs[i];
 
 		if (d->occasion != OE_ON_TOUCHED || (d->choice && taken && strcmp(d->choice, taken) == 0) ||
-			!oe_def_is_kind(d, kind) || !oe_def_watched(d, doc))
+			!oe_def_is_kind(d, kind) || !oe_def_watched(d, doc) || !oe_doc_holds(cy, doc, d, subject))
 			continue;
-		if (!oe_holds(cy, &d->condition, &subject))
-		{
-			if (cy->explain)
-				oe_say_condition(cy, e, doc->id, d, &subject);
-			continue;
-		}
 		taken = d->choice ? d->choice : taken;
 		if (d->emit)
 			oe_doc_event(doc, d, kind);
@@ -550,30 +540,53 @@ oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind)
 }
 
 /*
- * Makes the events of a document as a whole; last of all "changed", if there
- * is news that no other event tells.
+ * The "changed" events of a document.  The catalog's is news that none of its
+ * other events tells; those that the DBA defined are each judged by
+ * themselves, and take nothing from one another or from the catalog's.
+ */
+static void
+oe_doc_changed(OeCycle *cy, OeDoc *doc, OeKind *kind, OeSubject *subject)
+{
+	bool		told;
+
+	oe_doc_gather_covers(doc);
+	told = doc->covered_all || !oe_doc_uncovered(doc);
+	for (int i = 0; i < doc->e->ndefs; i++)
+	{
+		OeDef	   *d = &doc->e->defs[i];
+
+		if (d->occasion != OE_ON_CHANGED || !oe_def_is_kind(d, kind) || (told && !d->own))
+			continue;
+		if (d->emit && oe_doc_holds(cy, doc, d, subject))
+			oe_doc_event(doc, d, kind);
+	}
+}
+
+/*
+ * Makes the events of a document as a whole; last of all "changed".
  */
 void
 oe_doc_decide(OeCycle *cy, OeDoc *doc)
 {
 	bool		touched = oe_doc_touched(doc) && oe_doc_watched(doc);
 	bool		candidate = oe_doc_candidate(doc);
+	OeSubject	subject = {.tx = doc->tx,.rule = doc->e->rule,.doc = doc,.words = &doc->e->words};
 	OeKind	   *kind;
-	OeDef	   *def;
 
 	if (!touched && !candidate)
 		return;
+	if (doc->own)
+	{
+		subject.old = &doc->own->old;
+		subject.new = &doc->own->new;
+	}
 	/* a row that is gone by now: what its part says of the same columns */
 	kind = doc->kind_known ? doc->kind : oe_kind_of(cy, doc->tx, doc->e, doc->own || doc->row ? oe_doc_row(doc) :
 													doc->first->new.n ? &doc->first->new : &doc->first->old);
 	if (touched)
-		oe_doc_match(cy, doc, kind);
-	if (!candidate)
-		return;
-	oe_doc_gather_covers(doc);
-	if (doc->covered_all || !oe_doc_uncovered(doc))
-		return;
-	def = oe_changed_def(doc->e, kind);
-	if (def)
-		oe_doc_event(doc, def, kind);
+		oe_doc_match(cy, doc, kind, &subject);
+	if (candidate)
+		oe_doc_changed(cy, doc, kind, &subject);
+	if (subject.root != (Datum) 0)
+		pfree(DatumGetPointer(subject.root));
 }

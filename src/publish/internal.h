@@ -286,6 +286,7 @@ typedef struct OeDef
 	bool		with_changes;
 	const char *extra;			/* JSON object text or NULL */
 	bool		emit;
+	bool		own;			/* the DBA defined it */
 	int			class;
 	int			minor;
 } OeDef;

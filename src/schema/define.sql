@@ -233,6 +233,40 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._check_reference(text, text[], text, text) IS 'internal: raises an error for what a condition may not look at in another row';
 
+-- Does capture write a value of this type as JSON?  What it would have to call functions of the database for is null.
+CREATE FUNCTION odoo_events._type_is_seen(type oid) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN t.typtype = 'd' THEN odoo_events._type_is_seen(t.typbasetype)
+            WHEN t.typelem <> 0 AND t.typoutput = 'array_out'::regproc THEN odoo_events._type_is_seen(t.typelem)
+            ELSE t.typtype = 'e' OR t.oid < 16384 END
+  FROM pg_type t WHERE t.oid = type
+$$;
+COMMENT ON FUNCTION odoo_events._type_is_seen(oid) IS 'internal: whether events and conditions have the values of a type';
+
+-- May a condition look at a column of these rules, and, where it names a member of it, into it?
+CREATE FUNCTION odoo_events._check_looked_at(place text, rules text[], col text, member text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  a record;
+BEGIN
+  SELECT format_type(t.atttypid, t.atttypmod) AS type, odoo_events._type_is_seen(t.atttypid) AS seen,
+         b.typname IN ('json', 'jsonb') OR b.typtype = 'c' OR b.typcategory = 'A' AS inside
+    INTO a
+    FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) spec, pg_attribute t JOIN pg_type x ON x.oid = t.atttypid
+    JOIN pg_type b ON b.oid = CASE x.typtype WHEN 'd' THEN x.typbasetype ELSE x.oid END
+   WHERE r.rule = ANY (rules) AND split_part(spec, '=', 1) = col
+     AND t.attrelid = odoo_events._captured_table(r.tables) AND t.attname = ANY (string_to_array(spec, '=')) AND NOT t.attisdropped
+   ORDER BY odoo_events._type_is_seen(t.atttypid) DESC, inside DESC LIMIT 1;
+  IF NOT a.seen THEN
+    RAISE EXCEPTION 'argument "condition" looks at %.%, whose type % is not captured', place, col, a.type
+      USING ERRCODE = 'datatype_mismatch', HINT = 'Compare a column of a built-in type, json, jsonb, or an array of these; such a column is always null here.';
+  ELSIF member IS NOT NULL AND NOT a.inside THEN
+    RAISE EXCEPTION 'argument "condition" looks at %.%.%, but a value of type % has no members', place, col, member, a.type
+      USING ERRCODE = 'datatype_mismatch', HINT = format('Compare the value itself, for example ''%s.%s == ...''; only json and jsonb have members.', place, col);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_looked_at(text, text[], text, text) IS 'internal: raises an error for a column that a condition cannot look at or into';
+
 -- What a condition may look at; raises an error for anything else.
 CREATE FUNCTION odoo_events._check_condition(condition text, e odoo_events.entity) RETURNS jsonpath
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -240,6 +274,7 @@ DECLARE
   path   jsonpath;
   known  text[] := (SELECT array_agg(split_part(c, '=', 1)) || '{id}' FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) c WHERE r.rule = e.rule);
   m      text[];
+  parts  text[];
   image  text;
   reason text;
 BEGIN
@@ -277,6 +312,8 @@ BEGIN
     ELSIF m[1] IN ('old', 'new') AND m[2] IS NOT NULL AND m[2] <> ALL (known) THEN
       RAISE EXCEPTION 'argument "condition" looks at $.%.%, but "%" is no captured column of entity "%"', m[1], m[2], m[2], e.entity
         USING ERRCODE = 'undefined_column', HINT = format('Columns: %s.', array_to_string(known, ', '));
+    ELSIF m[1] IN ('old', 'new') THEN
+      PERFORM odoo_events._check_looked_at('$.' || m[1], ARRAY[e.rule], m[2], m[3]);
     ELSIF m[1] = 'refs' THEN
       PERFORM odoo_events._check_reference('$.refs', ARRAY[e.rule], m[2], m[3]);
     ELSIF m[1] = 'parts' AND NOT EXISTS (SELECT 1 FROM odoo_events.part p WHERE p.entity = e.entity AND p.part = m[2]) THEN
@@ -286,6 +323,17 @@ BEGIN
       RAISE EXCEPTION 'argument "condition" looks at $.%, which there is not', m[1]
         USING ERRCODE = 'undefined_object', HINT = 'There are $.old, $.new, $.refs, $.parts and $tx.';
     END IF;
+  END LOOP;
+  -- rows of the transaction: those of lines, and, where $tx is looked at, any
+  parts := ARRAY(SELECT r.rule FROM odoo_events.capture_rule r WHERE image LIKE '%$"tx"%'
+                  UNION SELECT p.rule FROM odoo_events.part p WHERE p.entity = e.entity);
+  FOR m IN SELECT regexp_matches(image, '(?<!\$)\."(old|new)"\."([^"]+)"(?:\."([^"]+)")?', 'g') LOOP
+    IF m[2] <> 'id' AND NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) c WHERE r.rule = ANY (parts) AND split_part(c, '=', 1) = m[2]) THEN
+      RAISE EXCEPTION 'argument "condition" looks at @.%.%, but no row that it can mean has a captured column "%"', m[1], m[2], m[2]
+        USING ERRCODE = 'undefined_column', HINT = format('Columns of the lines of "%s": %s.', e.entity, COALESCE((SELECT string_agg(DISTINCT split_part(c, '=', 1), ', ')
+           FROM odoo_events.part p JOIN odoo_events.capture_rule r ON r.rule = p.rule, unnest(r.significant || r.carried) c WHERE p.entity = e.entity), 'none'));
+    END IF;
+    PERFORM odoo_events._check_looked_at('@.' || m[1], parts, m[2], m[3]);
   END LOOP;
   -- lines name rows, too
   FOR m IN SELECT regexp_matches(image, '(?<!\$|"old"|"new")\."refs"(?:\."([^"]+)")?(?:\."([^"]+)")?', 'g') LOOP
