@@ -141,7 +141,7 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 	{
 		sub->delivered += n;
 		sub->last_error[0] = '\0';
-		oe_breaker_success(sub);
+		oe_breaker_success(sub, req);
 		return OE_DELIVERED;
 	}
 	sub->failed++;

@@ -334,7 +334,7 @@ oe_batch_due(OeSub *sub)
 			continue;
 		}
 		if (batch->state == OE_BATCH_READY ||
-			(batch->state == OE_BATCH_WAITING && batch->next_at <= oe_now))
+			(batch->state == OE_BATCH_WAITING && (batch->hurried || batch->next_at <= oe_now)))
 			return batch;
 		if (batch->state == OE_BATCH_WAITING && early == NULL)
 			early = batch;
@@ -356,7 +356,9 @@ oe_batch_next(OeSub *sub)
 	{
 		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
 
-		if (batch->state == OE_BATCH_WAITING)
+		if (batch->state == OE_BATCH_WAITING && batch->hurried)
+			next = 0;
+		else if (batch->state == OE_BATCH_WAITING)
 			next = Min(next, sub->breaker == OE_BREAKER_OPEN ? sub->not_before : batch->next_at);
 		else if (batch->state == OE_BATCH_READY)
 			next = 0;

@@ -14,22 +14,126 @@
 
 #define OE_BREAKER_FAILURES 10
 #define OE_BREAKER_SUCCESSES 5
-#define OE_PROBE_MIN_MS OE_TUNED("probe-ms", 30000)
+#define OE_PROBE_MIN_MS OE_TUNED("probe-ms", 1000)
 #define OE_PROBE_MAX_MS 600000
 #define OE_DISABLE_AFTER (5 * 86400 * OE_SECOND)
 #define OE_GAP_MAX (25 * 3600 * OE_SECOND)	/* of retries; a longer one was
 											 * ours */
 #define OE_SLICE_US (30 * OE_SECOND)
 #define OE_RATE_LEAST 10
+#define OE_LOG_US (60 * OE_SECOND)
 
+/*
+ * One line per change of a breaker goes to the server's log.  An endpoint that
+ * comes and goes has a line a minute, which says how many were left out.
+ */
+static bool
+oe_breaker_logs(OeSub *sub)
+{
+	if (sub->logged_at != 0 && oe_now - sub->logged_at < OE_LOG_US && sub->logged_at <= oe_now)
+	{
+		sub->unlogged++;
+		return false;
+	}
+	sub->logged_at = oe_now;
+	return true;
+}
+
+static void
+oe_breaker_log_open(OeSub *sub)
+{
+	char		left_out[64] = "";
+
+	if (!oe_breaker_logs(sub))
+		return;
+	if (sub->unlogged > 0)
+		snprintf(left_out, sizeof(left_out), " (%d changes were not logged)", sub->unlogged);
+	ereport(LOG,
+			(errmsg("subscription \"%s\": the breaker is open%s", sub->conf->name, left_out),
+			 errdetail("The endpoint's last answer: %s. The first probe follows after %d ms.",
+					   sub->last_error, sub->probe_ms)));
+	sub->unlogged = 0;
+	sub->logged_open = true;
+}
+
+/*
+ * The line about the closing belongs to the one about the opening, so it is
+ * written wherever that was.
+ */
+static void
+oe_breaker_log_closed(OeSub *sub)
+{
+	if (!sub->logged_open)
+	{
+		sub->unlogged++;
+		return;
+	}
+	ereport(LOG, (errmsg("subscription \"%s\": the breaker is closed, the endpoint accepts events again", sub->conf->name)));
+	sub->logged_open = false;
+}
+
+/*
+ * Notes that a closed breaker opened: health() warns of one that does so often.
+ */
+static void
+oe_breaker_note_opening(OeSub *sub)
+{
+	memmove(&sub->openings[1], &sub->openings[0], sizeof(TimestampTz) * (OE_OPENINGS - 1));
+	sub->openings[0] = oe_now;
+	if (sub->nopenings < OE_OPENINGS)
+		sub->nopenings++;
+}
+
+/*
+ * Nothing but a probe is sent until not_before.  The requests that are still
+ * under way were started before, so their answers say nothing about how long to
+ * wait: they are marked, and only a request without the mark is a probe.
+ */
 static void
 oe_breaker_open(OeSub *sub)
 {
-	sub->probe_ms = sub->breaker == OE_BREAKER_CLOSED ? OE_PROBE_MIN_MS :
+	bool		was_closed = sub->breaker == OE_BREAKER_CLOSED;
+	dlist_iter	it;
+
+	sub->probe_ms = was_closed ? OE_PROBE_MIN_MS :
 		Min(Max(sub->probe_ms, OE_PROBE_MIN_MS) * 2, OE_PROBE_MAX_MS);
 	sub->breaker = OE_BREAKER_OPEN;
 	sub->successes = 0;
 	sub->not_before = Max(sub->not_before, TimestampTzPlusMilliseconds(oe_now, sub->probe_ms));
+	dlist_foreach(it, &sub->in_flight)
+		dlist_container(OeRequest, node, it.cur)->stale = true;
+	if (was_closed)
+	{
+		oe_breaker_note_opening(sub);
+		oe_breaker_log_open(sub);
+	}
+}
+
+static void
+oe_hurry_key(OeKey *key, void *arg)
+{
+	if (key->state == OE_KEY_WAITING && key->implicit_from != 0)
+		oe_key_hurry(key);
+	else if (key->state == OE_KEY_WAITING)
+		key->replay_at = 0;
+}
+
+/*
+ * The endpoint is back.  What failed while it was away may be waiting for a
+ * retry that is hours ahead: it is tried now.  An event that is itself at fault
+ * loses none of its retries by that.
+ */
+static void
+oe_breaker_close(OeSub *sub)
+{
+	dlist_iter	it;
+
+	sub->breaker = OE_BREAKER_CLOSED;
+	memset(sub->slices, 0, sizeof(sub->slices));
+	oe_key_each(sub, oe_hurry_key, NULL);
+	dlist_foreach(it, &sub->batches)
+		dlist_container(OeBatch, node, it.cur)->hurried = true;
+	oe_breaker_log_closed(sub);
 }
 
 /*
@@ -91,6 +195,8 @@ oe_sub_disable(OeSub *sub, OeRequest *req, const char *reason)
 void
 oe_breaker_reset(OeSub *sub)
 {
+	if (sub->breaker != OE_BREAKER_CLOSED)
+		oe_breaker_log_closed(sub);
 	sub->breaker = OE_BREAKER_CLOSED;
 	sub->failures = 0;
 	sub->throttled = 0;
@@ -99,29 +205,46 @@ oe_breaker_reset(OeSub *sub)
 	sub->dirty = true;
 }
 
+/*
+ * A success.  Only a probe's, or that of a closed breaker, says that more may
+ * be sent.
+ */
 void
-oe_breaker_success(OeSub *sub)
+oe_breaker_success(OeSub *sub, const OeRequest *req)
 {
 	oe_count(sub, true);
 	sub->failures = 0;
 	sub->throttled = 0;
 	sub->failing_since = 0;
 	sub->last_success_at = oe_now;
-	if (sub->breaker == OE_BREAKER_CLOSED)
+	if (sub->breaker == OE_BREAKER_CLOSED || req->stale)
 		return;
 	sub->breaker = OE_BREAKER_HALF;
 	sub->not_before = 0;
 	if (++sub->successes >= OE_BREAKER_SUCCESSES)
-	{
-		sub->breaker = OE_BREAKER_CLOSED;
-		memset(sub->slices, 0, sizeof(sub->slices));
-	}
+		oe_breaker_close(sub);
 }
 
 /*
- * Only first attempts show whether an endpoint is down: a poison event that
- * is retried must not hold back the others.
+ * Does this failure open the breaker, or make an open one wait for longer?
+ * Only first attempts show whether an endpoint is down: a poison event that is
+ * retried must not hold back the others.  While the breaker is open only probes
+ * count, whichever attempt they are.
  */
+static bool
+oe_breaker_trips(OeSub *sub, const OeRequest *req)
+{
+	switch (sub->breaker)
+	{
+		case OE_BREAKER_OPEN:
+			return !req->stale;
+		case OE_BREAKER_HALF:
+			return !req->stale && req->attempt == 1;
+		default:
+			return req->attempt == 1 && (sub->failures >= OE_BREAKER_FAILURES || oe_mostly_fails(sub));
+	}
+}
+
 void
 oe_breaker_failure(OeSub *sub, OeRequest *req)
 {
@@ -149,10 +272,7 @@ oe_breaker_failure(OeSub *sub, OeRequest *req)
 		sub->failures++;
 		oe_count(sub, false);
 	}
-	if (sub->breaker == OE_BREAKER_OPEN ||
-		(sub->breaker == OE_BREAKER_HALF && req->attempt == 1) ||
-		(sub->breaker == OE_BREAKER_CLOSED && req->attempt == 1 &&
-		 (sub->failures >= OE_BREAKER_FAILURES || oe_mostly_fails(sub))))
+	if (oe_breaker_trips(sub, req))
 		oe_breaker_open(sub);
 	if (sub->last_success_at < oe_now - OE_DISABLE_AFTER &&
 		sub->failing_since < oe_now - OE_DISABLE_AFTER)

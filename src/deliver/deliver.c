@@ -69,16 +69,12 @@ oe_choose_probe(OeSub *sub)
 {
 	OeKey	   *key;
 
-	if (sub->breaker != OE_BREAKER_OPEN || sub->not_before > oe_now || sub->requests > 0 ||
+	if (sub->breaker != OE_BREAKER_OPEN || sub->not_before > oe_now || !oe_sub_has_room(sub) ||
 		!dlist_is_empty(&sub->loading) || pairingheap_is_empty(&sub->waiting) || sub->nready > 0)
 		return;
 	key = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting));
-	if (key->implicit_from == 0)
-		return;
-	pairingheap_remove(&sub->waiting, &key->heap);
-	key->early = true;
-	key->state = OE_KEY_LOADING;
-	dlist_push_tail(&sub->loading, &key->link);
+	if (key->implicit_from != 0)
+		oe_key_hurry(key);
 }
 
 static int
@@ -116,6 +112,7 @@ oe_start_batch(OeSub *sub)
 		return false;
 	oe_http_start(sub, NULL, batch, batch->attempts + 1);
 	batch->early = batch->state == OE_BATCH_WAITING && batch->next_at > oe_now;
+	batch->hurried = false;
 	batch->state = OE_BATCH_BUSY;
 	return true;
 }
@@ -265,7 +262,7 @@ oe_sub_next(OeSub *sub)
 		return next;
 	if (!pairingheap_is_empty(&sub->waiting))
 		next = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting))->due;
-	if (sub->requests < oe_sub_at_once(sub) && oe_has_slot(sub))
+	if (oe_sub_has_room(sub) && oe_has_slot(sub))
 	{
 		if (sub->conf->batched || !dlist_is_empty(&sub->batches))
 			next = Min(next, oe_batch_next(sub));

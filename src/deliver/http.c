@@ -167,6 +167,7 @@ oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 	req->attempt = attempt;
 	req->dry = sub->conf->dry_run;
 	req->failed = NULL;
+	req->stale = false;
 	OE_FAULT("deliver-start");
 	dlist_push_tail(&sub->in_flight, &req->node);
 	sub->requests++;

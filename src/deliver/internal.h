@@ -56,6 +56,7 @@
 #define OE_RESPONSE_READ 65536
 #define OE_SECOND INT64CONST(1000000)
 #define OE_SLICES 10			/* of half a minute */
+#define OE_OPENINGS 8			/* of a breaker that are remembered */
 #define OE_CE_HEADERS 32
 #define OE_ANSWERS_MAX 2000		/* unwritten answers beyond which none starts */
 
@@ -291,6 +292,7 @@ struct OeBatch
 	OeItem	  **items;
 	int			attempts;
 	bool		early;			/* a probe ahead of its time: not counted */
+	bool		hurried;		/* waits, but is to be tried now: early */
 	TimestampTz first_at;
 	TimestampTz next_at;
 };
@@ -419,6 +421,11 @@ struct OeSub
 	OeSlice		slices[OE_SLICES];
 	int			successes;		/* while half open */
 	int			probe_ms;
+	TimestampTz openings[OE_OPENINGS];	/* of the breaker, the latest first */
+	int			nopenings;
+	TimestampTz logged_at;		/* the latest line about the breaker */
+	bool		logged_open;	/* the log says that it is open */
+	int			unlogged;		/* changes since that line */
 	TimestampTz not_before;
 	int			throttled;		/* consecutive 429 */
 	int64		delivered;
@@ -474,6 +481,7 @@ struct OeRequest
 	char		errbuf[CURL_ERROR_SIZE];
 	/* the answer */
 	bool		dry;			/* not sent: a dry run */
+	bool		stale;			/* under way when the breaker opened: no probe */
 	bool		refused;		/* the address policy said no */
 	int			status;
 	int			retry_after;	/* s, -1: none */
@@ -531,6 +539,7 @@ extern void oe_key_dies(OeKey *key);
 extern void oe_key_schedule(OeKey *key);
 extern void oe_key_imply(OeKey *key, int64 from);
 extern void oe_key_hold(OeKey *key, int64 position);
+extern void oe_key_hurry(OeKey *key);
 extern void oe_key_passed(OeKey *key, int64 position);
 extern void oe_key_each(OeSub *sub, void (*fn) (OeKey *key, void *arg), void *arg);
 extern int	oe_key_count(OeSub *sub);
@@ -563,7 +572,7 @@ extern void oe_load_due(OeSub *sub);
 /* turn.c */
 extern double oe_weight(const OeSub *sub);
 extern TimestampTz oe_token_at(OeSub *sub);
-extern int	oe_sub_at_once(OeSub *sub);
+extern bool oe_sub_has_room(OeSub *sub);
 extern bool oe_has_slot(const OeSub *sub);
 extern bool oe_sub_may_start(OeSub *sub);
 extern bool oe_take_turns(bool (*start) (OeSub *sub));
@@ -666,7 +675,7 @@ extern void oe_answered(OeRequest *req, const char *curl_error);
 /* breaker.c */
 extern void oe_sub_disable(OeSub *sub, OeRequest *req, const char *reason);
 extern void oe_breaker_reset(OeSub *sub);
-extern void oe_breaker_success(OeSub *sub);
+extern void oe_breaker_success(OeSub *sub, const OeRequest *req);
 extern void oe_breaker_failure(OeSub *sub, OeRequest *req);
 
 /* clean.c */

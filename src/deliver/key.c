@@ -282,6 +282,19 @@ oe_key_hold(OeKey *key, int64 position)
 }
 
 /*
+ * A key that waits for its retry is loaded now, ahead of its time: what then
+ * fails is not counted among its attempts, and its retry stays where it was.
+ */
+void
+oe_key_hurry(OeKey *key)
+{
+	pairingheap_remove(&key->sub->waiting, &key->heap);
+	key->early = true;
+	key->state = OE_KEY_LOADING;
+	dlist_push_tail(&key->sub->loading, &key->link);
+}
+
+/*
  * The key's events up to "position" are settled: its next one moves up.
  */
 void

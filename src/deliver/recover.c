@@ -107,12 +107,26 @@ oe_recover_outcomes(OeSub *sub, Datum array)
 }
 
 static void
+oe_recover_openings(OeSub *sub, Datum array)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &values, &nulls, &n);
+	sub->nopenings = Min(n, OE_OPENINGS);
+	for (int i = 0; i < sub->nopenings; i++)
+		sub->openings[i] = DatumGetTimestampTz(values[i]);
+}
+
+static void
 oe_recover_progress(const Oid *types, Datum *ids)
 {
 	SPITupleTable *table;
 
 	(void) oe_spi(NULL, "SELECT subscription_id, cursor, in_flight, delivered, failed, filter_errors, breaker, not_before,"
-				  " last_status, last_error, last_success_at, failing_since, at, outcomes, requests, gate, fired_at, probe_ms"
+				  " last_status, last_error, last_success_at, failing_since, at, outcomes, requests, gate, fired_at, probe_ms, openings"
 				  " FROM odoo_events.subscription_progress WHERE subscription_id = ANY ($1)",
 				  1, types, ids, NULL, true, 0);
 	table = SPI_tuptable;
@@ -144,6 +158,7 @@ oe_recover_progress(const Oid *types, Datum *ids)
 		sub->gate = oe_cell_int8(table, i, 16);
 		sub->fired_at = oe_cell_int8(table, i, 17);
 		sub->probe_ms = oe_cell_int4(table, i, 18);
+		oe_recover_openings(sub, oe_cell(table, i, 19, &isnull));
 		sub->seen = false;
 	}
 	SPI_freetuptable(table);

@@ -68,12 +68,29 @@ oe_token_at(OeSub *sub)
  * one where the breaker is not closed, or the endpoint has still to be asked
  * whether and how many it wants.
  */
-int
+static int
 oe_sub_at_once(OeSub *sub)
 {
 	if (sub->breaker != OE_BREAKER_CLOSED || oe_gate_unasked(sub->conf))
 		return 1;
 	return Max(sub->conf->max_in_flight >> Min(sub->failures, 8), 1);
+}
+
+/*
+ * Is there room for one more request of this subscription?  What was under way
+ * when the breaker opened may hang until its timeout: the probe does not wait
+ * for it.
+ */
+bool
+oe_sub_has_room(OeSub *sub)
+{
+	int			n = sub->requests;
+	dlist_iter	it;
+
+	if (sub->breaker != OE_BREAKER_CLOSED && n < sub->conf->max_in_flight)
+		dlist_foreach(it, &sub->in_flight)
+			n -= dlist_container(OeRequest, node, it.cur)->stale;
+	return n < oe_sub_at_once(sub);
 }
 
 /*
@@ -84,7 +101,7 @@ bool
 oe_sub_may_start(OeSub *sub)
 {
 	return sub->active && sub->written_at != 0 && sub->conf->nsigners > 0 &&
-		sub->not_before <= oe_now && sub->requests < oe_sub_at_once(sub) && oe_has_token(sub);
+		sub->not_before <= oe_now && oe_sub_has_room(sub) && oe_has_token(sub);
 }
 
 /*

@@ -258,12 +258,12 @@ oe_progress_member(void)
 
 #define OE_PROGRESS_SQL(m) \
 	"INSERT INTO odoo_events.progress_" m " (subscription_id, at, cursor, in_flight, batches, requests, delivered, failed," \
-	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms)" \
+	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms, openings)" \
 	" SELECT d.id, d.at, d.cursor, d.in_flight::int8[], d.batches::jsonb, d.requests, d.delivered, d.failed, d.filter_errors, d.breaker," \
-	" d.not_before, d.last_status, d.last_error, d.last_success_at, d.failing_since, d.p50, d.p95, d.outcomes::int8[], d.gate, d.fired_at, d.probe_ms" \
-	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) AS d" \
+	" d.not_before, d.last_status, d.last_error, d.last_success_at, d.failing_since, d.p50, d.p95, d.outcomes::int8[], d.gate, d.fired_at, d.probe_ms, d.openings::timestamptz[]" \
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) AS d" \
 	" (id, at, cursor, in_flight, batches, requests, delivered, failed, filter_errors, breaker, not_before, last_status, last_error," \
-	" last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms)"
+	" last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms, openings)"
 
 /*
  * What this subscription's memory says.
@@ -305,6 +305,11 @@ oe_put_progress(OeColumn *c, int row, OeSub *sub, StringInfo buf)
 	oe_put(&c[18], row, Int64GetDatum(sub->gate), sub->gate == 0);
 	oe_put_time(&c[19], row, sub->fired_at);
 	oe_put(&c[20], row, Int32GetDatum(sub->probe_ms), false);
+	resetStringInfo(buf);
+	for (int i = 0; i < sub->nopenings; i++)
+		appendStringInfo(buf, "%c\"%s\"", i > 0 ? ',' : '{', timestamptz_to_str(sub->openings[i]));
+	appendStringInfoString(buf, sub->nopenings > 0 ? "}" : "{}");
+	oe_put_text(&c[21], row, buf->data);
 }
 
 /*
@@ -315,7 +320,7 @@ oe_write_progress(OeSub **subs, int n, int member)
 {
 	static SPIPlanPtr plans[OE_LOG_MEMBERS];
 	static const Oid types[] = {INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTOID,
-	TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID};
+	TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID};
 	OeColumn   *c = oe_columns(types, lengthof(types), n);
 	StringInfoData buf;
 

@@ -101,6 +101,7 @@ BEGIN
         fired_at        timestamptz,
         outcomes        int8[] NOT NULL DEFAULT '{}',     -- requests: delivered, rejected, failed, throttled, no_answer; retries
         probe_ms        int4 NOT NULL DEFAULT 0,          -- pause before the latest probe of an open breaker
+        openings        timestamptz[] NOT NULL DEFAULT '{}',  -- of the breaker: the latest eight, the latest first
         PRIMARY KEY (subscription_id, n)
       )$f$, i);
     BEGIN

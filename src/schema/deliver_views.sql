@@ -38,21 +38,24 @@ SELECT c.name,
   FROM odoo_events.subscription_config c;
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
 
+-- asked_at: nothing is sent before.  Of an open breaker it is the time of the probe; what waits for a retry follows as soon as the endpoint is
+-- back, whenever that retry would have been.  Retry-After holds everything back in the same way, but ends no retry's own delay.
 CREATE VIEW odoo_events.subscription_progress AS
 SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_flight, p.batches, p.requests, p.delivered, p.failed,
-       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes, p.gate, p.fired_at, p.probe_ms,
+       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes, p.gate, p.fired_at, p.probe_ms, p.openings,
+       CASE WHEN p.breaker = 'open' OR p.not_before > now() THEN p.not_before END AS asked_at,
        pg_catalog.translate(pg_catalog.jsonb_path_query_array(p.batches, '$[*].positions[*]')::text, '[]', '{}')::int8[] AS batched
   FROM odoo_events.subscription_config c
        CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p
 UNION ALL
 SELECT c.id, c.name, c.types_like, NULL, k.at, k.position, '{}', '[]', 0, k.acked, 0,
-       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}'
+       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', NULL, '{}'
   FROM odoo_events.pull_cursor k JOIN odoo_events.subscription_config c ON c.id = k.subscription_id;
 COMMENT ON VIEW odoo_events.subscription_progress IS 'internal: the row of progress that holds, per subscription';
 
 -- Events behind a held key, and the held one itself.
 CREATE VIEW odoo_events.held_event AS
-SELECT h.subscription_id, h.position AS held_position, h.attempts, h.first_at, h.next_attempt_at, h.last_error, o.position, o.id, o.type,
+SELECT h.subscription_id, h.position AS held_position, h.attempts, h.first_at, CASE p.breaker WHEN 'open' THEN p.asked_at ELSE GREATEST(h.next_attempt_at, p.asked_at) END AS next_attempt_at, h.last_error, o.position, o.id, o.type,
        o.subject, o.partitionkey, o.recordedtime
   FROM odoo_events.subscription_progress p
        JOIN odoo_events.held h ON h.subscription_id = p.subscription_id
@@ -89,10 +92,11 @@ SELECT c.name,
        p.requests AS in_flight, h.parked, h.blocked_keys,
        (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = c.id) AS dead_letters,
        p.delivered AS delivered_total, p.failed AS failed_total, p.filter_errors AS filter_errors_total, p.breaker,
-       LEAST(h.next_attempt_at, p.not_before,
-             CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since)) END,
-             (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
-               WHERE (b ->> 'attempts')::int4 > 0)) AS next_attempt_at,
+       CASE p.breaker WHEN 'open' THEN p.asked_at
+            ELSE GREATEST(p.asked_at, LEAST(h.next_attempt_at,
+                   CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since)) END,
+                   (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
+                     WHERE (b ->> 'attempts')::int4 > 0))) END AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
        LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at
   FROM odoo_events.subscription_config c
@@ -116,7 +120,8 @@ CREATE VIEW odoo_events.waiting AS
 SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, w.partitionkey,
        CASE WHEN w.batch_attempts > 0 THEN 'retry' WHEN w.position > w.head AND NOT w.position = ANY (p.batched) THEN 'behind'
             ELSE 'in_flight' END AS state,
-       w.batch_attempts AS attempts, w.next_attempt_at,
+       w.batch_attempts AS attempts, CASE WHEN w.next_attempt_at IS NOT NULL
+            THEN CASE p.breaker WHEN 'open' THEN p.asked_at ELSE GREATEST(w.next_attempt_at, p.asked_at) END END AS next_attempt_at,
        CASE WHEN w.position > w.head AND NOT w.position = ANY (p.batched)
             THEN (SELECT x.id FROM odoo_events.outbox_all x WHERE x.position = w.head) END AS behind_event_id,
        w.recordedtime AS since, CASE WHEN w.batch_attempts > 0 THEN p.last_error END AS last_error

@@ -208,7 +208,7 @@ SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscri
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
 UNION ALL
 SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
-  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since,
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings,
                EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
                (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
                clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age
@@ -234,6 +234,9 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
          UNION ALL SELECT 6, 'warn', format('its old secret ends %s', s.overlap_until),
                 format('SELECT name, expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- until then the receiver needs the new secret', s.name)
           WHERE s.overlap_until BETWEEN now() AND now() + interval '6 hours'
+         UNION ALL SELECT 7, 'warn', format('its endpoint comes and goes: the breaker opened %s times within an hour', o.n),
+                format('SELECT at, status, error FROM odoo_events.attempt WHERE subscription = %L AND COALESCE(status, 0) NOT BETWEEN 200 AND 299 ORDER BY at DESC LIMIT 20;', s.name)
+           FROM (SELECT count(*) AS n FROM unnest(s.openings) x WHERE x > now() - interval '1 hour') o WHERE o.n >= 3
          UNION ALL SELECT 7, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
          UNION ALL SELECT 8, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
           WHERE s.state = 'paused' AND s.lag > 0 AND s.state_since < clock_timestamp() - interval '1 day'
