@@ -2,8 +2,8 @@
 #
 #   make, make install    build and install with the PostgreSQL that pg_config names
 #   make installcheck     the pg_regress and isolation tests against the running server that PGHOST, PGPORT name
-#   make check            every test, in private instances; nothing is installed (see test/README.md)
-#   make check-all        the same on PostgreSQL 17 and 18 too, in chroots (needs root)
+#   make check            the tests that a contributor runs, under ten minutes, in private instances; nothing is installed (see test/README.md)
+#   make check-all        every test, on PostgreSQL 17, 18 and 19 too, in chroots, and make demo on bare machines (needs root)
 #   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point; a transaction of a million changes; fuzzing
 #   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
 #   make check-asan       the same there with AddressSanitizer and UndefinedBehaviorSanitizer
@@ -55,9 +55,11 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built) .build-flags $(SRCS:.c=.bc)
 
 CURL_CFLAGS := $(shell pkg-config --cflags libcurl 2>/dev/null)
+# libjansson is linked where a source includes its header.
+JANSSON_LIBS := $(if $(shell grep -l '^\#include <jansson.h>' $(SRCS)),$(or $(shell pkg-config --libs jansson 2>/dev/null),-ljansson))
 # FAULTS=1 compiles in the points where tests break things off (src/base/fault.h); the private builds of test/lib/instance.sh have them.
 PG_CPPFLAGS = -I$(CURDIR)/src -DOE_VERSION='"$(EXTVERSION)"' $(if $(FAULTS),-DOE_FAULTS) $(CURL_CFLAGS)
-SHLIB_LINK = -lcurl -lcrypto
+SHLIB_LINK = -lcurl -lcrypto $(JANSSON_LIBS)
 # WERROR=1 is what CI builds with; users get the warnings as warnings.
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type \
 	-Wno-declaration-after-statement $(if $(WERROR),-Werror)
@@ -68,12 +70,30 @@ ISOLATION = $(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation
 
 PG_CONFIG ?= pg_config
+
+# A missing compiler, library or header is said by the package that has it, and so are headers that are newer than the server.
+ifneq ($(filter-out clean distclean maintainer-clean uninstall upgrade-script,$(or $(MAKECMDGOALS),all)),)
+LACKS := $(shell export PG_CONFIG='$(PG_CONFIG)' CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' && bash -c '. test/lib/needs.sh && why_not_compile')
+ifneq ($(LACKS),)
+$(error $(LACKS))
+endif
+endif
+
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# Objects with fault points and objects without are not the same.
+# What make install says fits on a line; V=1 has it say every command.
+ifneq ($(filter install uninstall,$(MAKECMDGOALS)),)
+ifeq ($(V),)
+MAKEFLAGS += --silent
+$(info $(if $(filter uninstall,$(MAKECMDGOALS)),removing,installing) $(EXTENSION) $(EXTVERSION): $(shell $(PG_CONFIG) --version), $(DESTDIR)$(pkglibdir))
+endif
+endif
+
+# Objects belong to the server whose headers they were compiled with; those with fault points and those without are not the same either.
 FLAGS_FILE = .build-flags
-$(shell echo 'FAULTS=$(FAULTS)' | cmp -s - $(FLAGS_FILE) || echo 'FAULTS=$(FAULTS)' >$(FLAGS_FILE))
+FLAGS = FAULTS=$(FAULTS) COPT=$(COPT) $(VERSION) $(includedir_server)
+$(shell echo '$(FLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(FLAGS)' >$(FLAGS_FILE))
 
 $(OBJS): $(wildcard src/*/*.h) $(FLAGS_FILE)
 
