@@ -7,16 +7,14 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
 . test/lib/needs.sh
 need_packages build
-[ -f "$(${PG_CONFIG:-pg_config} --pgxs 2>/dev/null)" ] || export PG_CONFIG=/usr/lib/postgresql/$(debian_postgresql)/bin/pg_config
-
-# The server runs as user postgres when we are root: what it needs must be within that user's reach.
-if [ -z "${BUILD:-}" ] && [ "$(id -u)" = 0 ] && ! runuser -u postgres -- test -r "$top/Makefile"; then
-  BUILD=/tmp/odoo_events-demo-$(printf %s "$top" | cksum | cut -d' ' -f1)
-  mkdir -p "$BUILD"; chmod 755 "$BUILD"
-fi
-export BUILD=${BUILD:-$top/build}
+PG_CONFIG=$(server_pg_config); export PG_CONFIG
 
 work=$(mktemp -d)
+# The server runs as user postgres when we are root: what it needs must be within that user's reach.
+if [ -z "${BUILD:-}" ] && [ "$(id -u)" = 0 ] && ! (cd / && runuser -u postgres -- test -r "$top/Makefile"); then
+  chmod 755 "$work"; BUILD=$work/build; mkdir "$BUILD"
+fi
+export BUILD=${BUILD:-$top/build}
 finish() {
   test/lib/instance.sh remove demo >/dev/null 2>&1 || true
   rm -rf "$work"
@@ -24,8 +22,11 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
-echo "building odoo_events in a private copy of PostgreSQL ..."
-test/lib/instance.sh install >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2; exit 1; }
+# Among the jobs of check.sh it is built already, and servers use it.
+if [ "${OE_BUILT:-no}" != yes ]; then
+  echo "building odoo_events in a private copy of PostgreSQL ..."
+  test/lib/instance.sh install >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2; exit 1; }
+fi
 test/lib/instance.sh remove demo
 test/lib/instance.sh start demo
 eval "$(test/lib/instance.sh env demo)"

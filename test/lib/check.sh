@@ -1,42 +1,52 @@
 #!/usr/bin/env bash
-# Every test.  The last line is "N passed, N failed"; the exit status is 0 when nothing failed.
+# The tests.  The last line is "N passed, N failed"; the exit status is 0 when nothing failed.
 #
-#   check.sh                       all of it on the PostgreSQL of $PG_CONFIG
-#   check.sh all                   the same on PostgreSQL 17 and 18 too (chroots; needs root)
+#   check.sh                       what a contributor runs, on the PostgreSQL of $PG_CONFIG; it says what it leaves out
+#   check.sh all                   everything: on PostgreSQL 17, 18 and 19 too (chroots), and "make demo" on bare machines; needs root
 #   check.sh format|regress|isolation|tap|fuzz|demo [NAME...]
 #                                  one part; NAMEs choose tests by the beginning of their names ("tap 030")
 #
+# JOBS of these run side by side (default: one more than there are processors, since tests wait much), each with servers of its own.
 # Nothing is installed into the system's PostgreSQL, no port is listened on but on loopback by the receivers (free ones), and no server
 # is left running.  As root the servers run as user "postgres".
 set -euo pipefail
 export LANG=C.UTF-8; unset LC_ALL LANGUAGE       # the same for everybody
+export MONO_DISABLE_SHARED_AREA=1                # else mono leaves a file in /dev/shm
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
-: "${PG_CONFIG:=pg_config}"
 . test/lib/needs.sh
 what=${1:-check}; [ $# -eq 0 ] || shift
 passed=0; failed=0
 
-case "$what" in
-  all) ;;
-  format) need_packages build format ;;
-  check) if [ "${OE_ONCE:-yes}" = no ]; then need_packages build test; else need_packages build test receivers format; fi ;;
-  *) need_packages build test ;;
-esac
+# A job of a run of many finds everything installed and built.
+if [ "${OE_BUILT:-no}" != yes ]; then
+  case "$what" in
+    all) need_packages build test node receivers format fuzz chroot ;;
+    check) need_packages build test format ;;
+    format | fuzz) need_packages build "$what" ;;
+    tap) need_packages build test node ;;
+    *) need_packages build test ;;
+  esac
+fi
 
 # User postgres must be able to read the tree and to write under build/; where it cannot, a copy in /tmp is tested.
-if [ "$(id -u)" = 0 ] && [ "$what" != all ] && [ -z "${OE_COPY:-}" ]; then
-  if ! runuser -u postgres -- test -r "$top/Makefile"; then
+if [ "$(id -u)" = 0 ] && [ -z "${OE_COPY:-}" ]; then
+  if ! (cd / && runuser -u postgres -- test -r "$top/Makefile"); then
     copy=/tmp/odoo_events-check-$(printf %s "$top" | cksum | cut -d' ' -f1)
     mkdir -p "$copy"; chmod 755 "$copy"
     find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
     tar -c --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.so' . | tar -x --no-same-owner -C "$copy"
     chmod -R a+rX "$copy"
-    OE_COPY=$top exec "$copy/test/lib/check.sh" "$what" "$@"
+    status=0
+    OE_COPY=$top "$copy/test/lib/check.sh" "$what" "$@" || status=$?
+    # After a failure, or a part of the tests, whoever ran it wants the logs.
+    if [ "$status" = 0 ] && { [ "$what" = check ] || [ "$what" = all ]; }; then rm -rf "$copy"; else echo "(logs are in $copy/build)" >&2; fi
+    exit "$status"
   fi
 fi
 
-as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+# From / because user postgres may not enter the caller's directory, which PostgreSQL's programs complain of.
+as_postgres() { if [ "$(id -u)" = 0 ]; then (cd / && exec runuser -u postgres -- "$@"); else "$@"; fi; }
 say() { printf '%s\n' "$*"; }
 count() { # count NAME STATUS SECONDS
   if [ "$2" = 0 ]; then passed=$((passed + 1)); say "ok      $1  ($3 s)"; else failed=$((failed + 1)); say "FAILED  $1  ($3 s)"; fi
@@ -49,8 +59,7 @@ chosen() { # chosen NAME CHOICES...: is NAME wanted
 }
 
 prepare() {
-  [ -f "$("$PG_CONFIG" --pgxs 2>/dev/null)" ] || PG_CONFIG=/usr/lib/postgresql/$(debian_postgresql)/bin/pg_config
-  export PG_CONFIG
+  PG_CONFIG=$(server_pg_config); export PG_CONFIG
   major=$("$PG_CONFIG" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
   : "${BUILD:=$top/build}"; export BUILD
   out=$BUILD/check$major
@@ -60,6 +69,7 @@ prepare() {
 }
 build() {
   local start=$SECONDS status=0
+  [ "${OE_BUILT:-no}" != yes ] || return 0
   WERROR=1 test/lib/instance.sh install >"$out/build.log" 2>&1 || status=$?
   [ "$status" = 0 ] || tail -40 "$out/build.log"
   count "PostgreSQL $major: build without a warning" "$status" $((SECONDS - start))
@@ -97,7 +107,9 @@ regress() { # regress KIND INPUTDIR PROGRAM SUFFIX CHOICES...
   # The tests publish by themselves, at the moment they choose: no worker in their databases.
   printf "odoo_events.databases = 'none-such'\ntimezone = 'UTC'\nlc_messages = 'C'\n" >"$conf"
   [ -z "${TEMP_CONFIG:-}" ] || cat "$TEMP_CONFIG" >>"$conf"
-  CONF=$conf test/lib/instance.sh remove "$kind"
+  test/lib/instance.sh remove "$kind"
+  trap 'test/lib/instance.sh remove "'"$kind"'"' EXIT
+  trap 'exit 143' INT TERM HUP
   CONF=$conf test/lib/instance.sh start "$kind"; rm -f "$conf"
   rm -rf "$out/$kind"; mkdir -p "$out/$kind"
   (eval "$(test/lib/instance.sh env "$kind")"
@@ -107,6 +119,9 @@ regress() { # regress KIND INPUTDIR PROGRAM SUFFIX CHOICES...
   n=$((${#tests[@]} - bad))
   test/lib/instance.sh stop "$kind"
   server_survived "$BUILD/data$major-$kind/server.log" || status=1
+  cp "$BUILD/data$major-$kind/server.log" "$out/$kind/"
+  test/lib/instance.sh remove "$kind"
+  trap - EXIT INT TERM HUP
   [ "$status" = 0 ] || [ "$bad" -gt 0 ] || { bad=1; n=$((n - 1)); tail -20 "$out/$kind/log"; }
   [ "$bad" = 0 ] || { grep -E '^test .*FAILED|^not ok ' "$out/$kind/log" || true; tail -n 100 "$out/$kind/regression.diffs" 2>/dev/null || true; }
   passed=$((passed + n)); failed=$((failed + bad))
@@ -131,14 +146,14 @@ tap() {
   for file in test/t/*.pl; do
     name=$(basename "$file" .pl); dir=$out/tap/$name
     chosen "$name" "$@" || continue
-    # What has nothing to do with PostgreSQL's version says so in a line "# once: why", and is not repeated in the chroots.
-    [ "${OE_ONCE:-yes}" = yes ] || ! grep -q '^# once:' "$file" || continue
     start=$SECONDS; status=0
     rm -rf "$dir"; as_postgres mkdir -p "$dir/tmp_check/log"
     with_small_disk "$file" as_postgres env PATH="$tree/bin:$PATH" PERL5LIB="$tree/lib/pgxs/src/test/perl:$top/test/lib" PG_CONFIG="$tree/bin/pg_config" \
       PG_REGRESS="$tree/lib/pgxs/src/test/regress/pg_regress" TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" \
       TESTLOGDIR="$dir/tmp_check/log" PG_TEST_PORT_DIR="$out/ports" PG_TEST_TIMEOUT_DEFAULT="${PG_TEST_TIMEOUT_DEFAULT:-120}" \
       timeout "${TAP_TIMEOUT:-900}" prove --norc -v "$top/$file" >"$dir/output" 2>&1 </dev/null || status=$?
+    # In CI everything can be installed, so nothing may be skipped for want of it.
+    if [ -n "${CI:-}" ] && grep -E '^(ok|not ok|1\.\.0|#).*(is|are) not (installed|on this machine)' "$dir/output"; then status=1; fi
     if [ "$status" != 0 ]; then
       grep -E -A8 '^not ok|^Bailout|^Bail out|Failed|timed out|^#' "$dir/output" | tail -60 || true
       tail -5 "$dir/output"; tail -qn 5 "$dir"/tmp_check/log/regress_log_* 2>/dev/null || true
@@ -158,14 +173,16 @@ node_libraries() {
   if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
     export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
   fi
-  node_library receiver cloudevents
-  [ "${OE_ONCE:-yes}" = no ] || node_library contract ajv
+  # The chroots have a copy, and "make check" leaves out what uses them.
+  [ "${OE_BUILT:-no}" != yes ] || return 0
+  node_library receiver cloudevents && node_library contract ajv
 }
+# Without the packages' own install scripts, which would run as root.
 node_library() { # node_library DIRECTORY PACKAGE
   [ ! -d "test/$1/node_modules/$2" ] || return 0
-  (cd "test/$1" && npm ci --no-audit --no-fund --loglevel=error >"$out/npm.log" 2>&1 </dev/null) ||
-    { tail -20 "$out/npm.log"; say "npm could not install $2: tests that use it will fail"; }
-  chmod -R a+rX "test/$1/node_modules" 2>/dev/null || true
+  (cd "test/$1" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --cache "$out/npm" >"$out/npm.log" 2>&1 </dev/null) ||
+    { tail -20 "$out/npm.log"; say "npm could not install $2: tests that use it will fail"; return 1; }
+  chmod -R a+rX "test/$1/node_modules"; rm -rf "$out/npm"
 }
 
 demo() {
@@ -188,49 +205,79 @@ run_isolation() {
   regress isolation "$top/test/isolation" "$tree/lib/pgxs/src/test/isolation/pg_isolation_regress" "$top/test/isolation/specs/*.spec" "$@"
 }
 
-# All of it, here; OE_ONCE=no leaves out what is the same for every version.
-check() {
-  prepare
-  if [ "${OE_ONCE:-yes}" = yes ]; then format; users_build; fi
-  build || return 0
-  run_regress; run_isolation; tap; demo
-  [ "${OE_ONCE:-yes}" = no ] || fuzz
-}
-
-# This machine's PostgreSQL first, then a chroot each; their last lines are added up.
-check_all() {
-  local version line log start
-  need_packages build test receivers format chroot
-  log=$(mktemp)
-  for version in here 17 18; do
-    start=$SECONDS
-    if [ "$version" = here ]; then
-      test/lib/check.sh check 2>&1 | tee "$log" || true
-    else
-      (prepare; node_libraries) >/dev/null 2>&1 || true
-      OE_ONCE=no test/lib/chroot.sh run "$version" test/lib/check.sh check 2>&1 | tee "$log" || true
-    fi
-    line=$(tail -1 "$log")
-    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-      passed=$((passed + BASH_REMATCH[1])); failed=$((failed + BASH_REMATCH[2]))
-    else
-      say "FAILED  the run on PostgreSQL $version ended early"; failed=$((failed + 1))
-    fi
-    say "-- PostgreSQL $version took $((SECONDS - start)) s"
+# The TAP files that NAMEd groups of tests consist of: "# once: why" stands in what has nothing to do with PostgreSQL's version, and
+# "# check-all: why" in what takes long or needs much to be installed.
+tap_files() { # tap_files once|each|quick
+  local file
+  for file in test/t/*.pl; do
+    case "$1" in
+      each) ! grep -q '^# once:' "$file" || continue ;;
+      quick) ! grep -q '^# check-all:' "$file" || continue ;;
+    esac
+    basename "$file" .pl
   done
-  rm -f "$log"
 }
 
+# The jobs of one version as pool.py reads them: jobs VERSION AFTER PREFIX GROUP, where PREFIX goes before each command.
+jobs() {
+  local version=$1 after=$2 prefix=$3 group=$4 part file
+  for part in regress isolation demo; do
+    printf '%s\t%s\t%s\n' "PostgreSQL $version: $part" "$after" "$prefix test/lib/check.sh $part"
+  done
+  for file in $(tap_files "$group"); do
+    printf '%s\t%s\t%s\n' "PostgreSQL $version: TAP $file" "$after" "$prefix test/lib/check.sh tap $file"
+  done
+}
+pool() {
+  export PG_TEST_TIMEOUT_DEFAULT=${PG_TEST_TIMEOUT_DEFAULT:-180}       # the machine is busy
+  rm -rf "$out/jobs"
+  exec test/lib/pool.py --jobs "${JOBS:-$(($(nproc) + 1))}" --logs "$out/jobs" --seconds test/lib/seconds
+}
+
+# What "make check" leaves out, said before it begins.
+check() {
+  local left
+  left=$(comm -23 <(tap_files once | sort) <(tap_files quick | sort) | tr '\n' ' ')
+  say "Takes less than ten minutes on two processors; uses free ports of 127.0.0.1 only.  Left out, and run by \"make check-all\":"
+  say "PostgreSQL versions other than $major, bare machines, fuzzing, and TAP" $left
+  { printf 'format\t\ttest/lib/check.sh format\n'
+    printf 'build\t\tunset OE_BUILT; test/lib/check.sh build\n'
+    jobs "$major" build '' quick
+  } | OE_BUILT=yes pool
+}
+
+# Everything.  What does not depend on PostgreSQL's version runs with this machine's.
+check_all() {
+  local version machine
+  node_libraries || { say "0 passed, 1 failed"; exit 1; }
+  say "Takes less than an hour on two processors, with what must be installed; uses free ports of 127.0.0.1 only."
+  { printf 'format\t\ttest/lib/check.sh format\n'
+    printf 'build\t\tunset OE_BUILT; test/lib/check.sh build\n'
+    jobs "$major" build '' once
+    printf 'fuzz\tbuild\ttest/lib/check.sh fuzz\n'
+    for version in 17 18 19; do
+      printf 'chroot %s\t\tunset OE_BUILT; %s copy %s && %s exec %s test/lib/check.sh build\n' \
+        "$version" test/lib/chroot.sh "$version" test/lib/chroot.sh "$version"
+      jobs "$version" "chroot $version" "test/lib/chroot.sh exec $version" each
+    done
+    for machine in bookworm trixie sid older user; do
+      printf 'bare %s\t\ttest/lib/bare.sh %s demo%s\n' "$machine" "$machine" "$([ $machine != bookworm ] || echo ' check')"
+    done
+  } | OE_BUILT=yes pool
+}
+
+prepare
 case "$what" in
-  check) say "Takes about five minutes; uses free ports of 127.0.0.1 only."; check ;;
-  all) say "Takes about twenty minutes, and some more when the chroots must be made; uses free ports of 127.0.0.1 only."; check_all ;;
-  format) prepare; format ;;
-  regress) prepare; build && run_regress "$@" ;;
-  isolation) prepare; build && run_isolation "$@" ;;
-  tap) prepare; build && tap "$@" ;;
-  fuzz) prepare; fuzz ;;
-  demo) prepare; build && demo ;;
-  *) sed -n '2,10p' "$0"; exit 2 ;;
+  check) check; exit ;;
+  all) check_all; exit ;;
+  build) users_build; build || true ;;
+  format) format ;;
+  regress) build && run_regress "$@" ;;
+  isolation) build && run_isolation "$@" ;;
+  tap) build && tap "$@" ;;
+  fuzz) fuzz ;;
+  demo) build && demo ;;
+  *) sed -n '2,9p' "$0"; exit 2 ;;
 esac
 say "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

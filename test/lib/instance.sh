@@ -9,13 +9,23 @@
 #   instance.sh env [name]       print PGHOST, PGPORT, PGUSER, PG_CONFIG, PATH for eval
 #
 # The builds have fault points (src/base/fault.h); FAULTS= in the environment leaves them out, as a user's build does.
-# BUILD (default: build) is where everything is kept; PORT (default 5432) only names the socket; CONF names a file with settings
+# BUILD (default: build) is where everything is; PORT (default 5432) only names the socket; CONF names a file with settings
 # to append.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-: "${PG_CONFIG:=pg_config}"
+. "$top/test/lib/needs.sh"
+PG_CONFIG=$(server_pg_config)
+osuser=$(id -un); [ "$osuser" = root ] && osuser=postgres
+# From / because user postgres may not enter the caller's directory, which PostgreSQL's programs complain of.
+as() { if [ "$(id -un)" = "$osuser" ]; then "$@"; else (cd / && exec runuser -u "$osuser" -- "$@"); fi; }
 major=$("$PG_CONFIG" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
-: "${BUILD:=$top/build}"
+kept=
+if [ -z "${BUILD:-}" ]; then
+  BUILD=$top/build
+  # Where user postgres cannot read the checkout (in root's home), everything is in /tmp until "remove".
+  if ! as test -r "$top/Makefile"; then BUILD=/tmp/odoo_events-$(printf %s "$top" | cksum | cut -d' ' -f1); kept=$BUILD; fi
+fi
+BUILD=$(realpath -m "$BUILD")
 tree=$BUILD/pg$major
 bin=$tree/lib/postgresql/$major/bin
 name=${2:-main}
@@ -23,8 +33,6 @@ data=$BUILD/data$major-$name
 # A socket's path is limited to 107 bytes, a checkout's is not.
 sock=/tmp/oe-$(printf %s "$BUILD/$major-$name" | cksum | cut -d' ' -f1)
 port=${PORT:-5432}
-osuser=$(id -un); [ "$osuser" = root ] && osuser=postgres
-as() { if [ "$(id -un)" = "$osuser" ]; then "$@"; else runuser -u "$osuser" -- "$@"; fi; }
 
 copy_tree() {
   [ -x "$bin/postgres" ] && return
@@ -37,6 +45,8 @@ copy_tree() {
   mv "$tree/lib/postgresql/$major.tmp" "$tree/lib/postgresql/$major"
 }
 do_install() {
+  mkdir -p "$BUILD"
+  [ -z "$kept" ] || { chmod 755 "$BUILD"; echo "(kept in $BUILD until the last server is removed)"; }
   copy_tree
   make -s -C "$top" PG_CONFIG="$bin/pg_config" WERROR="${WERROR:-1}" FAULTS="${FAULTS-1}" with_llvm=no ${MAKEJ:--j2} all
   make -s -C "$top" PG_CONFIG="$bin/pg_config" FAULTS="${FAULTS-1}" with_llvm=no install >/dev/null
@@ -68,13 +78,15 @@ CONF
   as "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1 && return
   as "$bin/pg_ctl" -D "$data" -l "$data/server.log" -w -t 60 start >/dev/null || { tail -20 "$data/server.log" >&2; exit 1; }
 }
-do_stop() { if as "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1; then as "$bin/pg_ctl" -D "$data" -m fast -w stop >/dev/null; fi; }
+do_stop() { if [ -d "$data" ] && as "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1; then as "$bin/pg_ctl" -D "$data" -m fast -w stop >/dev/null; fi; }
 
 case "${1:-}" in
   install) do_install ;;
   start) do_start ;;
   stop) do_stop ;;
-  remove) [ -d "$data" ] && do_stop; rm -rf "$data" "$sock" ;;
+  remove)
+    do_stop; rm -rf "$data" "$sock"
+    if [ -n "$kept" ] && ! compgen -G "$BUILD/data*" >/dev/null; then rm -rf "$BUILD"; fi ;;
   env) echo "export PGHOST=$sock PGPORT=$port PGUSER=postgres PG_CONFIG=$bin/pg_config PATH=$bin:\$PATH" ;;
   *) sed -n '2,14p' "$0"; exit 2 ;;
 esac

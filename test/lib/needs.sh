@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What building, tests and demo need on Debian and Ubuntu.  Sourced; "need_packages WHAT..." with WHAT of build, test, receivers,
+# What building, tests and demo need on Debian and Ubuntu.  Sourced; "need_packages WHAT..." with WHAT of build, test, node, receivers,
 # fuzz, format, chroot: root gets what is missing installed, anybody else is told the one line to run.
 
 # The PostgreSQL that this release of Debian or Ubuntu has, for machines where none is installed yet.
@@ -89,9 +89,10 @@ missing_packages() {
       test)
         perl -MIPC::Run -MTest::More -MJSON::PP -e 1 2>/dev/null || echo "perl libipc-run-perl"
         $have openssl >/dev/null || echo openssl ;;
-      receivers)                # the languages of docs/examples, brokers, and the public libraries that judge events
+      node)                     # for the public libraries that judge signatures, events and schemas
         $have node >/dev/null || echo nodejs
-        [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm
+        [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm ;;
+      receivers)                # the languages of docs/examples, and brokers
         [ -x /usr/sbin/nats-server ] || echo nats-server
         [ -x /usr/sbin/rabbitmq-server ] || echo rabbitmq-server
         /usr/bin/python3 -c "import pika" 2>/dev/null || echo python3-pika

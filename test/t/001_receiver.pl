@@ -1,3 +1,4 @@
+# check-all: a receiver in Node
 # The judges are judged first: both receivers accept what is signed well and refuse all else, and the ledger says what was wrong.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# check-all: a receiver in Node judges it with public libraries
 # From a transaction of Odoo to a signed webhook: recorded days reach receivers complete, signed and in order, whatever endpoints do.
 use strict;
 use warnings;

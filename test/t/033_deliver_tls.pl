@@ -1,3 +1,4 @@
+# check-all: an endpoint in Node speaks HTTP/2
 # TLS as it should be: verified against the CAs we are told, with HTTP/2 where the endpoint offers it, and refused for an unknown CA, another
 # host's certificate, an expired one, and anything older than TLS 1.2; client certificates, a CA and a name of a subscription's own.
 use strict;

@@ -1,4 +1,5 @@
 # once: what is sent is made from the event's text alone
+# check-all: a receiver in Node judges them with public libraries
 # Formats, thin payload, clearance: every event of a recorded day, as each of a dozen subscriptions gets it, against what the outbox
 # holds; the same bytes on retries, and in replays after the catalog has changed; dry runs.
 use strict;

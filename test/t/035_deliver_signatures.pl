@@ -1,4 +1,5 @@
 # once: signatures are made by libcrypto
+# check-all: a receiver in Node verifies them with a public library
 # Signatures by a shared secret and by a private key, verified by others' code; rotation with overlap; the event before.
 use strict;
 use warnings;

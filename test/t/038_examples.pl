@@ -1,4 +1,5 @@
 # once: receivers in other languages have nothing to do with PostgreSQL's version
+# check-all: Node, Java and C#
 # The receivers of docs/examples against the real worker: each refuses what is not signed with its secret, takes each event once, in the order of its
 # key, and knows after a restart what it has taken.  Python and Node always; Java and C# where they are installed.
 use strict;

@@ -1,4 +1,5 @@
 # once: an endpoint's certification has nothing to do with PostgreSQL
+# check-all: an endpoint in Node
 # The conformance kit: good receivers pass, and each broken one fails for its own reason.
 use strict;
 use warnings;

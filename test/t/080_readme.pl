@@ -1,3 +1,4 @@
+# check-all: a receiver in Node
 # The receivers that README shows are what a reader will paste: they run, accept what is signed with their secret, and refuse the rest.
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
 # once: brokers have nothing to do with PostgreSQL's version
+# check-all: brokers must be installed
 # docs/examples/bridge.py feeds real brokers: NATS (JetStream), RabbitMQ, and the Kafka that librdkafka has for tests. Killed again and again it loses
 # nothing, and keeps the order of each key. What is not installed is skipped.
 use strict;

@@ -1,6 +1,7 @@
 # What receivers may rely on: every event of every recording validates against the schema of its type, the CloudEvents SDK reads it, the
 # AsyncAPI document parses, and nothing that was promised is taken back without a new version.
 # once: schemas come from the catalog and from Odoo's columns; no version of PostgreSQL makes a difference
+# check-all: it takes minutes, and public libraries for Node judge
 use strict;
 use warnings;
 use FindBin;
