@@ -35,11 +35,11 @@ left_behind() {
   ! grep -qs '^create_main_cluster = false' /etc/postgresql-common/createcluster.conf || echo createcluster.conf
 }
 inside() { # inside NAME COMMAND...
-  local machine=$1 who=root home=/root start before status line passed=0 failed=0 left what; shift
+  local machine=$1 who=root home=/root server='' start before status line passed=0 failed=0 left what; shift
   if [ "$machine" = user ]; then who=joe home=/home/joe; fi
   (find /etc/systemd/system -path '*.wants/*' -type l 2>/dev/null || true) | sort >/root/enabled
   # A server that people use: it goes on while its package is upgraded.
-  [ ! -d /etc/postgresql ] || service postgresql start >/dev/null
+  case "$machine" in older | user) service postgresql start >/dev/null; server=yes ;; esac
   cd "$home/odoo_events"
   for what in "$@"; do
     start=$SECONDS; before=$(megabytes); status=0
@@ -53,7 +53,7 @@ inside() { # inside NAME COMMAND...
     attempt "$who" make "$what" >/root/output 2>&1 || status=1
     ! grep -n 'could not change directory' /root/output || status=1
     left=$(left_behind)
-    [ ! -d /etc/postgresql ] || runuser -u postgres -- psql -qAtc 'SELECT 1' >/dev/null || { echo "the server that was there is down"; status=1; }
+    [ -z "$server" ] || runuser -u postgres -- psql -qAtc 'SELECT 1' >/dev/null || { echo "the server that was there is down"; status=1; }
     [ -z "$left" ] || status=1
     if [ "$status" = 0 ]; then passed=$((passed + 1)); tail -5 /root/output; else failed=$((failed + 1)); tail -100 /root/output; fi
     [ -z "$left" ] || printf 'left behind: %s\n' "$left"

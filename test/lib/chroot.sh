@@ -14,11 +14,11 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/test/lib/debian.sh"
 usage() { sed -n '7,11p' "$0"; exit 2; }
 command=${1:-}; asked=${2:-}; version=$asked
-more='' release=''
+more='' release='' name=postgresql-$version
 case "$version" in
-  17) suite=trixie name=trixie ;;
-  18) suite=sid name=sid ;;
-  19) suite=sid name=experimental release=/experimental ;;
+  17) suite=trixie ;;
+  18) suite=sid ;;
+  19) suite=sid release=/experimental ;;
   odoo) suite=sid name=odoo version=18 more='odoo-19 tzdata-legacy' ;;
   *) usage ;;
 esac
