@@ -253,10 +253,8 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 	OeKey	   *key = item->key;
 
 	key->busy--;
-	if (outcome == OE_DELIVERED && item->replay != NULL)
-		oe_replay_settle(item->replay, item, !(req->dry && item->replay->dead_letters));
-	else if (outcome == OE_DELIVERED)
-		oe_item_settle(item);
+	if (outcome == OE_DELIVERED)
+		oe_item_delivered(item, req->dry);
 	else if (outcome == OE_STOPPED)
 		key->early = false;		/* stays where it is */
 	else if (item->replay != NULL)

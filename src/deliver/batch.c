@@ -233,8 +233,20 @@ oe_batches_committed(OeSub *sub)
 }
 
 /*
- * Settles all members, in order.  A dead letter that was not really sent
- * stays one.
+ * An item was accepted, alone or with its batch.  A dead letter that was not
+ * really sent stays one.
+ */
+void
+oe_item_delivered(OeItem *item, bool dry)
+{
+	if (item->replay != NULL)
+		oe_replay_settle(item->replay, item, !(dry && item->replay->dead_letters));
+	else
+		oe_item_settle(item);
+}
+
+/*
+ * Settles all members, in order.
  */
 void
 oe_batch_delivered(OeBatch *batch, bool dry)
@@ -249,10 +261,7 @@ oe_batch_delivered(OeBatch *batch, bool dry)
 		OeKey	   *key = items[i]->key;
 
 		key->busy--;
-		if (items[i]->replay != NULL)
-			oe_replay_settle(items[i]->replay, items[i], !(dry && items[i]->replay->dead_letters));
-		else
-			oe_item_settle(items[i]);
+		oe_item_delivered(items[i], dry);
 		if (key->busy == 0)
 			oe_key_schedule(key);
 	}

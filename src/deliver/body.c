@@ -17,12 +17,12 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
+#include "base/classification.h"
 #include "base/scan.h"
 #include "deliver/internal.h"
 
 #define OE_INTERNAL 1
 
-static const char *const oe_class_names[] = {"public", "internal", "confidential", "personal"};
 
 /* One rendering. */
 typedef struct OeShape

@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/classification.h"
 #include "base/fault.h"
 #include "base/session.h"
 #include "deliver/internal.h"
@@ -333,13 +334,15 @@ oe_conf_signers(OeConf *conf, int row)
 int
 oe_clearance_of(char **names, int n)
 {
-	static const char *const classes[] = {"public", "internal", "confidential", "personal"};
 	int			bits = 0;
 
 	for (int i = 0; i < n; i++)
-		for (int c = 0; c < lengthof(classes); c++)
-			if (strcmp(names[i], classes[c]) == 0)
-				bits |= 1 << c;
+	{
+		int			class = oe_class_number(names[i]);
+
+		if (class >= 0)
+			bits |= 1 << class;
+	}
 	return bits;
 }
 

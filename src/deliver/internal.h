@@ -602,6 +602,7 @@ extern bool oe_batch_form(OeSub *sub);
 extern OeBatch *oe_batch_make(OeSub *sub, OeItem **items, int n, const char *id);
 extern void oe_batch_free(OeBatch *batch);
 extern void oe_batches_committed(OeSub *sub);
+extern void oe_item_delivered(OeItem *item, bool dry);
 extern void oe_batch_delivered(OeBatch *batch, bool dry);
 extern bool oe_batch_drop(OeBatch *batch, bool (*unwanted) (const OeItem *item), const char *reason, int attempts, int status);
 extern void oe_batch_take_apart(OeBatch *batch, bool single);

@@ -19,10 +19,10 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/classification.h"
 #include "base/oe.h"
 #include "publish/internal.h"
 
-const char *const oe_classes[] = {"public", "internal", "confidential", "personal", NULL};
 const char *const oe_occasions[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed", "touched", "summed", NULL};
 
 static OeCatalog *oe_current = NULL;
@@ -76,10 +76,9 @@ oe_col_list(uint64 row, int col, int *n)
 static int
 oe_class_of(const char *name)
 {
-	for (int i = 0; oe_classes[i] != NULL; i++)
-		if (name && strcmp(name, oe_classes[i]) == 0)
-			return i;
-	return 1;
+	int			class = name ? oe_class_number(name) : -1;
+
+	return class < 0 ? OE_CLASS_INTERNAL : class;
 }
 
 static void

@@ -11,15 +11,14 @@
  */
 #include "postgres.h"
 
+#include "base/classification.h"
 #include "publish/internal.h"
-
-#define OE_INTERNAL 1
 
 static void
 oe_classes_of_owner(StringInfo buf, const char *name, const OeOwner *owner)
 {
 	for (int i = 0; owner && i < owner->nfields; i++)
-		if (owner->fields[i].class != OE_INTERNAL)
+		if (owner->fields[i].class != OE_CLASS_INTERNAL)
 			appendStringInfo(buf, "%s%d:%s.%s", buf->len > 0 ? " " : "", owner->fields[i].class, name, owner->fields[i].name);
 }
 
@@ -35,7 +34,7 @@ oe_classes_of_subject(StringInfo buf, const OeEntity *e)
 	{
 		OeField    *f = &owner->fields[i];
 
-		if (f->class != OE_INTERNAL && f->sources[0].kind == OE_SOURCE_PATH && f->sources[0].path.nhops == 0 &&
+		if (f->class != OE_CLASS_INTERNAL && f->sources[0].kind == OE_SOURCE_PATH && f->sources[0].path.nhops == 0 &&
 			strcmp(f->sources[0].path.column, e->name_column) == 0)
 			appendStringInfo(buf, "%s%d:subject", buf->len > 0 ? " " : "", f->class);
 	}
@@ -69,7 +68,7 @@ oe_event_classes(const OeEvent *ev)
 {
 	const char *of_entity = ev->e ? ev->e->member_classes : NULL;
 
-	if (ev->def == NULL || ev->def->class == OE_INTERNAL)
+	if (ev->def == NULL || ev->def->class == OE_CLASS_INTERNAL)
 		return of_entity;
 	return psprintf("%d:*%s%s", ev->def->class, of_entity ? " " : "", of_entity ? of_entity : "");
 }

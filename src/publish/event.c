@@ -15,6 +15,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/uuid.h"
 
+#include "base/classification.h"
 #include "base/guc.h"
 #include "base/json.h"
 #include "publish/internal.h"
@@ -189,7 +190,7 @@ oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
 		oe_attribute(&buf, "authtype", ev->actor == 1 ? "system" : "app_user");
 		appendStringInfo(&buf, ",\"authid\":\"" INT64_FORMAT "\"", ev->actor);
 	}
-	oe_attribute(&buf, "dataclassification", oe_classes[ev->class]);
+	oe_attribute(&buf, "dataclassification", oe_class_names[ev->class]);
 	if (ev->company > 0)
 		appendStringInfo(&buf, ",\"odoocompany\":" INT64_FORMAT, ev->company);
 	oe_attribute(&buf, "odoomodel", ev->model);

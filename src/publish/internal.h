@@ -594,7 +594,6 @@ typedef struct OeCycle
 	OeExplain  *explain;		/* NULL: nobody asked */
 } OeCycle;
 
-extern const char *const oe_classes[];
 extern const char *const oe_occasions[];	/* in the order of OeOccasion */
 
 /* oe_spi() leaves the memory context at SPI's own; this one does not. */

@@ -164,40 +164,21 @@ oe_text_int(const OeText *t, int64 *value)
 	return errno == 0 && end > buf && *end == '\0';
 }
 
-/* One escape after its backslash; appends it and returns what follows. */
-static const char *
-oe_unescape(StringInfo buf, const char *p, const char *end)
+/* A character that an escape stood for; \u0000 has no place in a C string. */
+static void
+oe_append_code(StringInfo buf, int code)
 {
-	unsigned int code = 0;
-	unsigned char utf8[MAX_UNICODE_EQUIVALENT_STRING + 1];
+	unsigned char text[MAX_UNICODE_EQUIVALENT_STRING + 1];
 
-	switch (*p)
+	if (code <= 0)
+		return;
+	if (code < 0x80)
 	{
-		case 'n':
-			appendStringInfoChar(buf, '\n');
-			return p + 1;
-		case 't':
-			appendStringInfoChar(buf, '\t');
-			return p + 1;
-		case 'r':
-			appendStringInfoChar(buf, '\r');
-			return p + 1;
-		case 'b':
-			appendStringInfoChar(buf, '\b');
-			return p + 1;
-		case 'f':
-			appendStringInfoChar(buf, '\f');
-			return p + 1;
-		case 'u':
-			if (end - p < 5 || sscanf(p + 1, "%4x", &code) != 1 || code == 0)
-				return Min(p + 5, end);
-			pg_unicode_to_server(code, utf8);
-			appendStringInfoString(buf, (char *) utf8);
-			return p + 5;
-		default:
-			appendStringInfoChar(buf, *p);
-			return p + 1;
+		appendStringInfoChar(buf, (char) code);
+		return;
 	}
+	pg_unicode_to_server(code, text);
+	appendStringInfoString(buf, (char *) text);
 }
 
 /*
@@ -223,7 +204,7 @@ oe_text_cstring(const OeText *t)
 	while (p < end)
 	{
 		if (*p == '\\' && p + 1 < end)
-			p = oe_unescape(&buf, p + 1, end);
+			oe_append_code(&buf, oe_scan_char(&p, end));
 		else
 			appendStringInfoChar(&buf, *p++);
 	}

@@ -25,6 +25,7 @@
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
+#include "base/bgworker.h"
 #include "base/guc.h"
 #include "base/compat.h"
 #include "base/oe.h"
@@ -57,20 +58,12 @@ static TimestampTz oe_recorder_next = 0;
 static void
 oe_recorder_start(void)
 {
-	BackgroundWorker worker = {0};
+	BackgroundWorker worker;
 	Oid			user = GetSessionUserId();
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_notify_pid = MyProcPid;
-	worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+	oe_bgworker_init(&worker, "recorder", "oe_recorder_main", MyDatabaseId);
 	memcpy(worker.bgw_extra, &user, sizeof(Oid));
-	snprintf(worker.bgw_library_name, BGW_MAXLEN, OE_EXTENSION);
-	snprintf(worker.bgw_function_name, BGW_MAXLEN, "oe_recorder_main");
-	snprintf(worker.bgw_name, BGW_MAXLEN, "odoo_events recorder for database %u", MyDatabaseId);
-	snprintf(worker.bgw_type, BGW_MAXLEN, "odoo_events recorder");
 	if (!RegisterDynamicBackgroundWorker(&worker, &oe_recorder))
 	{
 		oe_recorder = NULL;

@@ -33,6 +33,7 @@
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
+#include "base/bgworker.h"
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/guc.h"
@@ -403,7 +404,7 @@ static void
 oe_recorder_start_reader(Oid user, XLogRecPtr start)
 {
 	OeRecorder *r = &oe_recorder;
-	BackgroundWorker worker = {0};
+	BackgroundWorker worker;
 	Oid			ids[2] = {MyDatabaseId, user};
 	Size		offset = MAXALIGN(sizeof(OeReaderShared));
 	dsm_segment *seg = dsm_create(offset + OE_QUEUE_SIZE, 0);
@@ -415,16 +416,9 @@ oe_recorder_start_reader(Oid user, XLogRecPtr start)
 	mq = shm_mq_create((char *) r->shared + offset, OE_QUEUE_SIZE);
 	shm_mq_set_receiver(mq, MyProc);
 
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_notify_pid = MyProcPid;
+	oe_bgworker_init(&worker, "reader", "oe_reader_main", MyDatabaseId);
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(seg));
 	memcpy(worker.bgw_extra, ids, sizeof(ids));
-	snprintf(worker.bgw_library_name, BGW_MAXLEN, OE_EXTENSION);
-	snprintf(worker.bgw_function_name, BGW_MAXLEN, "oe_reader_main");
-	snprintf(worker.bgw_name, BGW_MAXLEN, "odoo_events reader for database %u", MyDatabaseId);
-	snprintf(worker.bgw_type, BGW_MAXLEN, "odoo_events reader");
 	if (!RegisterDynamicBackgroundWorker(&worker, &r->reader))
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -37,6 +37,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "base/bgworker.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/oe.h"
@@ -71,14 +72,9 @@ oe_launcher_register(void)
 {
 	BackgroundWorker worker;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	oe_bgworker_init(&worker, "launcher", "oe_launcher_main", InvalidOid);
 	worker.bgw_restart_time = 10;
-	snprintf(worker.bgw_library_name, BGW_MAXLEN, "odoo_events");
-	snprintf(worker.bgw_function_name, BGW_MAXLEN, "oe_launcher_main");
-	snprintf(worker.bgw_name, BGW_MAXLEN, "odoo_events launcher");
-	snprintf(worker.bgw_type, BGW_MAXLEN, "odoo_events launcher");
+	worker.bgw_notify_pid = 0;
 	RegisterBackgroundWorker(&worker);
 }
 
@@ -202,17 +198,8 @@ oe_start_worker(OeSlot *slot, OeDatabase *db)
 		return;
 	}
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_notify_pid = MyProcPid;
-	worker.bgw_main_arg = ObjectIdGetDatum(db->oid);
+	oe_bgworker_init(&worker, "worker", "oe_worker_main", db->oid);
 	memcpy(worker.bgw_extra, &db->owner, sizeof(Oid));
-	snprintf(worker.bgw_library_name, BGW_MAXLEN, "odoo_events");
-	snprintf(worker.bgw_function_name, BGW_MAXLEN, "oe_worker_main");
-	snprintf(worker.bgw_name, BGW_MAXLEN, "odoo_events worker for database %u", db->oid);
-	snprintf(worker.bgw_type, BGW_MAXLEN, "odoo_events worker");
 
 	oe_slots_lock(true);
 	slot->state = OE_WORKER_STARTING;

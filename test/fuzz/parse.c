@@ -25,6 +25,7 @@ static char *fuzz_psprintf(const char *fmt,...);
 
 #define psprintf fuzz_psprintf
 
+#include "../../src/base/classification.c"
 #include "../../src/base/scan.c"
 #include "../../src/deliver/address.c"
 #include "../../src/deliver/body.c"

@@ -1,0 +1,20 @@
+/*
+ * bgworker.h
+ *	  How the background workers of odoo_events are registered.
+ */
+#ifndef OE_BGWORKER_H
+#define OE_BGWORKER_H
+
+#include "postgres.h"
+#include "postmaster/bgworker.h"
+
+/*
+ * Fills a registration: shared memory, a database connection, no restart, a
+ * notification to this process when it starts or ends.  "what" becomes part of
+ * the type and the name, "function" is its entry point in this library.  The
+ * database is the argument; InvalidOid: the process belongs to none.  Callers
+ * change what differs.
+ */
+extern void oe_bgworker_init(BackgroundWorker *worker, const char *what, const char *function, Oid dboid);
+
+#endif							/* OE_BGWORKER_H */
