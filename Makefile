@@ -37,7 +37,7 @@ format-check: ; @test/lib/format.sh check
 else
 
 EXTENSION = odoo_events
-EXTVERSION = 0.1.0
+EXTVERSION = 0.2.0
 MODULE_big = odoo_events
 
 SRCS = $(sort $(wildcard src/*.c src/*/*.c))
@@ -47,7 +47,7 @@ OBJS = $(SRCS:.c=.o)
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
 DELIVER = secret subscribe operate views storage pull
-SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) worker metrics observe lineage contract define define_entity backfill reconcile grants
+SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) worker metrics setup observe lineage contract define define_entity backfill reconcile grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 
 DATA = $(wildcard src/schema/upgrade/*.sql)
@@ -100,14 +100,15 @@ $(OBJS): $(wildcard src/*/*.h) $(FLAGS_FILE)
 $(DATA_built): $(SCHEMA_FILES) Makefile
 	@(printf '%s\n' '\echo Use "CREATE EXTENSION odoo_events" to load this file. \quit'; cat $(SCHEMA_FILES)) > $@.tmp && mv $@.tmp $@
 
-# The script from one version to the next: the changes that somebody wrote (CHANGES=file), and all rows of the catalog anew.  What comes out is
+# Files that a running server needs stay (FORCE=1: they go all the same).
+.PHONY: check-uninstall
+check-uninstall: ; @$(if $(FORCE),:,src/uninstall_check.sh "$(bindir)" "$(pkglibdir)")
+uninstall: check-uninstall
+
+# The script from version FROM, whose install script is in src/schema/upgrade, to this one (src/schema/upgrade/make_script.py).  What comes out is
 # committed to src/schema/upgrade/odoo_events--<from>--<to>.sql when <to> is released, and never changed after that.
 .PHONY: upgrade-script
 upgrade-script:
-	@printf '%s\n' '\echo Use "ALTER EXTENSION odoo_events UPDATE" to load this file. \quit'
-	@cat $(CHANGES)
-	@echo 'SELECT odoo_events._clear_catalog();'
-	@cat $(CATALOG:%=src/schema/catalog_%.sql)
-	@echo 'SELECT odoo_events._apply_definitions();'
+	@src/schema/upgrade/make_script.py $(EXTVERSION) src/schema/upgrade/$(EXTENSION)--$(FROM).sql src/schema/upgrade/changes/$(FROM)--$(EXTVERSION).sql $(SCHEMA_FILES)
 
 endif

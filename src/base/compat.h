@@ -33,11 +33,16 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "utils/acl.h"
 #define oe_database_ownercheck(db, role) \
 	object_ownercheck(DatabaseRelationId, (db), (role))
+#define oe_extension_ownercheck(extension, role) \
+	object_ownercheck(ExtensionRelationId, (extension), (role))
 #else
 #define oe_database_ownercheck(db, role) pg_database_ownercheck((db), (role))
+#define oe_extension_ownercheck(extension, role) \
+	pg_extension_ownercheck((extension), (role))
 #endif
 
 /* All of "size" bytes, or an error. */

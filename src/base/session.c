@@ -15,6 +15,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
 #include "commands/prepare.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -22,6 +23,7 @@
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -62,6 +64,53 @@ oe_extension_lookup(OeExtension *ext)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+/* The version of the extension's objects, NULL without an extension. */
+static char *
+oe_extension_version(void)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tup;
+	char	   *version = NULL;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(OE_EXTENSION));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tup = systable_getnext(scan);
+	if (HeapTupleIsValid(tup))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tup, Anum_pg_extension_extversion, RelationGetDescr(rel), &isnull);
+
+		version = TextDatumGetCString(value);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return version;
+}
+
+/*
+ * The worker, once, outside of a transaction.  health() of a database that
+ * has not been updated knows nothing of newer libraries, so the log tells.
+ */
+void
+oe_report_versions(void)
+{
+	char	   *version;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	version = oe_extension_version();
+	if (version && strcmp(version, OE_VERSION) != 0)
+		ereport(LOG,
+				(errmsg("the library of odoo_events is of version %s, the extension in database \"%s\" of version %s",
+						OE_VERSION, get_database_name(MyDatabaseId), version),
+				 errhint("ALTER EXTENSION odoo_events UPDATE; in that database brings the extension up to date.")));
+	PopActiveSnapshot();
+	CommitTransactionCommand();
 }
 
 /*

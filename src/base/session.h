@@ -51,6 +51,9 @@ extern void oe_foreign_end(OeSession *s);	/* always rolls back */
  * take our subtransaction for its own. */
 extern void oe_foreign_failed(OeSession *s);
 
+/* Worker: logs it if library and extension are not of the same version. */
+extern void oe_report_versions(void);
+
 /* Worker, right after connecting: resets every setting that the database or a
  * role planted, then sets our own (search_path, timeouts ...). */
 extern void oe_session_reset_settings(void);

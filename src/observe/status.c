@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -21,6 +23,7 @@ PG_FUNCTION_INFO_V1(oe_sql_wake);
 PG_FUNCTION_INFO_V1(oe_sql_preloaded);
 PG_FUNCTION_INFO_V1(oe_sql_worker);
 PG_FUNCTION_INFO_V1(oe_sql_wal_processes);
+PG_FUNCTION_INFO_V1(oe_sql_give_right);
 
 Datum
 oe_sql_version(PG_FUNCTION_ARGS)
@@ -151,4 +154,39 @@ oe_sql_wal_processes(PG_FUNCTION_ARGS)
 	values[3] = CStringGetTextDatum(copy.reader_error);
 	nulls[3] = copy.reader_error[0] == '\0';
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/*
+ * Runs a GRANT or REVOKE inside an upgrade script as if it stood outside.
+ *
+ * While an extension's script runs, PostgreSQL records each right it gives as
+ * one of the extension's own, which pg_dump leaves out.  A right that the DBA
+ * gave has to stay in dumps.
+ */
+Datum
+oe_sql_give_right(PG_FUNCTION_ARGS)
+{
+	char	   *statement = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		creating = creating_extension;
+
+	creating_extension = false;
+	PG_TRY();
+	{
+		int			result;
+
+		SPI_connect();
+		result = SPI_execute(statement, false, 0);
+		if (result != SPI_OK_UTILITY)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"statement\" is neither GRANT nor REVOKE"),
+					 errhint("Only upgrade scripts call this function.")));
+		SPI_finish();
+	}
+	PG_FINALLY();
+	{
+		creating_extension = creating;
+	}
+	PG_END_TRY();
+	PG_RETURN_VOID();
 }

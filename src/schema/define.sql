@@ -165,13 +165,13 @@ END $$;
 COMMENT ON FUNCTION odoo_events._apply_definition() IS 'internal: keeps the catalog in step with the definitions';
 CREATE TRIGGER apply AFTER INSERT OR UPDATE OR DELETE ON odoo_events.definition FOR EACH ROW EXECUTE FUNCTION odoo_events._apply_definition();
 
--- The last line of every upgrade script (make upgrade-script).
+-- Every upgrade script calls this after the rows of the catalog (src/schema/upgrade/make_script.py).
 CREATE FUNCTION odoo_events._apply_definitions() RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS
 'SELECT odoo_events._apply_definition(d) FROM odoo_events.definition d ORDER BY pg_catalog.array_position(''{entity,part,event,switch}'', d.kind), d.name';
 COMMENT ON FUNCTION odoo_events._apply_definitions() IS 'internal: makes all that the DBA defined once more, after an upgrade has replaced the catalog''s own rows';
 
--- The first line: makes room for the rows of this version.
+-- Every upgrade script calls this before it inserts the rows of its version.
 CREATE FUNCTION odoo_events._clear_catalog() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -69,7 +69,8 @@ BEGIN
                 CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)), 0)
               FROM pg_replication_slots s WHERE s.plugin = 'odoo_events' AND s.database = current_database()),
             'WAL that replication slots of odoo_events keep.')
-         ) v(name, kind, value, help);
+         ) v(name, kind, value, help)
+   WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery();      -- a standby has no worker, and nothing is down there
   RETURN QUERY
   SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', CASE WHEN EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = st.rule AND w.state = 'wal') THEN 'wal' ELSE 'trigger' END), st.captured::float8,
          'Changed rows written to the journal, since the server started.'

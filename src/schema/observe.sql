@@ -47,11 +47,15 @@ DECLARE
 BEGIN
   "check" := 'worker';
   SELECT s.*, x.last_error_at INTO w FROM odoo_events.worker_status s, odoo_events._worker() x;
-  IF NOT odoo_events._preloaded() THEN
+  IF pg_is_in_recovery() THEN
+    status := CASE WHEN odoo_events._preloaded() THEN 'ok' ELSE 'critical' END;
+    detail := CASE WHEN odoo_events._preloaded() THEN 'a standby has no worker; it starts with the promotion'
+                   ELSE 'this standby does not preload the library: after a promotion nothing would be published or delivered' END;
+    hint := CASE WHEN NOT odoo_events._preloaded() THEN odoo_events.preload_line() || '  -- on the standby; then restart it' END;
+  ELSIF NOT odoo_events._preloaded() THEN
     status := 'critical';
     detail := 'the library is not in shared_preload_libraries: nothing is published or delivered';
-    hint := format('ALTER SYSTEM SET shared_preload_libraries = %s;  -- then restart the server',
-                   concat_ws(', ', NULLIF(current_setting('shared_preload_libraries'), ''), 'odoo_events'));
+    hint := odoo_events.preload_line() || '  -- then restart the server';
   ELSIF w.pid IS NULL THEN
     status := 'critical';
     detail := format('no worker runs: %s%s', COALESCE(w.state, 'unknown'), ': ' || w.last_error);
@@ -143,7 +147,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'output plugin', CASE WHEN p.allowed THEN 'ok' ELSE 'critical' END,
        CASE WHEN p.allowed THEN format('%s replication slots', p.slots)
             ELSE 'output_plugin_libraries does not name odoo_events: its replication slots cannot be read, and keep WAL' END,
-       CASE WHEN NOT p.allowed THEN format('ALTER SYSTEM SET output_plugin_libraries = %s; SELECT pg_catalog.pg_reload_conf();', concat_ws(', ', NULLIF(p.setting, ''), 'odoo_events')) END
+       CASE WHEN NOT p.allowed THEN odoo_events.preload_line('output_plugin_libraries') || ' SELECT pg_catalog.pg_reload_conf();' END
   FROM (SELECT count(*) AS slots, s.setting,
                s.setting IS NULL OR 'odoo_events' = ANY (SELECT btrim(l, ' "') FROM unnest(string_to_array(s.setting, ',')) l) AS allowed
           FROM (SELECT current_setting('output_plugin_libraries', true) AS setting) s, pg_replication_slots r
@@ -301,6 +305,7 @@ CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 SELECT h."check", h.status, h.detail, h.hint
   FROM (SELECT 1 AS n, * FROM odoo_events._health_worker('1 minute')
+        UNION ALL SELECT 1, * FROM odoo_events._health_version()
         UNION ALL SELECT 2, * FROM odoo_events._health_arming()
         UNION ALL SELECT 3, * FROM odoo_events._health_capture()
         UNION ALL SELECT 4, * FROM odoo_events._health_gaps()

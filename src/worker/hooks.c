@@ -8,7 +8,7 @@
  * odoo_events.restart_delay.  Waits for it at most five seconds, interruptibly, holding no lock.
  * Also wakes the worker after COMMIT PREPARED, since the callbacks of the
  * committing session do not belong to the prepared transaction, and after
- * DROP EXTENSION, so that it goes; tells the launcher of databases that come
+ * DROP EXTENSION, so that it goes, and says before it what is lost; tells the launcher of databases that come
  * and go, once that is committed.
  */
 #include "postgres.h"
@@ -20,11 +20,15 @@
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "storage/latch.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -178,11 +182,45 @@ oe_sets_tablespace(AlterDatabaseStmt *stmt)
 	return false;
 }
 
+/*
+ * DROP EXTENSION takes the outbox with it.  Who may drop it is told first what
+ * is lost by that.  An extension of version 0.1.0 lacks the function.
+ */
+static void
+oe_warn_of_drop(DropStmt *stmt)
+{
+	Oid			extension = get_extension_oid("odoo_events", true);
+	ListCell   *lc;
+
+	if (!OidIsValid(extension) || !oe_extension_ownercheck(extension, GetUserId()))
+		return;
+	foreach(lc, stmt->objects)
+	{
+		Oid			function;
+		char	   *lost;
+
+		if (strcmp(strVal(lfirst(lc)), "odoo_events") != 0)
+			continue;
+		function = LookupFuncName(list_make2(makeString("odoo_events"), makeString("_undelivered")), 0, NULL, true);
+		if (!OidIsValid(function))
+			continue;
+		lost = TextDatumGetCString(OidFunctionCall0(function));
+		if (*lost != '\0')
+			ereport(WARNING,
+					(errmsg("the extension is dropped with events that were not delivered"),
+					 errdetail("%s.", lost)));
+	}
+}
+
 static void
 oe_before_utility(Node *node)
 {
 	switch (nodeTag(node))
 	{
+		case T_DropStmt:
+			if (((DropStmt *) node)->removeType == OBJECT_EXTENSION)
+				oe_warn_of_drop((DropStmt *) node);
+			break;
 		case T_DropdbStmt:
 			oe_hold_by_name(((DropdbStmt *) node)->dbname, true, false);
 			break;

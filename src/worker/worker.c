@@ -519,6 +519,7 @@ oe_worker_setup(Oid dboid, Oid owner)
 		OE_FAULT("hold-leaving");
 		oe_worker_leave();
 	}
+	oe_report_versions();
 
 	oe_me.cycle_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events worker",
 											ALLOCSET_DEFAULT_SIZES);

@@ -50,7 +50,6 @@ do_install() {
   copy_tree
   make -s -C "$top" PG_CONFIG="$bin/pg_config" WERROR="${WERROR:-1}" FAULTS="${FAULTS-1}" with_llvm=no ${MAKEJ:--j2} all
   make -s -C "$top" PG_CONFIG="$bin/pg_config" FAULTS="${FAULTS-1}" with_llvm=no install >/dev/null
-  PG_CONFIG="$bin/pg_config" "$top/test/upgrade/older.sh" "$(ls "$top"/odoo_events--*.sql)" "$tree/share/postgresql/$major/extension"
 }
 do_start() {
   mkdir -p "$sock"; chown "$osuser" "$sock"

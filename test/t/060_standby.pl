@@ -33,6 +33,11 @@ my $want = $primary->safe_psql('plant', $outbox);
 is($standby->safe_psql('plant', $outbox), $want, 'the outbox can be read on the standby, byte for byte');
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'odoo_events%'}), '0',
 	'no launcher and no worker on a standby');
+is($standby->safe_psql('plant', q{SELECT status, detail FROM odoo_events.health() WHERE "check" = 'worker'}), 'ok|a standby has no worker; it starts with the promotion',
+	'health() of a standby misses no worker');
+is($standby->safe_psql('plant', q{SELECT count(*) FROM odoo_events.metrics() WHERE name = 'odoo_events_worker_up'}), '0', 'nor does an alert about worker_up');
+is($standby->safe_psql('plant', q{SELECT count(*) FROM odoo_events.health() WHERE status = 'critical'}), '0', 'health() of a standby calls nothing critical');
+is($standby->safe_psql('plant', 'SELECT odoo_events.preload_line()'), '-- nothing to do: shared_preload_libraries names odoo_events', 'preload_line() works on a standby');
 
 # an endpoint that is down while the primary dies: events wait
 $receiver->misbehave({ path => '^/wms$', status => 503 });

@@ -13,7 +13,12 @@ SELECT line FROM (
                 (SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest(c.relacl) a))
     FROM member m JOIN pg_class c ON c.oid = m.objid AND m.classid = 'pg_class'::regclass
   UNION ALL
-  SELECT format('column %s.%s %s %s default %s identity %s', c.oid::regclass, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity)
+  -- what pg_dump takes for the extension's own rights
+  SELECT format('initial rights %s %s', pg_describe_object(i.classoid, i.objoid, i.objsubid), (SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest(i.initprivs) a))
+    FROM member m JOIN pg_init_privs i ON i.objoid = m.objid AND i.classoid = m.classid
+  UNION ALL
+  -- C code reads columns by their number, so their order counts
+  SELECT format('column %s %s.%s %s %s default %s identity %s', a.attnum, c.oid::regclass, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity)
     FROM member m JOIN pg_class c ON c.oid = m.objid AND m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v')
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
   UNION ALL

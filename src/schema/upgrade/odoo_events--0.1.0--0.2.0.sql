@@ -1,0 +1,1476 @@
+\echo Use "ALTER EXTENSION odoo_events UPDATE" to load this file. \quit
+-- Functions of this version need its library.  A server that preloaded an older one keeps that until it is restarted.
+DO $$
+BEGIN
+  IF pg_catalog.string_to_array(odoo_events.version(), '.')::int[] OPERATOR(pg_catalog.<) pg_catalog.string_to_array('0.2.0', '.')::int[] THEN
+    RAISE EXCEPTION 'the server still runs the library of version %, this update needs 0.2.0', odoo_events.version()
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Restart the server, then update the extension.';
+  END IF;
+END $$;
+
+-- Rights that were given (kept is true) or taken away by others than the extension's own script.  They are restored at the end.
+CREATE TABLE odoo_events.upgrade_right AS
+WITH object AS (
+  SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, pg_catalog.format('odoo_events.%I', c.relname) AS name, NULL::text AS signature, NULL::name AS attribute,
+         COALESCE(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS now,
+         COALESCE(i.initprivs, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS made
+    FROM pg_catalog.pg_class c
+    LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objsubid = 0
+   WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'p', 'm')
+  UNION ALL
+  SELECT 'TABLE', pg_catalog.format('odoo_events.%I', c.relname), NULL, a.attname, a.attacl, COALESCE(i.initprivs, pg_catalog.acldefault('c', c.relowner))
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objsubid = a.attnum
+   WHERE c.relnamespace = 'odoo_events'::regnamespace
+  UNION ALL
+  SELECT 'FUNCTION', pg_catalog.format('odoo_events.%I', p.proname), p.oid::regprocedure::text, NULL,
+         COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner)), COALESCE(i.initprivs, pg_catalog.acldefault('f', p.proowner))
+    FROM pg_catalog.pg_proc p
+    LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = p.oid AND i.classoid = 'pg_catalog.pg_proc'::regclass
+   WHERE p.pronamespace = 'odoo_events'::regnamespace
+  UNION ALL
+  SELECT 'SCHEMA', 'odoo_events', NULL, NULL, COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), COALESCE(i.initprivs, pg_catalog.acldefault('n', n.nspowner))
+    FROM pg_catalog.pg_namespace n
+    LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = n.oid AND i.classoid = 'pg_catalog.pg_namespace'::regclass
+   WHERE n.nspname = 'odoo_events'),
+changed AS (
+  SELECT o.kind, o.name, o.signature, o.attribute, x.kept, x.grantee, x.privilege_type, x.is_grantable
+    FROM object o CROSS JOIN LATERAL (
+      (SELECT true AS kept, a.grantee, a.privilege_type, a.is_grantable FROM pg_catalog.aclexplode(o.now) a
+       EXCEPT SELECT true, a.grantee, a.privilege_type, a.is_grantable FROM pg_catalog.aclexplode(o.made) a)
+      UNION ALL
+      (SELECT false, a.grantee, a.privilege_type, false FROM pg_catalog.aclexplode(o.made) a
+       EXCEPT SELECT false, a.grantee, a.privilege_type, false FROM pg_catalog.aclexplode(o.now) a)) x)
+SELECT * FROM changed;
+
+-- Takes those rights back (give is false) before this version's own rights are given, and restores them afterwards.  A function whose
+-- arguments changed is found by its name.
+CREATE FUNCTION odoo_events.upgrade_rights(give boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r record;
+BEGIN
+  FOR r IN
+    SELECT pg_catalog.format('%s %s%s ON %s %s %s %s%s', CASE WHEN u.kept AND give THEN 'GRANT' ELSE 'REVOKE' END, u.privilege_type,
+                             ' (' || pg_catalog.quote_ident(u.attribute) || ')', u.kind, t.target, CASE WHEN u.kept AND give THEN 'TO' ELSE 'FROM' END,
+                             CASE WHEN u.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(u.grantee)) END,
+                             CASE WHEN u.is_grantable AND give THEN ' WITH GRANT OPTION' END) AS statement
+      FROM odoo_events.upgrade_right u
+     CROSS JOIN LATERAL (
+       SELECT u.name AS target WHERE u.kind OPERATOR(pg_catalog.<>) 'FUNCTION' AND (u.kind OPERATOR(pg_catalog.=) 'SCHEMA' OR pg_catalog.to_regclass(u.name) IS NOT NULL)
+         AND (u.attribute IS NULL OR EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass(u.name) AND a.attname = u.attribute AND NOT a.attisdropped))
+       UNION ALL
+       SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
+        WHERE u.kind OPERATOR(pg_catalog.=) 'FUNCTION' AND p.pronamespace = 'odoo_events'::regnamespace
+          AND CASE WHEN pg_catalog.to_regprocedure(u.signature) IS NOT NULL THEN p.oid = pg_catalog.to_regprocedure(u.signature)
+                   ELSE pg_catalog.format('odoo_events.%I', p.proname) OPERATOR(pg_catalog.=) u.name END) t
+     WHERE u.kept OR give
+     ORDER BY u.kept
+  LOOP
+    PERFORM odoo_events._give_right(r.statement);
+  END LOOP;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 1000 AS $$
+DECLARE
+  none constant jsonb := '{}';
+BEGIN
+  RETURN QUERY
+  SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_events.version(), 'postgresql', current_setting('server_version')),
+         1::float8, 'Version of the library and of PostgreSQL.';
+  RETURN QUERY
+  SELECT v.name, v.kind, none, v.value::float8, v.help
+    FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events.worker_status s) w,
+         LATERAL (VALUES
+           ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
+           ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
+           ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
+            'How long ago all that was committed had been published.'),
+           ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
+           ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
+           ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
+           ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
+              WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
+           ('odoo_events_outbox_position', 'counter', odoo_events._last_position(), 'Position of the last event published.'),
+           ('odoo_events_outbox_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
+              WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^outbox_[0-9]+$'), 'Size of the outbox.'),
+           ('odoo_events_quarantined', 'gauge', (SELECT count(*) FROM odoo_events.quarantined), 'Changes that could not become events.'),
+           ('odoo_events_slot_retained_bytes', 'gauge', (SELECT COALESCE(sum(pg_wal_lsn_diff(
+                CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)), 0)
+              FROM pg_replication_slots s WHERE s.plugin = 'odoo_events' AND s.database = current_database()),
+            'WAL that replication slots of odoo_events keep.')
+         ) v(name, kind, value, help)
+   WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery();      -- a standby has no worker, and nothing is down there
+  RETURN QUERY
+  SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', CASE WHEN EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = st.rule AND w.state = 'wal') THEN 'wal' ELSE 'trigger' END), st.captured::float8,
+         'Changed rows written to the journal, since the server started.'
+    FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true;
+  RETURN QUERY
+  SELECT 'odoo_events_capture_errors_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'reason', 'not_written'), st.errors::float8,
+         'Changed rows that could not be written to the journal, since the server started; capture_error has the reasons.'
+    FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true;
+  RETURN QUERY
+  SELECT 'odoo_events_published_total', 'counter', jsonb_build_object('type', t.type), t.published::float8,
+         'Events published, since the server started.'
+    FROM odoo_events._type_stats() t ORDER BY t.type;
+  RETURN QUERY SELECT * FROM odoo_events._histogram_metrics();
+  RETURN QUERY SELECT * FROM odoo_events._subscription_metrics();
+END $$;
+-- setup: what a DBA needs to install, update and remove the extension.
+
+-- The members of a setting that is a list of libraries, as PostgreSQL reads it.  A quoted member with a comma in it is what
+-- ALTER SYSTEM SET ... = 'a, b' leaves behind; no library has such a name, so it is taken for the list that was meant.
+CREATE FUNCTION odoo_events._library_list(setting text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(array_agg(member ORDER BY n, m), '{}')
+  FROM (SELECT q.n, x.m, btrim(x.member) AS member
+          FROM regexp_matches(setting, '"((?:[^"]|"")*)"|([^,"]+)', 'g') WITH ORDINALITY q(found, n)
+         CROSS JOIN LATERAL unnest(string_to_array(COALESCE(replace(q.found[1], '""', '"'), q.found[2]), ',')) WITH ORDINALITY x(member, m)) y
+ WHERE member <> ''
+$$;
+COMMENT ON FUNCTION odoo_events._library_list(text) IS 'internal: the members of a list of libraries';
+-- The configuration files are ahead of the running server where a change waits for a restart.  Only superusers and pg_read_all_settings
+-- may read them; everybody else gets the value that is in force.
+CREATE FUNCTION odoo_events.preload_line(setting text DEFAULT 'shared_preload_libraries', remove boolean DEFAULT false) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  shown text := current_setting(setting, true);
+  written record;
+  libraries text[];
+  wanted text[];
+BEGIN
+  IF setting IS NULL OR setting NOT IN ('shared_preload_libraries', 'output_plugin_libraries') THEN
+    RAISE EXCEPTION 'argument "setting" is %', COALESCE(quote_literal(setting), 'null')
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Use shared_preload_libraries or output_plugin_libraries.';
+  ELSIF remove IS NULL THEN
+    RAISE EXCEPTION 'argument "remove" is null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Use false to add the library, true to take it out.';
+  END IF;
+  IF shown IS NULL THEN
+    RETURN format('-- this server has no setting %s: nothing to do', setting);
+  END IF;
+  IF EXISTS (SELECT 1 FROM pg_settings s WHERE s.name = setting AND s.source = 'command line') THEN
+    RETURN format('-- %s is set on the command line of the server (-c %1$s=%s): change it there', setting, shown);
+  END IF;
+  IF has_function_privilege('pg_show_all_file_settings()', 'EXECUTE') THEN
+    SELECT f.setting, f.sourcefile, f.sourceline INTO written FROM pg_file_settings f WHERE f.name = setting ORDER BY f.seqno DESC LIMIT 1;
+    shown := COALESCE(written.setting, CASE WHEN setting = 'shared_preload_libraries' THEN '' ELSE shown END);
+  END IF;
+  libraries := odoo_events._library_list(shown);
+  wanted := CASE WHEN remove THEN array_remove(libraries, 'odoo_events')
+                 WHEN 'odoo_events' = ANY (libraries) THEN libraries
+                 ELSE libraries || 'odoo_events'::text END;
+  IF wanted = libraries AND shown NOT LIKE '%"%' THEN
+    RETURN format('-- nothing to do: %s %s odoo_events', setting, CASE WHEN remove THEN 'does not name' ELSE 'names' END);
+  ELSIF cardinality(wanted) > 0 THEN
+    RETURN format('ALTER SYSTEM SET %s = %s;', setting,
+                  (SELECT string_agg(CASE WHEN l ~ '^[a-z_][a-z0-9_]*$' THEN quote_ident(l) ELSE quote_literal(l) END, ', ' ORDER BY n)
+                     FROM unnest(wanted) WITH ORDINALITY x(l, n)));
+  ELSIF written.sourcefile IS NOT NULL AND written.sourcefile !~ '/postgresql\.auto\.conf$' THEN
+    RETURN format('-- take odoo_events out of line %s of %s', written.sourceline, written.sourcefile);
+  END IF;
+  RETURN format('ALTER SYSTEM RESET %s;', setting);
+END $$;
+COMMENT ON FUNCTION odoo_events.preload_line(text, boolean) IS
+'the statement that adds odoo_events to shared_preload_libraries (or output_plugin_libraries) beside what is there, or takes it out; a comment where there is nothing to do';
+-- The library that runs and the objects in the database are updated in two steps: a restart, and ALTER EXTENSION UPDATE.
+CREATE FUNCTION odoo_events._health_version() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'version', CASE WHEN v.library = v.extension THEN 'ok' ELSE 'warn' END,
+       CASE WHEN v.library = v.extension THEN v.library
+            ELSE format('the server runs the library of version %s, the extension in this database is %s', v.library, v.extension) END,
+       CASE WHEN string_to_array(v.library, '.')::int[] > string_to_array(v.extension, '.')::int[] THEN 'ALTER EXTENSION odoo_events UPDATE;'
+            WHEN v.library <> v.extension THEN 'SELECT odoo_events.version();  -- older than the extension: install the newer library, then restart the server' END
+  FROM (SELECT odoo_events.version() AS library, e.extversion AS extension FROM pg_extension e WHERE e.extname = 'odoo_events') v
+$$;
+COMMENT ON FUNCTION odoo_events._health_version() IS 'internal: are the library and the extension of the same version?';
+-- Called before DROP EXTENSION (worker/hooks.c).  A failure here must not keep anybody from dropping the extension.
+CREATE FUNCTION odoo_events._undelivered() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT COALESCE(string_agg(format('subscription "%s": %s waiting, %s dead letters', s.name, s.lag_events, s.dead_letters), '; ' ORDER BY s.name), '')
+            FROM odoo_events.subscription_status s WHERE s.lag_events > 0 OR s.dead_letters > 0);
+EXCEPTION WHEN OTHERS THEN
+  RETURN '';
+END $$;
+COMMENT ON FUNCTION odoo_events._undelivered() IS 'internal: what DROP EXTENSION would lose, empty if nothing';
+-- pg_dump leaves out the rights that an extension's script has given.  Rights that a DBA gave are the DBA's own also after an
+-- update that makes a function anew, so the last step of an update gives them as if it were no part of the script.
+CREATE FUNCTION odoo_events._give_right(statement text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_give_right';
+COMMENT ON FUNCTION odoo_events._give_right(text) IS 'internal: runs a GRANT or REVOKE during an update as the DBA''s own, so that dumps carry it';
+-- Health: one small function per thing that can be wrong; health() puts them together.  Each answers one row at
+-- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/082_health.pl does.
+
+CREATE OR REPLACE FUNCTION odoo_events._health_worker(max_lag interval) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  w record;
+  wanted text := current_setting('odoo_events.databases', true);
+BEGIN
+  "check" := 'worker';
+  SELECT s.*, x.last_error_at INTO w FROM odoo_events.worker_status s, odoo_events._worker() x;
+  IF pg_is_in_recovery() THEN
+    status := CASE WHEN odoo_events._preloaded() THEN 'ok' ELSE 'critical' END;
+    detail := CASE WHEN odoo_events._preloaded() THEN 'a standby has no worker; it starts with the promotion'
+                   ELSE 'this standby does not preload the library: after a promotion nothing would be published or delivered' END;
+    hint := CASE WHEN NOT odoo_events._preloaded() THEN odoo_events.preload_line() || '  -- on the standby; then restart it' END;
+  ELSIF NOT odoo_events._preloaded() THEN
+    status := 'critical';
+    detail := 'the library is not in shared_preload_libraries: nothing is published or delivered';
+    hint := odoo_events.preload_line() || '  -- then restart the server';
+  ELSIF w.pid IS NULL THEN
+    status := 'critical';
+    detail := format('no worker runs: %s%s', COALESCE(w.state, 'unknown'), ': ' || w.last_error);
+    hint := CASE WHEN w.last_error ~ 'cannot log in'
+                 THEN format('ALTER ROLE %s LOGIN;', (SELECT d.datdba::regrole FROM pg_database d WHERE d.datname = current_database()))
+                 WHEN w.last_error ~ 'max_worker_processes'
+                 THEN format('ALTER SYSTEM SET max_worker_processes = %s;  -- then restart the server',
+                             current_setting('max_worker_processes')::int + 8)
+                 WHEN wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d)
+                 THEN format('ALTER SYSTEM SET odoo_events.databases = %L; SELECT pg_catalog.pg_reload_conf();', wanted || ', ' || current_database())
+                 ELSE 'SELECT * FROM odoo_events.worker_status;' END;
+  ELSIF w.last_error_at > clock_timestamp() - interval '90 seconds' THEN
+    status := 'critical';
+    detail := format('a step of the worker fails: %s', w.last_error);
+    hint := 'SELECT * FROM odoo_events.worker_status;  -- and the server''s log';
+  ELSIF w.publish_lag > max_lag THEN
+    status := 'warn';
+    detail := format('publishing lags by %s', w.publish_lag);
+    hint := 'SELECT * FROM odoo_events.worker_status;';
+  ELSE
+    status := 'ok';
+    detail := w.state;
+  END IF;
+  RETURN NEXT;
+END $$;
+-- Releases of PostgreSQL from 15.19 on load only output plugins that a setting names.
+CREATE OR REPLACE FUNCTION odoo_events._health_plugin() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'output plugin', CASE WHEN p.allowed THEN 'ok' ELSE 'critical' END,
+       CASE WHEN p.allowed THEN format('%s replication slots', p.slots)
+            ELSE 'output_plugin_libraries does not name odoo_events: its replication slots cannot be read, and keep WAL' END,
+       CASE WHEN NOT p.allowed THEN odoo_events.preload_line('output_plugin_libraries') || ' SELECT pg_catalog.pg_reload_conf();' END
+  FROM (SELECT count(*) AS slots, s.setting,
+               s.setting IS NULL OR 'odoo_events' = ANY (SELECT btrim(l, ' "') FROM unnest(string_to_array(s.setting, ',')) l) AS allowed
+          FROM (SELECT current_setting('output_plugin_libraries', true) AS setting) s, pg_replication_slots r
+         WHERE r.plugin = 'odoo_events' AND r.database = current_database() GROUP BY s.setting) p
+$$;
+CREATE OR REPLACE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+SELECT h."check", h.status, h.detail, h.hint
+  FROM (SELECT 1 AS n, * FROM odoo_events._health_worker('1 minute')
+        UNION ALL SELECT 1, * FROM odoo_events._health_version()
+        UNION ALL SELECT 2, * FROM odoo_events._health_arming()
+        UNION ALL SELECT 3, * FROM odoo_events._health_capture()
+        UNION ALL SELECT 4, * FROM odoo_events._health_gaps()
+        UNION ALL SELECT 5, * FROM odoo_events._health_quarantine()
+        UNION ALL SELECT 6, * FROM odoo_events._health_journal(268435456)
+        UNION ALL SELECT 7, * FROM odoo_events._health_plugin()
+        UNION ALL SELECT 7, * FROM odoo_events._health_wal()
+        UNION ALL SELECT 8, * FROM odoo_events._health_subscriptions()
+        UNION ALL SELECT 9, * FROM odoo_events._health_owner()
+        UNION ALL SELECT 10, * FROM odoo_events._health_outbox()
+        UNION ALL SELECT 11, * FROM odoo_events._health_indexes(8388608)) h
+ ORDER BY h.n, h."check", h.detail
+$$;
+SELECT odoo_events._clear_catalog();
+-- catalog_reference: rows that events name, and what is read of each.
+
+INSERT INTO odoo_events.reference (reference, tables) VALUES
+('product', '{product_product}'), ('unit', '{uom_uom}'), ('lot', '{stock_lot,stock_production_lot}'), ('location', '{stock_location}'),
+('partner', '{res_partner}'), ('company', '{res_company}'), ('warehouse', '{stock_warehouse}'), ('picking_type', '{stock_picking_type}'),
+('user', '{res_users}'), ('package', '{stock_package,stock_quant_package}'), ('carrier', '{delivery_carrier}'), ('transfer_batch', '{stock_picking_batch}'),
+('transfer', '{stock_picking}'), ('manufacturing_order', '{mrp_production}'), ('bill_of_materials', '{mrp_bom}'), ('work_center', '{mrp_workcenter}'),
+('work_order', '{mrp_workorder}'), ('stock_move', '{stock_move}'), ('sales_order', '{sale_order}'), ('sales_order_line', '{sale_order_line}'),
+('purchase_order', '{purchase_order}'), ('purchase_order_line', '{purchase_order_line}'), ('scrap', '{stock_scrap}'), ('unbuild_order', '{mrp_unbuild}'),
+('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('scrap_reason', '{stock_scrap_reason_tag}'), ('procurement_group', '{procurement_group}');
+
+INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
+('product', 1, 'sku', '{default_code}', true, NULL), ('product', 2, 'barcode', '{barcode}', true, NULL),
+('product', 3, 'name', '{product_tmpl_id>product_template.name}', true, NULL), ('product', 4, 'tracking', '{product_tmpl_id>product_template.tracking}', true, NULL),
+('unit', 1, 'name', '{name}', true, NULL),
+('lot', 1, 'name', '{name}', true, NULL), ('lot', 2, 'expiry', '{expiration_date}', true, NULL),
+('location', 1, 'name', '{complete_name}', true, NULL), ('location', 2, 'barcode', '{barcode}', true, NULL), ('location', 3, 'usage', '{usage}', true, NULL),
+('location', 4, 'warehouse_id', '{warehouse_id,parent_path^stock_warehouse.view_location_id}', false, 'warehouse'),
+('partner', 1, 'ref', '{ref}', true, NULL), ('partner', 2, 'name', '{name}', true, NULL),
+('company', 1, 'name', '{name}', true, NULL),
+('warehouse', 1, 'code', '{code}', true, NULL), ('warehouse', 2, 'name', '{name}', true, NULL),
+('location', 5, 'quality_of', '{parent_path^stock_warehouse.wh_qc_stock_loc_id}', false, 'warehouse'),
+('picking_type', 1, 'name', '{name}', true, NULL), ('picking_type', 2, 'code', '{code}', true, NULL),
+('picking_type', 3, 'warehouse_id', '{warehouse_id}', false, 'warehouse'),
+('picking_type', 4, 'pick_type_id', '{warehouse_id>stock_warehouse.pick_type_id}', false, NULL),
+('picking_type', 5, 'pack_type_id', '{warehouse_id>stock_warehouse.pack_type_id}', false, NULL),
+('picking_type', 6, 'pbm_type_id', '{warehouse_id>stock_warehouse.pbm_type_id}', false, NULL),
+('picking_type', 7, 'sam_type_id', '{warehouse_id>stock_warehouse.sam_type_id}', false, NULL),
+('picking_type', 8, 'qc_type_id', '{warehouse_id>stock_warehouse.qc_type_id}', false, NULL),
+('picking_type', 9, 'store_type_id', '{warehouse_id>stock_warehouse.store_type_id}', false, NULL),
+('picking_type', 10, 'resupply_type_id', '{warehouse_id>stock_warehouse.subcontracting_resupply_type_id}', false, NULL),
+('user', 1, 'login', '{login}', true, NULL),
+('package', 1, 'name', '{name}', true, NULL),
+('carrier', 1, 'name', '{name}', true, NULL),
+('transfer_batch', 1, 'name', '{name}', true, NULL),
+('transfer', 1, 'name', '{name}', true, NULL),
+('manufacturing_order', 1, 'name', '{name}', true, NULL), ('manufacturing_order', 2, 'product_id', '{product_id}', false, 'product'),
+('manufacturing_order', 3, 'picking_type_id', '{picking_type_id}', false, 'picking_type'), ('manufacturing_order', 4, 'company_id', '{company_id}', false, 'company'),
+('manufacturing_order', 5, 'sale_line_id', '{sale_line_id}', false, 'sales_order_line'),
+('manufacturing_order', 6, 'production_group_id', '{production_group_id}', false, NULL), ('manufacturing_order', 7, 'procurement_group_id', '{procurement_group_id}', false, 'procurement_group'),
+('bill_of_materials', 1, 'code', '{code}', true, NULL),
+('work_center', 1, 'code', '{code}', true, NULL), ('work_center', 2, 'name', '{resource_id>resource_resource.name,name}', true, NULL),
+('work_order', 1, 'name', '{name}', true, NULL),
+('stock_move', 1, 'picking_id', '{picking_id}', false, 'transfer'),
+('stock_move', 2, 'raw_material_production_id', '{raw_material_production_id}', false, 'manufacturing_order'),
+('stock_move', 3, 'production_id', '{production_id}', false, 'manufacturing_order'),
+('stock_move', 4, 'product_id', '{product_id}', false, 'product'), ('stock_move', 5, 'scrap_id', '{scrap_id}', false, NULL),
+('stock_move', 6, 'scrapped', '{scrapped}', false, NULL),
+('sales_order', 1, 'name', '{name}', true, NULL), ('sales_order', 2, 'customer_reference', '{client_order_ref}', true, NULL),
+('sales_order_line', 1, 'order_id', '{order_id}', false, 'sales_order'),
+('purchase_order', 1, 'name', '{name}', true, NULL), ('purchase_order', 2, 'vendor_reference', '{partner_ref}', true, NULL),
+('purchase_order_line', 1, 'order_id', '{order_id}', false, 'purchase_order'),
+('scrap', 1, 'name', '{name}', true, NULL),
+('unbuild_order', 1, 'name', '{name}', true, NULL), ('unbuild_order', 2, 'mo_id', '{mo_id}', false, 'manufacturing_order'),
+('repair_order', 1, 'name', '{name}', true, NULL),
+('loss', 1, 'name', '{name}', true, NULL), ('loss', 2, 'type', '{loss_id>mrp_workcenter_productivity_loss_type.loss_type,loss_type}', true, NULL),
+('scrap_reason', 1, 'name', '{name}', true, NULL),
+('procurement_group', 1, 'name', '{name}', true, NULL), ('procurement_group', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
+('transfer', 3, 'backorder_id', '{backorder_id}', false, 'transfer'), ('transfer', 4, 'group_id', '{group_id}', false, 'procurement_group'),
+('stock_move', 7, 'sale_line_id', '{sale_line_id}', false, 'sales_order_line'), ('stock_move', 8, 'purchase_line_id', '{purchase_line_id}', false, 'purchase_order_line'),
+('transfer', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
+('stock_move_line', 1, 'lot', '{lot_id>stock_lot.name,lot_id>stock_production_lot.name}', true, NULL);
+-- catalog_stock: stock and logistics.
+
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('stock_picking', '{stock_picking}',
+ '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id}',
+ '{name,origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
+('stock_move', '{stock_move}',
+ '{state,product_id,product_uom,product_uom_qty,quantity,value,location_id,location_dest_id,partner_id,picking_id,raw_material_production_id,production_id,repair_line_type,date,date_deadline}',
+ '{reference,origin,company_id,picking_type_id,warehouse_id,picked,scrap_id,scrapped,is_inventory,inventory_name,origin_returned_move_id,unbuild_id,consume_unbuild_id,repair_id,sale_line_id,purchase_line_id,bom_line_id,byproduct_id,workorder_id,operation_id,group_id,procure_method,create_uid,write_uid}'),
+('stock_move_line', '{stock_move_line}',
+ '{state,quantity,qty_done,product_uom_qty=reserved_uom_qty,product_id,lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id,move_id,picking_id}',
+ '{product_uom_id,company_id,production_id,workorder_id,expiration_date,write_uid}'),
+('stock_picking_batch', '{stock_picking_batch}', '{state}', '{name,description,scheduled_date,picking_type_id,user_id,company_id,is_wave,create_uid,write_uid}'),
+('stock_scrap', '{stock_scrap}', '{state}',
+ '{name,origin,product_id,product_uom_id,scrap_qty,lot_id,package_id,owner_id,location_id,scrap_location_id,picking_id,production_id,workorder_id,date_done,company_id,create_uid,write_uid}'),
+('stock_lot', '{stock_lot,stock_production_lot}', '{name,ref,expiration_date,use_date,removal_date,alert_date}', '{product_id,company_id,create_uid,write_uid}'),
+('stock_package', '{stock_package,stock_quant_package}', '{name}', '{location_id,parent_package_id,company_id,create_uid,write_uid}'),
+('stock_quant', '{stock_quant}', '{quantity,reserved_quantity}', '{product_id,location_id,lot_id,package_id,owner_id,company_id,write_uid}'),
+('ir_attachment', '{ir_attachment}', '{res_model,res_id,res_field}', '{name,mimetype,file_size,create_uid}');
+
+-- Odoo writes attachments all the time (assets, pictures, mails): only those of documents.
+UPDATE odoo_events.capture_rule SET row_filter = '{res_model=stock.picking}' WHERE rule = 'ir_attachment';
+
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('stock_picking', 'partner_id', 'partner'), ('stock_picking', 'owner_id', 'partner'), ('stock_picking', 'carrier_id', 'carrier'),
+('stock_picking', 'location_id', 'location'), ('stock_picking', 'location_dest_id', 'location'), ('stock_picking', 'picking_type_id', 'picking_type'),
+('stock_picking', 'backorder_id', 'transfer'), ('stock_picking', 'return_id', 'transfer'), ('stock_picking', 'company_id', 'company'),
+('stock_picking', 'user_id', 'user'), ('stock_picking', 'write_uid', 'user'), ('stock_picking', 'sale_id', 'sales_order'), ('stock_picking', 'batch_id', 'transfer_batch'),
+('stock_move', 'product_id', 'product'), ('stock_move', 'product_uom', 'unit'), ('stock_move', 'location_id', 'location'),
+('stock_move', 'location_dest_id', 'location'), ('stock_move', 'partner_id', 'partner'), ('stock_move', 'picking_id', 'transfer'),
+('stock_move', 'raw_material_production_id', 'manufacturing_order'), ('stock_move', 'production_id', 'manufacturing_order'),
+('stock_move', 'company_id', 'company'), ('stock_move', 'picking_type_id', 'picking_type'), ('stock_move', 'warehouse_id', 'warehouse'),
+('stock_move', 'scrap_id', 'scrap'), ('stock_move', 'unbuild_id', 'unbuild_order'), ('stock_move', 'consume_unbuild_id', 'unbuild_order'),
+('stock_move', 'repair_id', 'repair_order'), ('stock_move', 'sale_line_id', 'sales_order_line'), ('stock_move', 'purchase_line_id', 'purchase_order_line'),
+('stock_move', 'workorder_id', 'work_order'), ('stock_move', 'write_uid', 'user'), ('stock_move', 'origin_returned_move_id', 'stock_move'), ('stock_move', 'group_id', 'procurement_group'),
+('stock_picking', 'group_id', 'procurement_group'),
+('stock_move_line', 'product_id', 'product'), ('stock_move_line', 'product_uom_id', 'unit'), ('stock_move_line', 'lot_id', 'lot'),
+('stock_move_line', 'package_id', 'package'), ('stock_move_line', 'result_package_id', 'package'), ('stock_move_line', 'owner_id', 'partner'),
+('stock_move_line', 'location_id', 'location'), ('stock_move_line', 'location_dest_id', 'location'), ('stock_move_line', 'move_id', 'stock_move'),
+('stock_move_line', 'picking_id', 'transfer'), ('stock_move_line', 'production_id', 'manufacturing_order'),
+('stock_picking_batch', 'picking_type_id', 'picking_type'), ('stock_picking_batch', 'user_id', 'user'), ('stock_picking_batch', 'company_id', 'company'),
+('stock_picking_batch', 'write_uid', 'user'),
+('stock_scrap', 'product_id', 'product'), ('stock_scrap', 'product_uom_id', 'unit'), ('stock_scrap', 'lot_id', 'lot'), ('stock_scrap', 'package_id', 'package'),
+('stock_scrap', 'owner_id', 'partner'), ('stock_scrap', 'location_id', 'location'), ('stock_scrap', 'scrap_location_id', 'location'),
+('stock_scrap', 'picking_id', 'transfer'), ('stock_scrap', 'production_id', 'manufacturing_order'), ('stock_scrap', 'workorder_id', 'work_order'),
+('stock_scrap', 'company_id', 'company'), ('stock_scrap', 'write_uid', 'user'),
+('stock_lot', 'product_id', 'product'), ('stock_lot', 'company_id', 'company'), ('stock_lot', 'write_uid', 'user'),
+('stock_package', 'location_id', 'location'), ('stock_package', 'parent_package_id', 'package'), ('stock_package', 'company_id', 'company'), ('stock_package', 'write_uid', 'user'),
+('stock_quant', 'product_id', 'product'), ('stock_quant', 'location_id', 'location'), ('stock_quant', 'lot_id', 'lot'), ('stock_quant', 'package_id', 'package'),
+('stock_quant', 'owner_id', 'partner'), ('stock_quant', 'company_id', 'company'), ('stock_quant', 'write_uid', 'user'),
+('ir_attachment', 'create_uid', 'user');
+
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
+                                one_event, change_columns, keys, warehouse, correlation) VALUES
+('stock_move', 'inventory', 'stock.move', 'stock_move', '{stock_move,stock_move_line}', NULL, 'state', '{draft}',
+ '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{quantity}',
+ '{transfer=picking_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id,manufacturing_order=consume_unbuild_id.mo_id,repair_order=repair_id}',
+ '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}',
+ '{sales_order=sale_line_id.order_id,purchase_order=purchase_line_id.order_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id}'),
+('transfer', 'logistics', 'stock.picking', 'stock_picking', '{stock_picking,stock_move,stock_move_line,ir_attachment}', 'name', 'state', '{draft}',
+ '{waiting,confirmed,assigned}', '{cancel}', false, '{partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline}', '{}',
+ '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_id}'),
+('transfer_batch', 'logistics', 'stock.picking.batch', 'stock_picking_batch', '{stock_picking_batch,stock_picking}', 'name', 'state', '{draft}', '{in_progress}', '{cancel}',
+ false, '{}', '{}', '{picking_type_id.warehouse_id}', '{}'),
+('scrap', 'inventory', 'stock.scrap', 'stock_scrap', '{stock_scrap}', 'name', 'state', '{draft}', '{}', '{}',
+ false, '{}', '{transfer=picking_id,manufacturing_order=production_id}', '{location_id.warehouse_id}', '{sales_order=picking_id.sale_id,manufacturing_order=production_id}'),
+('lot', 'inventory', 'stock.lot', 'stock_lot', '{stock_lot,stock_move_line}', 'name', NULL, '{}', '{}', '{}', false, '{name,ref,expiration_date,use_date,removal_date,alert_date}', '{}', '{}', '{}'),
+('package', 'inventory', 'stock.package', 'stock_package', '{stock_package}', 'name', NULL, '{}', '{}', '{}', false, '{}', '{}', '{location_id.warehouse_id}', '{}'),
+('stock_level', 'inventory', 'stock.quant', 'stock_quant', '{stock_quant}', NULL, NULL, '{}', '{}', '{}', false, '{quantity,reserved_quantity}', '{}', '{location_id.warehouse_id}', '{}');
+
+INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
+('stock_move', 1, 'confirmed', '{waiting,confirmed}', true), ('stock_move', 2, 'partially_reserved', '{partially_available}', false),
+('stock_move', 3, 'reserved', '{assigned}', false), ('stock_move', 4, 'done', '{done}', true),
+('transfer', 1, 'created', '{draft}', true), ('transfer', 2, 'confirmed', '{waiting,confirmed}', true), ('transfer', 3, 'ready', '{assigned}', false), ('transfer', 4, 'done', '{done}', true),
+('transfer_batch', 1, 'started', '{in_progress}', false), ('transfer_batch', 2, 'completed', '{done}', true), ('scrap', 1, 'posted', '{done}', true);
+
+INSERT INTO odoo_events.entity_kind (entity, precedence, kind, purpose, condition) VALUES
+('transfer', 1, 'vendor_return', NULL, '$.refs.location_dest_id.usage == "supplier"'),
+('transfer', 2, 'customer_return', NULL, '$.refs.location_id.usage == "customer"'),
+('transfer', 3, 'dropship', NULL, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"'),
+('transfer', 4, 'shipment', NULL, '$.refs.picking_type_id.code == "outgoing"'),
+('transfer', 5, 'receipt', NULL, '$.refs.picking_type_id.code == "incoming"'),
+('transfer', 6, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
+('transfer', 7, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
+('transfer', 8, 'pack', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pack_type_id'),
+('transfer', 9, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id'),
+('transfer', 10, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id'),
+('transfer', 11, 'transfer', 'resupply', '$.new.picking_type_id == $.refs.picking_type_id.resupply_type_id'),
+('transfer', 12, 'transfer', 'internal', NULL);
+
+-- The ledger of movements: one event per done move, the first that matches.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, emit, extra, description)
+SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move', 'milestone', 'done', 'done', d.precedence, d.condition::jsonpath, 60, true,
+       d.verb <> 'counted', d.extra::jsonb, d.description
+  FROM (VALUES
+  (1, 'scrapped', 1, '$.new.scrap_id != null || $.new.scrapped == true', NULL, 'goods were scrapped'),
+  (2, 'unbuilt', 1, '$.new.unbuild_id != null || $.new.consume_unbuild_id != null', NULL, 'a product was taken apart, or a component came out of it'),
+  (3, 'used_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "add"', NULL, 'a part went into a repair'),
+  (4, 'removed_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "remove"', NULL, 'a part was taken out and thrown away'),
+  (5, 'recovered_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "recycle"', NULL, 'a part was taken out and kept'),
+  (6, 'repaired', 1, '$.new.repair_id != null', NULL, 'the repaired product itself'),
+  (7, 'consumed', 1, '$.new.raw_material_production_id != null', NULL, 'a component was consumed by a manufacturing order'),
+  (8, 'produced', 1, '$.new.production_id != null && $.new.product_id == $.refs.production_id.product_id', NULL, 'a manufacturing order produced its product'),
+  (9, 'byproduct_produced', 1, '$.new.production_id != null', NULL, 'a manufacturing order produced a by-product'),
+  (10, 'counted', 1, '$.new.is_inventory == true && $.new.product_uom_qty == 0', NULL, 'a count that equals the stock: no event'),
+  (11, 'relocated', 1, '$.new.is_inventory == true && $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "internal"', NULL, 'stock was moved by its quant or lot'),
+  (12, 'adjusted', 1, '($.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_id.usage == "inventory") && $.refs.location_id.usage == "inventory"', '{"direction":"gain"}', 'a count found more'),
+  (13, 'adjusted', 2, '$.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_dest_id.usage == "inventory"', '{"direction":"loss"}', 'a count found less'),
+  (14, 'returned', 1, '$.new.origin_returned_move_id != null || $.refs.location_id.usage == "customer" && $.refs.location_dest_id.usage == "internal" || $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "supplier"', NULL, 'goods came back, or went back to the vendor'),
+  (15, 'received', 1, '$.refs.location_id.usage == "supplier" && ($.refs.location_dest_id.usage == "internal" || $.refs.location_dest_id.usage == "transit") || $.refs.picking_type_id.code == "incoming"', NULL, 'goods arrived from a vendor'),
+  (16, 'shipped', 1, '($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit") && $.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
+  (17, 'dropshipped', 1, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"', NULL, 'goods went from the vendor to the customer'),
+  (18, 'issued', 1, '$.refs.location_id.usage == "internal" && ($.refs.location_dest_id.usage == "production" || $.refs.location_dest_id.usage == "inventory")', NULL, 'goods were issued for own use'),
+  (19, 'recovered', 1, '($.refs.location_id.usage == "production" || $.refs.location_id.usage == "inventory") && $.refs.location_dest_id.usage == "internal"', NULL, 'goods came back from own use'),
+  (20, 'transferred', 1, NULL, NULL, 'goods moved inside')
+  ) AS d (precedence, verb, variant, condition, extra, description);
+
+INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, with_changes, enabled, on_by_default, description) VALUES
+('odoo.inventory.stock_move.confirmed.v1', 'stock_move', 'milestone', 'confirmed', NULL, 60, false, false, false, false, 'a move left draft'),
+('odoo.inventory.stock_move.partially_reserved.v1', 'stock_move', 'milestone', 'partially_reserved', NULL, 60, true, false, false, false, 'less than the demand is reserved, or a short quantity was typed'),
+('odoo.inventory.stock_move.reserved.v1', 'stock_move', 'milestone', 'reserved', NULL, 60, true, false, false, false, 'the whole demand is reserved'),
+('odoo.inventory.stock_move.unreserved.v1', 'stock_move', 'updated', NULL, '($.old.state == "assigned" || $.old.state == "partially_available") && ($.new.state == "confirmed" || $.new.state == "waiting")', 60, true, false, false, false, 'a reservation was given back'),
+('odoo.inventory.stock_move.cancelled.v1', 'stock_move', 'cancelled', NULL, NULL, 60, false, false, false, false, 'a move was cancelled'),
+('odoo.inventory.stock_move.deleted.v1', 'stock_move', 'deleted', NULL, NULL, 60, false, false, false, false, 'a move was deleted'),
+('odoo.inventory.stock_move.corrected.v1', 'stock_move', 'updated', NULL, '$.old.state == "done" && $.new.state == "done" && $.old.quantity != $.new.quantity', 60, true, true, true, true, 'the quantity of a done move was corrected');
+
+-- To Odoo 16 the quantity of a move is that of its lines: a line that changes, comes or goes after the move was done.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, watches, rank, with_lines, with_changes, description) VALUES
+('odoo.inventory.stock_move.corrected.v1', 2, 'stock_move', 'touched',
+ 'exists($.parts.detail[*] ? (@.old.state == "done" && (!exists(@.new) || @.new.state == "done") || !exists(@.old) && @.new.state == "done")) && !exists($.old ? (@.state != "done"))',
+ '{qty_done}', 60, true, true, 'the quantity of a done move was corrected');
+
+-- Transfers: the type names the kind.
+INSERT INTO odoo_events.event_def (type, variant, entity, kind, occasion, milestone, condition, rank, covers, with_lines, with_changes, enabled, on_by_default, key, description)
+SELECT 'odoo.logistics.' || k.kind || '.' || d.verb || '.v1', d.variant, 'transfer', k.kind, d.occasion, d.milestone, d.condition::jsonpath, d.rank, d.covers::text[],
+       d.lines, d.changes, d.enabled, d.enabled, d.key, d.description
+  FROM (VALUES ('vendor_return', 'dispatched'), ('customer_return', 'received'), ('dropship', 'dispatched'), ('shipment', 'dispatched'),
+               ('receipt', 'received'), ('pick', 'completed'), ('pack', 'completed'), ('transfer', 'completed')) AS k (kind, last),
+LATERAL (VALUES
+  ('created', 1, 'milestone', 'created', NULL, 10, '{*}', false, false, false, NULL, 'a transfer was made'),
+  ('confirmed', 1, 'milestone', 'confirmed', NULL, 20, '{*}', true, true, true, NULL, 'a transfer left draft'),
+  ('changed', 1, 'changed', NULL, NULL, 30, '{}', true, true, true, NULL, 'what an open transfer moves, or where to, was changed'),
+  ('rescheduled', 1, 'open', NULL, '$.old.scheduled_date != $.new.scheduled_date || $.old.date_deadline != $.new.date_deadline', 31, '{scheduled_date,date_deadline,date}', true, true, true, NULL, 'the date of an open transfer moved'),
+  ('carrier_assigned', 1, 'updated', NULL, '$.old.carrier_id != $.new.carrier_id && $.new.carrier_id != null', 32, '{carrier_id}', false, true, true, NULL, 'a carrier was chosen'),
+  ('tracking_assigned', 1, 'updated', NULL, '$.old.carrier_tracking_ref != $.new.carrier_tracking_ref && $.new.carrier_tracking_ref != null', 33, '{}', false, false, true, NULL, 'the carrier''s tracking reference is known'),
+  ('delayed', 1, 'open', NULL, '$.new.has_deadline_issue == true && !($.old.has_deadline_issue == true)', 34, '{}', false, false, true, NULL, 'it will miss its deadline'),
+  ('on_schedule_again', 1, 'open', NULL, '$.old.has_deadline_issue == true && !($.new.has_deadline_issue == true)', 34, '{}', false, false, true, NULL, 'it will meet its deadline again'),
+  ('label_attached', 1, 'touched', NULL, 'exists($.parts.attachment[*] ? (!exists(@.old) && @.new.name like_regex "^Label" && !(@.new.res_field != null)))', 35, '{}', false, false, true, NULL, 'the carrier''s label is there'),
+  ('delivery_proven', 1, 'touched', NULL, 'exists($.parts.attachment[*] ? (!exists(@.old) && @.new.res_field == "signature"))', 85, '{}', false, false, true, NULL, 'somebody signed for the goods'),
+  ('ready', 1, 'milestone', 'ready', NULL, 40, '{*}', true, true, true, NULL, 'goods are reserved, wholly or in part: it can be worked on'),
+  ('unreserved', 1, 'updated', NULL, '$.old.state == "assigned" && ($.new.state == "confirmed" || $.new.state == "waiting")', 41, '{*}', true, true, true, NULL, 'the reservation was given back: stop'),
+  ('cancelled', 1, 'cancelled', NULL, NULL, 80, '{*}', true, true, true, NULL, 'a transfer was cancelled'),
+  ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 80, '{*}', false, false, true, NULL, 'a transfer was deleted'),
+  ('deleted', 2, 'deleted', NULL, '$.old.state == null || $.old.state == "draft"', 80, '{*}', false, false, false, NULL, 'a draft was deleted'),
+  (k.last, 1, 'milestone', 'done', NULL, 80, '{*}', true, true, true, NULL, 'the transfer was validated'),
+  ('backordered', 1, 'inserted', NULL, '$.new.backorder_id != null && $.new.state != "draft" && $.new.state != "cancel"', 90, '{}', false, false, true, 'transfer=backorder_id', 'the rest goes with another transfer')
+  ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description);
+UPDATE odoo_events.event_def SET watches = '{res_id}' WHERE entity = 'transfer' AND occasion = 'touched';
+
+-- A batch that Odoo made by itself comes in the transaction that makes or moves its transfers.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, extra, description) VALUES
+('odoo.logistics.transfer_batch.started.v1', 1, 'transfer_batch', 'milestone', 'started', 'started', 1,
+ 'exists($tx.stock_picking.* ? (@.new.batch_id == $.new.id && (!exists(@.old) || @.old.state != @.new.state))) && !exists($.old)', 50, true, '{"auto":true}', 'transfers are worked on together'),
+('odoo.logistics.transfer_batch.started.v1', 2, 'transfer_batch', 'milestone', 'started', 'started', 2, NULL, 50, true, '{"auto":false}', 'transfers are worked on together'),
+('odoo.logistics.transfer_batch.completed.v1', 1, 'transfer_batch', 'milestone', 'completed', NULL, 1, NULL, 80, true, NULL, 'all transfers of a batch are done'),
+('odoo.logistics.transfer_batch.cancelled.v1', 1, 'transfer_batch', 'cancelled', NULL, NULL, 1, NULL, 80, true, NULL, 'a batch was cancelled');
+
+-- On hold: in the quality control location of a warehouse, or where the DBA marked it.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, rank, with_lines, with_changes, enabled, on_by_default, description)
+SELECT 'odoo.inventory.lot.' || d.verb || '.v1', d.variant, 'lot', d.occasion,
+       pg_catalog.format('exists($.parts.movement[*] ? (@.new.state == "done" && !(@.old.state == "done") && %s(@.refs.location_dest_id.quality_of != null || @.new.location_dest_id == $marked.hold[*]) && %s(@.refs.location_id.quality_of != null || @.new.location_id == $marked.hold[*])%s))',
+                         d.to_hold, d.from_hold, d.more)::jsonpath, 66, true, false, true, true, d.description
+  FROM (VALUES
+  ('held', 1, 'touched', '', '!', '', 'goods of the lot came to where they are on hold'),
+  ('held', 2, 'inserted', '', '!', '', 'goods of the lot came to where they are on hold'),
+  ('released', 1, 'touched', '!', '', ' && @.refs.location_dest_id.usage != "inventory" && @.refs.location_dest_id.usage != "supplier"', 'goods of the lot left the place where they were on hold')
+  ) AS d (verb, variant, occasion, to_hold, from_hold, more, description);
+UPDATE odoo_events.event_def SET watches = '{state}' WHERE entity = 'lot' AND occasion = 'touched';
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, rank, with_changes, enabled, on_by_default, description) VALUES
+('odoo.inventory.lot.created.v1', 1, 'lot', 'inserted', NULL, 10, false, true, true, 'a lot or serial number was made'),
+('odoo.inventory.lot.changed.v1', 1, 'lot', 'updated', NULL, 30, true, false, false, 'name, reference or dates of a lot were changed'),
+('odoo.inventory.package.created.v1', 1, 'package', 'inserted', NULL, 10, false, true, true, 'a package was made'),
+('odoo.inventory.scrap.posted.v1', 1, 'scrap', 'milestone', NULL, 61, false, true, true, 'goods were scrapped');
+UPDATE odoo_events.event_def SET milestone = 'posted' WHERE type = 'odoo.inventory.scrap.posted.v1';
+
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, choice, precedence, condition, rank, with_changes, enabled, on_by_default, description)
+SELECT 'odoo.inventory.stock_level.' || d.verb || '.v1', d.variant, 'stock_level', d.occasion, 'level', d.precedence,
+       ('($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit")' || d.condition)::jsonpath, 60, true, false, false, d.description
+  FROM (VALUES
+  ('removed', 1, 'deleted', 1, '', 'nothing of the product is left there, and nothing is expected to be'),
+  ('went_negative', 1, 'inserted', 2, ' && $.new.quantity < 0', 'more was taken than was there'),
+  ('went_negative', 2, 'updated', 2, ' && $.new.quantity < 0 && $.old.quantity >= 0', 'more was taken than was there'),
+  ('depleted', 1, 'updated', 3, ' && $.new.quantity == 0 && $.old.quantity > 0', 'nothing of the product is left there'),
+  ('changed', 1, 'inserted', 4, '', 'quantity or reserved quantity at a location'),
+  ('changed', 2, 'updated', 4, '', 'quantity or reserved quantity at a location')
+  ) AS d (verb, variant, occasion, precedence, condition, description);
+
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, condition, counted, tx_only) VALUES
+('transfer', 'attachment', 3, 'ir_attachment', '{res_id}', 'line.attachment', '$.new.res_model == "stock.picking"', false, true),
+('transfer_batch', 'transfer', 1, 'stock_picking', '{batch_id}', 'line.transfer', NULL, false, false),
+('lot', 'movement', 1, 'stock_move_line', '{lot_id}', 'line.movement', '$.new.state == "done"', false, true);
+
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, schedule_columns) VALUES
+('stock_move', 'detail', 1, 'stock_move_line', '{move_id}', NULL, 'line.detail', NULL, '{}', '{}', false, '{}', '{}'),
+('transfer', 'move', 1, 'stock_move', '{picking_id}', NULL, 'line.move', '!($.new.scrap_id != null) && !($.new.scrapped == true)',
+ '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,location_id,location_dest_id,partner_id}', '{date,date_deadline}'),
+('transfer', 'detail', 2, 'stock_move_line', '{move_id}', 'line.move', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false,
+ '{lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id}', '{}');
+
+INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
+('transfer', 1, 'name', '{name}', 'internal'), ('transfer', 2, 'kind', '{#kind}', 'internal'), ('transfer', 3, 'purpose', '{#purpose}', 'internal'),
+('transfer', 4, 'state', '{state}', 'internal'), ('transfer', 5, 'reservation', '{#reservation}', 'internal'), ('transfer', 6, 'priority', '{priority}', 'internal'),
+('transfer', 7, 'move_type', '{move_type}', 'internal'), ('transfer', 8, 'origin', '{origin}', 'internal'), ('transfer', 9, 'scheduled_date', '{scheduled_date}', 'internal'),
+('transfer', 10, 'date_deadline', '{date_deadline}', 'internal'), ('transfer', 11, 'date_done', '{date_done}', 'internal'),
+('transfer', 12, 'picking_type', '{picking_type_id}', 'internal'), ('transfer', 13, 'warehouse', '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'),
+('transfer', 14, 'company', '{company_id}', 'internal'), ('transfer', 15, 'from', '{location_id}', 'internal'), ('transfer', 16, 'to', '{location_dest_id}', 'internal'),
+('transfer', 17, 'partner', '{partner_id}', 'personal'), ('transfer', 18, 'owner', '{owner_id}', 'personal'), ('transfer', 19, 'user', '{user_id}', 'personal'),
+('transfer', 20, 'backorder_of', '{backorder_id}', 'internal'), ('transfer', 21, 'return_of', '{return_id}', 'internal'), ('transfer', 22, 'batch', '{batch_id}', 'internal'),
+('transfer', 23, 'carrier', '{carrier_id}', 'internal'), ('transfer', 24, 'tracking', '{carrier_tracking_ref}', 'internal'), ('transfer', 25, 'weight', '{weight}', 'internal'),
+('transfer', 26, 'sales_order', '{sale_id}', 'internal'), ('transfer', 27, 'has_deadline_issue', '{has_deadline_issue}', 'internal'),
+('line.move', 1, 'product', '{product_id}', 'internal'), ('line.move', 2, 'state', '{state}', 'internal'), ('line.move', 3, 'demand', '{product_uom_qty}', 'internal'),
+('line.move', 4, 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'), ('line.move', 5, 'done', '{quantity@done,sum(detail.qty_done)}', 'internal'),
+('line.move', 6, 'unit', '{product_uom}', 'internal'), ('line.move', 7, 'from', '{location_id}', 'internal'), ('line.move', 8, 'to', '{location_dest_id}', 'internal'),
+('line.move', 9, 'date', '{date}', 'internal'), ('line.move', 10, 'date_deadline', '{date_deadline}', 'internal'), ('line.move', 11, 'partner', '{partner_id}', 'personal'),
+('line.move', 12, 'sales_order_line', '{sale_line_id}', 'internal'), ('line.move', 13, 'purchase_order_line', '{purchase_line_id}', 'internal'),
+('line.detail', 1, 'quantity', '{quantity,qty_done}', 'internal'), ('line.detail', 2, 'reserved', '{product_uom_qty}', 'internal'), ('line.detail', 3, 'unit', '{product_uom_id}', 'internal'),
+('line.detail', 4, 'lot', '{lot_id}', 'internal'), ('line.detail', 5, 'lot_name', '{lot_name}', 'internal'), ('line.detail', 6, 'package', '{package_id}', 'internal'),
+('line.detail', 7, 'result_package', '{result_package_id}', 'internal'), ('line.detail', 8, 'owner', '{owner_id}', 'personal'),
+('line.detail', 9, 'from', '{location_id}', 'internal'), ('line.detail', 10, 'to', '{location_dest_id}', 'internal'),
+('stock_move', 1, 'reference', '{reference}', 'internal'), ('stock_move', 2, 'state', '{state}', 'internal'), ('stock_move', 3, 'product', '{product_id}', 'internal'),
+('stock_move', 4, 'demand', '{product_uom_qty}', 'internal'), ('stock_move', 5, 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'),
+('stock_move', 6, 'quantity', '{quantity@done,sum(detail.qty_done)}', 'internal'), ('stock_move', 7, 'unit', '{product_uom}', 'internal'),
+('stock_move', 8, 'from', '{location_id}', 'internal'), ('stock_move', 9, 'to', '{location_dest_id}', 'internal'), ('stock_move', 10, 'document', '{#document}', 'internal'),
+('stock_move', 11, 'origin', '{origin}', 'internal'), ('stock_move', 12, 'date', '{date}', 'internal'), ('stock_move', 13, 'picking_type', '{picking_type_id}', 'internal'),
+('stock_move', 14, 'warehouse', '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'),
+('stock_move', 15, 'company', '{company_id}', 'internal'), ('stock_move', 16, 'partner', '{partner_id}', 'personal'), ('stock_move', 17, 'scrap', '{scrap_id}', 'internal'),
+('stock_move', 18, 'unbuild_order', '{unbuild_id,consume_unbuild_id}', 'internal'), ('stock_move', 19, 'repair_order', '{repair_id}', 'internal'),
+('stock_move', 20, 'work_order', '{workorder_id}', 'internal'), ('stock_move', 21, 'sales_order_line', '{sale_line_id}', 'internal'),
+('stock_move', 22, 'purchase_order_line', '{purchase_line_id}', 'internal'), ('stock_move', 23, 'reason', '{inventory_name}', 'internal'),
+('stock_move', 24, 'return_of', '{origin_returned_move_id}', 'internal'),
+('line.attachment', 1, 'name', '{name}', 'internal'), ('line.attachment', 2, 'field', '{res_field}', 'internal'), ('line.attachment', 3, 'mimetype', '{mimetype}', 'internal'),
+('line.attachment', 4, 'size', '{file_size}', 'internal'),
+('line.transfer', 1, 'name', '{name}', 'internal'), ('line.transfer', 2, 'state', '{state}', 'internal'), ('line.transfer', 3, 'origin', '{origin}', 'internal'),
+('line.transfer', 4, 'scheduled_date', '{scheduled_date}', 'internal'), ('line.transfer', 5, 'partner', '{partner_id}', 'personal'),
+('line.movement', 1, 'product', '{product_id}', 'internal'), ('line.movement', 2, 'quantity', '{quantity,qty_done}', 'internal'), ('line.movement', 3, 'unit', '{product_uom_id}', 'internal'),
+('line.movement', 4, 'from', '{location_id}', 'internal'), ('line.movement', 5, 'to', '{location_dest_id}', 'internal'), ('line.movement', 6, 'package', '{result_package_id}', 'internal'),
+('line.movement', 7, 'transfer', '{picking_id}', 'internal'), ('line.movement', 8, 'owner', '{owner_id}', 'personal'),
+('transfer_batch', 1, 'name', '{name}', 'internal'), ('transfer_batch', 2, 'state', '{state}', 'internal'), ('transfer_batch', 3, 'description', '{description}', 'internal'),
+('transfer_batch', 4, 'scheduled_date', '{scheduled_date}', 'internal'), ('transfer_batch', 5, 'picking_type', '{picking_type_id}', 'internal'),
+('transfer_batch', 6, 'warehouse', '{picking_type_id.warehouse_id}', 'internal'), ('transfer_batch', 7, 'wave', '{is_wave}', 'internal'),
+('transfer_batch', 8, 'user', '{user_id}', 'personal'), ('transfer_batch', 9, 'company', '{company_id}', 'internal'),
+('scrap', 1, 'name', '{name}', 'internal'), ('scrap', 2, 'state', '{state}', 'internal'), ('scrap', 3, 'document', '{#document}', 'internal'), ('scrap', 4, 'product', '{product_id}', 'internal'),
+('scrap', 5, 'quantity', '{scrap_qty}', 'internal'), ('scrap', 6, 'unit', '{product_uom_id}', 'internal'), ('scrap', 7, 'lot', '{lot_id}', 'internal'),
+('scrap', 8, 'package', '{package_id}', 'internal'), ('scrap', 9, 'owner', '{owner_id}', 'personal'), ('scrap', 10, 'from', '{location_id}', 'internal'),
+('scrap', 11, 'to', '{scrap_location_id}', 'internal'), ('scrap', 12, 'work_order', '{workorder_id}', 'internal'), ('scrap', 13, 'origin', '{origin}', 'internal'),
+('scrap', 14, 'date_done', '{date_done}', 'internal'), ('scrap', 15, 'company', '{company_id}', 'internal'),
+('lot', 1, 'name', '{name}', 'internal'), ('lot', 2, 'ref', '{ref}', 'internal'), ('lot', 3, 'product', '{product_id}', 'internal'), ('lot', 4, 'expiry', '{expiration_date}', 'internal'),
+('lot', 5, 'use_date', '{use_date}', 'internal'), ('lot', 6, 'removal_date', '{removal_date}', 'internal'), ('lot', 7, 'alert_date', '{alert_date}', 'internal'),
+('lot', 8, 'company', '{company_id}', 'internal'),
+('package', 1, 'name', '{name}', 'internal'), ('package', 2, 'location', '{location_id}', 'internal'), ('package', 3, 'parent', '{parent_package_id}', 'internal'), ('package', 4, 'company', '{company_id}', 'internal'),
+('stock_level', 1, 'product', '{product_id}', 'internal'), ('stock_level', 2, 'location', '{location_id}', 'internal'), ('stock_level', 3, 'lot', '{lot_id}', 'internal'),
+('stock_level', 4, 'package', '{package_id}', 'internal'), ('stock_level', 5, 'owner', '{owner_id}', 'personal'), ('stock_level', 6, 'quantity', '{quantity}', 'internal'),
+('stock_level', 7, 'reserved', '{reserved_quantity}', 'internal'), ('stock_level', 8, 'warehouse', '{location_id.warehouse_id}', 'internal'), ('stock_level', 9, 'company', '{company_id}', 'internal');
+INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
+('scrap', 16, 'reasons', '{many(stock_scrap_stock_scrap_reason_tag_rel.stock_scrap_id=stock_scrap_reason_tag_id)}', 'scrap_reason');
+
+-- What is there, free, coming and going of a product in a warehouse: locations inside it that are its own stock.
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, secondary, warehouse, subject, sum_by, sum_query) VALUES
+('availability', 'inventory', 'stock.quant', 'stock_quant', '{stock_quant}', true, '{location_id.warehouse_id}', '{product_id.sku,location_id.warehouse_id.code}',
+ '{product_id,location_id.warehouse_id}', $q$
+SELECT p.product, p.warehouse, q.on_hand, q.reserved, q.on_hand - q.reserved AS free, m.incoming, m.outgoing, clock_timestamp() AS asof
+  FROM unnest($1, $2) p(product, warehouse)
+  JOIN {stock_warehouse} w ON w.id = p.warehouse
+  JOIN {stock_location} v ON v.id = w.view_location_id
+ CROSS JOIN LATERAL (SELECT COALESCE(sum(q.quantity::numeric), 0) AS on_hand, COALESCE(sum(q.reserved_quantity::numeric), 0) AS reserved
+                       FROM {stock_quant} q JOIN {stock_location} l ON l.id = q.location_id
+                      WHERE q.product_id = p.product AND l.usage = 'internal' AND starts_with(l.parent_path, v.parent_path)) q
+ CROSS JOIN LATERAL (SELECT COALESCE(sum(x.qty) FILTER (WHERE x.into_it AND NOT x.out_of_it), 0) AS incoming, COALESCE(sum(x.qty) FILTER (WHERE x.out_of_it AND NOT x.into_it), 0) AS outgoing
+                       FROM (SELECT m.product_qty::numeric AS qty, f.usage = 'internal' AND starts_with(f.parent_path, v.parent_path) AS out_of_it,
+                                    t.usage = 'internal' AND starts_with(t.parent_path, v.parent_path) AS into_it
+                               FROM {stock_move} m JOIN {stock_location} f ON f.id = m.location_id JOIN {stock_location} t ON t.id = m.location_dest_id
+                              WHERE m.product_id = p.product AND m.state IN ('waiting', 'confirmed', 'partially_available', 'assigned')) x) m$q$);
+INSERT INTO odoo_events.event_def (type, entity, occasion, rank, enabled, on_by_default, description) VALUES
+('odoo.inventory.availability.changed.v1', 'availability', 'summed', 66, false, false, 'what is there and free of a product in a warehouse, when published');
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
+('availability', 1, 'product', '{product_id}'), ('availability', 2, 'warehouse', '{location_id.warehouse_id}');
+-- catalog_manufacturing: manufacturing orders and the shop floor.
+
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('mrp_production', '{mrp_production}',
+ '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline}',
+ '{name,origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
+('mrp_workorder', '{mrp_workorder}',
+ '{state,production_availability,workcenter_id,operation_id,production_id,date_start,date_planned_start,qty_produced}',
+ '{name,sequence,duration_expected,duration,date_finished,date_planned_finished,create_uid,write_uid}'),
+('mrp_workcenter', '{mrp_workcenter}', '{working_state}', '{name,code,resource_id,active,company_id,write_uid}'),
+('mrp_workcenter_productivity', '{mrp_workcenter_productivity}', '{date_start,date_end,workcenter_id,workorder_id,loss_id}',
+ '{description,duration,user_id,company_id,create_uid,write_uid,create_date,write_date}'),
+('mrp_unbuild', '{mrp_unbuild}', '{state}',
+ '{name,product_id,product_qty,product_uom_id,bom_id,mo_id,lot_id,location_id,location_dest_id,company_id,write_uid}');
+
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('mrp_production', 'product_id', 'product'), ('mrp_production', 'product_uom_id', 'unit'), ('mrp_production', 'bom_id', 'bill_of_materials'),
+('mrp_production', 'lot_producing_id', 'lot'), ('mrp_production', 'location_src_id', 'location'), ('mrp_production', 'location_dest_id', 'location'),
+('mrp_production', 'picking_type_id', 'picking_type'), ('mrp_production', 'company_id', 'company'), ('mrp_production', 'user_id', 'user'),
+('mrp_production', 'write_uid', 'user'), ('mrp_production', 'procurement_group_id', 'procurement_group'), ('mrp_production', 'sale_line_id', 'sales_order_line'), ('mrp_production', 'subcontractor_id', 'partner'),
+('mrp_workorder', 'workcenter_id', 'work_center'), ('mrp_workorder', 'production_id', 'manufacturing_order'), ('mrp_workorder', 'write_uid', 'user'),
+('mrp_workcenter', 'company_id', 'company'), ('mrp_workcenter', 'write_uid', 'user'),
+('mrp_workcenter_productivity', 'workcenter_id', 'work_center'), ('mrp_workcenter_productivity', 'workorder_id', 'work_order'),
+('mrp_workcenter_productivity', 'loss_id', 'loss'), ('mrp_workcenter_productivity', 'user_id', 'user'), ('mrp_workcenter_productivity', 'company_id', 'company'),
+('mrp_unbuild', 'product_id', 'product'), ('mrp_unbuild', 'product_uom_id', 'unit'), ('mrp_unbuild', 'bom_id', 'bill_of_materials'),
+('mrp_unbuild', 'mo_id', 'manufacturing_order'), ('mrp_unbuild', 'lot_id', 'lot'), ('mrp_unbuild', 'location_id', 'location'),
+('mrp_unbuild', 'location_dest_id', 'location'), ('mrp_unbuild', 'company_id', 'company'), ('mrp_unbuild', 'write_uid', 'user');
+
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
+                                one_event, change_columns, keys, warehouse, correlation) VALUES
+('manufacturing_order', 'manufacturing', 'mrp.production', 'mrp_production', '{mrp_production,stock_move,stock_move_line,mrp_workorder,mrp_workcenter_productivity}', 'name', 'state', '{draft}',
+ '{confirmed,planned,progress,to_close}', '{cancel}', false,
+ '{product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_deadline}', '{}',
+ '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_line_id.order_id,manufacturing_order=id}'),
+('work_order', 'manufacturing', 'mrp.workorder', 'mrp_workorder', '{mrp_workorder,mrp_workcenter_productivity}', NULL, 'state', '{}',
+ '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{}', '{manufacturing_order=production_id}',
+ '{production_id.picking_type_id.warehouse_id}', '{sales_order=production_id.sale_line_id.order_id,manufacturing_order=production_id}'),
+('work_center', 'manufacturing', 'mrp.workcenter', 'mrp_workcenter', '{mrp_workcenter,mrp_workcenter_productivity}', 'name', 'working_state', '{}', '{}', '{}',
+ false, '{}', '{}', '{}', '{}'),
+('unbuild_order', 'manufacturing', 'mrp.unbuild', 'mrp_unbuild', '{mrp_unbuild,stock_move,stock_move_line}', 'name', 'state', '{draft}', '{}', '{}',
+ false, '{}', '{manufacturing_order=mo_id}', '{location_dest_id.warehouse_id,location_id.warehouse_id}',
+ '{sales_order=mo_id.sale_line_id.order_id,manufacturing_order=mo_id}');
+UPDATE odoo_events.entity SET company = '{production_id.company_id}' WHERE entity = 'work_order';
+
+INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
+('manufacturing_order', 1, 'created', '{draft}', true), ('manufacturing_order', 2, 'confirmed', '{confirmed,planned}', true), ('manufacturing_order', 3, 'started', '{progress}', false),
+('manufacturing_order', 4, 'ready_to_close', '{to_close}', false), ('manufacturing_order', 5, 'completed', '{done}', true),
+('work_order', 1, 'started', '{progress}', false), ('work_order', 2, 'completed', '{done}', true),
+('unbuild_order', 1, 'completed', '{done}', true);
+
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, condition, rank, covers, with_lines, with_changes, enabled, on_by_default, key, description)
+SELECT 'odoo.manufacturing.manufacturing_order.' || d.verb || '.v1', d.variant, 'manufacturing_order', d.occasion, d.milestone, d.condition::jsonpath, d.rank, d.covers::text[],
+       d.lines, d.changes, d.enabled, d.enabled, d.key, d.description
+  FROM (VALUES
+  ('created', 1, 'milestone', 'created', NULL, 10, '{*}', false, false, false, NULL, 'a manufacturing order was made'),
+  ('confirmed', 1, 'milestone', 'confirmed', NULL, 20, '{*}', true, true, true, NULL, 'a manufacturing order was released'),
+  ('changed', 1, 'changed', NULL, NULL, 30, '{}', true, true, true, NULL, 'components, operations or outputs of an open order were changed'),
+  ('rescheduled', 1, 'open', NULL, '$.old.date_deadline != $.new.date_deadline || $.old.state == $.new.state && $.old.date_planned_start != $.new.date_planned_start || !exists($.new.date_planned_start) && $.new.state == "confirmed" && $.old.state == "confirmed" && $.old.date_start != $.new.date_start', 31, '{date_planned_start,date_start,date_deadline,date}', true, true, true, NULL, 'the dates of an open order moved'),
+  ('quantity_changed', 1, 'open', NULL, '$.old.product_qty != $.new.product_qty', 32, '{product_qty,product_uom_qty}', true, true, true, NULL, 'the quantity to produce was changed'),
+  ('components_available', 1, 'open', NULL, '$.old.reservation_state != "assigned" && $.new.reservation_state == "assigned"', 40, '{}', true, false, true, NULL, 'all components are reserved'),
+  ('components_short', 1, 'open', NULL, '$.old.reservation_state != "confirmed" && $.new.reservation_state == "confirmed"', 40, '{}', true, false, true, NULL, 'components are missing'),
+  ('started', 1, 'milestone', 'started', NULL, 50, '{*}', false, true, true, NULL, 'work on it began'),
+  ('ready_to_close', 1, 'milestone', 'ready_to_close', NULL, 51, '{*}', false, true, true, NULL, 'all is produced, the order can be closed'),
+  ('cancelled', 1, 'cancelled', NULL, NULL, 80, '{*}', true, true, true, NULL, 'a manufacturing order was cancelled'),
+  ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 80, '{*}', false, false, true, NULL, 'a manufacturing order was deleted'),
+  ('deleted', 2, 'deleted', NULL, '$.old.state == null || $.old.state == "draft"', 80, '{*}', false, false, false, NULL, 'a draft was deleted'),
+  ('completed', 1, 'milestone', 'completed', NULL, 80, '{*}', true, true, true, NULL, 'the order is done: what was consumed and produced'),
+  ('backordered', 1, 'inserted', NULL, '$.new.backorder_sequence > 1 && $.new.state != "draft" && $.new.state != "cancel"', 90, '{}', false, false, true, 'manufacturing_order=tx:production_group_id=procurement_group_id', 'the rest goes with another order')
+  ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description);
+
+-- Paused: no other time entry was open then.  Of those that the transaction left alone, one was that was made before it and has not
+-- ended; or has been written since and ended later.  What was not written since is as it was: an end that lies in the future, or after
+-- a back-dated one, is one.  The beginning of a transaction is what write_date says, to the microsecond; ends are cut to seconds.
+-- A work order's state says nothing while its order is a draft: then "production_availability", which follows the order's
+-- reservation, is null.  So either makes it ready, or blocked.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, condition, rank, with_lines, enabled, on_by_default, description)
+SELECT 'odoo.manufacturing.work_order.' || d.verb || '.v1', d.variant, 'work_order', d.occasion, d.milestone, d.condition::jsonpath, d.rank, d.lines, true, true, d.description
+  FROM (VALUES
+  ('ready', 1, 'inserted', NULL, '$.new.state == "ready" && $.new.production_availability != null', 70, false, 'it can be started'),
+  ('ready', 2, 'updated', NULL, '$.new.state == "ready" && $.new.production_availability != null && !($.old.state == "ready" && $.old.production_availability != null)', 70, false, 'it can be started'),
+  ('blocked', 1, 'inserted', NULL, '($.new.state == "blocked" || $.new.state == "pending" || $.new.state == "waiting") && $.new.production_availability != null', 70, false, 'it waits for another one, or for components'),
+  ('blocked', 2, 'updated', NULL, '($.new.state == "blocked" || $.new.state == "pending" || $.new.state == "waiting") && $.new.production_availability != null && !(($.old.state == "blocked" || $.old.state == "pending" || $.old.state == "waiting") && $.old.production_availability != null)', 70, false, 'it waits for another one, or for components'),
+  ('started', 1, 'milestone', 'started', NULL, 71, false, 'somebody began to work on it'),
+  ('resumed', 1, 'touched', NULL, 'exists($.parts.time[*] ? (!exists(@.old) && @.new.date_end == null)) && !exists($.new ? (@.state != "progress")) && !exists($.old ? (@.state != "progress"))', 72, false, 'somebody began to work on it again'),
+  ('progressed', 1, 'updated', NULL, '$.new.qty_produced > $.old.qty_produced', 73, false, 'more of it is produced'),
+  ('paused', 1, 'touched', NULL, 'exists($.parts.time[*] ? (@.old.date_end == null && @.new.date_end != null)) && !exists($.new ? (@.state != $.old.state)) && !exists($.parts.time[*] ? (@.new.date_end == null)) && !exists($.rows.time[*] ? (@.create_date < $.parts.time[*].new.write_date && (@.date_end == null || @.write_date > $.parts.time[*].new.write_date && (@.date_end > $.parts.time[*].new.write_date || @.date_end == $.parts.time[*].new.date_end))))', 74, false, 'nobody works on it any more, and it is not finished'),
+  ('completed', 1, 'milestone', 'completed', NULL, 75, true, 'it is finished'),
+  ('cancelled', 1, 'cancelled', NULL, '$.old.production_availability != null', 75, false, 'it was cancelled')
+  ) AS d (verb, variant, occasion, milestone, condition, rank, lines, description);
+UPDATE odoo_events.event_def SET watches = '{date_end,workorder_id}' WHERE entity = 'work_order' AND occasion = 'touched';
+
+INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, description) VALUES
+('odoo.manufacturing.work_center.blocked.v1', 'work_center', 'updated', NULL, '$.new.working_state == "blocked" && $.old.working_state != "blocked"', 40, true, 'the machine is down'),
+('odoo.manufacturing.work_center.unblocked.v1', 'work_center', 'updated', NULL, '$.new.working_state != "blocked" && $.old.working_state == "blocked"', 41, true, 'the machine is up again'),
+('odoo.manufacturing.unbuild_order.completed.v1', 'unbuild_order', 'milestone', 'completed', NULL, 65, true, 'a product was taken apart: what it was, and what came out of it');
+
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, counted, tx_only) VALUES
+('work_order', 'time', 1, 'mrp_workcenter_productivity', '{workorder_id}', NULL, 'line.time', false, false),
+('work_center', 'stop', 1, 'mrp_workcenter_productivity', '{workcenter_id}', NULL, 'line.time', false, true),
+('manufacturing_order', 'time', 7, 'mrp_workcenter_productivity', '{workorder_id}', 'line.operation', 'line.time', false, false),
+('unbuild_order', 'move', 1, 'stock_move', '{unbuild_id,consume_unbuild_id}', NULL, 'line.component', false, true),
+('unbuild_order', 'detail', 2, 'stock_move_line', '{move_id}', 'line.component', 'line.detail', false, true);
+
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, schedule_columns) VALUES
+('manufacturing_order', 'component', 1, 'stock_move', '{raw_material_production_id}', NULL, 'line.component', '!($.new.scrap_id != null) && !($.new.scrapped == true)',
+ '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,location_id,location_dest_id}', '{}'),
+('manufacturing_order', 'product', 2, 'stock_move', '{production_id}', NULL, 'line.component', '!($.new.scrap_id != null) && !($.new.scrapped == true) && $.new.product_id == $.refs.production_id.product_id',
+ '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,location_id,location_dest_id}', '{}'),
+('manufacturing_order', 'byproduct', 3, 'stock_move', '{production_id}', NULL, 'line.component', '!($.new.scrap_id != null) && !($.new.scrapped == true) && $.new.product_id != $.refs.production_id.product_id',
+ '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,location_id,location_dest_id}', '{}'),
+('manufacturing_order', 'scrap', 4, 'stock_move', '{raw_material_production_id,production_id}', NULL, 'line.component', '$.new.scrap_id != null || $.new.scrapped == true',
+ '{}', '{cancel}', false, '{}', '{}'),
+('manufacturing_order', 'operation', 5, 'mrp_workorder', '{production_id}', NULL, 'line.operation', NULL,
+ '{pending,waiting,ready,blocked,progress}', '{cancel}', true, '{workcenter_id,operation_id}', '{date_start,date_planned_start}'),
+('manufacturing_order', 'detail', 6, 'stock_move_line', '{move_id}', 'line.component', 'line.component_detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false,
+ '{package_id,result_package_id,owner_id}', '{}');
+
+INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
+('line.component', 1, 'product', '{product_id}', 'internal'), ('line.component', 2, 'state', '{state}', 'internal'), ('line.component', 3, 'demand', '{product_uom_qty}', 'internal'),
+('line.component', 4, 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'), ('line.component', 5, 'done', '{quantity@done,sum(detail.qty_done)}', 'internal'),
+('line.component', 6, 'unit', '{product_uom}', 'internal'), ('line.component', 7, 'from', '{location_id}', 'internal'), ('line.component', 8, 'to', '{location_dest_id}', 'internal'),
+('line.component', 9, 'work_order', '{workorder_id}', 'internal'),
+('line.operation', 1, 'name', '{name}', 'internal'), ('line.operation', 2, 'state', '{state}', 'internal'), ('line.operation', 3, 'work_center', '{workcenter_id}', 'internal'),
+('line.operation', 4, 'sequence', '{sequence}', 'internal'), ('line.operation', 5, 'planned_start', '{date_planned_start}', 'internal'),
+('line.operation', 6, 'date_start', '{date_start}', 'internal'), ('line.operation', 7, 'date_finished', '{date_finished}', 'internal'),
+('line.operation', 8, 'expected_minutes', '{duration_expected}', 'internal'), ('line.operation', 9, 'minutes', '{duration}', 'internal'), ('line.operation', 10, 'produced', '{qty_produced}', 'internal'),
+('line.time', 1, 'loss', '{loss_id}', 'internal'), ('line.time', 2, 'reason', '{description}', 'internal'), ('line.time', 3, 'start', '{date_start}', 'internal'),
+('line.time', 4, 'end', '{date_end}', 'internal'), ('line.time', 5, 'minutes', '{duration}', 'internal'), ('line.time', 6, 'work_order', '{workorder_id}', 'internal'),
+('line.time', 7, 'work_center', '{workcenter_id}', 'internal'), ('line.time', 8, 'user', '{user_id}', 'personal'),
+('work_order', 1, 'name', '{name}', 'internal'), ('work_order', 2, 'state', '{state}', 'internal'), ('work_order', 3, 'document', '{#document}', 'internal'),
+('work_order', 4, 'product', '{production_id.product_id}', 'internal'), ('work_order', 5, 'work_center', '{workcenter_id}', 'internal'),
+('work_order', 6, 'sequence', '{sequence}', 'internal'), ('work_order', 7, 'produced', '{qty_produced}', 'internal'),
+('work_order', 8, 'expected_minutes', '{duration_expected}', 'internal'), ('work_order', 9, 'minutes', '{duration}', 'internal'),
+('work_order', 10, 'planned_start', '{date_planned_start,date_start}', 'internal'), ('work_order', 11, 'planned_finish', '{date_planned_finished,date_finished}', 'internal'),
+('work_order', 12, 'date_start', '{date_start}', 'internal'), ('work_order', 13, 'date_finished', '{date_finished}', 'internal'),
+('work_center', 1, 'name', '{name}', 'internal'), ('work_center', 2, 'code', '{code}', 'internal'), ('work_center', 3, 'working_state', '{working_state}', 'internal'),
+('work_center', 4, 'company', '{company_id}', 'internal'),
+('unbuild_order', 1, 'name', '{name}', 'internal'), ('unbuild_order', 2, 'state', '{state}', 'internal'), ('unbuild_order', 3, 'document', '{#document}', 'internal'),
+('unbuild_order', 4, 'product', '{product_id}', 'internal'), ('unbuild_order', 5, 'quantity', '{product_qty}', 'internal'), ('unbuild_order', 6, 'unit', '{product_uom_id}', 'internal'),
+('unbuild_order', 7, 'lot', '{lot_id}', 'internal'), ('unbuild_order', 8, 'bill_of_materials', '{bom_id}', 'internal'), ('unbuild_order', 9, 'from', '{location_id}', 'internal'),
+('unbuild_order', 10, 'to', '{location_dest_id}', 'internal'), ('unbuild_order', 11, 'company', '{company_id}', 'internal'),
+('manufacturing_order', 1, 'name', '{name}', 'internal'), ('manufacturing_order', 2, 'state', '{state}', 'internal'), ('manufacturing_order', 3, 'reservation_state', '{reservation_state}', 'internal'),
+('manufacturing_order', 4, 'product', '{product_id}', 'internal'), ('manufacturing_order', 5, 'quantity', '{product_qty}', 'internal'),
+('manufacturing_order', 6, 'quantity_producing', '{qty_producing}', 'internal'), ('manufacturing_order', 7, 'unit', '{product_uom_id}', 'internal'),
+('manufacturing_order', 8, 'bill_of_materials', '{bom_id}', 'internal'), ('manufacturing_order', 9, 'lot', '{lot_producing_id}', 'internal'),
+('manufacturing_order', 10, 'priority', '{priority}', 'internal'), ('manufacturing_order', 11, 'origin', '{origin}', 'internal'),
+('manufacturing_order', 12, 'planned_start', '{date_planned_start,date_start}', 'internal'), ('manufacturing_order', 13, 'planned_finish', '{date_planned_finished,date_finished}', 'internal'),
+('manufacturing_order', 14, 'date_start', '{date_start}', 'internal'), ('manufacturing_order', 15, 'date_finished', '{date_finished}', 'internal'),
+('manufacturing_order', 16, 'date_deadline', '{date_deadline}', 'internal'), ('manufacturing_order', 17, 'from', '{location_src_id}', 'internal'),
+('manufacturing_order', 18, 'to', '{location_dest_id}', 'internal'), ('manufacturing_order', 19, 'picking_type', '{picking_type_id}', 'internal'),
+('manufacturing_order', 20, 'warehouse', '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'), ('manufacturing_order', 21, 'company', '{company_id}', 'internal'),
+('manufacturing_order', 22, 'user', '{user_id}', 'personal'), ('manufacturing_order', 23, 'subcontractor', '{subcontractor_id}', 'personal'),
+('manufacturing_order', 24, 'backorder_sequence', '{backorder_sequence}', 'internal');
+
+INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
+('manufacturing_order', 25, 'lots', '{many(mrp_production_stock_lot_rel.mrp_production_id=stock_lot_id)}', 'lot'),
+('line.operation', 11, 'blocked_by', '{many(mrp_workorder_dependencies_rel.workorder_id=blocked_by_id)}', 'work_order'),
+-- Which consumed lot went into which produced one: the line of the product, which stands in the same event.  Odoo's columns are
+-- the other way round than their names: "consume_line_id" is the line of the product.
+('line.component_detail', 11, 'went_into', '{many(stock_move_line_consume_rel.produce_line_id=consume_line_id)}', 'stock_move_line');
+INSERT INTO odoo_events.field (owner, position, field, sources, classification)
+SELECT 'line.component_detail', f.position, f.field, f.sources, f.classification FROM odoo_events.field f WHERE f.owner = 'line.detail';
+-- catalog_trade: purchases and sales.
+
+INSERT INTO odoo_events.reference (reference, tables) VALUES ('currency', '{res_currency}');
+INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALUES ('currency', 1, 'code', '{name}');
+
+-- Amounts are significant because a line's price or quantity is a change of its order: then the order's state is known.
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('purchase_order', '{purchase_order}',
+ '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total}',
+ '{name,origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+('purchase_order_line', '{purchase_order_line}',
+ '{order_id,state,product_id,product_qty,product_uom_id=product_uom,price_unit,date_planned,qty_received}',
+ '{name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
+('sale_order', '{sale_order}',
+ '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total}',
+ '{name,origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+('sale_order_line', '{sale_order_line}',
+ '{order_id,state,product_id,product_uom_qty,product_uom_id=product_uom,price_unit,qty_delivered}',
+ '{name,sequence,display_type,is_delivery,is_downpayment,discount,price_subtotal,qty_invoiced,customer_lead,company_id,write_uid,write_date}');
+
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('purchase_order', 'id', 'purchase_order'), ('purchase_order', 'partner_id', 'partner'), ('purchase_order', 'dest_address_id', 'partner'), ('purchase_order', 'picking_type_id', 'picking_type'),
+('purchase_order', 'currency_id', 'currency'), ('purchase_order', 'user_id', 'user'), ('purchase_order', 'company_id', 'company'), ('purchase_order', 'write_uid', 'user'),
+('purchase_order_line', 'order_id', 'purchase_order'), ('purchase_order_line', 'product_id', 'product'), ('purchase_order_line', 'product_uom_id', 'unit'),
+('purchase_order_line', 'sale_line_id', 'sales_order_line'), ('purchase_order_line', 'company_id', 'company'),
+('sale_order', 'id', 'sales_order'), ('sale_order', 'partner_id', 'partner'), ('sale_order', 'partner_shipping_id', 'partner'), ('sale_order', 'carrier_id', 'carrier'),
+('sale_order', 'warehouse_id', 'warehouse'), ('sale_order', 'currency_id', 'currency'), ('sale_order', 'user_id', 'user'), ('sale_order', 'company_id', 'company'),
+('sale_order', 'write_uid', 'user'),
+('sale_order_line', 'order_id', 'sales_order'), ('sale_order_line', 'product_id', 'product'), ('sale_order_line', 'product_uom_id', 'unit'),
+('sale_order_line', 'company_id', 'company');
+
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
+                                change_columns, warehouse, correlation) VALUES
+('purchase_order', 'procurement', 'purchase.order', 'purchase_order', '{purchase_order,purchase_order_line,stock_move}', 'name', 'state', '{draft}', '{purchase,done}', '{cancel}',
+ '{partner_id,partner_ref,dest_address_id,picking_type_id,date_planned}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
+('sales_order', 'sales', 'sale.order', 'sale_order', '{sale_order,sale_order_line}', 'name', 'state', '{draft}', '{sale,done}', '{cancel}',
+ '{partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy}', '{warehouse_id}', '{sales_order=id}');
+
+INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
+('purchase_order', 1, 'created', '{draft}', true), ('purchase_order', 2, 'sent', '{sent}', false), ('purchase_order', 3, 'approval_requested', '{"to approve"}', false),
+('purchase_order', 4, 'confirmed', '{purchase,done}', true),
+('sales_order', 1, 'created', '{draft}', true), ('sales_order', 2, 'sent', '{sent}', false), ('sales_order', 3, 'confirmed', '{sale,done}', true);
+
+-- A line of 14 to 17 knows its order's state; where it does not, an order that only its lines show is as open as its row was then,
+-- and "rescheduled" takes the receipt that moves with it for a sign.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, schedule_columns) VALUES
+('purchase_order', 'line', 1, 'purchase_order_line', '{order_id}', NULL, 'line.purchase', '!($.new.display_type != null) && !($.new.is_downpayment == true)', '{purchase,done,*}', '{cancel}', true,
+ '{product_id,product_qty,product_uom_id,price_unit}', '{date_planned}'),
+('purchase_order', 'move', 2, 'stock_move', '{purchase_line_id}', 'line.purchase', 'line.receipt', '!($.new.scrap_id != null) && !($.new.scrapped == true)', '{}', '{}', false, '{}', '{}'),
+('sales_order', 'line', 1, 'sale_order_line', '{order_id}', NULL, 'line.sale', '!($.new.display_type != null) && !($.new.is_delivery == true) && !($.new.is_downpayment == true)',
+ '{sale,done}', '{cancel}', true, '{product_id,product_uom_qty,product_uom_id,price_unit}', '{}'),
+('sales_order', 'charge', 2, 'sale_order_line', '{order_id}', NULL, 'line.charge', '!($.new.display_type != null) && ($.new.is_delivery == true || $.new.is_downpayment == true)',
+ '{sale,done}', '{cancel}', true, '{product_id,product_uom_qty,price_unit}', '{}');
+
+-- covers *: the milestone carries all changes of its transaction.  Of "receipt" the first that holds is told.  Where lines say
+-- that all has come, those that the transaction left alone must not have been written since (write_date is when a transaction
+-- began): a publisher that lags must not tell what came later.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, watches, rank, covers, with_lines, with_changes, enabled, on_by_default,
+                                   epcis_bizstep, epcis_disposition, description)
+SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.variant, 'purchase_order', d.occasion, d.milestone, d.choice, d.precedence, d.condition::jsonpath,
+       CASE WHEN d.occasion OPERATOR(pg_catalog.=) 'touched' AND d.verb OPERATOR(pg_catalog.=) ANY ('{received,partially_received}') THEN '{qty_received}'::text[] ELSE '{}' END,
+       d.rank, d.covers::text[], d.lines, d.lines, d.enabled, d.enabled, d.bizstep, d.disposition, d.description
+  FROM (VALUES
+  ('created', 1, 'milestone', 'created', NULL, 1, NULL, 10, '{*}', false, false, NULL, NULL, 'a request for quotation was made'),
+  ('sent', 1, 'milestone', 'sent', NULL, 1, NULL, 11, '{*}', false, false, NULL, NULL, 'the request went to the vendor'),
+  ('approval_requested', 1, 'milestone', 'approval_requested', NULL, 1, NULL, 12, '{*}', true, true, NULL, NULL, 'its amount needs an approval'),
+  ('confirmed', 1, 'milestone', 'confirmed', NULL, 1, NULL, 20, '{*}', true, true, NULL, NULL, 'goods were ordered'),
+  ('changed', 1, 'changed', NULL, NULL, 1, NULL, 30, '{}', true, true, NULL, NULL, 'what is ordered, where to or for how much was changed'),
+  ('rescheduled', 1, 'touched', NULL, NULL, 1,
+   '($.old.state == "purchase" || $.old.state == "done") && ($.new.state == "purchase" || $.new.state == "done")
+    && ($.old.date_planned != $.new.date_planned || exists($.parts.line[*] ? (@.old.date_planned != @.new.date_planned)))
+    || !exists($.new.state) && exists($.parts.line[*] ? (@.old.date_planned != @.new.date_planned && (@.new.state == "purchase" || @.new.state == "done")))
+    || !exists($.new.state) && exists($.parts.line[*] ? (@.old.date_planned != @.new.date_planned && !exists(@.new.state)))
+    && exists($.parts.move[*] ? (@.old.date_deadline != @.new.date_deadline || @.old.date != @.new.date))',
+   31, '{date_planned}', true, true, NULL, NULL, 'the date on which goods are expected moved'),
+  ('acknowledged', 1, 'touched', NULL, NULL, 1,
+   '($.new.acknowledged == true && !($.old.acknowledged == true) || $.new.mail_reminder_confirmed == true && !($.old.mail_reminder_confirmed == true)
+     || $.new.mail_reception_confirmed == true && !($.old.mail_reception_confirmed == true))
+    && !exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
+   40, '{}', false, true, NULL, NULL, 'the vendor acknowledged it; Odoo setting the mark itself on a receipt is none'),
+  ('received', 1, 'touched', NULL, 'receipt', 1,
+   '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
+   80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived'),
+  ('received', 3, 'touched', NULL, 'receipt', 3,
+   'exists($.parts.line[*] ? (@.old.qty_received < @.old.product_qty && @.new.qty_received >= @.new.product_qty)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
+    && !($.new.receipt_status == "pending" || $.new.receipt_status == "partial")
+    && !exists($.rows.line[*] ? (@.display_type == null && !(@.is_downpayment == true) && @.qty_received < @.product_qty)) && !($.since == true)',
+   80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, by its lines (where Odoo keeps no receipt status: to 15)'),
+  ('received', 4, 'inserted', NULL, 'receipt', 3,
+   '!exists($.new.receipt_status) && exists($.parts.line[*] ? (@.new.qty_received > 0)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))',
+   80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, by its lines (to 15), in the transaction that ordered it'),
+  ('received', 2, 'inserted', NULL, 'receipt', 1,
+   '$.new.receipt_status == "full" && exists($.parts.line[*] ? (@.new.qty_received > 0))',
+   80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, in the transaction that ordered it'),
+  ('closed_short', 1, 'touched', NULL, 'receipt', 2, '$.new.receipt_status == "full" && $.old.receipt_status != "full"',
+   80, '{}', true, true, NULL, NULL, 'what is missing will not come: its backorder was cancelled'),
+  ('partially_received', 1, 'touched', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
+   80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived'),
+  ('partially_received', 2, 'inserted', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0))',
+   80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived, in the transaction that ordered it'),
+  ('locked', 1, 'updated', NULL, NULL, 1, '$.new.locked == true && !($.old.locked == true) || $.old.state == "purchase" && $.new.state == "done"',
+   81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
+  ('unlocked', 1, 'updated', NULL, NULL, 1, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "purchase"',
+   81, '{}', false, true, NULL, NULL, 'it can be changed again'),
+  ('cancelled', 1, 'cancelled', NULL, NULL, 1, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled, or its approval refused'),
+  ('reopened', 1, 'updated', NULL, NULL, 1, '$.old.state == "cancel" && $.new.state != "cancel"', 15, '{*}', false, true, NULL, NULL, 'a cancelled order is a request for quotation again'),
+  ('deleted', 1, 'deleted', NULL, NULL, 1, '$.old.state != null && $.old.state != "draft"', 82, '{*}', false, true, NULL, NULL, 'an order that was no draft was deleted'),
+  ('deleted', 2, 'deleted', NULL, NULL, 1, '$.old.state == null || $.old.state == "draft"', 82, '{*}', false, false, NULL, NULL, 'a draft was deleted')
+  ) AS d (verb, variant, occasion, milestone, choice, precedence, condition, rank, covers, lines, enabled, bizstep, disposition, description);
+
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, condition, watches, rank, covers, with_lines, with_changes, enabled, on_by_default, epcis_bizstep, epcis_disposition, description)
+SELECT pg_catalog.format('odoo.sales.sales_order.%s.v1', d.verb), d.variant, 'sales_order', d.occasion, d.milestone, d.condition::jsonpath,
+       CASE WHEN d.occasion OPERATOR(pg_catalog.=) 'touched' THEN '{qty_delivered}'::text[] ELSE '{}' END, d.rank,
+       d.covers::text[], d.lines, d.lines, d.enabled, d.enabled, d.bizstep, d.disposition, d.description
+  FROM (VALUES
+  ('created', 1, 'milestone', 'created', NULL, 10, '{*}', false, false, NULL, NULL, 'a quotation was made'),
+  ('sent', 1, 'milestone', 'sent', NULL, 11, '{*}', false, false, NULL, NULL, 'the quotation went to the customer'),
+  ('confirmed', 1, 'milestone', 'confirmed', NULL, 20, '{*}', true, true, NULL, NULL, 'a customer ordered goods'),
+  ('changed', 1, 'changed', NULL, NULL, 30, '{}', true, true, NULL, NULL, 'what is ordered, where to, when or for how much was changed'),
+  ('delivery_progressed', 1, 'touched', NULL, 'exists($.parts.line[*] ? ((@.new.state == "sale" || @.new.state == "done") && @.new.qty_delivered > 0 && !(@.new.qty_delivered <= @.old.qty_delivered)))',
+   80, '{}', true, true, 'shipping', 'in_transit', 'more of it is delivered; complete says whether all is, where the transaction alone tells'),
+  ('delivery_progressed', 2, 'inserted', NULL, 'exists($.parts.line[*] ? ((@.new.state == "sale" || @.new.state == "done") && @.new.qty_delivered > 0))',
+   80, '{}', true, true, 'shipping', 'in_transit', 'some of it is delivered, in the transaction that ordered it'),
+  ('locked', 1, 'updated', NULL, '$.new.locked == true && !($.old.locked == true) || $.old.state == "sale" && $.new.state == "done"', 81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
+  ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale"', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
+  ('cancelled', 1, 'cancelled', NULL, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled'),
+  ('reopened', 1, 'updated', NULL, '$.old.state == "cancel" && $.new.state != "cancel"', 15, '{*}', false, true, NULL, NULL, 'a cancelled order is a quotation again'),
+  ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 82, '{*}', false, true, NULL, NULL, 'an order that was no draft was deleted'),
+  ('deleted', 2, 'deleted', NULL, '$.old.state == null || $.old.state == "draft"', 82, '{*}', false, false, NULL, NULL, 'a quotation was deleted')
+  ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, enabled, bizstep, disposition, description);
+
+INSERT INTO odoo_events.field (owner, position, field, sources, classification)
+SELECT f.owner, pg_catalog.row_number() OVER (PARTITION BY f.owner ORDER BY f.n), f.field, f.sources::text[], f.classification
+  FROM (VALUES
+  (1, 'purchase_order', 'name', '{name}', 'internal'), (2, 'purchase_order', 'state', '{state}', 'internal'), (3, 'purchase_order', 'vendor', '{partner_id}', 'personal'),
+  (4, 'purchase_order', 'vendor_reference', '{partner_ref}', 'internal'), (5, 'purchase_order', 'origin', '{origin}', 'internal'), (6, 'purchase_order', 'priority', '{priority}', 'internal'),
+  (7, 'purchase_order', 'date_order', '{date_order}', 'internal'), (8, 'purchase_order', 'date_approve', '{date_approve}', 'internal'),
+  (9, 'purchase_order', 'planned_date', '{date_planned}', 'internal'), (10, 'purchase_order', 'effective_date', '{effective_date}', 'internal'),
+  (11, 'purchase_order', 'receipt_status', '{receipt_status}', 'internal'), (12, 'purchase_order', 'complete', '{#complete}', 'internal'),
+  (13, 'purchase_order', 'acknowledged', '{acknowledged,mail_reception_confirmed}', 'internal'), (14, 'purchase_order', 'locked', '{locked}', 'internal'),
+  (15, 'purchase_order', 'picking_type', '{picking_type_id}', 'internal'), (16, 'purchase_order', 'warehouse', '{picking_type_id.warehouse_id}', 'internal'),
+  (17, 'purchase_order', 'ship_to', '{dest_address_id}', 'personal'), (18, 'purchase_order', 'buyer', '{user_id}', 'personal'), (19, 'purchase_order', 'company', '{company_id}', 'internal'),
+  (20, 'purchase_order', 'currency', '{currency_id}', 'internal'), (21, 'purchase_order', 'amount_untaxed', '{amount_untaxed}', 'confidential'),
+  (22, 'purchase_order', 'amount_tax', '{amount_tax}', 'confidential'), (23, 'purchase_order', 'amount_total', '{amount_total}', 'confidential'),
+  (1, 'line.purchase', 'product', '{product_id}', 'internal'), (2, 'line.purchase', 'description', '{name}', 'internal'), (3, 'line.purchase', 'ordered', '{product_qty}', 'internal'),
+  (4, 'line.purchase', 'received', '{qty_received}', 'internal'), (5, 'line.purchase', 'invoiced', '{qty_invoiced}', 'internal'), (6, 'line.purchase', 'unit', '{product_uom_id}', 'internal'),
+  (7, 'line.purchase', 'planned_date', '{date_planned}', 'internal'), (8, 'line.purchase', 'sales_order_line', '{sale_line_id}', 'internal'),
+  (9, 'line.purchase', 'price_unit', '{price_unit}', 'confidential'), (10, 'line.purchase', 'discount', '{discount}', 'confidential'), (11, 'line.purchase', 'amount', '{price_subtotal}', 'confidential'),
+  (1, 'line.receipt', 'transfer', '{picking_id}', 'internal'), (2, 'line.receipt', 'state', '{state}', 'internal'), (3, 'line.receipt', 'demand', '{product_uom_qty}', 'internal'),
+  (4, 'line.receipt', 'quantity', '{quantity}', 'internal'), (5, 'line.receipt', 'unit', '{product_uom}', 'internal'), (6, 'line.receipt', 'to', '{location_dest_id}', 'internal'),
+  (7, 'line.receipt', 'date_deadline', '{date_deadline}', 'internal'),
+  (1, 'sales_order', 'name', '{name}', 'internal'), (2, 'sales_order', 'state', '{state}', 'internal'), (3, 'sales_order', 'customer', '{partner_id}', 'personal'),
+  (4, 'sales_order', 'customer_reference', '{client_order_ref}', 'internal'), (5, 'sales_order', 'origin', '{origin}', 'internal'), (6, 'sales_order', 'date_order', '{date_order}', 'internal'),
+  (7, 'sales_order', 'commitment_date', '{commitment_date}', 'internal'), (8, 'sales_order', 'effective_date', '{effective_date}', 'internal'),
+  (9, 'sales_order', 'delivery_status', '{delivery_status}', 'internal'), (10, 'sales_order', 'complete', '{#complete}', 'internal'), (11, 'sales_order', 'locked', '{locked}', 'internal'),
+  (12, 'sales_order', 'picking_policy', '{picking_policy}', 'internal'), (13, 'sales_order', 'carrier', '{carrier_id}', 'internal'), (14, 'sales_order', 'warehouse', '{warehouse_id}', 'internal'),
+  (15, 'sales_order', 'ship_to', '{partner_shipping_id}', 'personal'), (16, 'sales_order', 'salesperson', '{user_id}', 'personal'), (17, 'sales_order', 'company', '{company_id}', 'internal'),
+  (18, 'sales_order', 'currency', '{currency_id}', 'internal'), (19, 'sales_order', 'amount_untaxed', '{amount_untaxed}', 'confidential'),
+  (20, 'sales_order', 'amount_tax', '{amount_tax}', 'confidential'), (21, 'sales_order', 'amount_total', '{amount_total}', 'confidential'),
+  (1, 'line.sale', 'product', '{product_id}', 'internal'), (2, 'line.sale', 'description', '{name}', 'internal'), (3, 'line.sale', 'state', '{state}', 'internal'),
+  (4, 'line.sale', 'ordered', '{product_uom_qty}', 'internal'), (5, 'line.sale', 'delivered', '{qty_delivered}', 'internal'), (6, 'line.sale', 'invoiced', '{qty_invoiced}', 'internal'),
+  (7, 'line.sale', 'unit', '{product_uom_id}', 'internal'), (8, 'line.sale', 'lead_days', '{customer_lead}', 'internal'),
+  (10, 'line.sale', 'price_unit', '{price_unit}', 'confidential'), (11, 'line.sale', 'discount', '{discount}', 'confidential'), (12, 'line.sale', 'amount', '{price_subtotal}', 'confidential'),
+  (1, 'line.charge', 'product', '{product_id}', 'internal'), (2, 'line.charge', 'description', '{name}', 'internal'), (3, 'line.charge', 'quantity', '{product_uom_qty}', 'internal'),
+  (4, 'line.charge', 'unit', '{product_uom_id}', 'internal'), (5, 'line.charge', 'price_unit', '{price_unit}', 'confidential'), (6, 'line.charge', 'amount', '{price_subtotal}', 'confidential')
+  ) AS f (n, owner, field, sources, classification);
+-- catalog_maintenance: maintenance, repair, quality.
+
+INSERT INTO odoo_events.reference (reference, tables) VALUES
+('equipment', '{maintenance_equipment}'), ('equipment_category', '{maintenance_equipment_category}'), ('maintenance_stage', '{maintenance_stage}'), ('maintenance_team', '{maintenance_team}'),
+('maintenance_request', '{maintenance_request}'), ('quality_check', '{quality_check}'), ('quality_point', '{quality_point}'), ('quality_alert', '{quality_alert}'),
+('quality_stage', '{quality_alert_stage}'), ('quality_reason', '{quality_reason}'), ('quality_team', '{quality_alert_team}');
+
+INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALUES
+('equipment', 1, 'name', '{name}'), ('equipment', 2, 'serial', '{serial_no}'), ('equipment_category', 1, 'name', '{name}'), ('maintenance_stage', 1, 'name', '{name}'), ('maintenance_stage', 2, 'done', '{done}'),
+('maintenance_team', 1, 'name', '{name}'), ('maintenance_request', 1, 'name', '{name}'), ('quality_check', 1, 'name', '{name}'),
+('quality_point', 1, 'name', '{name}'), ('quality_point', 2, 'title', '{title}'), ('quality_alert', 1, 'name', '{name}'), ('quality_stage', 1, 'name', '{name}'), ('quality_stage', 2, 'done', '{done}'),
+('quality_reason', 1, 'name', '{name}'), ('quality_team', 1, 'name', '{name}');
+
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('maintenance_request', '{maintenance_request}',
+ '{stage_id,maintenance_type,kanban_state,priority,equipment_id,user_id,maintenance_team_id,schedule_date,schedule_end,close_date,archive}',
+ '{name,category_id,owner_user_id,request_date,duration,workcenter_id,production_id,workorder_id,company_id,create_uid,write_uid}'),
+('maintenance_equipment', '{maintenance_equipment}', '{technician_user_id,owner_user_id,maintenance_team_id,scrap_date,active}',
+ '{serial_no,model,category_id,assign_date,effective_date,warranty_date,location_id,workcenter_id,company_id,create_uid,write_uid}'),
+('repair_order', '{repair_order}', '{state,product_id,product_qty,product_uom,lot_id,partner_id,location_id,schedule_date,user_id}',
+ '{name,priority,under_warranty,picking_type_id,sale_order_id,sale_order_line_id,move_id,location_dest_id,parts_location_id,company_id,create_uid,write_uid}'),
+('repair_line', '{repair_line}', '{state,type,product_id,product_uom_qty,product_uom,lot_id}', '{repair_id,location_id,location_dest_id,move_id,write_uid}'),
+('quality_check', '{quality_check}', '{quality_state,user_id}',
+ '{name,title,point_id,control_date,measure,product_id,lot_id,picking_id,production_id,workorder_id,team_id,alert_id,company_id,create_uid,write_uid}'),
+('quality_alert', '{quality_alert}', '{stage_id,user_id,date_close,priority}',
+ '{name,title,reason_id,date_assign,product_id,lot_id,picking_id,production_id,workorder_id,workcenter_id,partner_id,check_id,team_id,company_id,create_uid,write_uid}');
+
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('maintenance_request', 'stage_id', 'maintenance_stage'), ('maintenance_request', 'equipment_id', 'equipment'), ('maintenance_request', 'category_id', 'equipment_category'),
+('maintenance_request', 'maintenance_team_id', 'maintenance_team'), ('maintenance_request', 'user_id', 'user'), ('maintenance_request', 'owner_user_id', 'user'),
+('maintenance_request', 'workcenter_id', 'work_center'), ('maintenance_request', 'production_id', 'manufacturing_order'), ('maintenance_request', 'workorder_id', 'work_order'),
+('maintenance_request', 'company_id', 'company'), ('maintenance_request', 'write_uid', 'user'),
+('maintenance_equipment', 'id', 'equipment'), ('maintenance_equipment', 'technician_user_id', 'user'), ('maintenance_equipment', 'owner_user_id', 'user'),
+('maintenance_equipment', 'maintenance_team_id', 'maintenance_team'), ('maintenance_equipment', 'category_id', 'equipment_category'),
+('maintenance_equipment', 'location_id', 'location'), ('maintenance_equipment', 'workcenter_id', 'work_center'), ('maintenance_equipment', 'company_id', 'company'),
+('maintenance_equipment', 'write_uid', 'user'),
+('repair_order', 'product_id', 'product'), ('repair_order', 'product_uom', 'unit'), ('repair_order', 'lot_id', 'lot'), ('repair_order', 'partner_id', 'partner'),
+('repair_order', 'location_id', 'location'), ('repair_order', 'location_dest_id', 'location'), ('repair_order', 'parts_location_id', 'location'),
+('repair_order', 'picking_type_id', 'picking_type'), ('repair_order', 'sale_order_id', 'sales_order'), ('repair_order', 'sale_order_line_id', 'sales_order_line'),
+('repair_order', 'user_id', 'user'), ('repair_order', 'company_id', 'company'), ('repair_order', 'write_uid', 'user'),
+('repair_line', 'product_id', 'product'), ('repair_line', 'product_uom', 'unit'), ('repair_line', 'lot_id', 'lot'), ('repair_line', 'repair_id', 'repair_order'),
+('repair_line', 'location_id', 'location'), ('repair_line', 'location_dest_id', 'location'),
+('quality_check', 'point_id', 'quality_point'), ('quality_check', 'product_id', 'product'), ('quality_check', 'lot_id', 'lot'), ('quality_check', 'picking_id', 'transfer'),
+('quality_check', 'production_id', 'manufacturing_order'), ('quality_check', 'workorder_id', 'work_order'), ('quality_check', 'team_id', 'quality_team'),
+('quality_check', 'alert_id', 'quality_alert'), ('quality_check', 'user_id', 'user'), ('quality_check', 'company_id', 'company'), ('quality_check', 'write_uid', 'user'),
+('quality_alert', 'stage_id', 'quality_stage'), ('quality_alert', 'reason_id', 'quality_reason'), ('quality_alert', 'product_id', 'product'), ('quality_alert', 'lot_id', 'lot'),
+('quality_alert', 'picking_id', 'transfer'), ('quality_alert', 'production_id', 'manufacturing_order'), ('quality_alert', 'workorder_id', 'work_order'),
+('quality_alert', 'workcenter_id', 'work_center'), ('quality_alert', 'partner_id', 'partner'), ('quality_alert', 'check_id', 'quality_check'), ('quality_alert', 'team_id', 'quality_team'),
+('quality_alert', 'user_id', 'user'), ('quality_alert', 'company_id', 'company'), ('quality_alert', 'write_uid', 'user');
+
+-- What has stages instead of states has no state column: its milestones are conditions.
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
+                                change_columns, warehouse, correlation) VALUES
+('maintenance_request', 'maintenance', 'maintenance.request', 'maintenance_request', '{maintenance_request}', NULL, NULL, '{}', '{}', '{}',
+ '{stage_id,kanban_state,priority,equipment_id,user_id,maintenance_team_id,schedule_date,schedule_end}', '{}', '{manufacturing_order=production_id}'),
+('equipment', 'maintenance', 'maintenance.equipment', 'maintenance_equipment', '{maintenance_equipment}', NULL, NULL, '{}', '{}', '{}',
+ '{technician_user_id,owner_user_id,maintenance_team_id,scrap_date}', '{location_id.warehouse_id}', '{}'),
+('repair_order', 'repair', 'repair.order', 'repair_order', '{repair_order,stock_move,stock_move_line,repair_line}', 'name', 'state', '{draft}', '{confirmed,ready,under_repair}', '{cancel}',
+ '{product_id,product_qty,lot_id,partner_id,location_id,schedule_date}', '{picking_type_id.warehouse_id,location_id.warehouse_id}', '{sales_order=sale_order_id,repair_order=id}'),
+('quality_check', 'quality', 'quality.check', 'quality_check', '{quality_check}', 'name', 'quality_state', '{none}', '{none}', '{}', '{}', '{}', '{manufacturing_order=production_id}'),
+('quality_alert', 'quality', 'quality.alert', 'quality_alert', '{quality_alert}', 'name', NULL, '{}', '{}', '{}', '{stage_id,user_id,priority}', '{}', '{manufacturing_order=production_id}');
+
+INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
+('repair_order', 1, 'confirmed', '{confirmed,ready}', true), ('repair_order', 2, 'started', '{under_repair}', false), ('repair_order', 3, 'completed', '{2binvoiced,done}', true),
+('quality_check', 1, 'passed', '{pass}', false), ('quality_check', 2, 'failed', '{fail}', false);
+
+-- Parts of a repair are moves; to 16 lines of their own.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, tx_only) VALUES
+('repair_order', 'part', 1, 'stock_move', '{repair_id}', NULL, 'line.repair', '$.new.repair_line_type != null', '{waiting,confirmed,partially_available,assigned}', '{cancel}', true,
+ '{product_id,product_uom_qty,product_uom,repair_line_type}', false),
+('repair_order', 'line', 2, 'repair_line', '{repair_id}', NULL, 'line.repair_line', NULL, '{confirmed}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,lot_id,type}', false),
+('repair_order', 'detail', 3, 'stock_move_line', '{move_id}', 'line.repair', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false, '{lot_id}', false);
+
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, covers, with_lines, with_changes, enabled, on_by_default, extra,
+                                   epcis_disposition, description)
+SELECT pg_catalog.format('odoo.%s.%s.%s.v1', e.domain, e.entity, d.verb), d.variant, e.entity, d.occasion, d.milestone, d.choice, d.precedence, d.condition::jsonpath, d.rank,
+       '{*}', e.entity OPERATOR(pg_catalog.=) 'repair_order', d.changes, d.enabled, d.enabled, d.extra::jsonb, d.disposition, d.description
+  FROM (VALUES
+  ('maintenance_request', 'opened', 1, 'inserted', NULL, 'opened', 1, '$.new.maintenance_type == "corrective"', 10, false, true, '{"reason":"breakdown"}', 'damaged', 'something is broken: a corrective request'),
+  ('maintenance_request', 'opened', 2, 'inserted', NULL, 'opened', 2, NULL, 10, false, true, '{"reason":"prevention"}', NULL, 'a preventive request, also the next one of a recurring request'),
+  ('maintenance_request', 'scheduled', 1, 'updated', NULL, NULL, 1, '$.new.schedule_date != null && ($.old.schedule_date != $.new.schedule_date || $.old.schedule_end != $.new.schedule_end)', 20, true, true, NULL, NULL, 'a date was set or moved'),
+  ('maintenance_request', 'scheduled', 2, 'inserted', NULL, NULL, 1, '$.new.schedule_date != null', 20, false, true, NULL, NULL, 'it was made with a date'),
+  ('maintenance_request', 'assigned', 1, 'updated', NULL, NULL, 1, '$.new.user_id != null && $.old.user_id != $.new.user_id', 21, true, true, NULL, NULL, 'a technician got it'),
+  ('maintenance_request', 'assigned', 2, 'inserted', NULL, NULL, 1, '$.new.user_id != null', 21, false, true, NULL, NULL, 'it was made with a technician'),
+  ('maintenance_request', 'stage_changed', 1, 'updated', NULL, NULL, 1, '$.old.stage_id != $.new.stage_id', 30, true, true, NULL, NULL, 'it stands at another stage'),
+  ('maintenance_request', 'blocked', 1, 'updated', NULL, NULL, 1, '$.old.kanban_state != "blocked" && $.new.kanban_state == "blocked"', 31, false, true, NULL, NULL, 'work on it cannot go on'),
+  ('maintenance_request', 'unblocked', 1, 'updated', NULL, NULL, 1, '$.old.kanban_state == "blocked" && $.new.kanban_state != "blocked"', 31, false, true, NULL, NULL, 'work on it can go on; Odoo does it with every change of the stage'),
+  ('maintenance_request', 'closed', 1, 'updated', NULL, NULL, 1, '$.old.close_date == null && $.new.close_date != null', 80, false, true, NULL, NULL, 'it reached a stage that is done'),
+  ('maintenance_request', 'reopened', 1, 'updated', NULL, NULL, 1, '$.old.close_date != null && $.new.close_date == null', 40, false, true, NULL, NULL, 'it is not done after all'),
+  ('maintenance_request', 'archived', 1, 'updated', NULL, NULL, 1, '!($.old.archive == true) && $.new.archive == true', 81, false, true, NULL, NULL, 'it was cancelled: put into the archive'),
+  ('maintenance_request', 'restored', 1, 'updated', NULL, NULL, 1, '$.old.archive == true && !($.new.archive == true)', 16, false, true, NULL, NULL, 'it is back from the archive, at the first stage'),
+  ('maintenance_request', 'deleted', 1, 'deleted', NULL, NULL, 1, NULL, 82, false, true, NULL, NULL, 'it was deleted'),
+  ('equipment', 'created', 1, 'inserted', NULL, NULL, 1, NULL, 10, false, false, NULL, 'active', 'a machine or tool was entered'),
+  ('equipment', 'assigned', 1, 'updated', NULL, NULL, 1, '$.new.technician_user_id != null && $.old.technician_user_id != $.new.technician_user_id || $.new.owner_user_id != null && $.old.owner_user_id != $.new.owner_user_id', 20, true, true, NULL, NULL, 'it has another technician or owner'),
+  ('equipment', 'scrapped', 1, 'updated', NULL, NULL, 1, '$.old.scrap_date == null && $.new.scrap_date != null', 80, true, true, NULL, 'inactive', 'it is out of use'),
+  ('equipment', 'archived', 1, 'updated', NULL, NULL, 1, '$.old.active == true && $.new.active == false', 81, true, true, NULL, 'inactive', 'it was put into the archive'),
+  ('equipment', 'restored', 1, 'updated', NULL, NULL, 1, '$.old.active == false && $.new.active == true', 16, true, true, NULL, 'active', 'it is back from the archive'),
+  ('repair_order', 'confirmed', 1, 'milestone', 'confirmed', NULL, 1, NULL, 20, false, true, NULL, NULL, 'a repair was released'),
+  ('repair_order', 'changed', 1, 'changed', NULL, NULL, 1, NULL, 30, true, true, NULL, NULL, 'what is repaired, or with which parts, was changed'),
+  ('repair_order', 'started', 1, 'milestone', 'started', NULL, 1, NULL, 50, false, true, NULL, NULL, 'work on it began'),
+  ('repair_order', 'completed', 1, 'milestone', 'completed', NULL, 1, NULL, 80, false, true, NULL, NULL, 'the product is repaired: what was put in and taken out'),
+  ('repair_order', 'cancelled', 1, 'cancelled', NULL, NULL, 1, NULL, 80, false, true, NULL, NULL, 'a repair was cancelled'),
+  ('repair_order', 'reopened', 1, 'updated', NULL, NULL, 1, '$.old.state == "cancel" && $.new.state != "cancel"', 15, false, true, NULL, NULL, 'a cancelled repair is a draft again'),
+  ('quality_check', 'created', 1, 'inserted', NULL, NULL, 1, NULL, 10, false, false, NULL, NULL, 'a check is to be done'),
+  ('quality_check', 'passed', 1, 'milestone', 'passed', NULL, 1, NULL, 80, false, true, NULL, 'conformant', 'a check was passed'),
+  ('quality_check', 'failed', 1, 'milestone', 'failed', NULL, 1, NULL, 80, false, true, NULL, 'non_conformant', 'a check failed'),
+  ('quality_alert', 'opened', 1, 'inserted', NULL, NULL, 1, NULL, 10, false, true, NULL, 'non_conformant', 'a nonconformance was reported'),
+  ('quality_alert', 'stage_changed', 1, 'updated', NULL, NULL, 1, '$.old.stage_id != $.new.stage_id', 30, true, true, NULL, NULL, 'it stands at another stage'),
+  ('quality_alert', 'closed', 1, 'updated', NULL, NULL, 1, '$.old.date_close == null && $.new.date_close != null', 80, false, true, NULL, NULL, 'it is dealt with')
+  ) AS d (entity, verb, variant, occasion, milestone, choice, precedence, condition, rank, changes, enabled, extra, disposition, description)
+  JOIN odoo_events.entity e ON e.entity OPERATOR(pg_catalog.=) d.entity;
+
+INSERT INTO odoo_events.field (owner, position, field, sources, classification)
+SELECT f.owner, f.n, f.field, f.sources::text[], f.classification
+  FROM (VALUES
+  (1, 'maintenance_request', 'name', '{name}', 'internal'), (2, 'maintenance_request', 'maintenance_type', '{maintenance_type}', 'internal'),
+  (3, 'maintenance_request', 'stage', '{stage_id}', 'internal'), (4, 'maintenance_request', 'kanban_state', '{kanban_state}', 'internal'),
+  (5, 'maintenance_request', 'priority', '{priority}', 'internal'), (6, 'maintenance_request', 'equipment', '{equipment_id}', 'internal'),
+  (7, 'maintenance_request', 'category', '{category_id}', 'internal'), (8, 'maintenance_request', 'work_center', '{workcenter_id}', 'internal'),
+  (9, 'maintenance_request', 'manufacturing_order', '{production_id}', 'internal'), (10, 'maintenance_request', 'work_order', '{workorder_id}', 'internal'),
+  (11, 'maintenance_request', 'team', '{maintenance_team_id}', 'internal'), (12, 'maintenance_request', 'technician', '{user_id}', 'personal'),
+  (13, 'maintenance_request', 'requested_by', '{owner_user_id}', 'personal'), (14, 'maintenance_request', 'request_date', '{request_date}', 'internal'),
+  (15, 'maintenance_request', 'schedule_date', '{schedule_date}', 'internal'), (16, 'maintenance_request', 'schedule_end', '{schedule_end}', 'internal'),
+  (17, 'maintenance_request', 'hours', '{duration}', 'internal'), (18, 'maintenance_request', 'close_date', '{close_date}', 'internal'),
+  (19, 'maintenance_request', 'archived', '{archive}', 'internal'), (20, 'maintenance_request', 'company', '{company_id}', 'internal'),
+  (1, 'equipment', 'name', '{id.name}', 'internal'), (2, 'equipment', 'serial', '{serial_no}', 'internal'), (3, 'equipment', 'model', '{model}', 'internal'),
+  (4, 'equipment', 'category', '{category_id}', 'internal'), (5, 'equipment', 'work_center', '{workcenter_id}', 'internal'), (6, 'equipment', 'location', '{location_id}', 'internal'),
+  (7, 'equipment', 'team', '{maintenance_team_id}', 'internal'), (8, 'equipment', 'technician', '{technician_user_id}', 'personal'), (9, 'equipment', 'owner', '{owner_user_id}', 'personal'),
+  (10, 'equipment', 'assign_date', '{assign_date}', 'internal'), (11, 'equipment', 'effective_date', '{effective_date}', 'internal'),
+  (12, 'equipment', 'warranty_date', '{warranty_date}', 'internal'), (13, 'equipment', 'scrap_date', '{scrap_date}', 'internal'), (14, 'equipment', 'active', '{active}', 'internal'),
+  (15, 'equipment', 'company', '{company_id}', 'internal'),
+  (1, 'repair_order', 'name', '{name}', 'internal'), (2, 'repair_order', 'state', '{state}', 'internal'), (3, 'repair_order', 'product', '{product_id}', 'internal'),
+  (4, 'repair_order', 'quantity', '{product_qty}', 'internal'), (5, 'repair_order', 'unit', '{product_uom}', 'internal'), (6, 'repair_order', 'lot', '{lot_id}', 'internal'),
+  (7, 'repair_order', 'priority', '{priority}', 'internal'), (8, 'repair_order', 'under_warranty', '{under_warranty}', 'internal'), (9, 'repair_order', 'schedule_date', '{schedule_date}', 'internal'),
+  (10, 'repair_order', 'location', '{location_id}', 'internal'), (11, 'repair_order', 'picking_type', '{picking_type_id}', 'internal'),
+  (12, 'repair_order', 'warehouse', '{picking_type_id.warehouse_id,location_id.warehouse_id}', 'internal'), (13, 'repair_order', 'sales_order', '{sale_order_id}', 'internal'),
+  (14, 'repair_order', 'customer', '{partner_id}', 'personal'), (15, 'repair_order', 'technician', '{user_id}', 'personal'), (16, 'repair_order', 'company', '{company_id}', 'internal'),
+  (1, 'line.repair', 'product', '{product_id}', 'internal'), (2, 'line.repair', 'kind', '{repair_line_type}', 'internal'), (3, 'line.repair', 'state', '{state}', 'internal'),
+  (4, 'line.repair', 'demand', '{product_uom_qty}', 'internal'), (5, 'line.repair', 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'),
+  (6, 'line.repair', 'done', '{quantity@done,sum(detail.qty_done)}', 'internal'), (7, 'line.repair', 'unit', '{product_uom}', 'internal'),
+  (8, 'line.repair', 'from', '{location_id}', 'internal'), (9, 'line.repair', 'to', '{location_dest_id}', 'internal'),
+  (1, 'line.repair_line', 'product', '{product_id}', 'internal'), (2, 'line.repair_line', 'kind', '{type}', 'internal'), (3, 'line.repair_line', 'state', '{state}', 'internal'),
+  (4, 'line.repair_line', 'demand', '{product_uom_qty}', 'internal'), (5, 'line.repair_line', 'done', '{product_uom_qty@done}', 'internal'),
+  (6, 'line.repair_line', 'unit', '{product_uom}', 'internal'), (7, 'line.repair_line', 'lot', '{lot_id}', 'internal'),
+  (8, 'line.repair_line', 'from', '{location_id}', 'internal'), (9, 'line.repair_line', 'to', '{location_dest_id}', 'internal'),
+  (1, 'quality_check', 'name', '{name}', 'internal'), (2, 'quality_check', 'title', '{title}', 'internal'), (3, 'quality_check', 'state', '{quality_state}', 'internal'),
+  (4, 'quality_check', 'point', '{point_id}', 'internal'), (5, 'quality_check', 'product', '{product_id}', 'internal'), (6, 'quality_check', 'lot', '{lot_id}', 'internal'),
+  (7, 'quality_check', 'measure', '{measure}', 'internal'), (8, 'quality_check', 'control_date', '{control_date}', 'internal'), (9, 'quality_check', 'transfer', '{picking_id}', 'internal'),
+  (10, 'quality_check', 'manufacturing_order', '{production_id}', 'internal'), (11, 'quality_check', 'work_order', '{workorder_id}', 'internal'),
+  (12, 'quality_check', 'alert', '{alert_id}', 'internal'), (13, 'quality_check', 'team', '{team_id}', 'internal'), (14, 'quality_check', 'user', '{user_id}', 'personal'),
+  (15, 'quality_check', 'company', '{company_id}', 'internal'),
+  (1, 'quality_alert', 'name', '{name}', 'internal'), (2, 'quality_alert', 'title', '{title}', 'internal'), (3, 'quality_alert', 'stage', '{stage_id}', 'internal'),
+  (4, 'quality_alert', 'reason', '{reason_id}', 'internal'), (5, 'quality_alert', 'priority', '{priority}', 'internal'), (6, 'quality_alert', 'product', '{product_id}', 'internal'),
+  (7, 'quality_alert', 'lot', '{lot_id}', 'internal'), (8, 'quality_alert', 'check', '{check_id}', 'internal'), (9, 'quality_alert', 'transfer', '{picking_id}', 'internal'),
+  (10, 'quality_alert', 'manufacturing_order', '{production_id}', 'internal'), (11, 'quality_alert', 'work_order', '{workorder_id}', 'internal'),
+  (12, 'quality_alert', 'work_center', '{workcenter_id}', 'internal'), (13, 'quality_alert', 'vendor', '{partner_id}', 'personal'), (14, 'quality_alert', 'team', '{team_id}', 'internal'),
+  (15, 'quality_alert', 'user', '{user_id}', 'personal'), (16, 'quality_alert', 'date_assign', '{date_assign}', 'internal'), (17, 'quality_alert', 'date_close', '{date_close}', 'internal'),
+  (18, 'quality_alert', 'company', '{company_id}', 'internal')
+  ) AS f (n, owner, field, sources, classification);
+-- catalog_finance: invoices, payments, valuation, analytic entries.
+
+INSERT INTO odoo_events.reference (reference, tables) VALUES
+('invoice', '{account_move}'), ('journal', '{account_journal}'), ('payment', '{account_payment}'), ('account', '{account_account}'), ('analytic_account', '{account_analytic_account}');
+INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown) VALUES
+('invoice', 1, 'name', '{name}', true), ('journal', 1, 'code', '{code}', true), ('journal', 2, 'name', '{name}', true), ('journal', 3, 'company_id', '{company_id}', false), ('payment', 1, 'name', '{name}', true),
+('payment', 2, 'payment_type', '{payment_type}', false), ('account', 1, 'name', '{name}', true), ('analytic_account', 1, 'code', '{code}', true), ('analytic_account', 2, 'name', '{name}', true);
+
+-- A payment's own state exists from 18 on; before, its journal entry has it.
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('account_move', '{account_move}', '{state,payment_state}',
+ '{name,move_type,ref,payment_reference,invoice_origin,partner_id,invoice_date,invoice_date_due,date,currency_id,journal_id,reversed_entry_id,payment_id,amount_untaxed,amount_tax,amount_total,amount_residual,invoice_user_id,company_id,create_uid,write_uid}'),
+('account_move_line', '{account_move_line}', '{move_id,parent_state,product_id,quantity,price_unit,discount,price_subtotal}',
+ '{name,display_type,exclude_from_invoice_tab,product_uom_id,price_total,account_id,purchase_line_id,company_id,write_uid}'),
+('account_payment', '{account_payment}', '{state}',
+ '{name,payment_type,partner_type,partner_id,amount,currency_id,date,memo,payment_reference,journal_id,move_id,company_id,create_uid,write_uid}'),
+('stock_valuation_layer', '{stock_valuation_layer}', '{value}', '{product_id,quantity,unit_cost,description,stock_move_id,company_id,create_uid,write_uid}'),
+('stock_landed_cost', '{stock_landed_cost}', '{state}', '{name,date,amount_total,vendor_bill_id,account_move_id,account_journal_id,company_id,create_uid,write_uid}'),
+('account_analytic_line', '{account_analytic_line}', '{amount}',
+ '{name,date,unit_amount,product_uom_id,product_id,account_id,partner_id,user_id,ref,category,company_id,create_uid,write_uid}');
+
+-- Of the lines of accounting those that say what is invoiced, not taxes, terms of payment and rounding; the second is that of Odoo to 15.
+UPDATE odoo_events.capture_rule SET row_filter = '{display_type=product,exclude_from_invoice_tab=false}' WHERE rule = 'account_move_line';
+
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('account_move', 'partner_id', 'partner'), ('account_move', 'currency_id', 'currency'), ('account_move', 'journal_id', 'journal'), ('account_move', 'reversed_entry_id', 'invoice'),
+('account_move', 'payment_id', 'payment'), ('account_move', 'invoice_user_id', 'user'), ('account_move', 'company_id', 'company'), ('account_move', 'write_uid', 'user'),
+('account_move_line', 'move_id', 'invoice'), ('account_move_line', 'product_id', 'product'), ('account_move_line', 'product_uom_id', 'unit'), ('account_move_line', 'account_id', 'account'),
+('account_move_line', 'purchase_line_id', 'purchase_order_line'), ('account_move_line', 'company_id', 'company'),
+('account_payment', 'partner_id', 'partner'), ('account_payment', 'currency_id', 'currency'), ('account_payment', 'journal_id', 'journal'), ('account_payment', 'company_id', 'company'),
+('account_payment', 'write_uid', 'user'),
+('stock_valuation_layer', 'product_id', 'product'), ('stock_valuation_layer', 'stock_move_id', 'stock_move'), ('stock_valuation_layer', 'company_id', 'company'),
+('stock_valuation_layer', 'write_uid', 'user'),
+('stock_move', 'id', 'stock_move'), ('stock_landed_cost', 'vendor_bill_id', 'invoice'), ('stock_landed_cost', 'company_id', 'company'), ('stock_landed_cost', 'account_journal_id', 'journal'), ('stock_landed_cost', 'write_uid', 'user'),
+('account_analytic_line', 'product_id', 'product'), ('account_analytic_line', 'product_uom_id', 'unit'), ('account_analytic_line', 'account_id', 'analytic_account'),
+('account_analytic_line', 'partner_id', 'partner'), ('account_analytic_line', 'user_id', 'user'), ('account_analytic_line', 'company_id', 'company'), ('account_analytic_line', 'write_uid', 'user');
+
+-- Three tables tell of valuation, two of payments: entities of their own with one label.
+INSERT INTO odoo_events.entity (entity, label, domain, model, rule, rules, name_column, id_column, state_column, draft_states, open_states, cancelled_states, change_columns, keys, correlation, secondary) VALUES
+('invoice', NULL, 'finance', 'account.move', 'account_move', '{account_move,account_move_line}', 'name', NULL, 'state', '{draft}', '{posted}', '{cancel}', '{}', '{}', '{}', false),
+('payment', NULL, 'finance', 'account.payment', 'account_payment', '{account_payment}', 'name', NULL, 'state', '{draft}', '{in_process,paid}', '{canceled,rejected}', '{}', '{}', '{}', false),
+('payment_entry', 'payment', 'finance', 'account.payment', 'account_move', '{account_move}', 'name', 'payment_id', 'state', '{draft}', '{posted}', '{cancel}', '{}', '{payment=payment_id}', '{}', true),
+('valuation', NULL, 'finance', 'stock.valuation.layer', 'stock_valuation_layer', '{stock_valuation_layer}', NULL, NULL, NULL, '{}', '{}', '{}', '{}',
+ '{transfer=stock_move_id.picking_id,manufacturing_order=stock_move_id.raw_material_production_id,manufacturing_order=stock_move_id.production_id}',
+ '{manufacturing_order=stock_move_id.raw_material_production_id,manufacturing_order=stock_move_id.production_id}', false),
+('valuation_of_move', 'valuation', 'finance', 'stock.move', 'stock_move', '{stock_move}', NULL, NULL, 'state', '{draft}', '{}', '{cancel}', '{value}',
+ '{transfer=picking_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id,manufacturing_order=consume_unbuild_id.mo_id,repair_order=repair_id}',
+ '{sales_order=sale_line_id.order_id,purchase_order=purchase_line_id.order_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id}', true),
+('landed_cost', 'valuation', 'finance', 'stock.landed.cost', 'stock_landed_cost', '{stock_landed_cost}', 'name', NULL, 'state', '{draft}', '{}', '{cancel}', '{}', '{landed_cost=id}', '{}', false),
+('analytic_entry', NULL, 'finance', 'account.analytic.line', 'account_analytic_line', '{account_analytic_line}', NULL, NULL, NULL, '{}', '{}', '{}', '{}', '{}', '{}', false);
+
+-- To 17 a landed cost has its company by its journal.
+UPDATE odoo_events.reference_field SET target = 'company' WHERE reference = 'journal' AND field = 'company_id';
+UPDATE odoo_events.entity SET company = '{company_id,account_journal_id.company_id}' WHERE entity = 'landed_cost';
+
+INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
+('invoice', 1, 'posted', '{posted}', true), ('payment', 1, 'posted', '{in_process}', true), ('payment', 2, 'paid', '{paid}', true), ('payment_entry', 1, 'posted', '{posted}', true),
+('valuation_of_move', 1, 'done', '{done}', true), ('landed_cost', 1, 'done', '{done}', true);
+
+-- Product lines: the others are taxes, terms, counterparts.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, condition, state_column, live_states, gone_states, counted) VALUES
+('invoice', 'line', 1, 'account_move_line', '{move_id}', 'line.invoice', '$.new.display_type == "product" || $.new.exclude_from_invoice_tab == false && $.new.display_type == null', 'parent_state', '{posted}', '{cancel}', false);
+
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, condition, rank, with_lines, with_changes, enabled, on_by_default, extra, description)
+SELECT pg_catalog.format('odoo.finance.%s.%s.v1', COALESCE(e.label, e.entity), d.verb), d.variant, d.entity, d.occasion, d.milestone, d.condition::jsonpath, d.rank,
+       e.entity OPERATOR(pg_catalog.=) 'invoice' AND d.verb OPERATOR(pg_catalog.=) 'posted', d.changes, d.enabled, d.enabled, d.extra::jsonb, d.description
+  FROM (VALUES
+  ('invoice', 'reset_to_draft', 1, 'updated', NULL, '$.old.state == "posted" && $.new.state == "draft" && $.new.move_type != "entry"', 15, false, true, NULL, 'a posted invoice, bill or credit note can be changed again'),
+  ('invoice', 'posted', 1, 'milestone', 'posted', '$.new.move_type != "entry"', 20, false, true, NULL, 'an invoice, bill or credit note was posted; type says which'),
+  ('invoice', 'partially_paid', 1, 'updated', NULL, '$.old.payment_state != "partial" && $.new.payment_state == "partial" && $.new.move_type != "entry"', 50, false, true, NULL, 'a part of it is paid'),
+  ('invoice', 'paid', 1, 'updated', NULL, '$.old.payment_state != "paid" && $.new.payment_state == "paid" && $.new.move_type != "entry"', 80, false, true, NULL, 'all of it is paid'),
+  ('invoice', 'paid', 2, 'inserted', NULL, '$.new.payment_state == "paid" && $.new.state == "posted" && $.new.move_type != "entry"', 80, false, true, NULL, 'it was paid by the transaction that made it'),
+  ('invoice', 'in_payment', 1, 'updated', NULL, '$.old.payment_state != "in_payment" && $.new.payment_state == "in_payment" && $.new.move_type != "entry"', 51, false, true, NULL, 'it is paid, the bank has not confirmed it yet'),
+  ('invoice', 'unpaid', 1, 'updated', NULL, '($.old.payment_state == "paid" || $.old.payment_state == "in_payment" || $.old.payment_state == "partial" || $.old.payment_state == "reversed") && $.new.payment_state == "not_paid" && $.new.state == "posted" && $.new.move_type != "entry"', 52, false, true, NULL, 'what had paid it was taken back'),
+  ('invoice', 'payment_blocked', 1, 'updated', NULL, '$.old.payment_state != "blocked" && $.new.payment_state == "blocked"', 53, false, true, NULL, 'it must not be paid for now'),
+  ('invoice', 'payment_unblocked', 1, 'updated', NULL, '$.old.payment_state == "blocked" && $.new.payment_state != "blocked"', 53, false, true, NULL, 'it may be paid again'),
+  ('invoice', 'reversed', 1, 'updated', NULL, '$.old.payment_state != "reversed" && $.new.payment_state == "reversed" && $.new.move_type != "entry"', 80, false, true, NULL, 'a credit note makes up for all of it'),
+  ('invoice', 'cancelled', 1, 'cancelled', NULL, '$.new.move_type != "entry"', 82, false, true, NULL, 'a posted invoice was cancelled'),
+  ('payment', 'posted', 1, 'milestone', 'posted', NULL, 20, false, true, NULL, 'money came in or went out'),
+  ('payment', 'paid', 1, 'milestone', 'paid', NULL, 80, false, true, NULL, 'the money is there: reconciled with a statement, or with invoices where the account needs none'),
+  ('payment', 'rejected', 1, 'updated', NULL, '$.old.state != "rejected" && $.new.state == "rejected"', 82, false, true, NULL, 'the bank refused it'),
+  ('payment', 'cancelled', 1, 'cancelled', NULL, '$.new.state == "canceled"', 82, false, true, NULL, 'a posted payment was cancelled'),
+  ('payment', 'reset_to_draft', 1, 'updated', NULL, '($.old.state == "in_process" || $.old.state == "paid" || $.old.state == "rejected") && $.new.state == "draft"', 15, false, true, NULL, 'a posted payment can be changed again'),
+  ('payment_entry', 'posted', 2, 'milestone', 'posted', '$.new.payment_id != null', 20, false, true, NULL, 'to Odoo 17: the entry of a payment was posted'),
+  ('payment_entry', 'cancelled', 2, 'cancelled', NULL, '$.new.payment_id != null', 82, false, true, NULL, 'to Odoo 17: the entry of a payment was cancelled'),
+  ('payment_entry', 'reset_to_draft', 2, 'updated', NULL, '$.new.payment_id != null && $.old.state == "posted" && $.new.state == "draft"', 15, false, true, NULL, 'to Odoo 17: the entry of a payment can be changed again'),
+  ('valuation', 'posted', 1, 'inserted', NULL, NULL, 61, false, true, '{"source":"valuation_layer"}', 'to Odoo 18: a valuation layer, the change of the stock''s value'),
+  ('valuation_of_move', 'posted', 2, 'milestone', 'done', '$.new.value != null && $.new.value != 0', 61, false, true, '{"source":"stock_move"}', 'from Odoo 19: the value of a done move'),
+  ('valuation_of_move', 'posted', 3, 'updated', NULL, '$.old.state == "done" && $.new.state == "done" && $.old.value != $.new.value', 61, true, true, '{"source":"stock_move"}', 'from Odoo 19: the value of a done move is another one, by a landed cost or a new cost price'),
+  ('landed_cost', 'posted', 4, 'milestone', 'done', NULL, 80, false, true, '{"source":"landed_cost"}', 'a landed cost was spread over moves'),
+  ('analytic_entry', 'posted', 1, 'inserted', NULL, NULL, 20, false, false, NULL, 'an amount was booked on an analytic account')
+  ) AS d (entity, verb, variant, occasion, milestone, condition, rank, changes, enabled, extra, description)
+  JOIN odoo_events.entity e ON e.entity OPERATOR(pg_catalog.=) d.entity;
+
+INSERT INTO odoo_events.field (owner, position, field, sources, classification)
+SELECT f.owner, f.n, f.field, f.sources::text[], f.classification
+  FROM (VALUES
+  (1, 'invoice', 'name', '{name}', 'internal'), (2, 'invoice', 'type', '{move_type}', 'internal'), (3, 'invoice', 'state', '{state}', 'internal'),
+  (4, 'invoice', 'payment_state', '{payment_state}', 'internal'), (5, 'invoice', 'partner', '{partner_id}', 'personal'), (6, 'invoice', 'reference', '{ref}', 'internal'),
+  (7, 'invoice', 'payment_reference', '{payment_reference}', 'internal'), (8, 'invoice', 'origin', '{invoice_origin}', 'internal'), (9, 'invoice', 'reversal_of', '{reversed_entry_id}', 'internal'),
+  (10, 'invoice', 'invoice_date', '{invoice_date}', 'internal'), (11, 'invoice', 'due_date', '{invoice_date_due}', 'internal'), (12, 'invoice', 'date', '{date}', 'internal'),
+  (13, 'invoice', 'journal', '{journal_id}', 'internal'), (14, 'invoice', 'company', '{company_id}', 'internal'), (15, 'invoice', 'salesperson', '{invoice_user_id}', 'personal'),
+  (16, 'invoice', 'currency', '{currency_id}', 'internal'), (17, 'invoice', 'amount_untaxed', '{amount_untaxed}', 'confidential'), (18, 'invoice', 'amount_tax', '{amount_tax}', 'confidential'),
+  (19, 'invoice', 'amount_total', '{amount_total}', 'confidential'), (20, 'invoice', 'amount_residual', '{amount_residual}', 'confidential'),
+  (1, 'line.invoice', 'product', '{product_id}', 'internal'), (2, 'line.invoice', 'description', '{name}', 'internal'), (3, 'line.invoice', 'quantity', '{quantity}', 'internal'),
+  (4, 'line.invoice', 'unit', '{product_uom_id}', 'internal'), (5, 'line.invoice', 'account', '{account_id}', 'internal'), (6, 'line.invoice', 'purchase_order_line', '{purchase_line_id}', 'internal'),
+  (7, 'line.invoice', 'price_unit', '{price_unit}', 'confidential'), (8, 'line.invoice', 'discount', '{discount}', 'confidential'), (9, 'line.invoice', 'amount', '{price_subtotal}', 'confidential'),
+  (1, 'payment', 'name', '{name}', 'internal'), (2, 'payment', 'state', '{state}', 'internal'), (3, 'payment', 'payment_type', '{payment_type}', 'internal'),
+  (4, 'payment', 'partner_type', '{partner_type}', 'internal'), (5, 'payment', 'partner', '{partner_id}', 'personal'), (6, 'payment', 'date', '{date}', 'internal'),
+  (7, 'payment', 'memo', '{memo}', 'internal'), (8, 'payment', 'payment_reference', '{payment_reference}', 'internal'), (9, 'payment', 'journal', '{journal_id}', 'internal'),
+  (10, 'payment', 'company', '{company_id}', 'internal'), (11, 'payment', 'currency', '{currency_id}', 'internal'), (12, 'payment', 'amount', '{amount}', 'confidential'),
+  (1, 'payment_entry', 'name', '{name}', 'internal'), (2, 'payment_entry', 'state', '{state}', 'internal'), (3, 'payment_entry', 'payment_type', '{payment_id.payment_type}', 'internal'),
+  (4, 'payment_entry', 'partner', '{partner_id}', 'personal'), (5, 'payment_entry', 'date', '{date}', 'internal'), (6, 'payment_entry', 'memo', '{ref}', 'internal'),
+  (7, 'payment_entry', 'payment_reference', '{payment_reference}', 'internal'), (8, 'payment_entry', 'journal', '{journal_id}', 'internal'), (9, 'payment_entry', 'company', '{company_id}', 'internal'),
+  (10, 'payment_entry', 'currency', '{currency_id}', 'internal'), (11, 'payment_entry', 'amount', '{amount_total}', 'confidential'),
+  (1, 'valuation', 'product', '{product_id}', 'internal'), (2, 'valuation', 'quantity', '{quantity}', 'internal'), (3, 'valuation', 'value', '{value}', 'confidential'),
+  (4, 'valuation', 'unit_cost', '{unit_cost}', 'confidential'), (5, 'valuation', 'description', '{description}', 'internal'), (6, 'valuation', 'stock_move', '{stock_move_id}', 'internal'),
+  (7, 'valuation', 'document', '{#document}', 'internal'), (8, 'valuation', 'company', '{company_id}', 'internal'),
+  (1, 'valuation_of_move', 'product', '{product_id}', 'internal'), (2, 'valuation_of_move', 'quantity', '{quantity}', 'internal'), (3, 'valuation_of_move', 'value', '{value}', 'confidential'),
+  (4, 'valuation_of_move', 'unit', '{product_uom}', 'internal'), (5, 'valuation_of_move', 'description', '{reference}', 'internal'), (6, 'valuation_of_move', 'stock_move', '{id}', 'internal'),
+  (7, 'valuation_of_move', 'document', '{#document}', 'internal'), (8, 'valuation_of_move', 'company', '{company_id}', 'internal'),
+  (1, 'landed_cost', 'name', '{name}', 'internal'), (2, 'landed_cost', 'state', '{state}', 'internal'), (3, 'landed_cost', 'value', '{amount_total}', 'confidential'),
+  (4, 'landed_cost', 'date', '{date}', 'internal'), (5, 'landed_cost', 'vendor_bill', '{vendor_bill_id}', 'internal'), (6, 'landed_cost', 'company', '{company_id,account_journal_id.company_id}', 'internal'),
+  (1, 'analytic_entry', 'name', '{name}', 'internal'), (2, 'analytic_entry', 'date', '{date}', 'internal'), (3, 'analytic_entry', 'account', '{account_id}', 'internal'),
+  (4, 'analytic_entry', 'quantity', '{unit_amount}', 'internal'), (5, 'analytic_entry', 'unit', '{product_uom_id}', 'internal'), (6, 'analytic_entry', 'product', '{product_id}', 'internal'),
+  (7, 'analytic_entry', 'partner', '{partner_id}', 'personal'), (8, 'analytic_entry', 'user', '{user_id}', 'personal'), (9, 'analytic_entry', 'reference', '{ref}', 'internal'),
+  (10, 'analytic_entry', 'category', '{category}', 'internal'), (11, 'analytic_entry', 'amount', '{amount}', 'confidential'), (12, 'analytic_entry', 'company', '{company_id}', 'internal')
+  ) AS f (n, owner, field, sources, classification);
+-- catalog_master: products, partners, bills of materials.  Off until enabled.
+
+INSERT INTO odoo_events.reference (reference, tables) VALUES
+('product_template', '{product_template}'), ('product_category', '{product_category}'), ('country', '{res_country}'), ('state', '{res_country_state}'), ('operation', '{mrp_routing_workcenter}');
+INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALUES
+('product_template', 1, 'sku', '{default_code}'), ('product_template', 2, 'name', '{name}'), ('product_template', 3, 'type', '{type}'),
+('product_template', 4, 'is_storable', '{is_storable}'), ('product_template', 5, 'tracking', '{tracking}'),
+('product_category', 1, 'name', '{complete_name,name}'), ('country', 1, 'code', '{code}'), ('country', 2, 'name', '{name}'), ('state', 1, 'code', '{code}'), ('state', 2, 'name', '{name}'),
+('operation', 1, 'name', '{name}');
+INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
+('product_template', 6, 'list_price', '{list_price}', false, NULL), ('product_template', 7, 'categ_id', '{categ_id}', false, 'product_category'), ('product_template', 8, 'uom_id', '{uom_id}', false, 'unit'),
+('product_template', 9, 'company_id', '{company_id}', false, 'company');
+
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('product_product', '{product_product}', '{default_code,barcode,active,standard_price,weight,volume}', '{product_tmpl_id,create_uid,write_uid}'),
+('product_template', '{product_template}', '{name,default_code,type,is_storable,tracking,use_expiration_date,categ_id,uom_id,list_price,sale_ok,purchase_ok,active,company_id}', '{write_uid}'),
+('res_partner', '{res_partner}', '{name,ref,active,parent_id,type,is_company,vat,street,street2,zip,city,state_id,country_id,email,phone,mobile,lang}', '{company_id,create_uid,write_uid}'),
+('mrp_bom', '{mrp_bom}', '{product_tmpl_id,product_id,product_qty,product_uom_id,type,code,active,picking_type_id,consumption,ready_to_produce}', '{company_id,sequence,create_uid,write_uid}'),
+('mrp_bom_line', '{mrp_bom_line}', '{bom_id,product_id,product_qty,product_uom_id,operation_id}', '{sequence,write_uid}'),
+('mrp_bom_byproduct', '{mrp_bom_byproduct}', '{bom_id,product_id,product_qty,product_uom_id,operation_id,cost_share}', '{write_uid}'),
+('mrp_routing_workcenter', '{mrp_routing_workcenter}', '{bom_id,name,workcenter_id,time_mode,time_cycle_manual,active}', '{sequence,write_uid}');
+
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('product_product', 'product_tmpl_id', 'product_template'), ('product_product', 'write_uid', 'user'),
+('product_template', 'categ_id', 'product_category'), ('product_template', 'uom_id', 'unit'), ('product_template', 'company_id', 'company'),
+('res_partner', 'parent_id', 'partner'), ('res_partner', 'state_id', 'state'), ('res_partner', 'country_id', 'country'), ('res_partner', 'company_id', 'company'), ('res_partner', 'write_uid', 'user'),
+('mrp_bom', 'product_tmpl_id', 'product_template'), ('mrp_bom', 'product_id', 'product'), ('mrp_bom', 'product_uom_id', 'unit'), ('mrp_bom', 'picking_type_id', 'picking_type'),
+('mrp_bom', 'company_id', 'company'), ('mrp_bom', 'write_uid', 'user'),
+('mrp_bom_line', 'bom_id', 'bill_of_materials'), ('mrp_bom_line', 'product_id', 'product'), ('mrp_bom_line', 'product_uom_id', 'unit'), ('mrp_bom_line', 'operation_id', 'operation'),
+('mrp_bom_byproduct', 'bom_id', 'bill_of_materials'), ('mrp_bom_byproduct', 'product_id', 'product'), ('mrp_bom_byproduct', 'product_uom_id', 'unit'), ('mrp_bom_byproduct', 'operation_id', 'operation'),
+('mrp_routing_workcenter', 'bom_id', 'bill_of_materials'), ('mrp_routing_workcenter', 'workcenter_id', 'work_center');
+
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, change_columns, company, warehouse) VALUES
+('product', 'master_data', 'product.product', 'product_product', '{product_product,product_template}', 'default_code', '{default_code,barcode,active,standard_price,weight,volume}',
+ '{product_tmpl_id.company_id}', '{}'),
+('partner', 'master_data', 'res.partner', 'res_partner', '{res_partner}', 'ref',
+ '{name,ref,active,parent_id,type,is_company,vat,street,street2,zip,city,state_id,country_id,email,phone,mobile,lang}', '{company_id}', '{}'),
+('bill_of_materials', 'master_data', 'mrp.bom', 'mrp_bom', '{mrp_bom,mrp_bom_line,mrp_bom_byproduct,mrp_routing_workcenter}', 'code',
+ '{product_tmpl_id,product_id,product_qty,product_uom_id,type,code,active,picking_type_id,consumption,ready_to_produce}', '{company_id}', '{picking_type_id.warehouse_id}');
+
+-- A template belongs to each of its variants: what changes there changes them.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, state_column, live_states, counted, change_columns) VALUES
+('product', 'template', 1, 'product_template', '{<product_tmpl_id}', 'line.template', '-', '{*}', false,
+ '{name,type,is_storable,tracking,use_expiration_date,categ_id,uom_id,list_price,sale_ok,purchase_ok,active,company_id}'),
+('bill_of_materials', 'component', 1, 'mrp_bom_line', '{bom_id}', 'line.bom', '-', '{*}', true, '{product_id,product_qty,product_uom_id,operation_id}'),
+('bill_of_materials', 'byproduct', 2, 'mrp_bom_byproduct', '{bom_id}', 'line.bom', '-', '{*}', true, '{product_id,product_qty,product_uom_id,operation_id,cost_share}'),
+('bill_of_materials', 'operation', 3, 'mrp_routing_workcenter', '{bom_id}', 'line.bom_operation', '-', '{*}', true, '{name,workcenter_id,time_mode,time_cycle_manual,active}');
+
+INSERT INTO odoo_events.event_def (type, entity, occasion, condition, rank, covers, with_lines, with_changes, enabled, on_by_default, description)
+SELECT pg_catalog.format('odoo.master_data.%s.%s.v1', e.entity, d.verb), e.entity, d.occasion, d.condition::jsonpath, d.rank, d.covers::text[],
+       e.entity OPERATOR(pg_catalog.=) 'bill_of_materials', d.verb OPERATOR(pg_catalog.<>) 'created', false, false, d.description
+  FROM (VALUES ('created', 'inserted', NULL, 10, '{*}', 'it was entered'),
+               ('changed', 'changed', NULL, 30, '{}', 'fields or parts of it were changed; also: it is out of the archive again'),
+               ('archived', 'updated', '$.old.active == true && !($.new.active == true)', 80, '{*}', 'it is no longer in use'),
+               ('deleted', 'deleted', NULL, 80, '{*}', 'it was deleted')) AS d (verb, occasion, condition, rank, covers, description)
+ CROSS JOIN odoo_events.entity e
+ WHERE e.domain OPERATOR(pg_catalog.=) 'master_data';
+
+INSERT INTO odoo_events.field (owner, position, field, sources, classification)
+SELECT f.owner, f.n, f.field, f.sources::text[], f.classification
+  FROM (VALUES
+  (1, 'product', 'sku', '{default_code}', 'internal'), (2, 'product', 'barcode', '{barcode}', 'internal'), (3, 'product', 'name', '{product_tmpl_id.name}', 'internal'),
+  (4, 'product', 'type', '{product_tmpl_id.type}', 'internal'), (5, 'product', 'tracking', '{product_tmpl_id.tracking}', 'internal'), (6, 'product', 'category', '{product_tmpl_id.categ_id}', 'internal'),
+  (7, 'product', 'unit', '{product_tmpl_id.uom_id}', 'internal'), (8, 'product', 'weight', '{weight}', 'internal'), (9, 'product', 'volume', '{volume}', 'internal'),
+  (10, 'product', 'active', '{active}', 'internal'), (11, 'product', 'template', '{product_tmpl_id.id}', 'internal'), (12, 'product', 'standard_price', '{standard_price}', 'confidential'),
+  (13, 'product', 'list_price', '{product_tmpl_id.list_price}', 'confidential'),
+  (1, 'line.template', 'name', '{name}', 'internal'), (2, 'line.template', 'type', '{type}', 'internal'), (3, 'line.template', 'list_price', '{list_price}', 'confidential'),
+  (4, 'line.template', 'category', '{categ_id}', 'internal'), (5, 'line.template', 'unit', '{uom_id}', 'internal'),
+  (1, 'partner', 'name', '{name}', 'personal'), (2, 'partner', 'ref', '{ref}', 'internal'), (3, 'partner', 'is_company', '{is_company}', 'internal'), (4, 'partner', 'parent', '{parent_id}', 'personal'),
+  (5, 'partner', 'type', '{type}', 'internal'), (6, 'partner', 'vat', '{vat}', 'personal'), (7, 'partner', 'street', '{street}', 'personal'), (8, 'partner', 'street2', '{street2}', 'personal'),
+  (9, 'partner', 'zip', '{zip}', 'personal'), (10, 'partner', 'city', '{city}', 'personal'), (11, 'partner', 'state', '{state_id}', 'personal'), (12, 'partner', 'country', '{country_id}', 'personal'),
+  (13, 'partner', 'email', '{email}', 'personal'), (14, 'partner', 'phone', '{phone}', 'personal'), (15, 'partner', 'mobile', '{mobile}', 'personal'), (16, 'partner', 'language', '{lang}', 'internal'),
+  (17, 'partner', 'active', '{active}', 'internal'), (18, 'partner', 'company', '{company_id}', 'internal'),
+  (1, 'bill_of_materials', 'code', '{code}', 'internal'), (2, 'bill_of_materials', 'type', '{type}', 'internal'), (3, 'bill_of_materials', 'template', '{product_tmpl_id}', 'internal'),
+  (4, 'bill_of_materials', 'product', '{product_id}', 'internal'), (5, 'bill_of_materials', 'quantity', '{product_qty}', 'internal'), (6, 'bill_of_materials', 'unit', '{product_uom_id}', 'internal'),
+  (7, 'bill_of_materials', 'consumption', '{consumption}', 'internal'), (8, 'bill_of_materials', 'ready_to_produce', '{ready_to_produce}', 'internal'),
+  (9, 'bill_of_materials', 'picking_type', '{picking_type_id}', 'internal'), (10, 'bill_of_materials', 'active', '{active}', 'internal'), (11, 'bill_of_materials', 'company', '{company_id}', 'internal'),
+  (1, 'line.bom', 'product', '{product_id}', 'internal'), (2, 'line.bom', 'quantity', '{product_qty}', 'internal'), (3, 'line.bom', 'unit', '{product_uom_id}', 'internal'),
+  (4, 'line.bom', 'operation', '{operation_id}', 'internal'), (5, 'line.bom', 'sequence', '{sequence}', 'internal'), (6, 'line.bom', 'cost_share', '{cost_share}', 'confidential'),
+  (1, 'line.bom_operation', 'name', '{name}', 'internal'), (2, 'line.bom_operation', 'work_center', '{workcenter_id}', 'internal'), (3, 'line.bom_operation', 'time_mode', '{time_mode}', 'internal'),
+  (4, 'line.bom_operation', 'expected_minutes', '{time_cycle_manual}', 'internal'), (5, 'line.bom_operation', 'sequence', '{sequence}', 'internal'), (6, 'line.bom_operation', 'active', '{active}', 'internal')
+  ) AS f (n, owner, field, sources, classification);
+-- catalog_process: which order stands at the root of a chain, and the process as one story.
+
+-- The sales order comes first, then the purchase order, then the manufacturing order: an order made to order belongs to what
+-- ordered it.  To Odoo 18 procurement groups tie the chain together, in 19 references; where neither does, moves that follow one
+-- another.  Backorders of a manufacturing order belong to the first of its group.
+UPDATE odoo_events.entity SET correlation = '{sales_order=sale_line_id.order_id,sales_order=picking_id.sale_id,sales_order=raw_material_production_id.sale_line_id.order_id,
+  sales_order=production_id.sale_line_id.order_id,sales_order=origin_returned_move_id.sale_line_id.order_id,sales_order=group_id.sale_id,
+  sales_order=id~stock_reference_move_rel.move_id=reference_id~stock_reference_sale_rel.reference_id=sale_id,
+  purchase_order=purchase_line_id.order_id,purchase_order=origin_returned_move_id.purchase_line_id.order_id,
+  purchase_order=id~stock_reference_move_rel.move_id=reference_id~stock_reference_purchase_rel.reference_id=purchase_id,
+  purchase_order=raw_material_production_id~stock_move.production_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=purchase_line_id~purchase_order_line.id=order_id,
+  purchase_order=production_id~stock_move.production_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=purchase_line_id~purchase_order_line.id=order_id,
+  manufacturing_order=raw_material_production_id.production_group_id~mrp_production.production_group_id=id<,
+  manufacturing_order=production_id.production_group_id~mrp_production.production_group_id=id<,
+  manufacturing_order=raw_material_production_id.procurement_group_id~mrp_production.procurement_group_id=id<,
+  manufacturing_order=production_id.procurement_group_id~mrp_production.procurement_group_id=id<,
+  manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id,manufacturing_order=consume_unbuild_id.mo_id,
+  manufacturing_order=id~stock_reference_move_rel.move_id=reference_id~stock_reference_production_rel.reference_id=production_id<,
+  manufacturing_order=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=raw_material_production_id,
+  manufacturing_order=id~stock_move_move_rel.move_dest_id=move_orig_id~stock_move.id=production_id,repair_order=repair_id}' WHERE entity = 'stock_move';
+UPDATE odoo_events.entity SET correlation = '{sales_order=sale_id,sales_order=backorder_id.sale_id,sales_order=return_id.sale_id,sales_order=group_id.sale_id,
+  sales_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_sale_rel.reference_id=sale_id,
+  purchase_order=id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id,
+  purchase_order=return_id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id,
+  purchase_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_purchase_rel.reference_id=purchase_id,
+  manufacturing_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_production_rel.reference_id=production_id<,
+  manufacturing_order=id~stock_move.picking_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=raw_material_production_id,
+  manufacturing_order=id~stock_move.picking_id=id~stock_move_move_rel.move_dest_id=move_orig_id~stock_move.id=production_id}' WHERE entity = 'transfer';
+UPDATE odoo_events.entity SET correlation = (SELECT pg_catalog.string_to_array(pg_catalog.replace('sales_order=@sale_line_id.order_id,sales_order=@procurement_group_id.sale_id,'
+  || 'sales_order=$~stock_reference_production_rel.production_id=reference_id~stock_reference_sale_rel.reference_id=sale_id,'
+  || 'purchase_order=$~stock_move.production_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=purchase_line_id~purchase_order_line.id=order_id,'
+  || 'manufacturing_order=@production_group_id~mrp_production.production_group_id=id<,manufacturing_order=@procurement_group_id~mrp_production.procurement_group_id=id<,'
+  || 'manufacturing_order=$', '@', CASE WHEN p.path = 'id' THEN '' ELSE p.path || '.' END), ','))
+  FROM (VALUES ('manufacturing_order', 'id'), ('work_order', 'production_id'), ('unbuild_order', 'mo_id'), ('scrap', 'production_id')) AS p (entity, path)
+ WHERE entity.entity OPERATOR(pg_catalog.=) p.entity;
+UPDATE odoo_events.entity SET correlation = pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.array_to_string(correlation, ','), '$', CASE entity
+  WHEN 'manufacturing_order' THEN 'id' WHEN 'unbuild_order' THEN 'mo_id' ELSE 'production_id' END), ',')
+ WHERE entity IN ('manufacturing_order', 'work_order', 'unbuild_order', 'scrap');
+UPDATE odoo_events.entity SET correlation = pg_catalog.array_cat('{sales_order=picking_id.sale_id}', correlation) WHERE entity = 'scrap';
+-- catalog_epcis: business step and disposition of EPCIS 2.0 (Core Business Vocabulary) that an event stands for.
+UPDATE odoo_events.event_def d SET epcis_bizstep = v.bizstep, epcis_disposition = v.disposition
+  FROM (VALUES
+  ('inventory.stock_move.scrapped', 'destroying', 'destroyed'), ('inventory.scrap.posted', 'destroying', 'destroyed'),
+  ('inventory.stock_move.unbuilt', 'disassembling', 'in_progress'), ('manufacturing.unbuild_order.completed', 'disassembling', 'in_progress'),
+  ('inventory.stock_move.used_in_repair', 'installing', 'in_progress'), ('inventory.stock_move.removed_in_repair', 'removing', 'disposed'),
+  ('inventory.stock_move.recovered_in_repair', 'removing', 'available'), ('inventory.stock_move.repaired', 'repairing', 'available'),
+  ('inventory.stock_move.consumed', 'assembling', 'in_progress'), ('inventory.stock_move.produced', 'commissioning', 'active'),
+  ('inventory.stock_move.byproduct_produced', 'commissioning', 'active'), ('inventory.stock_move.relocated', 'storing', 'available'),
+  ('inventory.stock_move.adjusted', 'cycle_counting', NULL), ('inventory.stock_move.corrected', 'stock_taking', NULL),
+  ('inventory.stock_move.returned', NULL, 'returned'), ('inventory.stock_move.received', 'receiving', 'in_progress'),
+  ('inventory.stock_move.shipped', 'shipping', 'in_transit'), ('inventory.stock_move.dropshipped', 'shipping', 'in_transit'),
+  ('inventory.stock_move.issued', 'dispensing', 'dispensed'), ('inventory.stock_move.recovered', 'stocking', 'available'),
+  ('inventory.stock_move.transferred', 'storing', NULL), ('inventory.stock_move.reserved', 'reserving', 'reserved'),
+  ('inventory.stock_move.partially_reserved', 'reserving', 'reserved'), ('inventory.stock_move.unreserved', NULL, 'available'),
+  ('inventory.lot.created', 'commissioning', 'active'), ('inventory.lot.held', 'holding', 'non_sellable_other'), ('inventory.lot.released', 'inspecting', 'conformant'),
+  ('inventory.package.created', 'commissioning', 'active'), ('inventory.stock_level.depleted', NULL, 'unavailable'),
+  ('logistics.shipment.ready', 'staging_outbound', 'reserved'), ('logistics.shipment.dispatched', 'shipping', 'in_transit'),
+  ('logistics.shipment.delivery_proven', 'accepting', NULL), ('logistics.dropship.dispatched', 'shipping', 'in_transit'),
+  ('logistics.dropship.delivery_proven', 'accepting', NULL), ('logistics.vendor_return.dispatched', 'shipping', 'returned'),
+  ('logistics.customer_return.received', 'receiving', 'returned'), ('logistics.receipt.received', 'receiving', 'in_progress'),
+  ('logistics.pick.completed', 'picking', 'in_progress'), ('logistics.pack.completed', 'packing', 'in_progress'),
+  ('logistics.transfer.completed', 'storing', NULL), ('logistics.transfer_batch.started', 'picking', 'in_progress'),
+  ('logistics.transfer_batch.completed', 'picking', 'in_progress'), ('quality.quality_alert.closed', 'inspecting', NULL),
+  ('manufacturing.manufacturing_order.started', 'assembling', 'in_progress'), ('manufacturing.manufacturing_order.completed', 'commissioning', 'active'),
+  ('manufacturing.work_order.started', 'assembling', 'in_progress'), ('manufacturing.work_order.resumed', 'assembling', 'in_progress'),
+  ('manufacturing.work_order.progressed', 'assembling', 'in_progress'), ('manufacturing.work_order.completed', 'assembling', 'in_progress'),
+  ('repair.repair_order.started', 'repairing', 'in_progress'), ('repair.repair_order.completed', 'repairing', 'available'),
+  ('quality.quality_check.passed', 'inspecting', 'conformant'), ('quality.quality_check.failed', 'inspecting', 'non_conformant'),
+  ('maintenance.equipment.scrapped', 'decommissioning', 'inactive')
+  ) AS v (type, bizstep, disposition)
+ WHERE d.type OPERATOR(pg_catalog.=) pg_catalog.format('odoo.%s.v1', v.type);
+-- catalog_versions: columns that only some versions of Odoo have, or some modules; capture_status does not miss them elsewhere.
+UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
+  FROM (VALUES
+  ('stock_picking', '{return_id,group_id,carrier_id,carrier_tracking_ref,weight,sale_id,batch_id}'),
+  ('stock_move', '{quantity,picked,scrap_id,scrapped,is_inventory,inventory_name,repair_line_type,group_id,raw_material_production_id,production_id,unbuild_id,consume_unbuild_id,bom_line_id,byproduct_id,workorder_id,operation_id,repair_id,sale_line_id,purchase_line_id,value}'),
+  ('stock_move_line', '{quantity,qty_done,product_uom_qty,production_id,workorder_id,expiration_date}'),
+  ('stock_lot', '{expiration_date,use_date,removal_date,alert_date}'),
+  ('stock_package', '{parent_package_id}'),
+  ('stock_picking_batch', '{description,is_wave}'),
+  ('stock_scrap', '{production_id,workorder_id}'),
+  ('mrp_production', '{lot_producing_id,date_planned_start,date_planned_finished,production_group_id,procurement_group_id,sale_line_id,is_planned,subcontractor_id}'),
+  ('mrp_workorder', '{date_planned_start,date_planned_finished,sequence}'),
+  ('purchase_order', '{receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,picking_type_id,dest_address_id,effective_date,priority}'),
+  ('purchase_order_line', '{state,sale_line_id,is_downpayment,discount}'),
+  ('sale_order', '{carrier_id,warehouse_id,picking_policy,delivery_status,locked,effective_date}'),
+  ('sale_order_line', '{is_delivery,customer_lead}'),
+  ('maintenance_request', '{schedule_end,workcenter_id,production_id,workorder_id}'),
+  ('maintenance_equipment', '{location_id,workcenter_id}'),
+  ('repair_order', '{priority,schedule_date,under_warranty,picking_type_id,sale_order_id,sale_order_line_id,location_dest_id,parts_location_id}'),
+  ('quality_check', '{title,measure,control_date,picking_id,production_id,workorder_id,alert_id,lot_id}'),
+  ('quality_alert', '{title,date_assign,picking_id,production_id,workorder_id,workcenter_id,check_id,lot_id}'),
+  ('account_move', '{payment_id}'),
+  ('account_move_line', '{exclude_from_invoice_tab,purchase_line_id}'),
+  ('account_payment', '{name,state,date,memo,payment_reference,journal_id,company_id}'),
+  ('stock_landed_cost', '{vendor_bill_id,company_id}'),
+  ('account_analytic_line', '{product_id,category}'),
+  ('product_product', '{standard_price}'),
+  ('product_template', '{is_storable,tracking,use_expiration_date}'),
+  ('res_partner', '{mobile}'),
+  ('mrp_bom_byproduct', '{cost_share}'),
+  ('mrp_routing_workcenter', '{active}')
+  ) AS v (rule, columns)
+ WHERE capture_rule.rule OPERATOR(pg_catalog.=) v.rule;
+SELECT odoo_events._apply_definitions();
+SELECT odoo_events.upgrade_rights(false);
+-- grants: the one place where anything is given to anybody.  docs/security.md says who should get what else.
+REVOKE ALL ON SCHEMA odoo_events FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA odoo_events FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA odoo_events FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA odoo_events FROM PUBLIC;
+
+-- What ALTER DEFAULT PRIVILEGES has given away while this script ran ("SELECT on all tables to the reporting role") is taken back, too.
+DO $$
+DECLARE
+  g record;
+BEGIN
+  FOR g IN
+    SELECT DISTINCT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, pg_catalog.format('odoo_events.%I', c.relname) AS name, a.grantee
+      FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+     WHERE c.relnamespace = 'odoo_events'::regnamespace AND a.grantee <> c.relowner
+    UNION
+    SELECT 'FUNCTION', p.oid::regprocedure::text, a.grantee
+      FROM pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) a
+     WHERE p.pronamespace = 'odoo_events'::regnamespace AND a.grantee <> p.proowner
+    UNION
+    SELECT 'SCHEMA', 'odoo_events', a.grantee
+      FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+     WHERE n.nspname = 'odoo_events' AND a.grantee <> n.nspowner
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %I', g.kind, g.name, pg_catalog.pg_get_userbyid(g.grantee));
+  END LOOP;
+END $$;
+
+-- Monitoring: status without payloads and secrets.  The functions are those that the views call.
+GRANT USAGE ON SCHEMA odoo_events TO pg_monitor;
+GRANT SELECT ON odoo_events.worker_status TO pg_monitor;
+GRANT SELECT ON odoo_events.capture_status, odoo_events.capture_error, odoo_events.attached TO pg_monitor;
+GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo_events.storage, odoo_events.arming TO pg_monitor;
+GRANT EXECUTE ON FUNCTION odoo_events._identity() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[]), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
+  odoo_events._wal_slot() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events.version(), odoo_events._schedule_next(text, timestamptz) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION odoo_events.health(), odoo_events.metrics(), odoo_events.metrics_text() TO pg_monitor;
+
+-- The database's owner: Odoo's role dumps, restores and duplicates the database, and names the trigger functions when it
+-- restores.  It sees configuration without secrets, and no payloads.
+GRANT USAGE ON SCHEMA odoo_events TO pg_database_owner;
+GRANT SELECT ON odoo_events.saved_config, odoo_events.subscription_id_seq TO pg_database_owner;
+GRANT EXECUTE ON FUNCTION odoo_events.capture(), odoo_events.capture_truncate() TO pg_database_owner;
+SELECT odoo_events.upgrade_rights(true);
+DROP FUNCTION odoo_events.upgrade_rights(boolean);
+DROP TABLE odoo_events.upgrade_right;
