@@ -84,7 +84,8 @@ oe_conf_release(OeConf *conf)
 
 /*
  * A column of the query's result, by its name: those of both tables are
- * called as the arguments of subscribe() are.
+ * called as the arguments of subscribe() are.  In a database whose extension
+ * has not been updated a newer column does not exist: it is null then.
  */
 static Datum
 oe_col(int row, const char *name, bool *isnull)
@@ -92,7 +93,10 @@ oe_col(int row, const char *name, bool *isnull)
 	int			col = SPI_fnumber(SPI_tuptable->tupdesc, name);
 
 	if (col <= 0)
-		elog(ERROR, "column \"%s\" is missing", name);
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, isnull);
 }
 

@@ -26,7 +26,7 @@ PATTERNS = [
     ("type", r"CREATE TYPE (odoo_events\.\w+)"),
     ("index", r"CREATE (?:UNIQUE )?INDEX (\w+)"),
     ("trigger", r"CREATE (?:CONSTRAINT )?TRIGGER (\w+ .*? ON odoo_events\.\w+)"),
-    ("comment", r"COMMENT ON ((?:TABLE|VIEW|COLUMN|SCHEMA|SEQUENCE|TYPE) [\w.]+|FUNCTION [\w.]+\([^)]*\))"),
+    ("comment", r"COMMENT ON ((?:TABLE|VIEW|COLUMN|SCHEMA|SEQUENCE|TYPE) [\w.]+|FUNCTION [\w.]+(?:\([^)]*\))?)"),
     ("dumped", r"SELECT pg_catalog\.pg_extension_config_dump\('([\w.]+)'"),
 ]
 

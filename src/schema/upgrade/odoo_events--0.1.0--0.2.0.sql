@@ -71,6 +71,154 @@ BEGIN
     PERFORM odoo_events._give_right(r.statement);
   END LOOP;
 END $$;
+-- covers: odoo_events.subscription_config
+ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT NULL DEFAULT true;
+DROP FUNCTION odoo_events.alter_subscription(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text);
+DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text, text, boolean);
+CREATE FUNCTION odoo_events.subscribe(
+  name           text,
+  url            text,
+  types          text[]     DEFAULT '{*}',
+  filter         jsonpath   DEFAULT NULL,
+  companies      int4[]     DEFAULT NULL,
+  warehouses     int4[]     DEFAULT NULL,
+  format         text       DEFAULT 'structured',
+  payload        text       DEFAULT 'full',
+  clearance      text[]     DEFAULT '{public,internal}',
+  ordering       text       DEFAULT 'key',
+  batch_size     int4       DEFAULT 1,
+  batch_wait     interval   DEFAULT '0',
+  schedule       text       DEFAULT NULL,
+  max_in_flight  int4       DEFAULT 16,
+  rate_limit     numeric    DEFAULT NULL,
+  rate_burst     int4       DEFAULT NULL,
+  priority       int4       DEFAULT 5,
+  timeout        interval   DEFAULT '15s',
+  retry_schedule interval[] DEFAULT NULL,
+  expire_after   interval   DEFAULT NULL,
+  headers        jsonb      DEFAULT '{}',
+  auth           jsonb      DEFAULT NULL,
+  tls            jsonb      DEFAULT NULL,
+  signature      text       DEFAULT 'hmac',
+  secret         text       DEFAULT NULL,
+  handshake      boolean    DEFAULT false,
+  allow_networks cidr[]     DEFAULT '{}',
+  dry_run        boolean    DEFAULT false,
+  start_from     text       DEFAULT 'now',
+  owner          text       DEFAULT NULL,
+  contact        text       DEFAULT NULL,
+  or_replace     boolean    DEFAULT false,
+  shared_rows    boolean    DEFAULT true
+) RETURNS text
+LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+CREATE FUNCTION odoo_events.alter_subscription(
+  name           text,
+  url            text       DEFAULT NULL,
+  types          text[]     DEFAULT NULL,
+  filter         jsonpath   DEFAULT NULL,
+  companies      int4[]     DEFAULT NULL,
+  warehouses     int4[]     DEFAULT NULL,
+  format         text       DEFAULT NULL,
+  payload        text       DEFAULT NULL,
+  clearance      text[]     DEFAULT NULL,
+  ordering       text       DEFAULT NULL,
+  batch_size     int4       DEFAULT NULL,
+  batch_wait     interval   DEFAULT NULL,
+  schedule       text       DEFAULT NULL,
+  max_in_flight  int4       DEFAULT NULL,
+  rate_limit     numeric    DEFAULT NULL,
+  rate_burst     int4       DEFAULT NULL,
+  priority       int4       DEFAULT NULL,
+  timeout        interval   DEFAULT NULL,
+  retry_schedule interval[] DEFAULT NULL,
+  expire_after   interval   DEFAULT NULL,
+  headers        jsonb      DEFAULT NULL,
+  auth           jsonb      DEFAULT NULL,
+  tls            jsonb      DEFAULT NULL,
+  signature      text       DEFAULT NULL,
+  secret         text       DEFAULT NULL,
+  handshake      boolean    DEFAULT NULL,
+  allow_networks cidr[]     DEFAULT NULL,
+  dry_run        boolean    DEFAULT NULL,
+  owner          text       DEFAULT NULL,
+  contact        text       DEFAULT NULL,
+  shared_rows    boolean    DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+-- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
+-- selectors they are what fetch() answers.
+CREATE OR REPLACE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
+RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text, classes text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  c odoo_events.subscription_config;
+BEGIN
+  SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.id = job.subscription_id;
+  RETURN QUERY
+  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event, x.classes
+    FROM (SELECT d.position, d.event_id AS id, d.type, d.subject, d.partitionkey, d.company_id, d.warehouse_id, d.event, d.classes,
+                 (d.event::json ->> 'time')::timestamptz AS "time"
+            FROM odoo_events.dead d
+           WHERE job.dead_letters AND d.subscription_id = c.id AND d.position > after_position AND d.position <= job.to_position
+          UNION ALL
+          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time"
+            FROM odoo_events.outbox_all o
+           WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
+             AND o.type LIKE ANY (c.types_like)
+             AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
+                      WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it
+                      THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
+             AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
+             AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
+             AND odoo_events._filter_passes(o.event, c.filter)) x
+   WHERE x.position >= job.from_position
+     AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
+     AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
+     AND (job.keys IS NULL OR x.partitionkey = ANY (job.keys))
+     AND (job.subject IS NULL OR x.subject = job.subject)
+     AND (job.ids IS NULL OR x.id = ANY (job.ids))
+   ORDER BY x.position
+   LIMIT max_events;
+END $$;
+-- deliver, fifth part: how subscriptions go, and what they still need.
+
+CREATE OR REPLACE VIEW odoo_events.subscription AS
+SELECT c.name,
+       c.url,
+       c.types,
+       c.filter,
+       c.companies,
+       c.warehouses,
+       c.format,
+       c.payload,
+       c.clearance,
+       c.ordering,
+       c.batch_size,
+       c.batch_wait,
+       c.schedule,
+       c.max_in_flight,
+       c.rate_limit,
+       c.rate_burst,
+       c.priority,
+       c.timeout,
+       c.retry_schedule,
+       c.expire_after,
+       c.header_names,
+       c.auth,
+       c.tls,
+       c.signature,
+       c.handshake,
+       c.allow_networks,
+       c.dry_run,
+       c.owner,
+       c.contact,
+       c.state,
+       c.state_reason,
+       c.state_since,
+       c.created_at,
+       c.shared_rows
+  FROM odoo_events.subscription_config c;
 CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 1000 AS $$
 DECLARE
@@ -275,6 +423,128 @@ SELECT h."check", h.status, h.detail, h.hint
         UNION ALL SELECT 11, * FROM odoo_events._health_indexes(8388608)) h
  ORDER BY h.n, h."check", h.detail
 $$;
+-- lineage: the whole way of a document, and why there was no event.
+
+-- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
+CREATE OR REPLACE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text)
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN subject <> 'subscription/' || c.name THEN 'a ping of another' END
+            WHEN NOT type LIKE ANY (c.types_like)
+              OR type ~ '^odoo[.]platform[.](subscription|event)[.]' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND type LIKE t)
+            THEN format('its types are %s', c.types)
+            WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), c.shared_rows)
+            THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
+            WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
+            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(event, c.filter) THEN format('its filter is %s', c.filter)
+       END
+$$;
+-- Does capture write a value of this type as JSON?  What it would have to call functions of the database for is null.
+CREATE FUNCTION odoo_events._type_is_seen(type oid) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN t.typtype = 'd' THEN odoo_events._type_is_seen(t.typbasetype)
+            WHEN t.typelem <> 0 AND t.typoutput = 'array_out'::regproc THEN odoo_events._type_is_seen(t.typelem)
+            ELSE t.typtype = 'e' OR t.oid < 16384 END
+  FROM pg_type t WHERE t.oid = type
+$$;
+COMMENT ON FUNCTION odoo_events._type_is_seen(oid) IS 'internal: whether events and conditions have the values of a type';
+-- May a condition look at a column of these rules, and, where it names a member of it, into it?
+CREATE FUNCTION odoo_events._check_looked_at(place text, rules text[], col text, member text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  a record;
+BEGIN
+  SELECT format_type(t.atttypid, t.atttypmod) AS type, odoo_events._type_is_seen(t.atttypid) AS seen,
+         b.typname IN ('json', 'jsonb') OR b.typtype = 'c' OR b.typcategory = 'A' AS inside
+    INTO a
+    FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) spec, pg_attribute t JOIN pg_type x ON x.oid = t.atttypid
+    JOIN pg_type b ON b.oid = CASE x.typtype WHEN 'd' THEN x.typbasetype ELSE x.oid END
+   WHERE r.rule = ANY (rules) AND split_part(spec, '=', 1) = col
+     AND t.attrelid = odoo_events._captured_table(r.tables) AND t.attname = ANY (string_to_array(spec, '=')) AND NOT t.attisdropped
+   ORDER BY odoo_events._type_is_seen(t.atttypid) DESC, inside DESC LIMIT 1;
+  IF NOT a.seen THEN
+    RAISE EXCEPTION 'argument "condition" looks at %.%, whose type % is not captured', place, col, a.type
+      USING ERRCODE = 'datatype_mismatch', HINT = 'Compare a column of a built-in type, json, jsonb, or an array of these; such a column is always null here.';
+  ELSIF member IS NOT NULL AND NOT a.inside THEN
+    RAISE EXCEPTION 'argument "condition" looks at %.%.%, but a value of type % has no members', place, col, member, a.type
+      USING ERRCODE = 'datatype_mismatch', HINT = format('Compare the value itself, for example ''%s.%s == ...''; only json and jsonb have members.', place, col);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_looked_at(text, text[], text, text) IS 'internal: raises an error for a column that a condition cannot look at or into';
+-- What a condition may look at; raises an error for anything else.
+CREATE OR REPLACE FUNCTION odoo_events._check_condition(condition text, e odoo_events.entity) RETURNS jsonpath
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  path   jsonpath;
+  known  text[] := (SELECT array_agg(split_part(c, '=', 1)) || '{id}' FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) c WHERE r.rule = e.rule);
+  m      text[];
+  parts  text[];
+  image  text;
+  reason text;
+BEGIN
+  BEGIN
+    path := condition::jsonpath;
+    PERFORM jsonb_path_match('{}', path, '{"tx": {}, "marked": {}}', false);
+  EXCEPTION
+    WHEN singleton_sql_json_item_required THEN
+      RAISE EXCEPTION 'argument "condition" is no predicate: %', condition
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Compare something, for example ''$.new.state == "done"''.';
+    WHEN OTHERS THEN
+      GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+      RAISE EXCEPTION 'argument "condition" is not a jsonpath that can be used: %', reason
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'For example ''$.old.state != "done" && $.new.state == "done"''.';
+  END;
+  -- the image of jsonpath quotes every name; here without other strings
+  image := regexp_replace(path::text, '([.$]"(?:[^"\\]|\\.)*")|"(?:[^"\\]|\\.)*"', '\1', 'g');
+  -- a whole that is looked through has in it what may not be looked at, or not what is sought
+  reason := COALESCE(substring(regexp_replace(image, '([.$]")[^"]*"', '\1"', 'g') FROM '\$(?!\.?")'), substring(image FROM '(\$\."(?:old|new)")(?:\.(?!")|\[)'));
+  IF reason IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "condition" looks at % as a whole', replace(reason, '"', '')
+      USING ERRCODE = 'invalid_parameter_value', HINT = format('Name what is compared: %s.', (SELECT string_agg('$.new.' || c, ', ') FROM unnest(known) c));
+  END IF;
+  FOR m IN SELECT regexp_matches(f[2], '@\."([^"]+)"', 'g') || f[1] FROM regexp_matches(image, '\$\."(old|new)"\?\(([^()]*)\)', 'g') f LOOP
+    IF m[1] <> ALL (known) THEN
+      RAISE EXCEPTION 'argument "condition" looks at $.%.%, but "%" is no captured column of entity "%"', m[2], m[1], m[1], e.entity
+        USING ERRCODE = 'undefined_column', HINT = format('Columns: %s.', array_to_string(known, ', '));
+    END IF;
+  END LOOP;
+  -- members of "$"
+  FOR m IN SELECT regexp_matches(image, '\$\."([^"]+)"(?:\."([^"]+)")?(?:\."([^"]+)")?', 'g') LOOP
+    IF m[1] = 'rows' THEN
+      RAISE EXCEPTION 'argument "condition" looks at $.rows, which is what other rows are when the event is published'
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Use $.parts.<part>[*]: what the transaction changed in the rows that belong to it.';
+    ELSIF m[1] IN ('old', 'new') AND m[2] IS NOT NULL AND m[2] <> ALL (known) THEN
+      RAISE EXCEPTION 'argument "condition" looks at $.%.%, but "%" is no captured column of entity "%"', m[1], m[2], m[2], e.entity
+        USING ERRCODE = 'undefined_column', HINT = format('Columns: %s.', array_to_string(known, ', '));
+    ELSIF m[1] IN ('old', 'new') THEN
+      PERFORM odoo_events._check_looked_at('$.' || m[1], ARRAY[e.rule], m[2], m[3]);
+    ELSIF m[1] = 'refs' THEN
+      PERFORM odoo_events._check_reference('$.refs', ARRAY[e.rule], m[2], m[3]);
+    ELSIF m[1] = 'parts' AND NOT EXISTS (SELECT 1 FROM odoo_events.part p WHERE p.entity = e.entity AND p.part = m[2]) THEN
+      RAISE EXCEPTION 'argument "condition" looks at $.parts.%, but entity "%" has no such part', m[2], e.entity
+        USING ERRCODE = 'undefined_object', HINT = format('Parts: %s.', COALESCE((SELECT string_agg(p.part, ', ' ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), 'none'));
+    ELSIF m[1] NOT IN ('old', 'new', 'parts') THEN
+      RAISE EXCEPTION 'argument "condition" looks at $.%, which there is not', m[1]
+        USING ERRCODE = 'undefined_object', HINT = 'There are $.old, $.new, $.refs, $.parts and $tx.';
+    END IF;
+  END LOOP;
+  -- rows of the transaction: those of lines, and, where $tx is looked at, any
+  parts := ARRAY(SELECT r.rule FROM odoo_events.capture_rule r WHERE image LIKE '%$"tx"%'
+                  UNION SELECT p.rule FROM odoo_events.part p WHERE p.entity = e.entity);
+  FOR m IN SELECT regexp_matches(image, '(?<!\$)\."(old|new)"\."([^"]+)"(?:\."([^"]+)")?', 'g') LOOP
+    IF m[2] <> 'id' AND NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) c WHERE r.rule = ANY (parts) AND split_part(c, '=', 1) = m[2]) THEN
+      RAISE EXCEPTION 'argument "condition" looks at @.%.%, but no row that it can mean has a captured column "%"', m[1], m[2], m[2]
+        USING ERRCODE = 'undefined_column', HINT = format('Columns of the lines of "%s": %s.', e.entity, COALESCE((SELECT string_agg(DISTINCT split_part(c, '=', 1), ', ')
+           FROM odoo_events.part p JOIN odoo_events.capture_rule r ON r.rule = p.rule, unnest(r.significant || r.carried) c WHERE p.entity = e.entity), 'none'));
+    END IF;
+    PERFORM odoo_events._check_looked_at('@.' || m[1], parts, m[2], m[3]);
+  END LOOP;
+  -- lines name rows, too
+  FOR m IN SELECT regexp_matches(image, '(?<!\$|"old"|"new")\."refs"(?:\."([^"]+)")?(?:\."([^"]+)")?', 'g') LOOP
+    PERFORM odoo_events._check_reference('@.refs', (SELECT array_agg(p.rule) FROM odoo_events.part p WHERE p.entity = e.entity), m[1], m[2]);
+  END LOOP;
+  RETURN path;
+END $$;
 SELECT odoo_events._clear_catalog();
 -- catalog_reference: rows that events name, and what is read of each.
 
