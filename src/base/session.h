@@ -51,6 +51,10 @@ extern void oe_foreign_end(OeSession *s);	/* always rolls back */
  * take our subtransaction for its own. */
 extern void oe_foreign_failed(OeSession *s);
 
+/* Does this table of the extension's have the column?  The library also serves
+ * an extension that has not been updated. */
+extern bool oe_own_column(const char *table, const char *column);
+
 /* Worker: logs it if library and extension are not of the same version. */
 extern void oe_report_versions(void);
 

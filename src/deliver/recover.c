@@ -125,9 +125,10 @@ oe_recover_progress(const Oid *types, Datum *ids)
 {
 	SPITupleTable *table;
 
-	(void) oe_spi(NULL, "SELECT subscription_id, cursor, in_flight, delivered, failed, filter_errors, breaker, not_before,"
-				  " last_status, last_error, last_success_at, failing_since, at, outcomes, requests, gate, fired_at, probe_ms, openings"
-				  " FROM odoo_events.subscription_progress WHERE subscription_id = ANY ($1)",
+	(void) oe_spi(NULL, psprintf("SELECT subscription_id, cursor, in_flight, delivered, failed, filter_errors, breaker, not_before,"
+								 " last_status, last_error, last_success_at, failing_since, at, outcomes, requests, gate, fired_at, probe_ms, %s"
+								 " FROM odoo_events.subscription_progress WHERE subscription_id = ANY ($1)",
+								 oe_own_column("subscription_progress", "openings") ? "openings" : "'{}'::timestamptz[]"),
 				  1, types, ids, NULL, true, 0);
 	table = SPI_tuptable;
 	for (int i = 0; i < (int) SPI_processed; i++)

@@ -256,14 +256,17 @@ oe_progress_member(void)
 	return oe_ring_take("progress", &oe_progress_hint);
 }
 
-#define OE_PROGRESS_SQL(m) \
+/* The last three are of the column that an extension of 0.1.0 lacks. */
+#define OE_PROGRESS_SQL(m, parameter, name, value) \
 	"INSERT INTO odoo_events.progress_" m " (subscription_id, at, cursor, in_flight, batches, requests, delivered, failed," \
-	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms, openings)" \
+	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms" name ")" \
 	" SELECT d.id, d.at, d.cursor, d.in_flight::int8[], d.batches::jsonb, d.requests, d.delivered, d.failed, d.filter_errors, d.breaker," \
-	" d.not_before, d.last_status, d.last_error, d.last_success_at, d.failing_since, d.p50, d.p95, d.outcomes::int8[], d.gate, d.fired_at, d.probe_ms, d.openings::timestamptz[]" \
-	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) AS d" \
+	" d.not_before, d.last_status, d.last_error, d.last_success_at, d.failing_since, d.p50, d.p95, d.outcomes::int8[], d.gate, d.fired_at, d.probe_ms" value \
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21" parameter ") AS d" \
 	" (id, at, cursor, in_flight, batches, requests, delivered, failed, filter_errors, breaker, not_before, last_status, last_error," \
-	" last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms, openings)"
+	" last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms" name ")"
+#define OE_PROGRESS_NEW(m) OE_PROGRESS_SQL(m, ", $22", ", openings", ", d.openings::timestamptz[]")
+#define OE_PROGRESS_OLD(m) OE_PROGRESS_SQL(m, "", "", "")
 
 /*
  * What this subscription's memory says.
@@ -318,14 +321,18 @@ oe_put_progress(OeColumn *c, int row, OeSub *sub, StringInfo buf)
 void
 oe_write_progress(OeSub **subs, int n, int member)
 {
-	static SPIPlanPtr plans[OE_LOG_MEMBERS];
+	static SPIPlanPtr plans[2][OE_LOG_MEMBERS];
 	static const Oid types[] = {INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTOID,
 	TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID};
+	bool		old = !oe_own_column("progress_0", "openings");
 	OeColumn   *c = oe_columns(types, lengthof(types), n);
 	StringInfoData buf;
 
 	initStringInfo(&buf);
 	for (int i = 0; i < n; i++)
 		oe_put_progress(c, i, subs[i], &buf);
-	oe_run_columns(&plans[member], member == 0 ? OE_PROGRESS_SQL("0") : OE_PROGRESS_SQL("1"), c, lengthof(types), n);
+	if (old)
+		oe_run_columns(&plans[1][member], member == 0 ? OE_PROGRESS_OLD("0") : OE_PROGRESS_OLD("1"), c, lengthof(types) - 1, n);
+	else
+		oe_run_columns(&plans[0][member], member == 0 ? OE_PROGRESS_NEW("0") : OE_PROGRESS_NEW("1"), c, lengthof(types), n);
 }

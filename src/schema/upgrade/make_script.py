@@ -7,7 +7,8 @@ The install script of the old version and the schema files of the new one are co
 Functions, views, comments, new tables and all rows of the catalog follow from that comparison, and so do the
 rights.  What SQL cannot derive from two CREATE statements (ALTER TABLE, and which views have to be dropped because
 CREATE OR REPLACE VIEW cannot change them) a person writes into the file CHANGES, which runs first.  A view that
-CHANGES drops is made again even if its own text is the same.
+CHANGES drops is made again even if its own text is the same, and so is one that a comment "-- again: NAME" names
+(SELECT * has other columns by now).
 
 Statements that this program can neither derive nor find in CHANGES are listed on stderr, and it ends with status 1.
 A comment "-- covers: NAME" in CHANGES says that CHANGES brings an existing table or block up to date.
@@ -106,11 +107,15 @@ class Statement:
 
 
 class Script:
-    def __init__(self, old, changes):
+    def __init__(self, old, changes, news):
         self.old = {(s.kind, s.name): s for s in map(lambda p: Statement(*p), statements(old))}
+        same = {s.name: s.header for s in news if s.kind == "function"}
+        # functions that CREATE OR REPLACE cannot change: their comments go with them
+        self.recreated = {s.function for s in self.old.values() if s.kind == "function" and same.get(s.name) != s.header}
         self.changes, self.made, self.drops, self.open = changes.strip(), [], [], []
         self.covered = set(re.findall(r"^-- covers: (\S+)", changes, re.M))
-        self.dropped = set(re.findall(r"^DROP VIEW (odoo_events\.\w+)", changes, re.M))
+        self.dropped = set(re.findall(r"^DROP VIEW (odoo_events\.\w+)|^-- again: (\S+)", changes, re.M))
+        self.dropped = {name for pair in self.dropped for name in pair if name}
         self.fresh = set()          # tables that the old version lacks
 
     def add(self, new):
@@ -121,7 +126,7 @@ class Script:
         elif new.kind == "function":
             self.add_function(old, new)
         elif old and new.same(old):
-            of_dropped = new.kind == "comment" and re.sub(r"\(.*", "", new.name.split()[1]) in self.dropped | self.recreated()
+            of_dropped = new.kind == "comment" and re.sub(r"\(.*", "", new.name.split()[1]) in self.dropped | self.recreated
             if of_dropped:
                 self.made.append(new.text)
         elif new.kind == "comment" or not old and new.kind != "other":
@@ -130,9 +135,6 @@ class Script:
                 self.fresh.add(new.name)
         elif not self.is_covered(new):
             self.open.append(new)
-
-    def recreated(self):
-        return {re.sub(r"\(.*", "", d) for d in self.drops}
 
     def add_function(self, old, new):
         if old and old.header == new.header:
@@ -159,19 +161,18 @@ class Script:
 
 
 def main(version, old, changes, *files):
-    script = Script(Path(old).read_text(), Path(changes).read_text())
-    catalog, grants = [], ""
+    catalog, grants, news = [], "", []
     for file in files:
         text, name = Path(file).read_text(), Path(file).stem
         if name.startswith("catalog_"):
             catalog.append(text)
-            for pair in statements(text):
-                script.old.pop(("other", Statement(*pair).name), None)
         elif name == "grants":
             grants = text
         else:
-            for pair in statements(text):
-                script.add(Statement(*pair))
+            news += [Statement(*pair) for pair in statements(text)]
+    script = Script(Path(old).read_text(), Path(changes).read_text(), news)
+    for statement in news:
+        script.add(statement)
     script.finish()
     here = Path(__file__).parent / "changes"
     drops = "\n".join(f"DROP FUNCTION {d};" for d in reversed(script.drops))

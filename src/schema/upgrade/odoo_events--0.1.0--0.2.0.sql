@@ -73,8 +73,16 @@ BEGIN
 END $$;
 -- covers: odoo_events.subscription_config
 ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT NULL DEFAULT true;
+
+-- covers: odoo_events.progress_
+-- again: odoo_events.progress
+ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
+ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
 DROP FUNCTION odoo_events.alter_subscription(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text);
 DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text, text, boolean);
+CREATE OR REPLACE VIEW odoo_events.progress AS
+SELECT * FROM odoo_events.progress_0 UNION ALL SELECT * FROM odoo_events.progress_1;
+COMMENT ON VIEW odoo_events.progress IS 'internal: both members of the progress ring';
 CREATE FUNCTION odoo_events.subscribe(
   name           text,
   url            text,
@@ -111,6 +119,8 @@ CREATE FUNCTION odoo_events.subscribe(
   shared_rows    boolean    DEFAULT true
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+COMMENT ON FUNCTION odoo_events.subscribe IS
+'sends events to a webhook from now on (or start_from); answers the signing secret, which is shown once (of ed25519 the public key)';
 CREATE FUNCTION odoo_events.alter_subscription(
   name           text,
   url            text       DEFAULT NULL,
@@ -145,6 +155,8 @@ CREATE FUNCTION odoo_events.alter_subscription(
   shared_rows    boolean    DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
+COMMENT ON FUNCTION odoo_events.alter_subscription IS
+'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth and tls; filter => ''true'' lets all pass';
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
 -- selectors they are what fetch() answers.
 CREATE OR REPLACE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
@@ -219,6 +231,111 @@ SELECT c.name,
        c.created_at,
        c.shared_rows
   FROM odoo_events.subscription_config c;
+-- asked_at: nothing is sent before.  Of an open breaker it is the time of the probe; what waits for a retry follows as soon as the endpoint is
+-- back, whenever that retry would have been.  Retry-After holds everything back in the same way, but ends no retry's own delay.
+CREATE OR REPLACE VIEW odoo_events.subscription_progress AS
+SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_flight, p.batches, p.requests, p.delivered, p.failed,
+       p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes, p.gate, p.fired_at, p.probe_ms,
+       pg_catalog.translate(pg_catalog.jsonb_path_query_array(p.batches, '$[*].positions[*]')::text, '[]', '{}')::int8[] AS batched,
+       p.openings, CASE WHEN p.breaker = 'open' OR p.not_before > now() THEN p.not_before END AS asked_at
+  FROM odoo_events.subscription_config c
+       CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p
+UNION ALL
+SELECT c.id, c.name, c.types_like, NULL, k.at, k.position, '{}', '[]', 0, k.acked, 0,
+       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', '{}', NULL
+  FROM odoo_events.pull_cursor k JOIN odoo_events.subscription_config c ON c.id = k.subscription_id;
+-- Events behind a held key, and the held one itself.
+CREATE OR REPLACE VIEW odoo_events.held_event AS
+SELECT h.subscription_id, h.position AS held_position, h.attempts, h.first_at, CASE p.breaker WHEN 'open' THEN p.asked_at ELSE GREATEST(h.next_attempt_at, p.asked_at) END AS next_attempt_at, h.last_error, o.position, o.id, o.type,
+       o.subject, o.partitionkey, o.recordedtime
+  FROM odoo_events.subscription_progress p
+       JOIN odoo_events.held h ON h.subscription_id = p.subscription_id
+       CROSS JOIN LATERAL (
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+          WHERE h.mode = 'key' AND x.partitionkey = h.key AND x.position >= h.position
+            AND x.position <= LEAST(p.cursor, COALESCE(h.upto, p.cursor))
+            AND (x.position = h.position OR x.type LIKE ANY (p.types_like))
+         UNION ALL
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+          WHERE h.mode <> 'key' AND x.position = h.position) o;
+-- Estimated to be a few rows, whatever their number: the planner would have the plan of a thousand subscriptions compiled, which takes
+-- ten times as long as to run it.
+CREATE OR REPLACE VIEW odoo_events.subscription_status AS
+SELECT c.name,
+       CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
+            WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN 'unarmed'
+            WHEN c.state = 'active' AND v.lost IS NOT NULL THEN 'overrun'
+            WHEN c.state = 'active' AND c.dry_run THEN 'dry_run'
+            WHEN c.state = 'active' AND p.breaker <> 'closed' THEN 'breaker_open' ELSE c.state END AS state,
+       CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL
+            THEN 'has no secret here: SELECT odoo_events.set_secret(' || quote_literal(c.name) || ')'
+            WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN u.unarmed
+            WHEN c.state = 'active' AND v.lost IS NOT NULL THEN v.lost
+            WHEN c.state = 'active' AND p.breaker <> 'closed' THEN p.last_error ELSE c.state_reason END AS state_reason,
+       c.state_since,
+       p.cursor AS position,
+       LEAST(p.cursor, w.least_waiting - 1) AS acked_position,
+       GREATEST(l.last_position - p.cursor, 0) + cardinality(p.in_flight) + cardinality(p.batched) + h.parked AS lag_events,
+       now() - (SELECT min(o.recordedtime) FROM odoo_events.outbox_all o
+                 WHERE o.position = LEAST(CASE WHEN p.cursor < l.last_position THEN p.cursor + 1 END, w.least_waiting)) AS oldest_pending_age,
+       p.requests AS in_flight, h.parked, h.blocked_keys,
+       (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = c.id) AS dead_letters,
+       p.delivered AS delivered_total, p.failed AS failed_total, p.filter_errors AS filter_errors_total, p.breaker,
+       CASE p.breaker WHEN 'open' THEN p.asked_at
+            ELSE GREATEST(p.asked_at, LEAST(h.next_attempt_at,
+                   CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since)) END,
+                   (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
+                     WHERE (b ->> 'attempts')::int4 > 0))) END AS next_attempt_at,
+       p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
+       LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at
+  FROM odoo_events.subscription_config c
+       LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
+       LEFT JOIN LATERAL (SELECT 'lost positions ' || string_agg(o.first_position || ' to ' || o.last_position, ', ' ORDER BY o.id)
+                                 || ' because the outbox was full' AS lost
+                            FROM odoo_events.overrun o WHERE o.subscription_id = c.id) v ON true
+       LEFT JOIN LATERAL (SELECT (SELECT w.unarmed FROM odoo_events._worker() w)) u ON true
+       LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
+       CROSS JOIN LATERAL (SELECT count(*) AS parked, count(DISTINCT e.partitionkey) FILTER (WHERE e.attempts > 0) AS blocked_keys,
+                                  min(e.next_attempt_at) FILTER (WHERE e.attempts > 0) AS next_attempt_at, min(e.position) AS least_held
+                             FROM odoo_events.held_event e WHERE e.subscription_id = c.id) h
+       CROSS JOIN LATERAL (SELECT LEAST(h.least_held, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS least_waiting) w
+       CROSS JOIN LATERAL (SELECT COALESCE((SELECT k.last_position FROM odoo_events.publish_cursor k ORDER BY k.n DESC LIMIT 1), 0)
+                                  AS last_position) l
+ WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
+CREATE OR REPLACE VIEW odoo_events.waiting AS
+SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, w.partitionkey,
+       CASE WHEN w.batch_attempts > 0 THEN 'retry' WHEN w.position > w.head AND NOT w.position = ANY (p.batched) THEN 'behind'
+            ELSE 'in_flight' END AS state,
+       w.batch_attempts AS attempts, CASE WHEN w.next_attempt_at IS NOT NULL
+            THEN CASE p.breaker WHEN 'open' THEN p.asked_at ELSE GREATEST(w.next_attempt_at, p.asked_at) END END AS next_attempt_at,
+       CASE WHEN w.position > w.head AND NOT w.position = ANY (p.batched)
+            THEN (SELECT x.id FROM odoo_events.outbox_all x WHERE x.position = w.head) END AS behind_event_id,
+       w.recordedtime AS since, CASE WHEN w.batch_attempts > 0 THEN p.last_error END AS last_error
+  FROM odoo_events.subscription_progress p
+       JOIN odoo_events.subscription_config c ON c.id = p.subscription_id
+       CROSS JOIN LATERAL (
+         SELECT i.position, i.batch_attempts, i.next_attempt_at, o.id, o.type, o.subject, o.partitionkey, o.recordedtime,
+                CASE c.ordering WHEN 'key' THEN pg_catalog.first_value(i.position) OVER (PARTITION BY o.partitionkey ORDER BY i.position)
+                                WHEN 'strict' THEN pg_catalog.first_value(i.position) OVER (ORDER BY i.position) END AS head
+           FROM (SELECT f AS position, 0 AS batch_attempts, NULL::timestamptz AS next_attempt_at FROM unnest(p.in_flight) f
+                 UNION ALL
+                 SELECT e, (b ->> 'attempts')::int4,
+                        CASE WHEN (b ->> 'attempts')::int4 > 0 THEN timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us' END
+                   FROM unnest(ARRAY(SELECT jsonb_array_elements(p.batches))) b,
+                        unnest(pg_catalog.translate((b -> 'positions')::text, '[]', '{}')::int8[]) e) i
+                CROSS JOIN LATERAL (SELECT x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+                                     WHERE x.position = i.position LIMIT 1) o) w
+ WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
+UNION ALL
+SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
+       CASE WHEN e.position > e.held_position OR e.attempts = 0 THEN 'behind' ELSE 'retry' END,
+       CASE WHEN e.position > e.held_position THEN 0 ELSE e.attempts END,
+       CASE WHEN e.position = e.held_position AND e.attempts > 0 THEN e.next_attempt_at END,
+       CASE WHEN e.position > e.held_position
+            THEN (SELECT o.id FROM odoo_events.outbox_all o WHERE o.position = e.held_position) END,
+       e.recordedtime, CASE WHEN e.position = e.held_position THEN e.last_error END
+  FROM odoo_events.held_event e JOIN odoo_events.subscription_config c ON c.id = e.subscription_id
+ WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
 CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 1000 AS $$
 DECLARE
@@ -404,6 +521,50 @@ SELECT 'output plugin', CASE WHEN p.allowed THEN 'ok' ELSE 'critical' END,
                s.setting IS NULL OR 'odoo_events' = ANY (SELECT btrim(l, ' "') FROM unnest(string_to_array(s.setting, ',')) l) AS allowed
           FROM (SELECT current_setting('output_plugin_libraries', true) AS setting) s, pg_replication_slots r
          WHERE r.plugin = 'odoo_events' AND r.database = current_database() GROUP BY s.setting) p
+$$;
+CREATE OR REPLACE FUNCTION odoo_events._health_subscriptions() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscribe(''wms'', ''https://wms.example.com/hooks/odoo'');'
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
+UNION ALL
+SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings,
+               EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
+               (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
+               clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age
+          FROM odoo_events._subscription_gauge g JOIN odoo_events.subscription_config c ON c.id = g.id
+               LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = g.id) s
+       CROSS JOIN LATERAL odoo_events._endpoint_trouble(s.name, s.url, s.last_status, s.last_error) t
+       CROSS JOIN LATERAL (
+         SELECT 1 AS n, 'critical' AS status, 'has no secret here: secrets are in no backup' AS detail, format('SELECT odoo_events.set_secret(%L);', s.name) AS hint
+          WHERE NOT s.has_secret AND s.url IS NOT NULL
+         UNION ALL SELECT 1, 'critical', format('has lost the positions %s to %s: the outbox was full', o.first, o.last),
+                format('SELECT odoo_events.resume(%L);  -- takes note of it', s.name)
+           FROM (SELECT min(x.first_position) AS first, max(x.last_position) AS last FROM odoo_events.overrun x WHERE x.subscription_id = s.id) o
+          WHERE o.first IS NOT NULL
+         UNION ALL SELECT 2, 'critical', format('disabled since %s: %s', s.state_since, s.state_reason),
+                format('SELECT odoo_events.resume(%L);  -- once the endpoint wants events again', s.name) WHERE s.state = 'disabled'
+         UNION ALL SELECT 3, 'critical', t.detail, t.hint
+          WHERE s.state = 'breaker_open' OR (s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_status BETWEEN 400 AND 499 AND s.last_status NOT IN (408, 429))
+         UNION ALL SELECT 4, 'warn', t.detail, t.hint WHERE s.state = 'active' AND s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_error <> ''
+         UNION ALL SELECT 5, CASE WHEN s.expires_at < now() THEN 'critical' ELSE 'warn' END,
+                format('its certificate or token %s %s', CASE WHEN s.expires_at < now() THEN 'has expired' ELSE 'expires' END, s.expires_at),
+                format('SELECT name, expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- alter_subscription(%L, tls => ...) or auth => ... gives a new one', s.name, s.name)
+          WHERE s.expires_at < now() + interval '14 days'
+         UNION ALL SELECT 6, 'warn', format('its old secret ends %s', s.overlap_until),
+                format('SELECT name, expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- until then the receiver needs the new secret', s.name)
+          WHERE s.overlap_until BETWEEN now() AND now() + interval '6 hours'
+         UNION ALL SELECT 7, 'warn', format('its endpoint comes and goes: the breaker opened %s times within an hour', o.n),
+                format('SELECT at, status, error FROM odoo_events.attempt WHERE subscription = %L AND COALESCE(status, 0) NOT BETWEEN 200 AND 299 ORDER BY at DESC LIMIT 20;', s.name)
+           FROM (SELECT count(*) AS n FROM unnest(s.openings) x WHERE x > now() - interval '1 hour') o WHERE o.n >= 3
+         UNION ALL SELECT 7, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
+         UNION ALL SELECT 8, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
+          WHERE s.state = 'paused' AND s.lag > 0 AND s.state_since < clock_timestamp() - interval '1 day'
+         UNION ALL SELECT 9, 'warn', format('%s events behind, the oldest by %s', s.lag, s.age),
+                format('SELECT * FROM odoo_events.waiting WHERE subscription = %L ORDER BY position LIMIT 20;', s.name)
+          WHERE s.state = 'active' AND s.age > interval '15 minutes'
+         UNION ALL SELECT 10, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
+         ORDER BY n LIMIT 1) v
 $$;
 CREATE OR REPLACE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$

@@ -1,2 +1,7 @@
 -- covers: odoo_events.subscription_config
 ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT NULL DEFAULT true;
+
+-- covers: odoo_events.progress_
+-- again: odoo_events.progress
+ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
+ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
