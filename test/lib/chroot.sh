@@ -18,13 +18,13 @@ more='' release='' name=postgresql-$version
 case "$version" in
   17) suite=trixie ;;
   18) suite=sid ;;
-  19) suite=sid release=/experimental ;;
+  19) suite=sid release=experimental ;;
   odoo) suite=sid name=odoo version=18 more='odoo-19 tzdata-legacy' ;;
   *) usage ;;
 esac
 root=$OE_CHROOTS/$name
 packages="ca-certificates git gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libjansson-dev perl libipc-run-perl procps util-linux
-  openssl python3 nodejs postgresql-$version$release postgresql-server-dev-$version$release${more:+ $more}"
+  openssl python3 nodejs postgresql-$version postgresql-server-dev-$version${more:+ $more}"
 recipe=$(printf '%s' "4 $packages" | cksum | cut -d' ' -f1)
 
 is_good() { [ "$(cat "$root/.recipe" 2>/dev/null)" = "$recipe" ] && [ -x "$root/usr/lib/postgresql/$version/bin/postgres" ] &&
@@ -41,7 +41,11 @@ make_it() {
 steps() {
   copy_of_debian "$suite" "$root"
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"; chmod 755 "$root/usr/sbin/policy-rc.d"
-  [ -z "$release" ] || echo "deb $(mirror) ${release#/} main" >"$root/etc/apt/sources.list.d/odoo_events.list"
+  if [ -n "$release" ]; then
+    echo "deb $(mirror) $release main" >"$root/etc/apt/sources.list.d/odoo_events.list"
+    # only what is built from PostgreSQL's source, its libpq too
+    printf 'Package: src:postgresql-%s\nPin: release a=%s\nPin-Priority: 990\n' "$version" "$release" >"$root/etc/apt/preferences.d/odoo_events"
+  fi
   # No cluster of the distribution's: the tests make their own.
   mkdir -p "$root/etc/postgresql-common"; echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.conf"
   enter apt-get -q update
