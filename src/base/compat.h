@@ -66,17 +66,40 @@
 #endif
 /* A subtransaction's top-level transaction. */
 #define oe_toplevel(txn) ((txn)->toptxn ? (txn)->toptxn : (txn))
+#if PG_VERSION_NUM >= 190000
+#define oe_commit_time(txn) ((txn)->commit_time)
+#else
 #define oe_commit_time(txn) ((txn)->xact_time.commit_time)
-
+#endif
 
 /* Replication slots and origins of the database's own. */
-#if PG_VERSION_NUM >= 170000
+#if PG_VERSION_NUM >= 190000
+#define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false, false, true, false)
+#elif PG_VERSION_NUM >= 170000
 #define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false, true, false)
-/* Whether the standbys that synchronized_standby_slots names have all WAL up to there. */
-#define oe_standbys_have(lsn) StandbySlotsHaveCaughtup((lsn), DEBUG1)
 #else
 #define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false)
+#endif
+/* Whether the standbys that synchronized_standby_slots names have all WAL up to there. */
+#if PG_VERSION_NUM >= 170000
+#define oe_standbys_have(lsn) StandbySlotsHaveCaughtup((lsn), DEBUG1)
+#else
 #define oe_standbys_have(lsn) true
+#endif
+/*
+ * A slot that exists makes the WAL logical since 19, also where wal_level is
+ * replica; whoever makes one waits for that before decoding begins.
+ */
+#if PG_VERSION_NUM >= 190000
+#include "replication/logicalctl.h"
+#define oe_decoding_context_create(start, ...) \
+	(EnsureLogicalDecodingEnabled(), \
+	 CreateInitDecodingContext(OE_EXTENSION, NIL, false, false, (start), __VA_ARGS__, NULL, NULL, NULL))
+#define oe_check_decoding() CheckLogicalDecodingRequirements(false)
+#else
+#define oe_decoding_context_create(start, ...) \
+	CreateInitDecodingContext(OE_EXTENSION, NIL, false, (start), __VA_ARGS__, NULL, NULL, NULL)
+#define oe_check_decoding() CheckLogicalDecodingRequirements()
 #endif
 #if PG_VERSION_NUM >= 180000
 #define oe_replication_slot_acquire(name) ReplicationSlotAcquire((name), false, true)
@@ -87,6 +110,59 @@
 #define oe_origin_session_setup(origin) replorigin_session_setup((origin), 0)
 #else
 #define oe_origin_session_setup(origin) replorigin_session_setup(origin)
+#endif
+
+
+/* The origin that a transaction's commit record names. */
+#if PG_VERSION_NUM >= 190000
+#define OeOriginId ReplOriginId
+#define OE_NO_ORIGIN InvalidReplOriginId
+#define oe_xact_origin replorigin_xact_state.origin
+#define oe_xact_origin_lsn replorigin_xact_state.origin_lsn
+#define oe_xact_origin_time replorigin_xact_state.origin_timestamp
+#else
+#define OeOriginId RepOriginId
+#define OE_NO_ORIGIN InvalidRepOriginId
+#define oe_xact_origin replorigin_session_origin
+#define oe_xact_origin_lsn replorigin_session_origin_lsn
+#define oe_xact_origin_time replorigin_session_origin_timestamp
+#endif
+
+/* A jsonb value that is built piece by piece; "result" is the whole, once its outermost object is closed. */
+#include "utils/jsonb.h"
+#if PG_VERSION_NUM >= 190000
+typedef JsonbInState OeJsonb;
+
+#define oe_push_jsonb(st, token, value) pushJsonbValue((st), (token), (value))
+#else
+typedef struct OeJsonb
+{
+	JsonbParseState *parse;
+	JsonbValue *result;
+} OeJsonb;
+
+#define oe_push_jsonb(st, token, value) \
+	((st)->result = pushJsonbValue(&(st)->parse, (token), (value)))
+#endif
+
+/* The signal handler of a server process, called by one of ours. */
+#if PG_VERSION_NUM >= 190000
+#define oe_die() die(postgres_signal_arg, pg_siginfo)
+#else
+#define oe_die() die(postgres_signal_arg)
+#endif
+
+#if PG_VERSION_NUM >= 190000
+#define oe_table_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL, 0)
+#else
+#define oe_table_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL)
+#endif
+
+/* Comments are not understood by the warnings that PostgreSQL 19 is built with. */
+#if PG_VERSION_NUM >= 190000
+#define oe_fallthrough pg_fallthrough
+#else
+#define oe_fallthrough __attribute__((fallthrough))
 #endif
 
 #endif							/* OE_COMPAT_H */

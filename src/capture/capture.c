@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "base/compat.h"
 #include "base/fault.h"
 #include "base/shmem.h"
 #include "capture/capture.h"
@@ -50,7 +51,7 @@ oe_capture_xact(XactEvent event, void *arg)
 			if (oe_wrote_wal)
 				oe_reader_wake();
 			oe_wrote_wal = false;
-			/* FALLTHROUGH */
+			oe_fallthrough;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			if (oe_log->cxt)

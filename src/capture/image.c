@@ -86,7 +86,7 @@ oe_same_stored(const OeColumn *col, char *a, char *b)
 typedef struct OeWalker
 {
 	char	   *data;
-	bits8	   *bits;			/* NULL: no nulls */
+	uint8	   *bits;			/* NULL: no nulls */
 	Size		off;			/* behind the attribute last visited */
 } OeWalker;
 

@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/classification.h"
+#include "base/compat.h"
 #include "base/oe.h"
 #include "publish/internal.h"
 
@@ -512,7 +513,7 @@ oe_catalog_version(void)
 	for (int i = 0; i < lengthof(tables); i++)
 	{
 		Relation	rel = table_open(get_relname_relid(tables[i], nsp), AccessShareLock);
-		TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+		TableScanDesc scan = oe_table_beginscan(rel, GetActiveSnapshot());
 		HeapTuple	tup;
 		uint64		n = 0;
 		uint64		sum = 0;

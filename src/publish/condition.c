@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "base/compat.h"
 #include "publish/internal.h"
 
 static bool
@@ -30,14 +31,14 @@ oe_ref_word(const OeWords *words, const char *column)
 }
 
 static void
-oe_push_key(JsonbParseState **st, const char *s, int len)
+oe_push_key(OeJsonb *st, const char *s, int len)
 {
 	JsonbValue	v;
 
 	v.type = jbvString;
 	v.val.string.val = (char *) s;
 	v.val.string.len = len;
-	(void) pushJsonbValue(st, WJB_KEY, &v);
+	oe_push_jsonb(st, WJB_KEY, &v);
 }
 
 /*
@@ -79,7 +80,7 @@ oe_text_plain(const OeText *t)
 }
 
 static void
-oe_push_value(JsonbParseState **st, JsonbIteratorToken as, const OeText *t)
+oe_push_value(OeJsonb *st, JsonbIteratorToken as, const OeText *t)
 {
 	JsonbValue	v;
 	Jsonb	   *jb;
@@ -117,7 +118,7 @@ oe_push_value(JsonbParseState **st, JsonbIteratorToken as, const OeText *t)
 			v.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(t->s, t->len)),
 																ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	}
-	(void) pushJsonbValue(st, as, &v);
+	oe_push_jsonb(st, as, &v);
 }
 
 static inline uint64
@@ -158,12 +159,12 @@ oe_word_of(const OeWords *words, const OeMember *m)
 
 /* A row as an object; only columns that are mentioned. */
 static void
-oe_push_members(JsonbParseState **st, const OeRow *row, const OeWords *words)
+oe_push_members(OeJsonb *st, const OeRow *row, const OeWords *words)
 {
 	static const OeMember id = {.key = "id",.len = 2};
 	bool		has_id = false;
 
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < row->n; i++)
 	{
 		const char *word = oe_word_of(words, &row->m[i]);
@@ -185,21 +186,21 @@ oe_push_members(JsonbParseState **st, const OeRow *row, const OeWords *words)
 			oe_push_value(st, WJB_VALUE, &row->id);
 		}
 	}
-	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_END_OBJECT, NULL);
 }
 
 static void
-oe_push_row(JsonbParseState **st, const char *name, const OeRow *row, const OeWords *words)
+oe_push_row(OeJsonb *st, const char *name, const OeRow *row, const OeWords *words)
 {
 	oe_push_key(st, name, strlen(name));
 	oe_push_members(st, row, words);
 }
 
 static void
-oe_push_refs(OeCycle *cy, JsonbParseState **st, OeRule *rule, const OeRow *row, const OeWords *words)
+oe_push_refs(OeCycle *cy, OeJsonb *st, OeRule *rule, const OeRow *row, const OeWords *words)
 {
 	oe_push_key(st, "refs", 4);
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < words->nrefs; i++)
 	{
 		OeReference *link = oe_link_of(rule, words->refs[i]);
@@ -211,15 +212,15 @@ oe_push_refs(OeCycle *cy, JsonbParseState **st, OeRule *rule, const OeRow *row, 
 			continue;
 		oe_push_row(st, words->refs[i], ref, words);
 	}
-	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_END_OBJECT, NULL);
 }
 
 /* "parts": {part: [{"old", "new", "refs"}]}: what the transaction did to them. */
 static void
-oe_push_parts(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words)
+oe_push_parts(OeCycle *cy, OeJsonb *st, OeDoc *doc, const OeWords *words)
 {
 	oe_push_key(st, "parts", 5);
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < doc->e->nparts; i++)
 	{
 		OePart	   *part = doc->e->parts[i];
@@ -228,25 +229,25 @@ oe_push_parts(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *word
 		if (!part->watched)
 			continue;
 		oe_push_key(st, part->name, strlen(part->name));
-		(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
+		oe_push_jsonb(st, WJB_BEGIN_ARRAY, NULL);
 		foreach(lc, doc->nets)
 		{
 			OePartNet  *net = lfirst(lc);
 
 			if (net->part != part)
 				continue;
-			(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+			oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
 			if (net->change->old.n > 0)
 				oe_push_row(st, "old", &net->change->old, words);
 			if (net->change->new.n > 0)
 				oe_push_row(st, "new", &net->change->new, words);
 			if (words->nrefs > 0)
 				oe_push_refs(cy, st, part->rule, net->change->new.n > 0 ? &net->change->new : &net->change->old, words);
-			(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+			oe_push_jsonb(st, WJB_END_OBJECT, NULL);
 		}
-		(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
+		oe_push_jsonb(st, WJB_END_ARRAY, NULL);
 	}
-	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_END_OBJECT, NULL);
 }
 
 /*
@@ -254,13 +255,13 @@ oe_push_parts(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *word
  * them, as far as that is known (gone.c).
  */
 static void
-oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words)
+oe_push_rows(OeCycle *cy, OeJsonb *st, OeDoc *doc, const OeWords *words)
 {
 	const OeText *written = oe_doc_written(doc);
 	bool		since = false;
 
 	oe_push_key(st, "rows", 4);
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < doc->e->nparts; i++)
 	{
 		OePart	   *part = doc->e->parts[i];
@@ -269,15 +270,15 @@ oe_push_rows(OeCycle *cy, JsonbParseState **st, OeDoc *doc, const OeWords *words
 		if (part->within || !part->watched)
 			continue;
 		oe_push_key(st, part->name, strlen(part->name));
-		(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
+		oe_push_jsonb(st, WJB_BEGIN_ARRAY, NULL);
 		foreach(lc, oe_rows_then(cy, doc->tx, part, doc->id))
 		{
 			oe_push_members(st, lfirst(lc), words);
 			since |= oe_text_later(oe_row_find(lfirst(lc), "write_date"), written);
 		}
-		(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
+		oe_push_jsonb(st, WJB_END_ARRAY, NULL);
 	}
-	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_END_OBJECT, NULL);
 	oe_push_key(st, "since", 5);
 	written = &(OeText)
 	{
@@ -291,11 +292,11 @@ static Datum
 oe_root(OeCycle *cy, OePredicate *p, OeSubject *s)
 {
 	OeWords    *words = s->words ? s->words : &p->words;
-	JsonbParseState *st = NULL;
+	OeJsonb		st = {0};
 	JsonbValue *v;
 
 	oe_words_ready(cy, words);
-	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 	if (s->old && s->old->n > 0)
 		oe_push_row(&st, "old", s->old, words);
 	if (s->new && s->new->n > 0)
@@ -306,16 +307,17 @@ oe_root(OeCycle *cy, OePredicate *p, OeSubject *s)
 		oe_push_parts(cy, &st, s->doc, words);
 	if (s->doc && s->doc->e->uses_rows)
 		oe_push_rows(cy, &st, s->doc, words);
-	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_END_OBJECT, NULL);
+	v = st.result;
 	return JsonbPGetDatum(JsonbValueToJsonb(v));
 }
 
 /* "marked": {mark: [id]} */
 static void
-oe_push_marked(JsonbParseState **st, OeCatalog *cat)
+oe_push_marked(OeJsonb *st, OeCatalog *cat)
 {
 	oe_push_key(st, "marked", 6);
-	(void) pushJsonbValue(st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < cat->nmarked; i++)
 	{
 		bool		first = i == 0 || strcmp(cat->marked[i - 1].mark, cat->marked[i].mark) != 0;
@@ -326,13 +328,13 @@ oe_push_marked(JsonbParseState **st, OeCatalog *cat)
 		if (first)
 		{
 			oe_push_key(st, cat->marked[i].mark, strlen(cat->marked[i].mark));
-			(void) pushJsonbValue(st, WJB_BEGIN_ARRAY, NULL);
+			oe_push_jsonb(st, WJB_BEGIN_ARRAY, NULL);
 		}
 		oe_push_value(st, WJB_ELEM, &text);
 		if (last)
-			(void) pushJsonbValue(st, WJB_END_ARRAY, NULL);
+			oe_push_jsonb(st, WJB_END_ARRAY, NULL);
 	}
-	(void) pushJsonbValue(st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(st, WJB_END_OBJECT, NULL);
 }
 
 /*
@@ -341,12 +343,13 @@ oe_push_marked(JsonbParseState **st, OeCatalog *cat)
 Datum
 oe_marked_vars(OeCatalog *cat)
 {
-	JsonbParseState *st = NULL;
+	OeJsonb		st = {0};
 	JsonbValue *v;
 
-	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 	oe_push_marked(&st, cat);
-	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_END_OBJECT, NULL);
+	v = st.result;
 	return JsonbPGetDatum(JsonbValueToJsonb(v));
 }
 
@@ -357,23 +360,23 @@ oe_marked_vars(OeCatalog *cat)
 static Datum
 oe_tx_vars(OeCycle *cy, OeTx *tx)
 {
-	JsonbParseState *st = NULL;
+	OeJsonb		st = {0};
 	JsonbValue *v;
 	MemoryContext save = CurrentMemoryContext;
 
 	if (tx->vars != (Datum) 0)
 		return tx->vars;
 	oe_words_ready(cy, &cy->cat->words);
-	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 	oe_push_marked(&st, cy->cat);
 	oe_push_key(&st, "tx", 2);
-	(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 	for (int r = 0; r < cy->cat->nrules; r++)
 	{
 		OeRule	   *rule = &cy->cat->rules[r];
 
 		oe_push_key(&st, rule->name, strlen(rule->name));
-		(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+		oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 		for (int i = 0; i < tx->n; i++)
 		{
 			OeChange   *c = &tx->changes[i];
@@ -383,17 +386,18 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 				continue;
 			id = psprintf(INT64_FORMAT, c->record_id);
 			oe_push_key(&st, id, strlen(id));
-			(void) pushJsonbValue(&st, WJB_BEGIN_OBJECT, NULL);
+			oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 			if (c->old.n > 0)
 				oe_push_row(&st, "old", &c->old, &cy->cat->words);
 			if (c->new.n > 0)
 				oe_push_row(&st, "new", &c->new, &cy->cat->words);
-			(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+			oe_push_jsonb(&st, WJB_END_OBJECT, NULL);
 		}
-		(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+		oe_push_jsonb(&st, WJB_END_OBJECT, NULL);
 	}
-	(void) pushJsonbValue(&st, WJB_END_OBJECT, NULL);
-	v = pushJsonbValue(&st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_END_OBJECT, NULL);
+	oe_push_jsonb(&st, WJB_END_OBJECT, NULL);
+	v = st.result;
 	MemoryContextSwitchTo(cy->cxt);
 	tx->vars = JsonbPGetDatum(JsonbValueToJsonb(v));
 	MemoryContextSwitchTo(save);

@@ -207,22 +207,22 @@ oe_cycle_turn(OeCycle *cy, int max_changes, OePublishResult *result)
 				break;
 			OE_FAULT("publish-read");
 			cy->stage = OE_TO_MAKE;
-			/* FALLTHROUGH */
+			oe_fallthrough;
 		case OE_TO_MAKE:
 			if (!oe_make(cy, NULL))
 				goto unfinished;
 			cy->stage = OE_TO_ORDER;
-			/* FALLTHROUGH */
+			oe_fallthrough;
 		case OE_TO_ORDER:
 			oe_cycle_order(cy);
 			cy->stage = OE_TO_FREEZE;
-			/* FALLTHROUGH */
+			oe_fallthrough;
 		case OE_TO_FREEZE:
 			if (!oe_cycle_freeze(cy))
 				goto unfinished;
 			OE_FAULT("publish-made");
 			cy->stage = OE_TO_WRITE;
-			/* FALLTHROUGH */
+			oe_fallthrough;
 		case OE_TO_WRITE:
 			ours = oe_cycle_write(cy, &result->events);
 			break;

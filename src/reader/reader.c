@@ -254,11 +254,10 @@ oe_reader_make_slot(const char *name)
 	LogicalDecodingContext *ctx;
 
 	oe_replication_slot_create(name);
-	ctx = CreateInitDecodingContext(OE_EXTENSION, NIL, false, InvalidXLogRecPtr,
-									XL_ROUTINE(.page_read = oe_reader_page,
-											   .segment_open = wal_segment_open,
-											   .segment_close = wal_segment_close),
-									NULL, NULL, NULL);
+	ctx = oe_decoding_context_create(InvalidXLogRecPtr,
+									 XL_ROUTINE(.page_read = oe_reader_page,
+												.segment_open = wal_segment_open,
+												.segment_close = wal_segment_close));
 	DecodingContextFindStartpoint(ctx);
 	FreeDecodingContext(ctx);
 	ReplicationSlotPersist();
@@ -356,7 +355,7 @@ oe_reader_main(Datum arg)
 	snprintf(name, sizeof(name), OE_WAL_NAME, MyDatabaseId);
 	PG_TRY();
 	{
-		CheckLogicalDecodingRequirements();
+		oe_check_decoding();
 		if (!oe_reader_slot_exists(name))
 		{
 			pgstat_report_activity(STATE_RUNNING, "waiting for transactions to end before the slot is made");

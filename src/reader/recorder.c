@@ -53,7 +53,7 @@ typedef struct OeRecorder
 	shm_mq_handle *queue;
 	BackgroundWorkerHandle *reader;
 	uint32		wait_event;
-	RepOriginId origin;
+	OeOriginId	origin;
 	MemoryContext tx_cxt;		/* reset after each transaction */
 	/* transaction in hand */
 	bool		open;
@@ -114,7 +114,7 @@ oe_record_begin(const OeRecBegin *begin)
 	r->begin = *begin;
 	r->journal = NULL;
 	r->open = true;
-	replorigin_session_origin = r->origin;
+	oe_xact_origin = r->origin;
 	pgstat_report_activity(STATE_RUNNING, "recording a transaction");
 }
 
@@ -247,11 +247,11 @@ oe_record_commit(const OeRecCommit *c)
 		oe_wake_at_commit(OE_WAKE_CHANGES);
 	}
 	OE_FAULT("wal-written");
-	replorigin_session_origin_lsn = c->end;
-	replorigin_session_origin_timestamp = r->begin.committed_at;
+	oe_xact_origin_lsn = c->end;
+	oe_xact_origin_time = r->begin.committed_at;
 	oe_own_end(&r->session);
 	OE_FAULT("wal-recorded");
-	replorigin_session_origin = InvalidRepOriginId;
+	oe_xact_origin = OE_NO_ORIGIN;
 	r->open = false;
 	r->written = c->end;
 	r->commit_end = XactLastCommitEnd;
@@ -363,7 +363,7 @@ oe_recorder_origin(void)
 	oe_own_begin(&session);
 	(void) oe_spi(NULL, "SELECT odoo_events._wal_drop_origins(false)", 0, NULL, NULL, NULL, false, 0);
 	oe_recorder.origin = replorigin_by_name(name, true);
-	if (oe_recorder.origin == InvalidRepOriginId)
+	if (oe_recorder.origin == OE_NO_ORIGIN)
 		oe_recorder.origin = replorigin_create(name);
 	oe_own_end(&session);
 	oe_origin_session_setup(oe_recorder.origin);

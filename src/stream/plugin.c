@@ -265,11 +265,11 @@ oe_stream_piece_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogR
  * do not see it either.
  */
 static bool
-oe_stream_filter_by_origin(LogicalDecodingContext *ctx, RepOriginId origin)
+oe_stream_filter_by_origin(LogicalDecodingContext *ctx, OeOriginId origin)
 {
 	OeStream   *s = ctx->output_plugin_private;
 
-	return origin != InvalidRepOriginId && s->source == OE_SOURCE_TABLES;
+	return origin != OE_NO_ORIGIN && s->source == OE_SOURCE_TABLES;
 }
 
 void

@@ -111,7 +111,7 @@ oe_worker_sigterm(SIGNAL_ARGS)
 
 	ShutdownRequestPending = true;
 	if (oe_interruptible)
-		die(postgres_signal_arg);
+		oe_die();
 	SetLatch(MyLatch);
 	errno = save_errno;
 }
