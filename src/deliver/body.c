@@ -61,9 +61,11 @@ oe_class_named(const char *classes, const char *owner, int owner_len, const char
 		const char *name = p + 2;
 		int			len = end - name;
 
-		if (owner == NULL ? len == field_len && memcmp(name, field, len) == 0
-			: len == owner_len + 1 + field_len && memcmp(name, owner, owner_len) == 0 && name[owner_len] == '.' &&
-			memcmp(name + owner_len + 1, field, field_len) == 0)
+		if (*p == '@')
+			;					/* no class: company.c */
+		else if (owner == NULL ? len == field_len && memcmp(name, field, len) == 0
+				 : len == owner_len + 1 + field_len && memcmp(name, owner, owner_len) == 0 && name[owner_len] == '.' &&
+				 memcmp(name + owner_len + 1, field, field_len) == 0)
 			return *p - '0';
 		p = *end ? end + 1 : end;
 	}
@@ -347,7 +349,7 @@ oe_data_as_is(const OeConf *conf, const char *classes)
 		return false;
 	for (const char *p = classes; p != NULL && *p != '\0';)
 	{
-		if (!oe_cleared(conf, *p - '0'))
+		if (*p != '@' && !oe_cleared(conf, *p - '0'))
 			return false;
 		p = strchr(p, ' ');
 		p = p ? p + 1 : NULL;
@@ -361,7 +363,8 @@ oe_data_as_is(const OeConf *conf, const char *classes)
 bool
 oe_body_as_is(const OeConf *conf, const OeEvent *event)
 {
-	return conf->format == 's' && oe_data_as_is(conf, event->classes);
+	return conf->format == 's' && oe_data_as_is(conf, event->classes) &&
+		(conf->companies == NULL || !oe_is_company_event(event->classes));
 }
 
 /*
@@ -553,9 +556,13 @@ oe_body_write(const OeConf *conf, const OeEvent *event, char format, StringInfo 
 	OeShape		shape = {conf, event->classes, OE_INTERNAL, 0, NULL, NULL};
 	OeEnvelope	env;
 	OePiece		data;
+	const char *body = event->body;
+	bool		tells;
 	int			n = 0;
 
-	if (!oe_envelope_read(event->body, &env))
+	if (conf->companies != NULL && oe_is_company_event(event->classes))
+		body = oe_company_event(body, event->classes, conf->companies, conf->ncompanies, &tells);
+	if (!oe_envelope_read(body, &env))
 		elog(ERROR, "event %s cannot be read", event->id);
 	data = env.data;
 	if (!oe_data_as_is(conf, event->classes))

@@ -615,6 +615,10 @@ extern void oe_previous_note(OeItem *item);
 extern bool oe_previous_find(OeItem *item, char *id);
 extern void oe_previous_recover(const Oid *types, Datum *ids);
 
+/* company.c */
+extern bool oe_is_company_event(const char *classes);
+extern char *oe_company_event(const char *body, const char *classes, const int *companies, int n, bool *tells);
+
 /* body.c */
 extern bool oe_body_as_is(const OeConf *conf, const OeEvent *event);
 extern int	oe_body_write(const OeConf *conf, const OeEvent *event, char format, StringInfo out, StringInfo headers);

@@ -241,6 +241,33 @@ oe_about_delivery(OeRow *row)
 	return false;
 }
 
+/*
+ * Does a subscription of some companies want an event of a record that all
+ * share?  Judged by what it may see of it.
+ */
+static bool
+oe_company_passes(OeSub *sub, OeRow *row)
+{
+	OeConf	   *conf = sub->conf;
+	MemoryContext cxt = AllocSetContextCreate(oe_deliver_cxt, "odoo_events company", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	OeRow		seen = *row;
+	bool		failed = false;
+	bool		passes;
+
+	seen.body = oe_company_event(pnstrdup(row->body, row->body_len), pnstrdup(row->classes, row->classes_len),
+								 conf->companies, conf->ncompanies, &passes);
+	seen.body_len = strlen(seen.body);
+	seen.jsonb = (Datum) 0;
+	seen.jsonb_failed = false;
+	if (passes && conf->filter != NULL)
+		passes = oe_filter_matches(conf->filter->path, &seen, &failed);
+	sub->filter_errors += failed;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	return passes;
+}
+
 bool
 oe_sub_wants(OeSub *sub, OeRow *row)
 {
@@ -258,5 +285,6 @@ oe_sub_wants(OeSub *sub, OeRow *row)
 		((conf->shared_rows && !row->has_company) ||
 		 oe_listed(conf->companies, conf->ncompanies, row->has_company, row->company)) &&
 		oe_listed(conf->warehouses, conf->nwarehouses, row->has_warehouse, row->warehouse) &&
-		oe_filter_passes(sub, row);
+		(conf->companies != NULL && row->classes != NULL && memchr(row->classes, '@', row->classes_len) != NULL ?
+		 oe_company_passes(sub, row) : oe_filter_passes(sub, row));
 }

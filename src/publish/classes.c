@@ -6,7 +6,8 @@
  * find the same in an event years of catalog changes later, so the outbox
  * keeps the classes beside the text: "3:transfer.partner 3:move.partner",
  * the index of the class, and the member as <entity or part>.<field>.  "*" is
- * what is not named; "subject" the name in the envelope.  A text per entity,
+ * what is not named; "subject" the name in the envelope.  "@:product.cost" is a
+ * member of a record that companies share, with a value for each of them.  A text per entity,
  * made when the catalog is loaded: it costs an event nothing but its bytes.
  */
 #include "postgres.h"
@@ -61,14 +62,21 @@ oe_classes_load(OeCatalog *cat)
 }
 
 /*
- * The classes of an event's members; NULL where all are internal.
+ * The classes of an event's members, and which of them hold a value per
+ * company; NULL where all are internal and none does.
  */
 const char *
 oe_event_classes(const OeEvent *ev)
 {
-	const char *of_entity = ev->e ? ev->e->member_classes : NULL;
+	const char *const texts[] = {
+		ev->def && ev->def->class != OE_CLASS_INTERNAL ? psprintf("%d:*", ev->def->class) : NULL,
+		ev->e ? ev->e->member_classes : NULL,
+		ev->per_company
+	};
+	const char *all = NULL;
 
-	if (ev->def == NULL || ev->def->class == OE_CLASS_INTERNAL)
-		return of_entity;
-	return psprintf("%d:*%s%s", ev->def->class, of_entity ? " " : "", of_entity ? of_entity : "");
+	for (int i = 0; i < lengthof(texts); i++)
+		if (texts[i])
+			all = all ? psprintf("%s %s", all, texts[i]) : texts[i];
+	return all;
 }

@@ -171,7 +171,7 @@ oe_compared_answer(OeCycle *cy, OeCompared *cmp, ReturnSetInfo *rsinfo)
 	{
 		OeEvent    *ev = lfirst(lc);
 
-		if (ev->e == cmp->e)
+		if (ev->e == cmp->e && !ev->dropped)
 			oe_compared_put(rsinfo, ev->record_id, ev->type, "event", NULL);
 	}
 	foreach(lc, cy->explain ? cy->explain->said : NIL)

@@ -173,7 +173,7 @@ oe_push_members(OeJsonb *st, const OeRow *row, const OeWords *words)
 			continue;
 		has_id |= strcmp(word, "id") == 0;
 		oe_push_key(st, word, row->m[i].len);
-		oe_push_value(st, WJB_VALUE, &row->m[i].value);
+		oe_push_value(st, WJB_VALUE, row->nraw ? oe_raw_value(row, &row->m[i]) : &row->m[i].value);
 	}
 	if (!has_id && row->id.s != NULL)
 	{

@@ -420,20 +420,21 @@ oe_rows_then(OeCycle *cy, OeTx *tx, OePart *part, int64 id)
  * A reference's fields, of the columns that the journal has.
  */
 static OeRow *
-oe_gone_reference(OeReference *ref, const char *text)
+oe_gone_reference(OeReference *ref, OeRule *rule, const char *text)
 {
 	OeRow	   *row = palloc0(sizeof(OeRow));
 	OeRow		image;
 	StringInfoData buf;
 
 	oe_row_parse(text, &image);
+	oe_row_settle(rule, &image);
 	initStringInfo(&buf);
 	for (int i = 0; i < ref->nfields; i++)
 		for (int j = 0; j < ref->fields[i].npaths; j++)
 		{
 			const OeText *t = oe_row_find(&image, ref->fields[i].paths[j]);
 
-			if (t == NULL)
+			if (t == NULL || oe_is_per_company(rule, ref->fields[i].paths[j]))
 				continue;
 			appendStringInfo(&buf, "%c\"%s\":%.*s", buf.len ? ',' : '{', ref->fields[i].name, t->len, t->s);
 			break;
@@ -459,15 +460,16 @@ oe_gone_row(OeCycle *cy, OeReference *ref, OeRule *rule, int64 id)
 		text = oe_gone_text(cy, rule, id);
 	for (int i = 0; ref != NULL && text == NULL && i < cy->cat->nrules; i++)
 		if (oe_same_table(ref->ntables, ref->tables, &cy->cat->rules[i]))
-			text = oe_gone_text(cy, &cy->cat->rules[i], id);
+			text = oe_gone_text(cy, rule = &cy->cat->rules[i], id);
 	if (text == NULL)
 		return NULL;
 	if (ref)
-		row = oe_gone_reference(ref, text);
+		row = oe_gone_reference(ref, rule, text);
 	else
 	{
 		row = palloc0(sizeof(OeRow));
 		oe_row_parse(text, row);
+		oe_row_settle(rule, row);
 	}
 	if (row)
 	{

@@ -55,6 +55,8 @@ typedef struct OeRow
 	int			n;
 	OeMember   *m;
 	OeText		id;				/* found under the name "id" */
+	int			nraw;			/* columns that jsonb.c gave another value ... */
+	OeMember   *raw;			/* and what they hold: conditions see that */
 } OeRow;
 
 /* ---- catalog ---- */
@@ -223,6 +225,24 @@ typedef struct OePart
 	bool		watched;		/* predicates of the entity look at it */
 } OePart;
 
+/* What a jsonb column of Odoo's holds (jsonb.c). */
+typedef enum OeJsonbKind
+{
+	OE_JSONB_UNKNOWN,			/* ir_model_fields does not know it */
+	OE_JSONB_PLAIN,				/* whatever somebody put there */
+	OE_JSONB_TEXTS,				/* a text per language */
+	OE_JSONB_COMPANIES			/* a value per company */
+} OeJsonbKind;
+
+/* A column of a rule of one of the last two kinds. */
+typedef struct OeJsonbColumn
+{
+	const char *name;			/* in the journal */
+	int			len;
+	uint32		tag;			/* oe_key_tag() of it */
+	OeJsonbKind kind;
+} OeJsonbColumn;
+
 typedef struct OeRule
 {
 	const char *name;
@@ -239,6 +259,9 @@ typedef struct OeRule
 	List	   *entities;		/* all that its rows are: OeEntity * */
 	List	   *parts;			/* OePart * */
 	bool		ahead;			/* predicates ask what its rows were: gone.c */
+	uint32		jsonb_epoch;	/* when the next two were found; odoo.c */
+	int			njsonb;
+	OeJsonbColumn *jsonb;
 } OeRule;
 
 typedef struct OeMilestone
@@ -385,6 +408,8 @@ typedef struct OeChange
 	char	   *new_text;
 	char	   *traceparent;
 	bool		parsed;
+	bool		settled;		/* its values are what events show: jsonb.c */
+	bool		unseen;			/* and nothing of them differs */
 	bool		prepared;		/* what matching looks at was read */
 	OeRow		old;			/* whole rows; n 0 where there was none */
 	OeRow		new;
@@ -492,6 +517,9 @@ typedef struct OeEvent
 	const char *model;
 	int			class;
 	int64		company;		/* 0: none */
+	char	   *per_company;	/* members that hold a value per company, as
+								 * classes.c writes them; NULL: none */
+	bool		dropped;		/* nothing that it may show has changed */
 	int64		warehouse;
 	int64		actor;
 	bool		prepared;		/* what rendering needs was read */
@@ -674,6 +702,13 @@ extern List *oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id
 extern List *oe_many_of(OeCycle *cy, OeMany *many, int64 id);
 extern bool oe_odoo_read(OeCycle *cy);
 extern const char *oe_odoo_table(const char *name);
+
+/* jsonb.c: foreign work */
+extern void oe_row_settle(OeRule *rule, OeRow *row);
+extern const OeText *oe_raw_value(const OeRow *row, const OeMember *m);
+extern bool oe_is_per_company(OeRule *rule, const char *column);
+extern void oe_company_value(OeEvent *ev, OeRule *rule, const char *owner, const char *column, const char *name, OeText *value);
+extern bool oe_change_shown(const OeEvent *ev);
 
 /* gone.c: the first two own work */
 extern void oe_gone_forget(void);

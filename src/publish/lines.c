@@ -84,6 +84,17 @@ oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_co
 	return false;
 }
 
+/*
+ * What an event of one company may show of a field (jsonb.c).
+ */
+void
+oe_field_of_company(OeEvent *ev, OeRule *rule, const char *owner, OeField *f, OeText *value)
+{
+	for (int i = 0; rule->njsonb > 0 && i < f->nsources; i++)
+		if (f->sources[i].kind == OE_SOURCE_PATH && f->sources[i].path.nhops == 0)
+			oe_company_value(ev, rule, owner, f->sources[i].path.column, f->name, value);
+}
+
 /* A value, or, where it is an id, the object with its business keys. */
 void
 oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *ref)
@@ -288,6 +299,7 @@ oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 			if (!oe_field_value(cy, r->part->rule, r->row, r->part->state_column, f, r->inner, &value, &ref) ||
 				oe_text_null(&value))
 				continue;
+			oe_field_of_company(ev, r->part->rule, r->part->name, f, &value);
 			oe_write_member(buf, &first, f->name);
 			oe_write_value(cy, buf, &value, ref);
 			ev->class = Max(ev->class, f->class);
@@ -354,39 +366,73 @@ oe_changes_of(OeEvent *ev)
 	return list;
 }
 
-void
+/*
+ * The columns of a change as members; those of which the event's company sees
+ * no difference are left out.  Answers how many there are.
+ */
+static int
+oe_write_columns(OeCycle *cy, OeEvent *ev, StringInfo buf, OePartChange *pc)
+{
+	OeOwner    *owner = pc->part ? pc->part->owner : ev->e->owner;
+	OeRule	   *rule = pc->part ? pc->part->rule : ev->e->rule;
+	const char *label = pc->part ? pc->part->name : ev->e->label;
+	bool		first = true;
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, pc->columns)
+	{
+		OeColumnChange *cc = lfirst(lc);
+		const OeField *f = oe_field_of_column(owner, cc->column);
+		OeReference *ref = oe_link_of(rule, cc->column);
+		OeText		old = cc->old;
+		OeText		new = cc->new;
+
+		if (rule->njsonb > 0)
+		{
+			oe_company_value(ev, rule, label, cc->column, f ? f->name : cc->column, &old);
+			oe_company_value(ev, rule, label, cc->column, f ? f->name : cc->column, &new);
+			if (oe_text_equal(&old, &new))
+				continue;
+		}
+		if (f)
+			ev->class = Max(ev->class, f->class);
+		oe_write_member(buf, &first, f ? f->name : cc->column);
+		appendStringInfoChar(buf, '[');
+		oe_write_value(cy, buf, &old, ref);
+		appendStringInfoChar(buf, ',');
+		oe_write_value(cy, buf, &new, ref);
+		appendStringInfoChar(buf, ']');
+		n++;
+	}
+	return n;
+}
+
+/*
+ * Answers whether any change is left to show.
+ */
+bool
 oe_write_changes(OeCycle *cy, OeEvent *ev, StringInfo buf, List *changes)
 {
 	ListCell   *lc;
-	ListCell   *lc2;
 	bool		first_change = true;
 
 	foreach(lc, changes)
 	{
 		OePartChange *pc = lfirst(lc);
-		OeOwner    *owner = pc->part ? pc->part->owner : ev->e->owner;
-		OeRule	   *rule = pc->part ? pc->part->rule : ev->e->rule;
-		bool		first = true;
+		int			start = buf->len;
 
 		appendStringInfoString(buf, first_change ? "" : ",");
-		first_change = false;
 		oe_write_part(buf, pc->part ? pc->part->name : ev->e->label, pc->id);
 		appendStringInfo(buf, ",\"op\":\"%s\",\"fields\":{", pc->op);
-		foreach(lc2, pc->columns)
+		if (oe_write_columns(cy, ev, buf, pc) == 0 && pc->columns != NIL)
 		{
-			OeColumnChange *cc = lfirst(lc2);
-			const OeField *f = oe_field_of_column(owner, cc->column);
-			OeReference *ref = oe_link_of(rule, cc->column);
-
-			if (f)
-				ev->class = Max(ev->class, f->class);
-			oe_write_member(buf, &first, f ? f->name : cc->column);
-			appendStringInfoChar(buf, '[');
-			oe_write_value(cy, buf, &cc->old, ref);
-			appendStringInfoChar(buf, ',');
-			oe_write_value(cy, buf, &cc->new, ref);
-			appendStringInfoChar(buf, ']');
+			buf->len = start;
+			buf->data[start] = '\0';
+			continue;
 		}
+		first_change = false;
 		appendStringInfoString(buf, "}}");
 	}
+	return !first_change;
 }

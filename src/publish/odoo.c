@@ -24,22 +24,6 @@
 #include "publish/internal.h"
 #include "publish/odoo.h"
 
-typedef struct OeColumn
-{
-	const char *name;
-	Oid			type;
-	bool		indexed;		/* an index begins with it */
-} OeColumn;
-
-typedef struct OeTable
-{
-	char		name[NAMEDATALEN];	/* hash key */
-	char	   *qualified;
-	Oid			relid;
-	int			ncolumns;
-	OeColumn   *columns;
-} OeTable;
-
 /* Everything that was detected lives here; NULL: to be detected. */
 static MemoryContext oe_cxt = NULL;
 static HTAB *oe_tables;
@@ -98,7 +82,7 @@ oe_odoo_forget(void)
 	oe_uuid = NULL;
 }
 
-static OeTable *
+OeTable *
 oe_table(const char *name)
 {
 	return hash_search(oe_tables, name, HASH_FIND, NULL);
@@ -115,7 +99,7 @@ oe_odoo_table(const char *name)
 	return t ? t->qualified : NULL;
 }
 
-static OeTable *
+OeTable *
 oe_first_table(int n, char **names)
 {
 	for (int i = 0; i < n; i++)
@@ -128,8 +112,8 @@ oe_first_table(int n, char **names)
 	return NULL;
 }
 
-static bool
-oe_has_column(OeTable *t, const char *name)
+bool
+oe_has_column(const OeTable *t, const char *name)
 {
 	for (int i = 0; t && i < t->ncolumns; i++)
 		if (strcmp(t->columns[i].name, name) == 0)
@@ -164,7 +148,7 @@ oe_hop_table(const char *path, char *column, char *table, char *field)
 static List *
 oe_table_names(OeCatalog *cat)
 {
-	List	   *names = list_make1("ir_config_parameter");
+	List	   *names = list_make2("ir_config_parameter", "ir_model_fields");
 	char		column[NAMEDATALEN];
 	char		table[NAMEDATALEN];
 	char		field[NAMEDATALEN];
@@ -199,7 +183,7 @@ oe_table_names(OeCatalog *cat)
 #define OE_ODOOS "c.relkind IN ('r', 'p', 'v', 'm', 'f')" \
 	" AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'odoo_events')"
 
-static Datum
+Datum
 oe_text_array(List *names)
 {
 	Datum	   *elems = palloc(sizeof(Datum) * Max(list_length(names), 1));
@@ -267,12 +251,30 @@ oe_detect(OeCatalog *cat)
 		t->columns[t->ncolumns].name = SPI_getvalue(tup, desc, 4);
 		t->columns[t->ncolumns].type = (Oid) atoll(SPI_getvalue(tup, desc, 5));
 		t->columns[t->ncolumns].indexed = SPI_getvalue(tup, desc, 6)[0] == 't';
+		t->columns[t->ncolumns].recorded = OE_JSONB_UNKNOWN;
 		t->ncolumns++;
 	}
 	oe_names = datumCopy(values[0], false, -1);
 	oe_relids = PointerGetDatum(construct_array(seen, nseen, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	oe_stale = oe_doubtful = false;
 	MemoryContextSwitchTo(save);
+	oe_detect_jsonb(oe_tables);
+}
+
+/*
+ * Where all that was detected lives, until a table changes; NULL where nothing
+ * is known, as between a failure and the next transaction.
+ */
+MemoryContext
+oe_odoo_context(void)
+{
+	return oe_cxt;
+}
+
+uint32
+oe_odoo_epoch(void)
+{
+	return oe_epoch;
 }
 
 /*
@@ -310,13 +312,15 @@ oe_field_expression(OeTable *t, const char *path, StringInfo expr, StringInfo jo
 
 	if (oe_hop_table(path, column, table, field) == NULL)
 	{
-		if (!oe_has_column(t, path))
+		/* who is referred to has no company that could choose a value */
+		if (!oe_has_column(t, path) || oe_column_kind(NULL, t, path) == OE_JSONB_COMPANIES)
 			return false;
 		appendStringInfo(expr, "t.%s", quote_identifier(path));
 		return true;
 	}
 	other = oe_table(table);
-	if (!oe_has_column(t, column) || !oe_has_column(other, field))
+	if (!oe_has_column(t, column) || !oe_has_column(other, field) ||
+		oe_column_kind(NULL, other, field) == OE_JSONB_COMPANIES)
 		return false;
 	if (strchr(path, '^'))
 	{

@@ -7,6 +7,23 @@
 
 #include "publish/internal.h"
 
+typedef struct OeColumn
+{
+	const char *name;
+	Oid			type;
+	bool		indexed;		/* an index begins with it */
+	OeJsonbKind recorded;		/* of a jsonb column, by ir_model_fields */
+} OeColumn;
+
+typedef struct OeTable
+{
+	char		name[NAMEDATALEN];	/* hash key */
+	char	   *qualified;
+	Oid			relid;
+	int			ncolumns;
+	OeColumn   *columns;
+} OeTable;
+
 /* One statement: rows of a reference by id, of a rule's table by id, or of a
  * rule's table by another column, or rows of a relation table. */
 typedef struct OeQuery
@@ -29,5 +46,16 @@ extern void oe_query_plan(OeQuery *q);
 extern const char *oe_rule_table(OeRule *rule);
 extern bool oe_rule_has_column(OeRule *rule, const char *name);
 extern void oe_read_begin(OeCycle *cy);
+extern OeTable *oe_table(const char *name);
+extern OeTable *oe_first_table(int n, char **names);
+extern bool oe_has_column(const OeTable *t, const char *name);
+extern Datum oe_text_array(List *names);
+extern MemoryContext oe_odoo_context(void);
+extern uint32 oe_odoo_epoch(void);
+
+/* jsonb.c */
+extern void oe_detect_jsonb(HTAB *tables);
+extern OeJsonbKind oe_column_kind(const OeRule *rule, const OeTable *t, const char *name);
+extern OeText oe_text_shown(const OeText *t);
 
 #endif							/* OE_PUBLISH_ODOO_H */

@@ -16,7 +16,6 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "base/guc.h"
 #include "base/json.h"
 #include "publish/internal.h"
 #include "publish/odoo.h"
@@ -39,36 +38,18 @@ typedef struct OeReadEntry
 
 
 /*
- * A translated name: the wanted language, else English, else any.
+ * A translated name of a row that an event refers to.
  */
 static void
 oe_translated(StringInfo buf, Jsonb *jb)
 {
-	const char *languages[] = {oe_guc_language, "en_US"};
-	JsonbValue	v;
-	JsonbIterator *it;
+	OeText		t;
 
-	if (!JB_ROOT_IS_OBJECT(jb))
-	{
-		appendStringInfoString(buf, JsonbToCString(NULL, &jb->root, VARSIZE(jb)));
-		return;
-	}
-	for (int i = 0; i < lengthof(languages); i++)
-		if (getKeyJsonValueFromContainer(&jb->root, languages[i], strlen(languages[i]), &v) &&
-			v.type == jbvString)
-		{
-			oe_json_string(buf, v.val.string.val, v.val.string.len);
-			return;
-		}
-	it = JsonbIteratorInit(&jb->root);
-	for (JsonbIteratorToken tok = JsonbIteratorNext(&it, &v, true); tok != WJB_DONE;
-		 tok = JsonbIteratorNext(&it, &v, true))
-		if (tok == WJB_VALUE && v.type == jbvString)
-		{
-			oe_json_string(buf, v.val.string.val, v.val.string.len);
-			return;
-		}
-	appendStringInfoString(buf, "null");
+	t.s = JsonbToCString(NULL, &jb->root, VARSIZE(jb));
+	t.len = strlen(t.s);
+	if (JB_ROOT_IS_OBJECT(jb))
+		t = oe_text_shown(&t);
+	appendBinaryStringInfo(buf, t.s, t.len);
 }
 
 static void
@@ -102,6 +83,8 @@ oe_result_row(OeQuery *q, HeapTuple tup, TupleDesc desc, FmgrInfo *out, int64 id
 	}
 	for (int i = 0; i < q->nnames; i++)
 		row->m[i].value.s = buf.data + (intptr_t) row->m[i].value.s;
+	if (q->rule)
+		oe_row_settle(q->rule, row);
 }
 
 static OeReadEntry *

@@ -209,6 +209,7 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 		}
 		if (!oe_field_value(cy, ev->e->rule, ev->row, ev->e->state_column, f, lines, &value, &ref))
 			continue;
+		oe_field_of_company(ev, ev->e->rule, ev->e->label, f, &value);
 		oe_write_member(buf, &first, f->name);
 		oe_write_value(cy, buf, &value, ref);
 		if (!oe_text_null(&value))
@@ -348,9 +349,11 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	StringInfoData buf;
 	List	   *lines = NIL;
 	List	   *changes;
+	bool		shown = false;
 
 	cy->missing = false;
 	ev->class = ev->def->class;
+	ev->per_company = NULL;
 	oe_render_envelope(cy, ev);
 	if (ev->def->with_lines)
 		lines = oe_gather_all(cy, ev);
@@ -372,7 +375,7 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	if (changes != NIL)
 	{
 		appendStringInfoString(&buf, ",\"changes\":[");
-		oe_write_changes(cy, ev, &buf, changes);
+		shown = oe_write_changes(cy, ev, &buf, changes);
 		appendStringInfoChar(&buf, ']');
 	}
 	if (ev->def->with_lines)
@@ -387,6 +390,7 @@ oe_render(OeCycle *cy, OeEvent *ev)
 	}
 	appendStringInfoChar(&buf, '}');
 	ev->data = buf.data;
+	ev->dropped = !shown && !oe_change_shown(ev);
 	ev->incomplete = cy->missing;
 }
 

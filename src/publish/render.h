@@ -20,11 +20,12 @@ typedef struct OeRendered
 extern bool oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_column,
 						   OeField *f, List *inner, OeText *value, OeReference **ref);
 extern void oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *ref);
+extern void oe_field_of_company(OeEvent *ev, OeRule *rule, const char *owner, OeField *f, OeText *value);
 extern bool oe_write_many(OeCycle *cy, StringInfo buf, OeField *f, int64 id, bool *first);
 extern void oe_write_member(StringInfo buf, bool *first, const char *name);
 extern List *oe_gather_all(OeCycle *cy, OeEvent *ev);
 extern void oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines);
 extern List *oe_changes_of(OeEvent *ev);
-extern void oe_write_changes(OeCycle *cy, OeEvent *ev, StringInfo buf, List *changes);
+extern bool oe_write_changes(OeCycle *cy, OeEvent *ev, StringInfo buf, List *changes);
 
 #endif							/* OE_PUBLISH_RENDER_H */

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/scan.h"
 #include "publish/internal.h"
+#include "publish/odoo.h"
 
 static void
 oe_row_malformed(const char *text, const char *at)
@@ -48,7 +49,7 @@ oe_row_parse(const char *text, OeRow *row)
 	const char *p = oe_scan_space(text);
 	int			room = 0;
 
-	row->n = 0;
+	row->n = row->nraw = 0;
 	row->m = NULL;
 	if (*p != '{')
 		oe_row_malformed(text, p);
@@ -360,6 +361,24 @@ oe_row_overlay(const OeRow *new, const OeRow *diff, OeRow *old)
 }
 
 /*
+ * Makes the values of a change what events show, once it is known what Odoo's
+ * tables are.  An update of which nothing is left then, as a text in a language
+ * that is not shown, tells nothing.
+ */
+static void
+oe_change_settle(OeChange *c)
+{
+	if (c->settled || c->rule == NULL || oe_odoo_context() == NULL)
+		return;
+	c->settled = true;
+	oe_row_settle(c->rule, &c->new);
+	oe_row_settle(c->rule, &c->old);
+	c->unseen = c->op == 'U' && c->rule->njsonb > 0;
+	for (int i = 0; c->unseen && i < c->old.n; i++)
+		c->unseen = i < c->new.n && oe_text_equal(&c->old.m[i].value, &c->new.m[i].value);
+}
+
+/*
  * Splits the two images of a change, once.  False for a marker (truncated
  * table, ready-made event), which has none.
  */
@@ -371,7 +390,10 @@ oe_change_parse(OeChange *c)
 	if (c->op != 'I' && c->op != 'U' && c->op != 'D')
 		return false;
 	if (c->parsed)
+	{
+		oe_change_settle(c);
 		return true;
+	}
 	if (c->quarantined)
 		return false;			/* as if it were not there */
 	if ((c->op != 'D' && c->new_text == NULL) || (c->op != 'I' && c->old_text == NULL))
@@ -389,5 +411,6 @@ oe_change_parse(OeChange *c)
 	c->old.id.s = c->new.id.s = psprintf(INT64_FORMAT, c->record_id);
 	c->old.id.len = c->new.id.len = strlen(c->new.id.s);
 	c->parsed = true;
+	oe_change_settle(c);
 	return true;
 }

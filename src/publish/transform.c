@@ -103,7 +103,7 @@ oe_matchable(OeCycle *cy, OeChange *c)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no capture rule \"%s\"", c->rule_name)));
-	return oe_change_parse(c);
+	return oe_change_parse(c) && !c->unseen;
 }
 
 static void
@@ -224,6 +224,7 @@ oe_render_events(OeCycle *cy, OeItem *items, int n)
 		oe_keep(cy, &ev->key);
 		oe_keep(cy, &ev->data);
 		oe_keep(cy, &ev->correlation);
+		oe_keep(cy, &ev->per_company);
 		ev->lines = NIL;
 	}
 	MemoryContextReset(cy->slice_cxt);
@@ -421,6 +422,11 @@ oe_order_events(OeTx *tx)
 		OeEvent    *ev = lfirst(lc);
 
 		(void) oe_breathe();
+		if (ev->dropped)
+		{
+			tx->events = foreach_delete_current(tx->events, lc);
+			continue;
+		}
 		if (before && before->sums && ev->sums && oe_event_order(before, ev) == 0)
 		{
 			tx->events = foreach_delete_current(tx->events, lc);

@@ -123,7 +123,7 @@ BEGIN
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-             AND odoo_events._filter_passes(o.event, c.filter)) x
+             AND odoo_events._filter_passes(odoo_events._company_event(o.event, o.classes, c.companies), c.filter)) x
    WHERE x.position >= job.from_position
      AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
      AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))

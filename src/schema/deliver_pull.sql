@@ -8,6 +8,11 @@ CREATE FUNCTION odoo_events._rendered(event text, classes text, payload text, cl
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_rendered';
 COMMENT ON FUNCTION odoo_events._rendered(text, text, text, text[]) IS 'internal: an event as a subscription of format structured gets it';
 
+CREATE FUNCTION odoo_events._company_event(event text, classes text, companies int4[]) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_company_event';
+COMMENT ON FUNCTION odoo_events._company_event(text, text, int4[]) IS
+'internal: an event as a subscription of these companies may see it; null where it tells of other companies'' values only';
+
 -- The configuration of a consumer that may fetch now, and where it is, locked: a second one on the same name waits for the first.
 CREATE FUNCTION odoo_events._pull(name text) RETURNS odoo_events.pull_cursor
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -73,7 +78,7 @@ BEGIN
   job.subscription_id := c.id; job.from_position := 0; job.dead_letters := false;
   job.to_position := LEAST(odoo_events._last_position(), k.position + 200000);
   FOR r IN
-    SELECT o.position, o.id, odoo_events._rendered(o.event, o.classes, c.payload, c.clearance)::json AS event
+    SELECT o.position, o.id, odoo_events._rendered(odoo_events._company_event(o.event, o.classes, c.companies), o.classes, c.payload, c.clearance)::json AS event
       FROM odoo_events._replay_events(job, k.position, max) o
   LOOP
     n := n + 1;

@@ -90,6 +90,10 @@ BEGIN
     RAISE EXCEPTION 'argument "allow_networks" contains a null' USING ERRCODE = 'null_value_not_allowed',
       HINT = 'allow_networks => ''{10.0.0.0/8}''';
   END IF;
+  IF array_position(c.companies, NULL) IS NOT NULL OR array_position(c.warehouses, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "%" contains a null', CASE WHEN array_position(c.companies, NULL) IS NOT NULL THEN 'companies' ELSE 'warehouses' END
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the null out; shared_rows says whether events without a company are wanted.';
+  END IF;
   PERFORM odoo_events._check_url(c.url, c.allow_networks);
   IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
     RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',

@@ -1,7 +1,7 @@
 -- lineage: the whole way of a document, and why there was no event.
 
 -- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
-CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text)
+CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text, classes text)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN subject <> 'subscription/' || c.name THEN 'a ping of another' END
@@ -11,10 +11,11 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
             WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), c.shared_rows)
             THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
             WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
-            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(event, c.filter) THEN format('its filter is %s', c.filter)
+            WHEN odoo_events._company_event(event, classes, c.companies) IS NULL THEN 'it tells of values of other companies only'
+            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(odoo_events._company_event(event, classes, c.companies), c.filter) THEN format('its filter is %s', c.filter)
        END
 $$;
-COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text) IS
+COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text, text) IS
 'internal: why a subscription does not want an event, null where it does';
 
 -- Is what this transaction wrote to the journal behind the publisher's cursor?
@@ -82,7 +83,7 @@ BEGIN
     FOR c IN SELECT * FROM odoo_events.subscription_config s ORDER BY s.name
     LOOP
       RETURN QUERY SELECT NULL::timestamptz, 'not wanted', o.position, o.type, c.name, u
-                     FROM odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event) u WHERE u IS NOT NULL;
+                     FROM odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u WHERE u IS NOT NULL;
       CONTINUE WHEN FOUND;
       RETURN QUERY SELECT a.at, 'attempt ' || a.attempt, o.position, o.type, c.name,
                           concat_ws(' ', a.status, a.error, 'after ' || extract(epoch FROM a.duration) || ' s')
@@ -176,7 +177,7 @@ BEGIN
   LOOP
     RETURN QUERY VALUES ('outbox', 'event', format('%s at position %s, %s', o.type, o.position, o."time"));
     RETURN QUERY SELECT 'subscription ' || c.name, 'filtered'::text, format('%s at position %s: %s', o.type, o.position, u)
-                   FROM odoo_events.subscription_config c, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event) u
+                   FROM odoo_events.subscription_config c, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u
                   WHERE u IS NOT NULL ORDER BY c.name;
   END LOOP;
   -- how far back this answers

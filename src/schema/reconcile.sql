@@ -28,10 +28,11 @@ CREATE FUNCTION odoo_events._differing(fields jsonb, told jsonb, image jsonb, ab
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb_object_agg(x.col, x.was)
   FROM (SELECT f.key AS col, image -> f.key AS is_now,
-               COALESCE(CASE jsonb_typeof(told -> f.value) WHEN 'object' THEN told -> f.value -> 'id' ELSE told -> f.value END, 'null') AS was
+               COALESCE(CASE WHEN jsonb_typeof(told -> f.value) = 'object' AND told -> f.value ? 'id' AND jsonb_typeof(image -> f.key) <> 'object' THEN told -> f.value -> 'id' ELSE told -> f.value END, 'null') AS was
           FROM jsonb_each_text(fields) f WHERE image ? f.key AND (absent OR told ? f.value)) x
- -- translated texts are several, times have their zone in the event, long numbers are strings there
- WHERE jsonb_typeof(x.is_now) NOT IN ('object', 'array') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
+ -- a translated text is one of several, times have their zone in the event, long numbers are strings there; a value per company is compared
+ -- whole, what an event of one company lacks of it is no event (publish/jsonb.c)
+ WHERE jsonb_typeof(x.is_now) <> 'array' AND (jsonb_typeof(x.is_now) <> 'object' OR jsonb_typeof(x.was) <> 'string') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
 $$;
 COMMENT ON FUNCTION odoo_events._differing(jsonb, jsonb, jsonb, boolean) IS 'internal: columns of which an event told another value than the row has by now';
 

@@ -6,8 +6,10 @@ SELECT coalesce((SELECT coalesce(a.new, '{}')->>'state' FROM audit a WHERE a.tab
                 (SELECT a.old->>'state' FROM audit a WHERE a.tab = $1 AND a.id = $2 ORDER BY a.seq LIMIT 1))
 $$;
 CREATE VIEW changes AS SELECT xid, tab, id, old AS o, new AS n FROM net WHERE old IS NOT NULL OR new IS NOT NULL;
+-- of a translated text only English is shown
+CREATE FUNCTION shown(v jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT CASE WHEN jsonb_typeof(v) = 'object' AND v ? 'en_US' THEN v->'en_US' ELSE v END $$;
 CREATE FUNCTION differs(o jsonb, n jsonb, VARIADIC columns text[]) RETURNS boolean LANGUAGE sql AS
-$$ SELECT bool_or(o->c IS DISTINCT FROM n->c) FROM unnest(columns) c $$;
+$$ SELECT bool_or(shown(o->c) IS DISTINCT FROM shown(n->c)) FROM unnest(columns) c $$;
 CREATE FUNCTION unit(r jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT coalesce(r->'product_uom_id', r->'product_uom') $$;
 
 -- lines of orders, with the state of their order before and after, whether more has come, and whether they were changed

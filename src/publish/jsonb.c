@@ -1,0 +1,346 @@
+/*
+ * jsonb.c
+ *	  Columns that hold one text per language, or one value per company.
+ *
+ * Since version 16 Odoo stores a translated text as {"en_US": "Table", "fr_FR":
+ * "Plateau"}, since 18 a company-dependent value as {"1": 20.0, "2": 7.5}.
+ * Rows are settled as they are read: a translated column becomes the one text
+ * that events show, a company-dependent one loses its empty members.  So
+ * everything behind this compares and writes what a receiver can see.
+ *
+ * Foreign work where it asks ir_model_fields, which says what a column is;
+ * everything else only computes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "base/guc.h"
+#include "base/scan.h"
+#include "publish/internal.h"
+#include "publish/odoo.h"
+
+/* Where a database has no ir_model_fields, which no Odoo's is without. */
+static const char *const oe_known_per_company[][2] = {
+	{"product_product", "standard_price"},
+	{"res_partner", "barcode"},
+	{"stock_lot", "standard_price"},
+};
+
+/*
+ * What the column of one of Odoo's tables is where nothing is recorded about
+ * it.  A jsonb column of a built-in rule is a translated text; one of an own
+ * table may be anything.
+ */
+static OeJsonbKind
+oe_kind_by_catalog(const OeRule *rule, const char *table, const char *column)
+{
+	for (int i = 0; i < lengthof(oe_known_per_company); i++)
+		if (strcmp(table, oe_known_per_company[i][0]) == 0 && strcmp(column, oe_known_per_company[i][1]) == 0)
+			return OE_JSONB_COMPANIES;
+	return rule == NULL || strncmp(rule->name, "own_", 4) == 0 ? OE_JSONB_PLAIN : OE_JSONB_TEXTS;
+}
+
+/*
+ * Asks Odoo's own description of its fields about jsonb columns, given as
+ * parallel arrays of tables and columns; which columns it has itself depends on
+ * Odoo's version.  Leaves (table, column, company-dependent, translated).
+ */
+static void
+oe_ask_fields(const OeTable *fields, Datum tables, Datum columns)
+{
+	static const Oid types[2] = {TEXTARRAYOID, TEXTARRAYOID};
+	Datum		values[2] = {tables, columns};
+
+	(void) oe_run(NULL,
+				  psprintf("SELECT a.t, a.c, pg_catalog.bool_or(%s), pg_catalog.bool_or(%s)"
+						   " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) a(t, c) JOIN %s f"
+						   " ON pg_catalog.replace(f.model::pg_catalog.text, '.', '_') OPERATOR(pg_catalog.=) a.t"
+						   " AND f.name::pg_catalog.text OPERATOR(pg_catalog.=) a.c GROUP BY 1, 2",
+						   oe_has_column(fields, "company_dependent") ? "COALESCE(f.company_dependent::pg_catalog.bool, false)" : "false",
+						   oe_has_column(fields, "translate")
+						   ? "COALESCE(f.translate::pg_catalog.text, '') OPERATOR(pg_catalog.<>) ALL ('{\"\",f,false}'::pg_catalog.text[])" : "false",
+						   fields->qualified),
+				  2, types, values, NULL, true, 0);
+}
+
+/*
+ * Notes what Odoo's description of its fields says of jsonb columns.
+ */
+void
+oe_detect_jsonb(HTAB *all)
+{
+	OeTable    *fields = oe_table("ir_model_fields");
+	HASH_SEQ_STATUS seq;
+	OeTable    *t;
+	List	   *tables = NIL;
+	List	   *columns = NIL;
+
+	if (!oe_has_column(fields, "model") || !oe_has_column(fields, "name"))
+		return;
+	hash_seq_init(&seq, all);
+	while ((t = hash_seq_search(&seq)) != NULL)
+		for (int i = 0; i < t->ncolumns; i++)
+			if (t->columns[i].type == JSONBOID)
+			{
+				tables = lappend(tables, t->name);
+				columns = lappend(columns, unconstify(char *, t->columns[i].name));
+			}
+	oe_ask_fields(fields, oe_text_array(tables), oe_text_array(columns));
+	for (uint64 r = 0; r < SPI_processed; r++)
+	{
+		t = oe_table(oe_value(r, 1));
+		for (int i = 0; t && i < t->ncolumns; i++)
+			if (strcmp(t->columns[i].name, oe_value(r, 2)) == 0)
+				t->columns[i].recorded = oe_value(r, 3)[0] == 't' ? OE_JSONB_COMPANIES
+					: oe_value(r, 4)[0] == 't' ? OE_JSONB_TEXTS : OE_JSONB_PLAIN;
+	}
+}
+
+/* Of a column of a table, for a rule or, NULL, for a reference. */
+OeJsonbKind
+oe_column_kind(const OeRule *rule, const OeTable *t, const char *name)
+{
+	for (int i = 0; t && i < t->ncolumns; i++)
+		if (t->columns[i].type == JSONBOID && strcmp(t->columns[i].name, name) == 0)
+			return t->columns[i].recorded != OE_JSONB_UNKNOWN ? t->columns[i].recorded
+				: oe_kind_by_catalog(rule, t->name, name);
+	return OE_JSONB_PLAIN;
+}
+
+/*
+ * Notes in a rule which of its columns hold a text per language or a value per
+ * company, under the names that the journal gives them.
+ */
+static void
+oe_rule_detect(OeRule *rule)
+{
+	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
+	MemoryContext save = MemoryContextSwitchTo(oe_odoo_context());
+
+	rule->njsonb = 0;
+	rule->jsonb = palloc(sizeof(OeJsonbColumn) * (rule->ncolumns + 1));
+	for (int i = 0; i < rule->ncolumns; i++)
+	{
+		OeJsonbColumn *c = &rule->jsonb[rule->njsonb];
+		char	   *name = pstrdup(rule->columns[i]);
+		char	   *alt = strchr(name, '=');
+
+		if (alt)
+			*alt++ = '\0';
+		c->kind = oe_column_kind(rule, t, alt && !oe_has_column(t, name) ? alt : name);
+		if (c->kind == OE_JSONB_PLAIN)
+			continue;
+		c->name = name;
+		c->len = strlen(name);
+		c->tag = oe_key_tag(name, c->len);
+		rule->njsonb++;
+	}
+	rule->jsonb_epoch = oe_odoo_epoch();
+	MemoryContextSwitchTo(save);
+}
+
+/*
+ * Which columns of a rule's rows are of these kinds, as this database has
+ * them; looked up anew when its tables have changed.
+ */
+static const OeJsonbColumn *
+oe_rule_jsonb(OeRule *rule, int *n)
+{
+	if (rule->jsonb_epoch != oe_odoo_epoch())
+		oe_rule_detect(rule);
+	*n = rule->njsonb;
+	return rule->jsonb;
+}
+
+/*
+ * Is it a string that is not empty?
+ */
+static bool
+oe_is_shown(const OePiece *value)
+{
+	return value->s[0] == '"' && value->len > 2;
+}
+
+/* How well a language fits the one that is wanted: the higher the better. */
+static int
+oe_language_rank(const OePiece *language)
+{
+	int			base = strcspn(oe_guc_language, "_@.");
+
+	if (oe_piece_is(language, oe_guc_language))
+		return 4;
+	if (language->len >= base && strncmp(language->s, oe_guc_language, base) == 0 &&
+		(language->len == base || strchr("_@.", language->s[base]) != NULL))
+		return 3;
+	return oe_piece_is(language, "en_US") ? 2 : 1;
+}
+
+/*
+ * The text that is shown of a translated one: the first that is not empty, in
+ * the wanted language, in another form of that language, in English, in any.
+ * A slice of the same text; null where there is none.
+ */
+OeText
+oe_text_shown(const OeText *t)
+{
+	const char *p = oe_scan_open(t->s, '{');
+	OeText		shown = {"null", 4};
+	OePiece		language;
+	OePiece		value;
+	int			best = 0;
+
+	while (oe_scan_member(&p, &language, &value))
+	{
+		int			rank = oe_language_rank(&language);
+
+		if (rank <= best || !oe_is_shown(&value))
+			continue;
+		best = rank;
+		shown.s = value.s;
+		shown.len = value.len;
+	}
+	return shown;
+}
+
+/*
+ * A company-dependent value with the members that say something: all
+ * companies' (company 0), or one company's.  Null where none is left, so that
+ * null, {} and {"1": null} are the same.
+ */
+static OeText
+oe_companies_left(const OeText *t, int64 company)
+{
+	const char *p = t->s[0] == '{' ? oe_scan_open(t->s, '{') : NULL;
+	char	   *wanted = psprintf(INT64_FORMAT, company);
+	OeText		left = {"null", 4};
+	StringInfoData buf;
+	OePiece		key;
+	OePiece		value;
+
+	initStringInfo(&buf);
+	while (oe_scan_member(&p, &key, &value))
+	{
+		if ((company != 0 && !oe_piece_is(&key, wanted)) || oe_piece_is(&value, "null"))
+			continue;
+		appendStringInfo(&buf, "%s\"%.*s\": %.*s", buf.len > 0 ? ", " : "{", key.len, key.s, value.len, value.s);
+	}
+	if (buf.len > 0)
+	{
+		appendStringInfoChar(&buf, '}');
+		left.s = buf.data;
+		left.len = buf.len;
+	}
+	return left;
+}
+
+/*
+ * What a member held before it was settled.
+ */
+const OeText *
+oe_raw_value(const OeRow *row, const OeMember *m)
+{
+	for (int i = 0; i < row->nraw; i++)
+		if (row->raw[i].key == m->key)
+			return &row->raw[i].value;
+	return &m->value;
+}
+
+/*
+ * Makes the values of a row's columns what events show.
+ */
+void
+oe_row_settle(OeRule *rule, OeRow *row)
+{
+	int			n;
+	const OeJsonbColumn *columns = oe_rule_jsonb(rule, &n);
+
+	row->nraw = 0;
+	if (n > 0 && row->n > 0)
+		row->raw = palloc(sizeof(OeMember) * n);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < row->n; j++)
+		{
+			OeMember   *m = &row->m[j];
+
+			if (m->tag != columns[i].tag || m->len != columns[i].len || memcmp(m->key, columns[i].name, m->len) != 0)
+				continue;
+			if (oe_text_null(&m->value))
+				break;
+			row->raw[row->nraw++] = *m;
+			if (columns[i].kind == OE_JSONB_COMPANIES)
+				m->value = oe_companies_left(&m->value, 0);
+			else if (m->value.s[0] == '{')
+				m->value = oe_text_shown(&m->value);
+			break;
+		}
+}
+
+/* Does the rule's row hold one value per company there? */
+bool
+oe_is_per_company(OeRule *rule, const char *column)
+{
+	int			n;
+	const OeJsonbColumn *columns = oe_rule_jsonb(rule, &n);
+
+	for (int i = 0; i < n; i++)
+		if (columns[i].kind == OE_JSONB_COMPANIES && strcmp(columns[i].name, column) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The value of a column in an event: of a company-dependent one only that of
+ * the event's company.  Where it has none all stay, and it is noted under
+ * which name, for those who may only see some of them.
+ */
+void
+oe_company_value(OeEvent *ev, OeRule *rule, const char *owner, const char *column, const char *name, OeText *value)
+{
+	char	   *mark;
+
+	if (oe_text_null(value) || !oe_is_per_company(rule, column))
+		return;
+	if (ev->company != 0)
+	{
+		*value = oe_companies_left(value, ev->company);
+		return;
+	}
+	mark = psprintf("%s@:%s.%s", ev->per_company ? " " : "", owner, name);
+	if (ev->per_company == NULL)
+		ev->per_company = mark;
+	else if (strstr(ev->per_company, mark + 1) == NULL)
+		ev->per_company = psprintf("%s%s", ev->per_company, mark);
+}
+
+/*
+ * Is there a difference that the event may show?  Where only other companies'
+ * values differ there is nothing to tell of.
+ */
+bool
+oe_change_shown(const OeEvent *ev)
+{
+	OeChange   *c = ev->change;
+	bool		differs = false;
+
+	if (ev->company == 0 || c->op != 'U' || c->rule == NULL || c->new.n == 0)
+		return true;
+	for (int i = 0; i < c->old.n; i++)
+	{
+		char	   *column = pnstrdup(c->old.m[i].key, c->old.m[i].len);
+		const OeText *new = oe_row_find(&c->new, column);
+		OeText		was = c->old.m[i].value;
+		OeText		is = new ? *new : was;
+
+		if (oe_text_equal(&was, &is))
+			continue;
+		differs = true;
+		if (!oe_is_per_company(c->rule, column))
+			return true;
+		was = oe_companies_left(&was, ev->company);
+		is = oe_companies_left(&is, ev->company);
+		if (!oe_text_equal(&was, &is))
+			return true;
+	}
+	return !differs;
+}
