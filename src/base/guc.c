@@ -29,6 +29,8 @@ int			oe_guc_backfill_pace = 10;
 char	   *oe_guc_proxy = NULL;
 char	   *oe_guc_ca_file = NULL;
 int			oe_guc_max_in_flight = 256;
+int			oe_guc_max_event_size = 16384;
+int			oe_guc_max_field_size = 1024;
 int			oe_guc_max_outbox_size = 0;
 int			oe_guc_max_slot_wal = 10240;
 int			oe_guc_on_full = OE_FULL_KEEP;
@@ -127,6 +129,17 @@ oe_guc_define(void)
 							   "Language of translated names in events.",
 							   NULL, &oe_guc_language, "en_US",
 							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.max_event_size",
+							"Size of an event beyond which its changes go to quarantine.",
+							"The values of one row have half of it; what is too much of them is cut.",
+							&oe_guc_max_event_size,
+							16384, 64, 262144,
+							PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.max_field_size",
+							"Size of one value in an event beyond which it is cut, and says so.",
+							NULL, &oe_guc_max_field_size,
+							1024, 4, 65536,
+							PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.max_in_flight",
 							"Requests that one worker has open at a time, over all subscriptions.",
 							NULL, &oe_guc_max_in_flight,

@@ -25,6 +25,8 @@ extern int	oe_guc_attempt_retention;	/* odoo_events.attempt_retention, s */
 extern int	oe_guc_backfill_pace;	/* odoo_events.backfill_pace, percent */
 extern char *oe_guc_proxy;		/* odoo_events.proxy, '' for none */
 extern char *oe_guc_ca_file;	/* odoo_events.ca_file, '' for the system's */
+extern int	oe_guc_max_event_size;	/* odoo_events.max_event_size, kB */
+extern int	oe_guc_max_field_size;	/* odoo_events.max_field_size, kB */
 extern int	oe_guc_max_in_flight;
 extern int	oe_guc_max_outbox_size; /* MB; 0: no limit */
 extern int	oe_guc_on_full;		/* odoo_events.max_in_flight, requests */

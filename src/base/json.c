@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/cut.h"
 #include "base/json.h"
 
 static void oe_json_array(StringInfo buf, Datum value);
@@ -241,8 +242,18 @@ oe_json_numeric(StringInfo buf, Datum value)
 static void
 oe_json_varlena(StringInfo buf, Datum value, bool quote)
 {
-	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
+	Size		len = oe_whole_size(value);
+	struct varlena *v;
 
+	if (oe_too_large(buf, len))
+	{
+		if (quote)
+			oe_cut_text(buf, value);
+		else
+			oe_cut_note(buf, len);
+		return;
+	}
+	v = PG_DETOAST_DATUM_PACKED(value);
 	if (quote)
 		oe_json_string(buf, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 	else
@@ -251,12 +262,36 @@ oe_json_varlena(StringInfo buf, Datum value, bool quote)
 		pfree(v);
 }
 
+/*
+ * Takes back what was appended since "start" if it is too large.
+ */
+static void
+oe_json_limit(StringInfo buf, int start)
+{
+	int			len = buf->len - start;
+
+	buf->len = start;
+	if (oe_too_large(buf, len))
+		oe_cut_note(buf, len);
+	else
+		buf->len = start + len;
+}
+
 static void
 oe_json_jsonb(StringInfo buf, Datum value)
 {
-	Jsonb	   *jb = DatumGetJsonbP(value);
+	Size		len = oe_whole_size(value);
+	int			start = buf->len;
+	Jsonb	   *jb;
 
+	if (oe_too_large(buf, len))
+	{
+		oe_cut_note(buf, len);
+		return;
+	}
+	jb = DatumGetJsonbP(value);
 	(void) JsonbToCString(buf, &jb->root, VARSIZE(jb));
+	oe_json_limit(buf, start);
 	if ((Pointer) jb != DatumGetPointer(value))
 		pfree(jb);
 }
@@ -337,11 +372,18 @@ oe_json_other(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
 		{"timezone", "UTC"},
 	};
 	char	   *text;
+	int			start = buf->len;
 	int			nest;
 
+	if (get_typlen(type) == -1 && oe_too_large(buf, oe_whole_size(value)))
+	{
+		oe_cut_note(buf, oe_whole_size(value));
+		return;
+	}
 	if (out->fn_oid == F_ARRAY_OUT && OidIsValid(get_element_type(type)))
 	{
 		oe_json_array(buf, value);
+		oe_json_limit(buf, start);
 		return;
 	}
 	if (out->fn_oid >= FirstNormalObjectId ||
@@ -357,6 +399,7 @@ oe_json_other(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
 	text = OutputFunctionCall(out, value);
 	AtEOXact_GUC(false, nest);
 	oe_json_cstring(buf, text);
+	oe_json_limit(buf, start);
 	pfree(text);
 }
 

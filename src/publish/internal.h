@@ -519,6 +519,7 @@ typedef struct OeEvent
 	int64		company;		/* 0: none */
 	char	   *per_company;	/* members that hold a value per company, as
 								 * classes.c writes them; NULL: none */
+	char	   *truncated;		/* names of members that are cut, quoted; NULL */
 	bool		dropped;		/* nothing that it may show has changed */
 	int64		warehouse;
 	int64		actor;

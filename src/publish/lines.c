@@ -11,6 +11,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "base/cut.h"
 #include "base/json.h"
 #include "publish/render.h"
 
@@ -93,6 +94,28 @@ oe_field_of_company(OeEvent *ev, OeRule *rule, const char *owner, OeField *f, Oe
 	for (int i = 0; rule->njsonb > 0 && i < f->nsources; i++)
 		if (f->sources[i].kind == OE_SOURCE_PATH && f->sources[i].path.nhops == 0)
 			oe_company_value(ev, rule, owner, f->sources[i].path.column, f->name, value);
+}
+
+/*
+ * Notes that a value is cut, and gives up where the event is too large: not
+ * later, since its values may be gigabytes.
+ */
+void
+oe_field_written(OeEvent *ev, StringInfo buf, const char *owner, const char *name, const OeText *value)
+{
+	if (buf->len > (int64) oe_guc_max_event_size * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the event is larger than odoo_events.max_event_size, which is %d kB", oe_guc_max_event_size)));
+	if (!oe_text_null(value) && oe_is_cut(value->s, value->len))
+	{
+		char	   *quoted = psprintf("\"%s.%s\"", owner, name);
+
+		if (ev->truncated == NULL)
+			ev->truncated = quoted;
+		else if (strstr(ev->truncated, quoted) == NULL)
+			ev->truncated = psprintf("%s,%s", ev->truncated, quoted);
+	}
 }
 
 /* A value, or, where it is an id, the object with its business keys. */
@@ -302,6 +325,7 @@ oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 			oe_field_of_company(ev, r->part->rule, r->part->name, f, &value);
 			oe_write_member(buf, &first, f->name);
 			oe_write_value(cy, buf, &value, ref);
+			oe_field_written(ev, buf, r->part->name, f->name, &value);
 			ev->class = Max(ev->class, f->class);
 		}
 		if (r->inner != NIL)
@@ -402,6 +426,8 @@ oe_write_columns(OeCycle *cy, OeEvent *ev, StringInfo buf, OePartChange *pc)
 		oe_write_value(cy, buf, &old, ref);
 		appendStringInfoChar(buf, ',');
 		oe_write_value(cy, buf, &new, ref);
+		oe_field_written(ev, buf, label, f ? f->name : cc->column, &old);
+		oe_field_written(ev, buf, label, f ? f->name : cc->column, &new);
 		appendStringInfoChar(buf, ']');
 		n++;
 	}

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -15,6 +16,9 @@
 #include "base/guc.h"
 #include "base/json.h"
 #include "publish/render.h"
+
+/* Bytes of a name in the subject. */
+#define OE_SUBJECT_MAX 1000
 
 /* ---- the entity itself ---- */
 
@@ -212,6 +216,7 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 		oe_field_of_company(ev, ev->e->rule, ev->e->label, f, &value);
 		oe_write_member(buf, &first, f->name);
 		oe_write_value(cy, buf, &value, ref);
+		oe_field_written(ev, buf, ev->e->label, f->name, &value);
 		if (!oe_text_null(&value))
 			ev->class = Max(ev->class, f->class);
 	}
@@ -328,7 +333,10 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 	ev->key = oe_entity_key(cy, e, ev->row, ev->record_id, true);
 	if (ev->def->key_column)
 		oe_other_key(cy, ev);
+	/* it becomes a header, and stands in the data whole */
 	name = e->nsubject > 0 ? oe_subject_of(cy, ev) : oe_text_cstring(ev->about.s ? &ev->about : t);
+	if (name && strlen(name) > OE_SUBJECT_MAX)
+		name[pg_mbcliplen(name, strlen(name), OE_SUBJECT_MAX)] = '\0';
 	ev->subject = psprintf("%s/%s", ev->kind ? ev->kind : e->label,
 						   name && name[0] ? name : psprintf(INT64_FORMAT, ev->record_id));
 	ev->correlation = oe_correlation(cy, ev);
@@ -353,7 +361,7 @@ oe_render(OeCycle *cy, OeEvent *ev)
 
 	cy->missing = false;
 	ev->class = ev->def->class;
-	ev->per_company = NULL;
+	ev->per_company = ev->truncated = NULL;
 	oe_render_envelope(cy, ev);
 	if (ev->def->with_lines)
 		lines = oe_gather_all(cy, ev);
@@ -388,6 +396,8 @@ oe_render(OeCycle *cy, OeEvent *ev)
 		appendStringInfoString(&buf, ",\"lines_read_at\":");
 		oe_json_timestamptz(&buf, cy->lines_read_at);
 	}
+	if (ev->truncated)
+		appendStringInfo(&buf, ",\"truncated\":[%s]", ev->truncated);
 	appendStringInfoChar(&buf, '}');
 	ev->data = buf.data;
 	ev->dropped = !shown && !oe_change_shown(ev);

@@ -21,6 +21,7 @@ extern bool oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const ch
 						   OeField *f, List *inner, OeText *value, OeReference **ref);
 extern void oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *ref);
 extern void oe_field_of_company(OeEvent *ev, OeRule *rule, const char *owner, OeField *f, OeText *value);
+extern void oe_field_written(OeEvent *ev, StringInfo buf, const char *owner, const char *name, const OeText *value);
 extern bool oe_write_many(OeCycle *cy, StringInfo buf, OeField *f, int64 id, bool *first);
 extern void oe_write_member(StringInfo buf, bool *first, const char *name);
 extern List *oe_gather_all(OeCycle *cy, OeEvent *ev);

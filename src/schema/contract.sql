@@ -164,7 +164,8 @@ BEGIN
     'data_' || e.entity, jsonb_build_object('type', 'object', 'required', jsonb_build_array(COALESCE(e.label, e.entity)), 'properties',
       jsonb_build_object(COALESCE(e.label, e.entity), jsonb_build_object('$ref', base || e.entity), 'deleted', jsonb '{"const": true, "description": "in a snapshot: the row is gone"}',
         'lines_read_at', jsonb '{"type": "string", "format": "date-time"}',
-        'redacted', jsonb '{"type": "array", "items": {"type": "string"}}')
+        'redacted', jsonb '{"type": "array", "items": {"type": "string"}}',
+        'truncated', jsonb '{"type": "array", "items": {"type": "string"}, "description": "members that are cut, as entity or part and field"}')
       || CASE WHEN e.state_column IS NULL THEN '{}' ELSE
          jsonb '{"transition": {"type": "object", "required": ["from", "to"], "properties": {"from": {"type": ["string", "null"]}, "to": {"type": ["string", "null"]}}}}' END
       || jsonb_build_object('changes', jsonb_build_object('type', 'array', 'items', jsonb_build_object('type', 'object',
