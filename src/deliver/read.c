@@ -69,7 +69,8 @@ oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first)
 	bool		nulls[OE_ROW_COLUMNS + 1];
 	Datum	   *v = values + first;
 
-	Assert(desc->natts <= OE_ROW_COLUMNS + 1);
+	if (desc->natts > OE_ROW_COLUMNS + 1)
+		elog(ERROR, "an event was read with %d columns", desc->natts);
 	heap_deform_tuple(tup, desc, values, nulls);
 	memset(row, 0, sizeof(*row));
 	row->position = DatumGetInt64(v[0]);

@@ -497,7 +497,8 @@ oe_filter_words(OeCatalog *cat)
 
 /*
  * Tells one state of the tables from another: which rows there are, by who
- * made them.  Before every cycle, so below SQL, which takes a millisecond.
+ * made them, with which command, and where they stand; one transaction may
+ * update a row twice.  Before every cycle, so below SQL, which takes a millisecond.
  */
 static char *
 oe_catalog_version(void)
@@ -517,13 +518,16 @@ oe_catalog_version(void)
 		HeapTuple	tup;
 		uint64		n = 0;
 		uint64		sum = 0;
+		uint64		places = 0;
 
 		while ((tup = heap_getnext(scan, ForwardScanDirection)) != NULL)
 		{
 			n++;
 			sum += HeapTupleHeaderGetRawXmin(tup->t_data);
+			places += ((uint64) ItemPointerGetBlockNumber(&tup->t_self) << 16) + ItemPointerGetOffsetNumber(&tup->t_self) +
+				((uint64) HeapTupleHeaderGetRawCommandId(tup->t_data) << 40);
 		}
-		appendStringInfo(&version, "%u/" UINT64_FORMAT "/" UINT64_FORMAT ",", RelationGetRelid(rel), n, sum);
+		appendStringInfo(&version, "%u/" UINT64_FORMAT "/" UINT64_FORMAT "/" UINT64_FORMAT ",", RelationGetRelid(rel), n, sum, places);
 		table_endscan(scan);
 		table_close(rel, NoLock);
 	}

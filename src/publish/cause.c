@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "utils/hsearch.h"
 
 #include "publish/internal.h"
@@ -134,27 +135,32 @@ oe_correlation(OeCycle *cy, OeEvent *ev)
 
 typedef struct OeLead
 {
-	char		key[NAMEDATALEN];	/* hash key: entity:id */
+	const char *key;			/* hash key: entity:id, however long */
 	OeEvent    *ev;				/* that of the document itself which says most */
 } OeLead;
 
-static void
-oe_own_key(OeEvent *ev, char *key)
+static uint32
+oe_lead_hash(const void *key, Size size)
 {
-	memset(key, 0, NAMEDATALEN);
-	snprintf(key, NAMEDATALEN, "%s:" INT64_FORMAT, ev->entity, ev->record_id);
+	const char *s = *(const char *const *) key;
+
+	return DatumGetUInt32(hash_any((const unsigned char *) s, strlen(s)));
+}
+
+static int
+oe_lead_match(const void *a, const void *b, Size size)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
 static OeEvent *
 oe_lead_of(HTAB *leads, const char *document, const char *own)
 {
-	char		key[NAMEDATALEN] = {0};
 	OeLead	   *lead;
 
 	if (document == NULL || strcmp(document, own) == 0)
 		return NULL;
-	strlcpy(key, document, NAMEDATALEN);
-	lead = hash_search(leads, key, HASH_FIND, NULL);
+	lead = hash_search(leads, &document, HASH_FIND, NULL);
 	return lead ? lead->ev : NULL;
 }
 
@@ -166,24 +172,24 @@ oe_lead_of(HTAB *leads, const char *document, const char *own)
 void
 oe_causes(OeTx *tx)
 {
-	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = sizeof(OeLead),.hcxt = CurrentMemoryContext};
-	char		own[NAMEDATALEN];
+	HASHCTL		ctl = {.keysize = sizeof(char *),.entrysize = sizeof(OeLead),.hash = oe_lead_hash,.match = oe_lead_match,.hcxt = CurrentMemoryContext};
+	const char *own;
 	HTAB	   *leads;
 	ListCell   *lc;
 
 	if (list_length(tx->events) < 2)
 		return;
-	leads = hash_create("odoo_events causes", list_length(tx->events), &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	leads = hash_create("odoo_events causes", list_length(tx->events), &ctl, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	foreach(lc, tx->events)
 	{
 		OeEvent    *ev = lfirst(lc);
 		OeLead	   *lead;
 		bool		found;
 
-		oe_own_key(ev, own);
+		own = oe_key_text(ev->entity, ev->record_id);
 		if (ev->e == NULL || (strcmp(ev->key, own) != 0 && ev->e->nkeys == 0))
 			continue;
-		lead = hash_search(leads, own, HASH_ENTER, &found);
+		lead = hash_search(leads, &own, HASH_ENTER, &found);
 		if (!found || lead->ev->rank < ev->rank)
 			lead->ev = ev;
 	}
@@ -193,7 +199,7 @@ oe_causes(OeTx *tx)
 
 		if (ev->e == NULL)
 			continue;
-		oe_own_key(ev, own);
+		own = oe_key_text(ev->entity, ev->record_id);
 		ev->cause = oe_lead_of(leads, ev->key, own);
 		if (ev->cause == NULL)
 			ev->cause = oe_lead_of(leads, ev->correlation, own);

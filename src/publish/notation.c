@@ -96,7 +96,7 @@ oe_parse_many(char *s, const char *whole)
 {
 	char	   *dot = strchr(s, '.');
 	char	   *eq = dot ? strchr(dot, '=') : NULL;
-	OeMany		many;
+	OeMany		many = {0};
 
 	if (eq == NULL)
 		ereport(ERROR,

@@ -157,7 +157,7 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 				  " (SELECT j.xid, pg_catalog.min(j.id) AS first, pg_catalog.count(*) AS rows, pg_catalog.sum(j.bytes)::int8 AS bytes FROM ("
 				  OE_LISTED("0") " UNION ALL " OE_LISTED("1") " UNION ALL " OE_LISTED("2") ") j"
 				  " WHERE $3 IS NULL OR pg_catalog.pg_visible_in_snapshot(j.xid, $3::text::pg_snapshot)"
-				  " GROUP BY j.xid HAVING pg_catalog.min(j.id) > $4 ORDER BY 2 LIMIT 50000) x ON true ORDER BY x.first",
+				  " GROUP BY j.xid HAVING pg_catalog.min(j.id) > $4 ORDER BY 2 LIMIT " CppAsString2(OE_LIST_ROOM) ") x ON true ORDER BY x.first",
 				  4, types, values, nulls, false, 0);
 	snapshot = oe_value(0, 1);
 	save = MemoryContextSwitchTo(oe_win.cxt);
