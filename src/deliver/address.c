@@ -4,8 +4,8 @@
  *
  * The policy runs inside curl's callbacks in the worker (no ereport, no
  * palloc there) and in oe_sql_check_url() in a backend.  An IPv6 address that
- * carries an IPv4 one (mapped, compatible, NAT64, 6to4) is judged as the
- * latter, so that the policy cannot be walked around that way.
+ * carries an IPv4 one (mapped, translated, compatible, NAT64, 6to4) is judged
+ * as the latter, so that the policy cannot be walked around that way.
  */
 #include "postgres.h"
 
@@ -38,7 +38,7 @@ static const struct
 	int			bits;
 }			oe_special_v4[] = {
 	{{0, 0, 0, 0}, 8}, {{10, 0, 0, 0}, 8}, {{100, 64, 0, 0}, 10}, {{127, 0, 0, 0}, 8},
-	{{169, 254, 0, 0}, 16}, {{172, 16, 0, 0}, 12}, {{192, 0, 0, 0}, 24}, {{192, 168, 0, 0}, 16},
+	{{169, 254, 0, 0}, 16}, {{172, 16, 0, 0}, 12}, {{192, 0, 0, 0}, 24}, {{192, 88, 99, 0}, 24}, {{192, 168, 0, 0}, 16},
 	{{198, 18, 0, 0}, 15}, {{224, 0, 0, 0}, 4}, {{240, 0, 0, 0}, 4},
 };
 
@@ -52,7 +52,8 @@ static const struct
 	{{0xfe, 0x80}, 10}, {{0xfe, 0xc0}, 10}, /* link and site local */
 	{{0xff}, 8},				/* multicast */
 	{{0x01}, 64},				/* discard only */
-	{{0x20, 0x01, 0, 0}, 32},	/* Teredo: embeds any IPv4 address */
+	{{0x20, 0x01, 0, 0}, 23},	/* Teredo, which embeds any IPv4 address, and
+								 * others that are no host's */
 	{{0, 0x64, 0xff, 0x9b, 0, 0x01}, 48},	/* NAT64 of a site's own: likewise */
 };
 
@@ -78,11 +79,12 @@ static void
 oe_address_unwrap(OeAddress *a)
 {
 	static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	static const unsigned char translated[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
 	static const unsigned char zero[16] = {0};
 	int			at = -1;
 
-	if (memcmp(a->bytes, mapped, 12) == 0 || memcmp(a->bytes, nat64, 12) == 0)
+	if (memcmp(a->bytes, mapped, 12) == 0 || memcmp(a->bytes, translated, 12) == 0 || memcmp(a->bytes, nat64, 12) == 0)
 		at = 12;
 	else if (a->bytes[0] == 0x20 && a->bytes[1] == 0x02)
 		at = 2;
@@ -111,15 +113,31 @@ oe_address_from(const struct sockaddr *addr, OeAddress *a)
 	return true;
 }
 
+/*
+ * Does it lead to an IPv4 address through a tunnel (ISATAP), whatever its
+ * prefix is?  Then both count.
+ */
+static bool
+oe_address_tunnel(const OeAddress *a, OeAddress *inner)
+{
+	static const unsigned char isatap[3] = {0, 0x5e, 0xfe};
+
+	memset(inner, 0, sizeof(*inner));
+	memcpy(inner->bytes, a->bytes + 12, 4);
+	return (a->bytes[8] & ~0x03) == 0 && memcmp(a->bytes + 9, isatap, sizeof(isatap)) == 0;
+}
+
 static bool
 oe_address_special(const OeAddress *a)
 {
+	OeAddress	inner;
+
 	if (a->v6)
 	{
 		for (int i = 0; i < lengthof(oe_special_v6); i++)
 			if (oe_prefix_equal(a->bytes, oe_special_v6[i].bytes, oe_special_v6[i].bits))
 				return true;
-		return false;
+		return oe_address_tunnel(a, &inner) && oe_address_special(&inner);
 	}
 	for (int i = 0; i < lengthof(oe_special_v4); i++)
 		if (oe_prefix_equal(a->bytes, oe_special_v4[i].bytes, oe_special_v4[i].bits))
@@ -211,8 +229,10 @@ oe_url_host(const char *url, bool *plain, const char *argument)
 	CURLUcode	rc;
 	char	   *scheme = NULL;
 	char	   *host = NULL;
+	char	   *zone = NULL;
 	char	   *result = NULL;
 	bool		known = false;
+	bool		zoned;
 
 	if (strlen(url) > OE_URL_MAX)
 		oe_url_refused(argument, "It is longer than 2048 bytes.");
@@ -230,8 +250,10 @@ oe_url_host(const char *url, bool *plain, const char *argument)
 		known = *plain || strcmp(scheme, "https") == 0;
 		result = pstrdup(host);
 	}
+	zoned = rc == CURLUE_OK && curl_url_get(u, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK;
 	curl_free(scheme);
 	curl_free(host);
+	curl_free(zone);
 	curl_url_cleanup(u);
 	if (rc == CURLUE_USER_NOT_ALLOWED)
 		oe_url_refused(argument, "It contains a user name or a password.");
@@ -239,6 +261,8 @@ oe_url_host(const char *url, bool *plain, const char *argument)
 		oe_url_refused(argument, "It cannot be parsed.");
 	if (!known)
 		oe_url_refused(argument, "Its scheme is neither https nor http.");
+	if (zoned)
+		oe_url_refused(argument, "Its host has a zone or an escaped character.");
 	for (const unsigned char *s = (const unsigned char *) result; *s; s++)
 		if (*s == '%' || *s <= ' ' || *s >= 0x7f)	/* curl has resolved %XX */
 			oe_url_refused(argument, "Its host has a zone or an escaped character.");
