@@ -64,6 +64,13 @@ SELECT subscribe('x', 'https://203.0.113.7/x', secret => 'whsec_c2hvcnQ=');
 SELECT subscribe('x', 'https://203.0.113.7/x', start_from => 'yesterday-ish');
 SELECT subscribe('x', 'https://203.0.113.7/x', start_from => '17');
 SELECT subscribe('x', 'https://203.0.113.7/x', allow_networks => '{10.0.0.1/8}');
+SELECT subscribe('x', 'https://203.0.113.7/x', success_statuses => '{200}');
+SELECT subscribe('x', 'https://203.0.113.7/x', success_statuses => '{409,503}');
+SELECT subscribe('x', 'https://203.0.113.7/x', success_statuses => '{410}');
+SELECT subscribe('x', 'https://203.0.113.7/x', success_statuses => '{409,NULL}');
+SELECT subscribe('x', 'https://203.0.113.7/x', success_statuses => '{0}');
+SELECT subscribe('x', NULL, success_statuses => '{409}');
+SELECT subscribe('x', 'https://203.0.113.7/x', tls => '{"http2": "no"}');
 
 -- good ones
 SELECT subscribe('wms', 'https://203.0.113.7/x', secret => 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=');
@@ -160,6 +167,18 @@ SELECT count(*) FILTER (WHERE data LIKE '%subscription_secret: INSERT%' OR data 
 SELECT pg_drop_replication_slot('deliver_subscribe');
 SET enable_seqscan = off;
 SELECT count(*) FROM subscription_secret s JOIN subscription_config c ON c.id = s.subscription_id;
+
+-- a status by which a receiver says that it knows the event, and HTTP/1.1 only: kept, shown, in dumps, emptied
+SELECT subscribe('known', 'https://203.0.113.7/x', success_statuses => '{409,304}', tls => '{"http2": false}') IS NOT NULL AS secret;
+SELECT success_statuses, tls FROM subscription WHERE name = 'known';
+SELECT alter_subscription('known', success_statuses => '{503}');
+SELECT alter_subscription('known', success_statuses => '{409}', tls => '{"http2": true}');
+SELECT success_statuses, tls FROM subscription WHERE name = 'known';
+SELECT convert_from(decode(rtrim(line, ';'), 'hex'), 'UTF8')::jsonb -> 'row' -> 'success_statuses' AS dumped
+  FROM saved_config WHERE id = 'subscription_config_' || (SELECT id FROM subscription_config WHERE name = 'known');
+SELECT alter_subscription('known', success_statuses => '{}', tls => '{}');
+SELECT success_statuses, tls FROM subscription WHERE name = 'known';
+SELECT what, old -> 'success_statuses' AS old, new -> 'success_statuses' AS new FROM audit_log WHERE object = 'known' ORDER BY at;
 
 -- unsubscribe
 SELECT unsubscribe('nobody');

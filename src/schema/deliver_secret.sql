@@ -115,9 +115,13 @@ BEGIN
   END IF;
   IF jsonb_typeof(tls) <> 'object' THEN
     RAISE EXCEPTION 'argument "tls" is not a JSON object' USING ERRCODE = 'invalid_parameter_value',
-      HINT = '{"ca": ..., "cert": ..., "key": ..., "server_name": ...}, each of them optional; the first three are PEM texts.';
+      HINT = '{"ca": ..., "cert": ..., "key": ..., "server_name": ..., "http2": false}, each of them optional; the first three are PEM texts.';
   END IF;
-  PERFORM odoo_events._check_members('tls', tls, '{}', '{ca,cert,key,server_name}');
+  IF jsonb_typeof(tls -> 'http2') <> 'boolean' THEN
+    RAISE EXCEPTION 'member "http2" of argument "tls" is neither true nor false' USING ERRCODE = 'invalid_parameter_value',
+      HINT = '"http2": false keeps to HTTP/1.1; without it HTTP/2 is used where the endpoint offers it.';
+  END IF;
+  PERFORM odoo_events._check_members('tls', tls - 'http2', '{}', '{ca,cert,key,server_name,http2}');
   IF tls ->> 'server_name' !~ '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$' THEN
     RAISE EXCEPTION 'member "server_name" of argument "tls" is not a host name' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give the name in the endpoint''s certificate, such as wms.internal, without scheme and port.';

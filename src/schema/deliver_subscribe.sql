@@ -77,9 +77,9 @@ CREATE FUNCTION odoo_events._check_config(c odoo_events.subscription_config) RET
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF c.url IS NULL AND (c.format <> 'structured' OR c.handshake OR c.dry_run OR c.header_names <> '{}'
-       OR num_nonnulls(c.schedule, c.rate_limit, c.retry_schedule, c.expire_after, c.tls) > 0) THEN
+       OR num_nonnulls(c.schedule, c.rate_limit, c.retry_schedule, c.expire_after, c.tls, c.success_statuses) > 0) THEN
     RAISE EXCEPTION 'a subscription without a URL takes no argument about requests' USING ERRCODE = 'invalid_parameter_value',
-      DETAIL = 'format, handshake, dry_run, headers, schedule, rate_limit, retry_schedule, expire_after and tls are such; its consumer calls fetch().',
+      DETAIL = 'format, handshake, dry_run, headers, schedule, rate_limit, retry_schedule, expire_after, tls and success_statuses are such; its consumer calls fetch().',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', c.name);
   END IF;
   IF c.name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' THEN
@@ -148,6 +148,12 @@ BEGIN
   IF c.expire_after NOT BETWEEN interval '1 second' AND interval '10 years' THEN
     RAISE EXCEPTION 'argument "expire_after" is %', c.expire_after USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give 1 second to 10 years; 0 for never.';
+  END IF;
+  IF EXISTS (SELECT 1 FROM unnest(c.success_statuses) s
+              WHERE s IS NULL OR s NOT BETWEEN 300 AND 499 OR s IN (401, 407, 408, 410, 425, 429)) THEN
+    RAISE EXCEPTION 'argument "success_statuses" is %', c.success_statuses USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = '2xx always acknowledges; 401, 407, 408, 410, 425, 429 and 5xx say that the endpoint did not take the event.',
+      HINT = 'Give statuses from 300 to 499 by which the receiver says that it has the event: success_statuses => ''{409}''';
   END IF;
   IF c.schedule IS NOT NULL THEN
     PERFORM odoo_events._schedule_next(c.schedule, now());
@@ -222,6 +228,7 @@ DECLARE
 BEGIN
   c.companies := NULLIF(c.companies, '{}');
   c.warehouses := NULLIF(c.warehouses, '{}');
+  c.success_statuses := NULLIF(c.success_statuses, '{}');
   c.allow_networks := COALESCE(c.allow_networks, '{}');
   c.schedule := NULLIF(c.schedule, '');
   c.rate_limit := NULLIF(c.rate_limit, 0);
@@ -383,7 +390,8 @@ CREATE FUNCTION odoo_events.subscribe(
   owner          text       DEFAULT NULL,
   contact        text       DEFAULT NULL,
   or_replace     boolean    DEFAULT false,
-  shared_rows    boolean    DEFAULT true
+  shared_rows    boolean    DEFAULT true,
+  success_statuses int4[]   DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -451,8 +459,9 @@ CREATE FUNCTION odoo_events.alter_subscription(
   dry_run        boolean    DEFAULT NULL,
   owner          text       DEFAULT NULL,
   contact        text       DEFAULT NULL,
-  shared_rows    boolean    DEFAULT NULL
+  shared_rows    boolean    DEFAULT NULL,
+  success_statuses int4[]   DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
-'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth and tls; filter => ''true'' lets all pass';
+'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls and success_statuses; filter => ''true'' lets all pass';

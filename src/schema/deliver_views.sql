@@ -34,7 +34,8 @@ SELECT c.name,
        c.state_reason,
        c.state_since,
        c.created_at,
-       c.shared_rows
+       c.shared_rows,
+       c.success_statuses
   FROM odoo_events.subscription_config c;
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
 

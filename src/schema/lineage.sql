@@ -54,7 +54,7 @@ BEGIN
     RETURN;
   END IF;
   SELECT max(a.at + a.duration) INTO at FROM odoo_events.attempt a
-   WHERE a.subscription = c.name AND a.status BETWEEN 200 AND 299
+   WHERE a.subscription = c.name AND (a.status BETWEEN 200 AND 299 OR a.status = ANY (c.success_statuses))
      AND (a.event_id = _settled.event_id OR a.event_id IS NULL AND _settled.position BETWEEN a.first_position AND a.last_position);
   step := CASE WHEN at IS NOT NULL THEN 'acknowledged' WHEN c.created_at > recordedtime THEN 'before its start' ELSE 'settled' END;
   detail := CASE step WHEN 'settled' THEN 'no attempt is kept' WHEN 'before its start' THEN 'subscribed at ' || c.created_at END;
