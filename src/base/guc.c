@@ -35,6 +35,7 @@ int			oe_guc_max_outbox_size = 0;
 int			oe_guc_max_slot_wal = 10240;
 int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
+int			oe_guc_connection_max_age = 60;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
 
@@ -121,6 +122,12 @@ oe_guc_define(void)
 							NULL, &oe_guc_connect_timeout,
 							5000, 100, 600000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.connection_max_age",
+							"How long a connection to an endpoint is used for new requests; 0 for no limit.",
+							"A name that has moved to another address is followed within that time.",
+							&oe_guc_connection_max_age,
+							60, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.databases",
 							   "Comma-separated names of the databases that get a worker; empty for all that have the extension.",
 							   NULL, &oe_guc_databases, "",

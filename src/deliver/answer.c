@@ -22,6 +22,7 @@ static const int64 oe_default_schedule[] = {
 	36000 * OE_SECOND, 50400 * OE_SECOND, 72000 * OE_SECOND, 86400 * OE_SECOND,
 };
 
+#define OE_ERROR_KEPT 200
 #define OE_DEFAULT_AGE (272105 * OE_SECOND)
 
 typedef enum OeOutcome
@@ -78,26 +79,39 @@ oe_retry_or_expire(const OeConf *conf, const OeEvent *event, TimestampTz next)
 {
 	if (next == 0 || conf->expire_after == 0)
 		return next;
-	return Max(Min(next, event->time + conf->expire_after + 1), oe_now + 1);
+	return Max(Min(next, oe_event_time(event) + conf->expire_after + 1), oe_now + 1);
 }
 
 /*
- * Notes the request for the view attempt.
+ * Does this status say that the endpoint has the event?
+ */
+bool
+oe_status_acknowledges(const OeConf *conf, int status)
+{
+	if (status >= 200 && status <= 299)
+		return true;
+	for (int i = 0; i < conf->nsuccesses; i++)
+		if (conf->successes[i] == status)
+			return true;
+	return false;
+}
+
+/*
+ * What the view attempt says of a request, as far as it is the same of one
+ * that libcurl has repeated.
  */
 static void
-oe_note_attempt(OeRequest *req, const char *error, double took)
+oe_note_request(OeRequest *req, OeAnswer *a)
 {
-	OeAnswer   *a = oe_answer_add();
 	OeEvent    *first = req->batch ? req->batch->items[0]->event : req->item->event;
 	OeEvent    *last = req->batch ? req->batch->items[req->batch->n - 1]->event : first;
 
+	memset(a, 0, sizeof(*a));
 	a->sub = req->sub->id;
 	a->first = first->position;
 	a->last = last->position;
 	a->attempt = req->attempt;
 	a->at = req->started;
-	a->duration = took;
-	a->status = req->status;
 	if (req->batch != NULL)
 	{
 		a->has_batch = true;
@@ -108,16 +122,32 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 		a->has_event = true;
 		a->event_id = first->uuid;
 	}
+}
+
+/*
+ * Notes the request for the view attempt: a row for each time that it was
+ * sent.  Raises before anything is noted, or not at all.
+ */
+static void
+oe_note_attempt(OeRequest *req, const char *error, double took)
+{
+	int			n = Max(req->sends, 1);
+	OeAnswer   *rows = oe_answers_room(n);
+
+	for (int i = 0; i < n; i++)
+		oe_note_request(req, &rows[i]);
+	for (int i = 0; i < n - 1; i++)
+	{
+		rows[i].duration = Max(req->sent_at - req->started, 0) / 1000000.0;
+		rows[i].error = MemoryContextStrdup(oe_deliver_cxt, "the connection ended without an answer; sent again at once");
+	}
+	rows[n - 1].duration = took;
+	rows[n - 1].status = req->status;
+	if (!oe_status_acknowledges(req->conf, req->status) && req->response_len > 0)
+		rows[n - 1].response = oe_shown_text(req, req->response, req->response_len, req->read > req->response_len, OE_RESPONSE_KEPT);
 	if (error != NULL)
-	{
-		a->error = oe_clean_text(error, Min(strlen(error), 200));
-		oe_redact_headers(a->error, req->conf);
-	}
-	if ((req->status < 200 || req->status > 299) && req->response_len > 0)
-	{
-		a->response = oe_clean_text(req->response, req->response_len);
-		oe_redact_headers(a->response, req->conf);
-	}
+		rows[n - 1].error = MemoryContextStrdup(oe_deliver_cxt, error);
+	oe_nanswers += n;
 }
 
 /*
@@ -126,12 +156,13 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 static OeOutcome
 oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 {
-	bool		good = req->status >= 200 && req->status <= 299;
+	bool		good = oe_status_acknowledges(req->conf, req->status);
 	int			n = req->batch ? req->batch->n : 1;
 
 	sub->dirty = true;
 	if (req->dry)
 		return OE_DELIVERED;
+	sub->failed += Max(req->sends - 1, 0);
 	sub->last_status = req->status;
 	sub->took[sub->ntook++ % lengthof(sub->took)] = (float) took;
 	if (req->disable || req->status == 410)
@@ -146,13 +177,7 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 	}
 	sub->failed++;
 	if (error != NULL)
-	{
-		char	   *text = oe_clean_text(error, Min(strlen(error), 200));
-
-		oe_redact_headers(text, req->conf);
-		strlcpy(sub->last_error, text, sizeof(sub->last_error));
-		pfree(text);
-	}
+		strlcpy(sub->last_error, error, sizeof(sub->last_error));
 	else
 		snprintf(sub->last_error, sizeof(sub->last_error), "HTTP status %d", req->status);
 	if (req->disable || req->status == 410)
@@ -356,23 +381,34 @@ oe_batch_answered(OeRequest *req, OeOutcome outcome)
 }
 
 /*
- * A request is over.  curl_error is NULL where there is a status.
+ * A request is over.  Where something raises before it is taken out of what is
+ * over, nothing has happened.
  */
 void
-oe_answered(OeRequest *req, const char *curl_error)
+oe_answered(OeRequest *req)
 {
 	OeSub	   *sub = req->sub;
+	char	   *error = NULL;
 	double		took;
 	OeOutcome	outcome;
 
+	oe_now = oe_clock();
 	OE_FAULT("deliver-answered");
-	oe_now = GetCurrentTimestamp();
 	took = Max(oe_now - req->started, 0) / 1000000.0;
-	oe_note_attempt(req, curl_error, took);
+	if (req->failed != NULL)
+		error = oe_shown_text(req, req->failed, strlen(req->failed), false, OE_ERROR_KEPT);
+	oe_note_attempt(req, error, took);
+	oe_http_take_out(req);
+	dlist_delete(&req->node);
+	sub->requests--;
+	oe_requests--;
 	oe_measure(req, took);
-	outcome = oe_note_outcome(sub, req, curl_error, took);
+	outcome = oe_note_outcome(sub, req, error, took);
+	if (error != NULL)
+		pfree(error);
 	if (req->batch != NULL)
 		oe_batch_answered(req, outcome);
 	else
 		oe_single_answered(req, outcome);
+	oe_request_put(req);
 }

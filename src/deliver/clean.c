@@ -2,20 +2,244 @@
  * clean.c
  *	  What an endpoint sent, made fit for a table that others read.
  *
- * Worker only; results are in oe_deliver_cxt.
+ * Worker only; results are in oe_deliver_cxt.  An endpoint may send back what
+ * it got, as it was or written in another way: as part of a URL, of JSON or
+ * HTML, or in base64.  Secrets are hidden in the bytes that came, before
+ * anything is cut off or replaced, since half a secret is not found any more.
  */
 #include "postgres.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 #include "deliver/internal.h"
 
+#define OE_SECRET_LEAST 4		/* shorter ones are words */
+#define OE_SECRET_BEGINNING 8	/* so much of one is hidden like all of it */
+
+/* ---- what is hidden ---- */
+
+static void
+oe_hide_form(OeConf *conf, char *form)
+{
+	MemoryContext old = MemoryContextSwitchTo(conf->cxt);
+
+	conf->secrets = conf->secrets == NULL ? palloc(sizeof(char *)) : repalloc(conf->secrets, sizeof(char *) * (conf->nsecrets + 1));
+	conf->secrets[conf->nsecrets++] = form;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * How a secret looks in the base64 of a text that it is part of, "before"
+ * bytes into a group of three: the digits that depend on nothing else.
+ */
+static char *
+oe_base64_of(MemoryContext cxt, const char *secret, int before)
+{
+	int			len = strlen(secret);
+	unsigned char *plain = MemoryContextAllocZero(cxt, before + len + 1);
+	char	   *text = MemoryContextAlloc(cxt, (before + len) * 4 / 3 + 8);
+	int			from = (before * 8 + 5) / 6;
+	int			to = (before + len) * 8 / 6;
+
+	memcpy(plain + before, secret, len);
+	EVP_EncodeBlock((unsigned char *) text, plain, before + len);
+	OPENSSL_cleanse(plain, before + len);
+	pfree(plain);
+	memmove(text, text + from, to - from);
+	text[to - from] = '\0';
+	return text;
+}
+
+/*
+ * From now on this is shown nowhere, nor are the ways to write it that
+ * oe_match_char() does not know.
+ */
+void
+oe_hide(OeConf *conf, const char *secret)
+{
+	if (secret == NULL || strlen(secret) < OE_SECRET_LEAST)
+		return;
+	oe_hide_form(conf, MemoryContextStrdup(conf->cxt, secret));
+	for (int before = 0; before < 3; before++)
+		oe_hide_form(conf, oe_base64_of(conf->cxt, secret, before));
+}
+
+/* ---- hiding it ---- */
+
+/*
+ * A number in this base at "p", which "end" is the end of; -1 if there is none.
+ */
+static int
+oe_digits(const char *p, const char *end, int n, int base)
+{
+	int			value = 0;
+
+	if (end - p < n)
+		return -1;
+	for (int i = 0; i < n; i++)
+	{
+		const char *digits = "0123456789abcdef";
+		const char *d = p[i] == '\0' ? NULL : strchr(digits, pg_ascii_tolower((unsigned char) p[i]));
+
+		if (d == NULL || d - digits >= base)
+			return -1;
+		value = value * base + (int) (d - digits);
+	}
+	return value;
+}
+
+/*
+ * Is code point "c" written as an entity of HTML, "&amp;" or "&#38;" or
+ * "&#x26;"?  Answers how long that is.
+ */
+static int
+oe_match_entity(const char *p, const char *end, pg_wchar c)
+{
+	static const struct
+	{
+		pg_wchar	c;
+		const char *name;
+	}			names[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&apos;"}};
+	bool		hex = end - p > 2 && (p[2] == 'x' || p[2] == 'X');
+	int			at = hex ? 3 : 2;
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (names[i].c == c && end - p >= (int) strlen(names[i].name) && memcmp(p, names[i].name, strlen(names[i].name)) == 0)
+			return strlen(names[i].name);
+	if (end - p < 4 || p[1] != '#')
+		return 0;
+	for (int n = 1; n <= 7 && at + n < end - p; n++)
+		if (p[at + n] == ';')
+			return oe_digits(p + at, end, n, hex ? 16 : 10) == (int) c ? at + n + 1 : 0;
+	return 0;
+}
+
+/*
+ * Is it written with a backslash, as JSON and many languages have it?
+ */
+static int
+oe_match_escape(const char *p, const char *end, pg_wchar c)
+{
+	int			high = 0xd800 + (int) ((c - 0x10000) >> 10);
+	int			low = 0xdc00 + (int) ((c - 0x10000) & 0x3ff);
+
+	if (end - p < 2)
+		return 0;
+	if ((pg_wchar) (unsigned char) p[1] == c && strchr("\\\"'/", p[1]) != NULL)
+		return 2;
+	if (p[1] == 'x')
+		return oe_digits(p + 2, end, 2, 16) == (int) c ? 4 : 0;
+	if (p[1] != 'u')
+		return 0;
+	if (c < 0x10000)
+		return oe_digits(p + 2, end, 4, 16) == (int) c ? 6 : 0;
+	return oe_digits(p + 2, end, 4, 16) == high && end - p >= 12 && p[6] == '\\' && p[7] == 'u' &&
+		oe_digits(p + 8, end, 4, 16) == low ? 12 : 0;
+}
+
+/*
+ * One character of a secret, n bytes long, as somebody may have written it:
+ * how many bytes of the text that takes; 0 if it is not there.
+ */
+static int
+oe_match_char(const char *p, const char *end, const unsigned char *s, int n)
+{
+	pg_wchar	c = n == 1 ? s[0] : utf8_to_unicode(s);
+
+	if (end - p >= n && memcmp(p, s, n) == 0)
+		return n;
+	switch (*p)
+	{
+		case '+':
+			return c == ' ' ? 1 : 0;
+		case '-':				/* base64 in a URL */
+			return c == '+' ? 1 : 0;
+		case '_':
+			return c == '/' ? 1 : 0;
+		case '\\':
+			return oe_match_escape(p, end, c);
+		case '&':
+			return oe_match_entity(p, end, c);
+		case '%':
+			for (int i = 0; i < n; i++)
+				if (end - p < 3 * (i + 1) || p[3 * i] != '%' || oe_digits(p + 3 * i + 1, end, 2, 16) != s[i])
+					return 0;
+			return 3 * n;
+		default:
+			return 0;
+	}
+}
+
+/*
+ * How much of the text from "p" on is this secret, or its beginning; 0 if it
+ * is too little to say so.  The end of a text that was cut hides the rest.
+ */
+static int
+oe_match_secret(const char *p, const char *end, const char *secret, bool cut)
+{
+	const char *q = p;
+	const unsigned char *s = (const unsigned char *) secret;
+
+	while (*s != '\0' && q < end)
+	{
+		int			n = Min(pg_utf_mblen(s), (int) strlen((const char *) s));
+		int			len = oe_match_char(q, end, s, n);
+
+		if (len == 0)
+		{
+			/* an escape that the end of the text has broken */
+			if (cut && q > p && end - q < 12 && strchr("%\\&", *q) != NULL)
+				q = end;
+			break;
+		}
+		q += len;
+		s += n;
+	}
+	if (*s == '\0' || (cut && q == end) || (const char *) s - secret >= OE_SECRET_BEGINNING)
+		return q - p;
+	return 0;
+}
+
+static void
+oe_redact(char *text, int len, const char *secret, bool cut)
+{
+	char	   *end = text + len;
+
+	for (char *p = text; p < end;)
+	{
+		int			n = oe_match_secret(p, end, secret, cut);
+
+		memset(p, '*', n);
+		p += Max(n, 1);
+	}
+}
+
+/*
+ * Hides what the configuration knows, and the tokens that this request may
+ * have been sent with.
+ */
+static void
+oe_redact_all(char *text, int len, const OeRequest *req, bool cut)
+{
+	const OeConf *conf = req->conf;
+	const char *tokens[] = {req->token.data, conf->gate != NULL ? conf->gate->token : NULL};
+
+	for (int i = 0; i < conf->nsecrets; i++)
+		oe_redact(text, len, conf->secrets[i], cut);
+	for (int i = 0; i < lengthof(tokens); i++)
+		if (tokens[i] != NULL && strrchr(tokens[i], ' ') != NULL)
+			oe_redact(text, len, strrchr(tokens[i], ' ') + 1, cut);
+}
+
 /*
  * Makes text of the database's encoding out of what an endpoint sent: no
  * control characters, nothing invalid.
  */
-char *
+static char *
 oe_clean_text(const char *data, int len)
 {
 	char	   *out = MemoryContextAlloc(oe_deliver_cxt, len + 1);
@@ -54,40 +278,20 @@ oe_clean_text(const char *data, int len)
 }
 
 /*
- * An endpoint may send back what it got: values of our headers do not go into
- * a table that others read.
+ * What may be shown of these bytes: without secrets, as text, at most so many
+ * bytes of it.  "cut": there was more.
  */
-static void
-oe_redact(char *text, const char *secret)
+char *
+oe_shown_text(const OeRequest *req, const char *data, int len, bool cut, int max)
 {
-	Size		n = strlen(secret);
-	char	   *p = text;
+	char	   *bytes = MemoryContextAlloc(oe_deliver_cxt, len + 1);
+	char	   *text;
 
-	if (n < 4)
-		return;
-	while ((p = strstr(p, secret)) != NULL)
-	{
-		memset(p, '*', n);
-		p += n;
-	}
-}
-
-/*
- * "Bearer abc" is as secret without its first word.
- */
-void
-oe_redact_headers(char *text, const OeConf *conf)
-{
-	for (int i = 0; i < conf->nheaders; i++)
-	{
-		const char *space = strrchr(conf->header_values[i], ' ');
-
-		oe_redact(text, conf->header_values[i]);
-		if (space != NULL)
-			oe_redact(text, space + 1);
-	}
-	for (int i = 0; i < conf->nsecrets; i++)
-		oe_redact(text, conf->secrets[i]);
-	if (conf->gate != NULL && conf->gate->token != NULL)
-		oe_redact(text, strrchr(conf->gate->token, ' ') + 1);
+	memcpy(bytes, data, len);
+	oe_redact_all(bytes, len, req, cut);
+	text = oe_clean_text(bytes, len);
+	pfree(bytes);
+	if ((int) strlen(text) > max)
+		text[pg_mbcliplen(text, strlen(text), max)] = '\0';
+	return text;
 }

@@ -30,7 +30,8 @@ static const char oe_config_sql[] =
 " s.auth ->> 'type' AS auth_type, s.auth ->> 'username' AS username, s.auth ->> 'password' AS password, s.auth ->> 'token' AS token,"
 " s.auth ->> 'token_url' AS token_url, s.auth ->> 'client_id' AS client_id, s.auth ->> 'client_secret' AS client_secret,"
 " s.auth ->> 'scope' AS scope, s.auth ->> 'audience' AS audience, c.auth IS NOT NULL AND s.auth IS NULL AS auth_lost,"
-" c.tls ->> 'ca' AS tls_ca, c.tls ->> 'cert' AS tls_cert, s.tls_key, c.tls ->> 'server_name' AS server_name"
+" c.tls ->> 'ca' AS tls_ca, c.tls ->> 'cert' AS tls_cert, s.tls_key, c.tls ->> 'server_name' AS server_name,"
+" c.tls -> 'http2' = 'false' AS no_http2"
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
 " WHERE c.url IS NOT NULL ORDER BY c.id";
 
@@ -209,6 +210,19 @@ oe_col_intervals(int row, const char *col, int *n)
 }
 
 /*
+ * "Bearer abc" is as secret without its first word.
+ */
+static void
+oe_conf_hide_value(OeConf *conf, const char *value)
+{
+	const char *space = strrchr(value, ' ');
+
+	oe_hide(conf, value);
+	if (space != NULL)
+		oe_hide(conf, space + 1);
+}
+
+/*
  * Names from the configuration, values from the secrets; without the latter
  * there is nothing that could be sent.
  */
@@ -226,15 +240,11 @@ oe_conf_headers(OeConf *conf, int row)
 	conf->header_values = values;
 	conf->headers = palloc(sizeof(char *) * Max(nnames, 1));
 	for (int i = 0; i < nnames; i++)
+	{
 		conf->headers[i] = psprintf("%s: %s", names[i], values[i]);
+		oe_conf_hide_value(conf, values[i]);
+	}
 	return true;
-}
-
-static void
-oe_conf_hide(OeConf *conf, char *secret)
-{
-	conf->secrets = conf->secrets == NULL ? palloc(sizeof(char *)) : repalloc(conf->secrets, sizeof(char *) * (conf->nsecrets + 1));
-	conf->secrets[conf->nsecrets++] = secret;
 }
 
 /*
@@ -247,6 +257,7 @@ oe_conf_add_header(OeConf *conf, char *header)
 	conf->header_values = repalloc(conf->header_values, sizeof(char *) * (conf->nheaders + 1));
 	conf->headers[conf->nheaders] = header;
 	conf->header_values[conf->nheaders++] = strchr(header, ' ') + 1;
+	oe_conf_hide_value(conf, strchr(header, ' ') + 1);
 }
 
 /*
@@ -267,7 +278,8 @@ oe_conf_auth(OeConf *conf, int row)
 
 		conf->gate = oe_gate_make(handshake, oe_col_text(row, "token_url"), oe_col_text(row, "client_id"), secret,
 								  oe_col_text(row, "scope"), oe_col_text(row, "audience"));
-		oe_conf_hide(conf, secret);
+		oe_hide(conf, secret);
+		oe_conf_hide_value(conf, conf->gate->client);
 		return true;
 	}
 	if (handshake)
@@ -277,7 +289,7 @@ oe_conf_auth(OeConf *conf, int row)
 		char	   *password = oe_col_text(row, "password");
 
 		oe_conf_add_header(conf, oe_basic_header(psprintf("%s:%s", oe_col_text(row, "username"), password)));
-		oe_conf_hide(conf, password);
+		oe_hide(conf, password);
 	}
 	else if (type != NULL)
 		oe_conf_add_header(conf, psprintf("Authorization: Bearer %s", oe_col_text(row, "token")));
@@ -292,6 +304,7 @@ oe_conf_tls(OeConf *conf, int row)
 	conf->tls.ca = oe_col_text(row, "tls_ca");
 	conf->tls.cert = oe_col_text(row, "tls_cert");
 	conf->tls.key = oe_col_text(row, "tls_key");
+	conf->tls.http1 = oe_col_bool(row, "no_http2");
 	if (server_name != NULL)
 		oe_tls_server_name(conf, server_name);
 	return conf->tls.cert == NULL || conf->tls.key != NULL;
@@ -426,6 +439,7 @@ oe_conf_make(int row)
 	conf->max_in_flight = oe_col_int(row, "max_in_flight", false);
 	conf->timeout_ms = Max(oe_col_interval(row, "timeout") / 1000, 1);
 	conf->schedule = oe_col_intervals(row, "retry_schedule", &conf->nschedule);
+	conf->successes = oe_col_ints(row, "success_statuses", &conf->nsuccesses);
 	d = oe_col(row, "allow_networks", &isnull);
 	if (!isnull)
 		conf->networks = oe_networks_from_array(DatumGetArrayTypeP(d), &conf->nnetworks);

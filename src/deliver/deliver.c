@@ -32,6 +32,15 @@ oe_deliver_init(void)
 	oe_http_init();
 }
 
+/*
+ * The last event that there was when delivery was last told.
+ */
+int64
+oe_deliver_last_position(void)
+{
+	return oe_last_position;
+}
+
 int
 oe_deliver_fd(void)
 {
@@ -186,7 +195,7 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 	dlist_iter	it;
 	bool		fresh;
 
-	oe_now = GetCurrentTimestamp();
+	oe_now = oe_clock();
 	oe_armed = armed;
 	oe_last_position = last_position;
 	if (reload || !oe_config_loaded())
@@ -224,7 +233,7 @@ oe_deliver_breath(void)
 	MemoryContext old = MemoryContextSwitchTo(oe_scratch);
 	dlist_iter	it;
 
-	oe_now = GetCurrentTimestamp();
+	oe_now = oe_clock();
 	oe_http_between = true;
 	PG_TRY();
 	{
@@ -289,7 +298,7 @@ long
 oe_deliver_timeout(void)
 {
 	TimestampTz next = oe_settle_next();
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = oe_clock();
 	long		timeout = OE_IDLE_MS;
 	long		curl = oe_http_timeout();
 	dlist_iter	it;

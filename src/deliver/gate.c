@@ -105,19 +105,46 @@ oe_gate_free(OeGate *gate)
 
 /* ---- asking ---- */
 
-static void
-oe_ask(OeConf *conf, OeRequestKind kind)
+/*
+ * The headers of what is asked, as a list of curl's.
+ */
+static struct curl_slist *
+oe_ask_headers(OeConf *conf, OeRequestKind kind, const char *origin)
 {
 	OeGate	   *gate = conf->gate;
-	OeRequest  *req = oe_request_make(conf, kind, kind == OE_ASK_TOKEN ? OE_TOKEN_ROOM : OE_RESPONSE_KEPT);
 	struct curl_slist *list = NULL;
+	char		rate[64];
 
 	if (kind == OE_ASK_TOKEN)
 	{
 		list = curl_slist_append(list, gate->client);
 		list = curl_slist_append(list, "Content-Type: application/x-www-form-urlencoded");
 		list = curl_slist_append(list, "Accept: application/json");
-		list = curl_slist_append(list, "Expect:");
+		return curl_slist_append(list, "Expect:");
+	}
+	list = curl_slist_append(list, origin);
+	snprintf(rate, sizeof(rate), "WebHook-Request-Rate: %.0f", Max(ceil(conf->rate_limit * 60), 1));
+	if (conf->rate_limit > 0)
+		list = curl_slist_append(list, rate);
+	if (gate->token != NULL)
+		list = curl_slist_append(list, gate->token);
+	for (int i = 0; i < conf->nheaders; i++)
+		list = curl_slist_append(list, conf->headers[i]);
+	return list;
+}
+
+/*
+ * Asks.  Only making the request can raise, and then nothing is asked.
+ */
+static void
+oe_ask(OeConf *conf, OeRequestKind kind)
+{
+	OeGate	   *gate = conf->gate;
+	char	   *origin = psprintf("WebHook-Request-Origin: %s", oe_webhook_origin());
+	OeRequest  *req = oe_request_make(conf, kind, kind == OE_ASK_TOKEN ? OE_TOKEN_ROOM : OE_RESPONSE_KEPT);
+
+	if (kind == OE_ASK_TOKEN)
+	{
 		req->plain = gate->token_plain;
 		curl_easy_setopt(req->easy, CURLOPT_URL, gate->token_url);
 		curl_easy_setopt(req->easy, CURLOPT_CONNECT_TO, NULL);
@@ -126,18 +153,12 @@ oe_ask(OeConf *conf, OeRequestKind kind)
 	}
 	else
 	{
-		list = curl_slist_append(list, psprintf("WebHook-Request-Origin: %s", oe_webhook_origin()));
-		if (conf->rate_limit > 0)
-			list = curl_slist_append(list, psprintf("WebHook-Request-Rate: %.0f", Max(ceil(conf->rate_limit * 60), 1)));
-		if (gate->token != NULL)
-			list = curl_slist_append(list, gate->token);
-		for (int i = 0; i < conf->nheaders; i++)
-			list = curl_slist_append(list, conf->headers[i]);
 		curl_easy_setopt(req->easy, CURLOPT_HTTPGET, 1L);
 		curl_easy_setopt(req->easy, CURLOPT_CUSTOMREQUEST, "OPTIONS");
 	}
-	req->own_list = list;
-	curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, list);
+	req->own_list = oe_ask_headers(conf, kind, origin);
+	pfree(origin);
+	curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->own_list);
 	gate->asking = req;
 	oe_request_reset(req);
 	oe_http_add(req);
@@ -147,7 +168,7 @@ oe_ask(OeConf *conf, OeRequestKind kind)
  * Asks for what comes first, or lets all that wait go.
  */
 static void
-oe_gate_advance(OeConf *conf)
+oe_gate_next(OeConf *conf)
 {
 	OeGate	   *gate = conf->gate;
 
@@ -160,11 +181,49 @@ oe_gate_advance(OeConf *conf)
 	else
 		while (!dlist_is_empty(&gate->waiting))
 		{
-			OeRequest  *req = dlist_container(OeRequest, unsent, dlist_pop_head_node(&gate->waiting));
+			OeRequest  *req = dlist_head_element(OeRequest, link, &gate->waiting);
 
-			req->waiting = false;
-			oe_http_send(req);
+			oe_request_prepare(req);
+			oe_http_add(req);
 		}
+}
+
+/*
+ * All that wait have failed.
+ */
+static void
+oe_gate_refuse(OeGate *gate, const char *error)
+{
+	while (!dlist_is_empty(&gate->waiting))
+	{
+		OeRequest  *req = dlist_head_element(OeRequest, link, &gate->waiting);
+
+		strlcpy(req->errbuf, error, sizeof(req->errbuf));
+		oe_http_over(req, req->errbuf);
+	}
+}
+
+/*
+ * The same, of requests that are counted already: what fails here fails them.
+ * There is nothing to be undone but memory.
+ */
+static void
+oe_gate_advance(OeConf *conf)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		oe_gate_next(conf);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		EmitErrorReport();
+		FlushErrorState();
+		oe_gate_refuse(conf->gate, "could not be made; the server's log says why");
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -185,11 +244,15 @@ oe_gate_open(OeConf *conf)
 	return (gate->token_url == NULL || gate->token != NULL) && (!gate->handshake || gate->shaken);
 }
 
+/*
+ * Lets a request wait.  Does not raise.
+ */
 void
 oe_gate_wait(OeRequest *req)
 {
-	req->waiting = true;
-	dlist_push_tail(&req->conf->gate->waiting, &req->unsent);
+	oe_http_take_out(req);
+	req->place = OE_AT_GATE;
+	dlist_push_tail(&req->conf->gate->waiting, &req->link);
 	oe_gate_advance(req->conf);
 }
 
@@ -224,6 +287,7 @@ oe_token_read(OeGate *gate, OeRequest *req, char *error, Size size)
 	OePiece		key;
 	OePiece		value;
 	const char *p;
+	char	   *text;
 	double		lifetime = 0;
 
 	req->response[Min(req->response_len, OE_TOKEN_ROOM - 1)] = '\0';
@@ -248,8 +312,9 @@ oe_token_read(OeGate *gate, OeRequest *req, char *error, Size size)
 	for (int i = 1; i < token.len - 1; i++)
 		if (token.s[i] <= ' ' || token.s[i] > '~' || token.s[i] == '\\')
 			return false;
+	text = MemoryContextAlloc(oe_deliver_cxt, token.len + 32);
 	oe_token_forget(gate);
-	gate->token = MemoryContextAlloc(oe_deliver_cxt, token.len + 32);
+	gate->token = text;
 	snprintf(gate->token, token.len + 32, "Authorization: Bearer %.*s", token.len - 2, token.s + 1);
 	gate->generation++;
 	gate->token_until = gate->renew_at = PG_INT64_MAX;
@@ -259,27 +324,6 @@ oe_token_read(OeGate *gate, OeRequest *req, char *error, Size size)
 		gate->renew_at = gate->token_until - Min((int64) (lifetime * OE_SECOND) / 5, 60 * OE_SECOND);
 	}
 	return true;
-}
-
-/*
- * All that wait have failed.
- */
-static void
-oe_gate_refuse(OeGate *gate, const char *error)
-{
-	dlist_head	failed;
-
-	/* what is retried at once waits anew */
-	dlist_init(&failed);
-	while (!dlist_is_empty(&gate->waiting))
-		dlist_push_tail(&failed, dlist_pop_head_node(&gate->waiting));
-	while (!dlist_is_empty(&failed))
-	{
-		OeRequest  *req = dlist_container(OeRequest, unsent, dlist_pop_head_node(&failed));
-
-		req->waiting = false;
-		oe_http_finish(req, error);
-	}
 }
 
 /*
@@ -298,7 +342,7 @@ oe_gate_limit(OeConf *conf, int per_minute)
 	conf->rate_limit = rate;
 	if (!dlist_is_empty(&conf->gate->waiting))
 	{
-		OeSub	   *sub = dlist_container(OeRequest, unsent, dlist_head_node(&conf->gate->waiting))->sub;
+		OeSub	   *sub = dlist_head_element(OeRequest, link, &conf->gate->waiting)->sub;
 
 		sub->tokens = 0;
 		sub->tokens_at = oe_now;
@@ -332,7 +376,7 @@ oe_gate_unasked(const OeConf *conf)
  * What was asked is answered.
  */
 void
-oe_gate_answered(OeRequest *req, const char *curl_error)
+oe_gate_answered(OeRequest *req)
 {
 	OeConf	   *conf = req->conf;
 	OeGate	   *gate = conf->gate;
@@ -341,15 +385,13 @@ oe_gate_answered(OeRequest *req, const char *curl_error)
 	char		more[64] = "";
 	char		error[256];
 
-	oe_now = GetCurrentTimestamp();
-	gate->asking = NULL;
-	conf->refs++;
+	oe_now = oe_clock();
 	if (token)
 		good = oe_token_read(gate, req, more, sizeof(more)) && good;
 	else
 		gate->shaken = good = good && req->allowed;
-	if (!good && curl_error != NULL)
-		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake", curl_error);
+	if (!good && req->failed != NULL)
+		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake", req->failed);
 	else if (!good && req->status >= 200 && req->status <= 299)
 		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake",
 				 token ? "the answer has no usable access_token" : oe_handshake_refusal(req));
@@ -359,6 +401,10 @@ oe_gate_answered(OeRequest *req, const char *curl_error)
 		oe_token_forget(gate);
 	if (good && !token)
 		oe_gate_limit(conf, req->allowed_rate);
+	/* nothing raises from here on */
+	gate->asking = NULL;
+	conf->refs++;
+	oe_http_take_out(req);
 	oe_request_put(req);
 	if (good)
 		oe_gate_advance(conf);

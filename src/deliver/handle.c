@@ -13,16 +13,20 @@
 
 #include "storage/fd.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "base/guc.h"
 #include "deliver/internal.h"
 
 #define OE_HEADER_BYTES 32768
+#define OE_RETRY_AFTER_MAX 86400
+#define OE_DNS_CACHE_S 10		/* a new connection asks again after that */
 
 static char *oe_user_agent = NULL;
 static char *oe_used_proxy = NULL;
 static char *oe_used_ca_file = NULL;
 static int	oe_used_connect_timeout = 0;
+static int	oe_used_max_age = 0;
 static bool oe_reusable = false;	/* handles are; oe_handle_init() */
 
 /*
@@ -48,6 +52,7 @@ oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
 	/* what we shall not read needs no megabytes of the kernel's */
 	(void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	ReserveExternalFD();
+	oe_socket_opened(fd, req->conf->tls.http1);
 	return fd;
 }
 
@@ -55,11 +60,15 @@ static int
 oe_on_close(void *clientp, curl_socket_t s)
 {
 	ReleaseExternalFD();
+	oe_socket_closed(s);
 	return close(s);
 }
 
 /*
- * The same policy for a connection that another subscription has opened.
+ * Just before a request is sent, on whatever connection.  The same policy for
+ * one that another subscription has opened; and one that will not do is not
+ * used, while nothing has been sent.  libcurl sends a request again by itself
+ * when a kept connection ends without an answer: then it comes here once more.
  */
 static int
 oe_on_prereq(void *clientp, char *ip, char *local_ip, int port, int local_port)
@@ -72,6 +81,13 @@ oe_on_prereq(void *clientp, char *ip, char *local_ip, int port, int local_port)
 		req->refused = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
+	if (!oe_connection_fits(req, ip, port, local_port))
+	{
+		req->unfit = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (req->sends++ > 0)
+		req->sent_at = GetCurrentTimestamp();
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -105,29 +121,70 @@ oe_value_is(const char *value, size_t len, const char *is)
 }
 
 /*
- * Seconds, or an HTTP date.
+ * A date as HTTP writes it, beginning with a weekday; 0 if it is none.
  */
-static int
-oe_retry_after(const char *value, size_t len)
+static time_t
+oe_http_date(const char *value, size_t len)
 {
 	char		buf[64];
-	char	   *end;
-	long		secs;
+	time_t		at;
 
-	if (len == 0 || len >= sizeof(buf))
-		return -1;
+	if (len == 0 || len >= sizeof(buf) || !((value[0] >= 'A' && value[0] <= 'Z') || (value[0] >= 'a' && value[0] <= 'z')))
+		return 0;
 	memcpy(buf, value, len);
 	buf[len] = '\0';
-	secs = strtol(buf, &end, 10);
-	if (*end != '\0')
-	{
-		time_t		at = curl_getdate(buf, NULL);
+	at = curl_getdate(buf, NULL);
+	return at > 0 ? at : 0;
+}
 
-		if (at == (time_t) -1)
-			return -1;
-		secs = (long) (at - time(NULL));
+/*
+ * Seconds, or an HTTP date; of several the longest.
+ */
+static void
+oe_note_retry_after(OeRequest *req, const char *value, size_t len)
+{
+	int			secs = 0;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		if (value[i] < '0' || value[i] > '9')
+		{
+			req->retry_at = Max(req->retry_at, oe_http_date(value, len));
+			return;
+		}
+		secs = Min(secs * 10 + (value[i] - '0'), OE_RETRY_AFTER_MAX);
 	}
-	return (int) Min(Max(secs, 1), 86400);
+	req->retry_secs = Max(req->retry_secs, secs);
+}
+
+static void
+oe_head_forget(OeRequest *req)
+{
+	req->retry_secs = 0;
+	req->retry_at = req->date = 0;
+	req->retry_after = -1;
+	req->allowed_rate = 0;
+	req->abort_message = req->disable = req->allowed = req->answered_origin = false;
+}
+
+/*
+ * The request is over: what its headers amount to.  A date is meant by the
+ * endpoint's clock, which its answer tells.  Without a status there was no
+ * answer that could say anything.
+ */
+void
+oe_head_done(OeRequest *req)
+{
+	int64		delay = req->retry_secs;
+
+	if (req->status == 0)
+	{
+		oe_head_forget(req);
+		return;
+	}
+	if (req->retry_at != 0)
+		delay = Max(delay, (int64) req->retry_at - (int64) (req->date != 0 ? req->date : time(NULL)));
+	req->retry_after = delay > 0 ? (int) Min(delay, OE_RETRY_AFTER_MAX) : -1;
 }
 
 /*
@@ -149,19 +206,19 @@ oe_allowed_rate(const char *value, size_t len)
 	return *end == '\0' ? (int) Min(rate, INT_MAX) : 0;
 }
 
-static size_t
-oe_on_header(char *line, size_t size, size_t nitems, void *userp)
+/*
+ * A header of the final answer.
+ */
+static void
+oe_note_header(OeRequest *req, const char *line, size_t len)
 {
-	OeRequest  *req = userp;
-	size_t		len = size * nitems;
 	size_t		vlen = 0;
 	const char *value;
 
-	req->header_bytes += len;
-	if (req->header_bytes > OE_HEADER_BYTES)
-		return 0;
 	if ((value = oe_header_value(line, len, "retry-after", &vlen)) != NULL)
-		req->retry_after = oe_retry_after(value, vlen);
+		oe_note_retry_after(req, value, vlen);
+	else if ((value = oe_header_value(line, len, "date", &vlen)) != NULL)
+		req->date = oe_http_date(value, vlen);
 	else if (req->kind == OE_ASK_HANDSHAKE && (value = oe_header_value(line, len, "webhook-allowed-origin", &vlen)) != NULL)
 	{
 		req->answered_origin = true;
@@ -174,6 +231,33 @@ oe_on_header(char *line, size_t size, size_t nitems, void *userp)
 		req->abort_message = oe_value_is(value, vlen, "abort-message");
 		req->disable = oe_value_is(value, vlen, "disable");
 	}
+}
+
+/*
+ * A line of headers: of the answer, of interim ones (1xx) before it, or of the
+ * trailer behind its body.  Only the answer's own count.
+ */
+static size_t
+oe_on_header(char *line, size_t size, size_t nitems, void *userp)
+{
+	OeRequest  *req = userp;
+	size_t		len = size * nitems;
+
+	req->header_bytes += len;
+	oe_bytes_read += len;
+	if (req->header_bytes > OE_HEADER_BYTES)
+		return 0;
+	if (len > 5 && pg_strncasecmp(line, "HTTP/", 5) == 0)
+	{
+		const char *space = memchr(line, ' ', len);
+
+		oe_head_forget(req);
+		req->in_head = space == NULL || space + 1 == line + len || space[1] != '1';
+	}
+	else if (len == 0 || line[0] == '\r' || line[0] == '\n')
+		req->in_head = false;
+	else if (req->in_head)
+		oe_note_header(req, line, len);
 	return len;
 }
 
@@ -187,6 +271,7 @@ oe_on_body(char *data, size_t size, size_t nmemb, void *userp)
 	memcpy(req->response + req->response_len, data, keep);
 	req->response_len += keep;
 	req->read += len;
+	oe_bytes_read += len;
 	return req->read > OE_RESPONSE_READ ? 0 : len;
 }
 
@@ -220,11 +305,12 @@ oe_http_settings_changed(void)
 {
 	if (oe_used_proxy != NULL && strcmp(oe_used_proxy, oe_guc_proxy ? oe_guc_proxy : "") == 0 &&
 		strcmp(oe_used_ca_file, oe_guc_ca_file ? oe_guc_ca_file : "") == 0 &&
-		oe_used_connect_timeout == oe_guc_connect_timeout)
+		oe_used_connect_timeout == oe_guc_connect_timeout && oe_used_max_age == oe_guc_connection_max_age)
 		return false;
 	oe_used_proxy = oe_keep_string(oe_guc_proxy);
 	oe_used_ca_file = oe_keep_string(oe_guc_ca_file);
 	oe_used_connect_timeout = oe_guc_connect_timeout;
+	oe_used_max_age = oe_guc_connection_max_age;
 	return true;
 }
 
@@ -292,6 +378,7 @@ oe_handle_options(OeRequest *req)
 	curl_easy_setopt(e, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
 	curl_easy_setopt(e, CURLOPT_PROXY, oe_used_proxy);
 	curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, oe_user_agent);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, req->headers);
 	curl_easy_setopt(e, CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE);
@@ -300,8 +387,11 @@ oe_handle_options(OeRequest *req)
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long) (conf->timeout_ms / 1000 + 1));
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(e, CURLOPT_PIPEWAIT, conf->plain ? 0L : 1L);
+	curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, (long) oe_used_max_age);
+	if (oe_used_max_age > 0)
+		curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, (long) Min(oe_used_max_age, OE_DNS_CACHE_S));
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) (conf->tls.http1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+	curl_easy_setopt(e, CURLOPT_PIPEWAIT, conf->plain || conf->tls.http1 ? 0L : 1L);
 	curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -326,6 +416,9 @@ oe_handle_ready(OeRequest *req)
 {
 	CURL	   *e;
 
+	if (req->fresh)
+		curl_easy_setopt(req->easy, CURLOPT_FRESH_CONNECT, 0L);
+	req->fresh = false;
 	if (oe_reusable || !req->added)
 		return;
 	if ((e = curl_easy_init()) == NULL)
@@ -334,4 +427,15 @@ oe_handle_ready(OeRequest *req)
 	req->easy = e;
 	req->added = false;
 	oe_handle_options(req);
+}
+
+/*
+ * The request goes over a connection of its own.
+ */
+void
+oe_handle_fresh(OeRequest *req)
+{
+	req->fresh = true;
+	req->unfit = false;
+	curl_easy_setopt(req->easy, CURLOPT_FRESH_CONNECT, 1L);
 }

@@ -14,33 +14,28 @@
 #include <unistd.h>
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/guc.h"
 #include "deliver/internal.h"
 
 #define OE_EVENTS 64
+#define OE_POLL_ROUNDS 64		/* of so many events, in one poll ... */
+#define OE_POLL_US 10000		/* ... and how long it may take */
+#define OE_WATCH_US 100000		/* how often long requests are looked at */
+#define OE_WATCH_AFTER_US 300000	/* and which are long */
 #define OE_SPARE_CONNECTIONS 16
 
 static CURLM *oe_multi = NULL;
 static int	oe_epoll = -1;
-static dlist_head oe_unsent = DLIST_STATIC_INIT(oe_unsent); /* over without curl */
+static dlist_head oe_running = DLIST_STATIC_INIT(oe_running);	/* in order of start */
+static dlist_head oe_over = DLIST_STATIC_INIT(oe_over);
 bool		oe_http_between = false;
 static int64 oe_timer_at = -1;	/* us, monotonic; -1: none */
-
-/*
- * A clock for curl's relative timer.
- */
-static int64
-oe_mono(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 /*
  * curl asks that a socket be watched: it goes into the one epoll descriptor.
@@ -126,28 +121,74 @@ oe_http_timeout(void)
 }
 
 /*
+ * Takes a request out of where it is.
+ */
+void
+oe_http_take_out(OeRequest *req)
+{
+	if (req->place != OE_NOWHERE)
+		dlist_delete(&req->link);
+	req->place = OE_NOWHERE;
+}
+
+static void
+oe_http_place(OeRequest *req, OeRequestPlace place, dlist_head *list)
+{
+	oe_http_take_out(req);
+	req->place = place;
+	dlist_push_tail(list, &req->link);
+}
+
+/*
+ * The request is over; oe_http_collect() deals with it.  "error" says why
+ * there is no status, and lives as long as the request.
+ */
+void
+oe_http_over(OeRequest *req, const char *error)
+{
+	req->failed = error;
+	oe_http_place(req, OE_OVER, &oe_over);
+}
+
+/*
  * Hands a prepared request over to curl; if it takes it not, the request is
- * over.
+ * over.  Does not raise.
  */
 void
 oe_http_add(OeRequest *req)
 {
-	req->failed = NULL;
 	req->added = true;
+	req->added_at = oe_mono();
 	if (curl_multi_add_handle(oe_multi, req->easy) == CURLM_OK)
-		return;
-	req->failed = "could not be started";
-	dlist_push_tail(&oe_unsent, &req->unsent);
+		oe_http_place(req, OE_RUNNING, &oe_running);
+	else
+		oe_http_over(req, "could not be started");
 }
 
-void
-oe_http_send(OeRequest *req)
+/*
+ * Makes the request for an item, or for a batch, as far as that can fail:
+ * true if it can be sent at once.  If it fails it is as if it had never been.
+ */
+static bool
+oe_http_make(OeRequest *req)
 {
-	oe_request_prepare(req);
-	if (!req->dry)
-		oe_http_add(req);
-	else
-		dlist_push_tail(&oe_unsent, &req->unsent);
+	volatile bool open = false;
+
+	PG_TRY();
+	{
+		oe_request_reset(req);
+		open = req->dry || oe_gate_open(req->conf);
+		if (open)
+			oe_request_prepare(req);
+		OE_FAULT("deliver-start");
+	}
+	PG_CATCH();
+	{
+		oe_request_put(req);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return open;
 }
 
 /*
@@ -159,6 +200,7 @@ void
 oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 {
 	OeRequest  *req = oe_request_get(sub->conf);
+	bool		open;
 
 	Assert(!IsTransactionState() || oe_http_between);
 	req->sub = sub;
@@ -166,17 +208,22 @@ oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 	req->batch = batch;
 	req->attempt = attempt;
 	req->dry = sub->conf->dry_run;
-	req->failed = NULL;
 	req->stale = false;
-	OE_FAULT("deliver-start");
+	open = oe_http_make(req);
+
+	/* nothing raises from here on */
 	dlist_push_tail(&sub->in_flight, &req->node);
 	sub->requests++;
 	oe_requests++;
-	oe_request_reset(req);
-	if (req->dry || oe_gate_open(sub->conf))
-		oe_http_send(req);
-	else
+	/* the first is shown while it is on its way */
+	if (sub->delivered + sub->failed == 0)
+		sub->dirty = true;
+	if (!open)
 		oe_gate_wait(req);
+	else if (req->dry)
+		oe_http_over(req, NULL);
+	else
+		oe_http_add(req);
 }
 
 /*
@@ -189,33 +236,13 @@ oe_http_abandon(OeSub *sub)
 	{
 		OeRequest  *req = dlist_container(OeRequest, node, dlist_pop_head_node(&sub->in_flight));
 
-		if (req->dry || req->waiting || req->failed != NULL)
-			dlist_delete(&req->unsent);
-		else
+		if (req->place == OE_RUNNING)
 			curl_multi_remove_handle(oe_multi, req->easy);
-		req->waiting = false;
+		oe_http_take_out(req);
 		sub->requests--;
 		oe_requests--;
 		oe_request_put(req);
 	}
-}
-
-/*
- * A request is over; error is NULL where there is a status.
- */
-void
-oe_http_finish(OeRequest *req, const char *error)
-{
-	if (req->kind != OE_DELIVERY)
-	{
-		oe_gate_answered(req, error);
-		return;
-	}
-	dlist_delete(&req->node);
-	req->sub->requests--;
-	oe_requests--;
-	oe_answered(req, error);
-	oe_request_put(req);
 }
 
 /*
@@ -236,8 +263,36 @@ oe_request_error(OeRequest *req, CURLcode code)
 }
 
 /*
- * Collects finished requests.  The status decides where there is one, even if
- * curl reports an error after it (a stream that was reset, a body too long).
+ * curl has done with a request, or is told to.  The status decides where there
+ * is one, even if curl reports an error after it (a stream that was reset, a
+ * body too long).
+ */
+static void
+oe_http_done(OeRequest *req, CURLcode code, const char *error)
+{
+	long		status = 0;
+
+	curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_multi_remove_handle(oe_multi, req->easy);
+	if (req->unfit)
+	{
+		/* nothing was sent */
+		oe_handle_fresh(req);
+		oe_http_add(req);
+		return;
+	}
+	req->status = status >= 200 && status <= 999 ? (int) status : 0;
+	oe_head_done(req);
+	if (req->status != 0)
+		error = NULL;
+	else if (error == NULL)
+		error = oe_request_error(req, code);
+	oe_http_over(req, error);
+}
+
+/*
+ * Deals with what is over.  A request stays in the list until what can fail is
+ * done, so that it is dealt with again and never forgotten.
  */
 static void
 oe_http_collect(void)
@@ -245,27 +300,48 @@ oe_http_collect(void)
 	CURLMsg    *msg;
 	int			left;
 
-	while (!dlist_is_empty(&oe_unsent))
-	{
-		OeRequest  *req = dlist_container(OeRequest, unsent, dlist_pop_head_node(&oe_unsent));
-
-		oe_http_finish(req, req->failed);
-	}
 	while ((msg = curl_multi_info_read(oe_multi, &left)) != NULL)
 	{
-		CURL	   *easy = msg->easy_handle;
 		CURLcode	code = msg->data.result;
 		OeRequest  *req = NULL;
-		long		status = 0;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &req);
-		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-		curl_multi_remove_handle(oe_multi, easy);
-		req->status = status >= 200 && status <= 999 ? (int) status : 0;
-		if (req->kind != OE_DELIVERY || !oe_gate_retry(req))
-			oe_http_finish(req, req->status == 0 ? oe_request_error(req, code) : NULL);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **) &req);
+		oe_http_done(req, code, NULL);
+	}
+	while (!dlist_is_empty(&oe_over))
+	{
+		OeRequest  *req = dlist_head_element(OeRequest, link, &oe_over);
+
+		if (req->kind != OE_DELIVERY)
+			oe_gate_answered(req);
+		else if (!oe_gate_retry(req))
+			oe_answered(req);
+	}
+}
+
+/*
+ * Ends answers that do not end.  Only what takes long is looked at.
+ */
+static void
+oe_http_watch(void)
+{
+	static int64 watched = 0;
+	int64		now = oe_mono();
+	dlist_mutable_iter it;
+
+	if (now - watched < OE_WATCH_US)
+		return;
+	watched = now;
+	dlist_foreach_modify(it, &oe_running)
+	{
+		OeRequest  *req = dlist_container(OeRequest, link, it.cur);
+
+		if (now - req->added_at < OE_WATCH_AFTER_US)
+			return;
+		if (oe_connection_floods(req))
+			oe_http_done(req, CURLE_OK, "the answer does not end");
 	}
 }
 
@@ -288,10 +364,11 @@ oe_http_bound(void)
 }
 
 /*
- * Lets curl do what its descriptors and its timer ask for.
+ * Lets curl do what its timer and a round of its descriptors ask for; true if
+ * there may be more.  Signals are blocked meanwhile.
  */
-void
-oe_http_pump(void)
+static bool
+oe_http_round(void)
 {
 	struct epoll_event events[OE_EVENTS];
 	sigset_t	all;
@@ -299,31 +376,45 @@ oe_http_pump(void)
 	int			running;
 	int			n;
 
-	Assert(!IsTransactionState() || oe_http_between);
-	oe_http_bound();
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &saved);
-	do
+	n = epoll_wait(oe_epoll, events, OE_EVENTS, 0);
+	for (int i = 0; i < n; i++)
 	{
-		n = epoll_wait(oe_epoll, events, OE_EVENTS, 0);
-		for (int i = 0; i < n; i++)
-		{
-			int			what = 0;
+		int			what = 0;
 
-			if (events[i].events & EPOLLIN)
-				what |= CURL_CSELECT_IN;
-			if (events[i].events & EPOLLOUT)
-				what |= CURL_CSELECT_OUT;
-			if (events[i].events & (EPOLLERR | EPOLLHUP))
-				what |= CURL_CSELECT_ERR;
-			curl_multi_socket_action(oe_multi, events[i].data.fd, what, &running);
-		}
-		if (oe_timer_at >= 0 && oe_timer_at <= oe_mono())
-		{
-			oe_timer_at = -1;
-			curl_multi_socket_action(oe_multi, CURL_SOCKET_TIMEOUT, 0, &running);
-		}
-	} while (n == OE_EVENTS);
+		if (events[i].events & EPOLLIN)
+			what |= CURL_CSELECT_IN;
+		if (events[i].events & EPOLLOUT)
+			what |= CURL_CSELECT_OUT;
+		if (events[i].events & (EPOLLERR | EPOLLHUP))
+			what |= CURL_CSELECT_ERR;
+		curl_multi_socket_action(oe_multi, events[i].data.fd, what, &running);
+	}
+	if (oe_timer_at >= 0 && oe_timer_at <= oe_mono())
+	{
+		oe_timer_at = -1;
+		curl_multi_socket_action(oe_multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
 	sigprocmask(SIG_SETMASK, &saved, NULL);
+	return n == OE_EVENTS;
+}
+
+/*
+ * Lets curl do what its descriptors and its timer ask for.  Endpoints that
+ * always have something to read must hold up neither what else there is to do
+ * nor a signal, nor a barrier that all processes have to pass (DROP DATABASE of
+ * any other one waits for it): what is left is done at the next poll.
+ */
+void
+oe_http_pump(void)
+{
+	int64		until = oe_mono() + OE_POLL_US;
+
+	Assert(!IsTransactionState() || oe_http_between);
+	oe_http_bound();
+	for (int i = 0; i < OE_POLL_ROUNDS && oe_http_round() && oe_mono() < until; i++)
+		CHECK_FOR_INTERRUPTS();
+	oe_http_watch();
 	oe_http_collect();
 }

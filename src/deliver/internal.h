@@ -145,6 +145,7 @@ typedef struct OeTls
 	char	   *url;			/* with server_name as its host; NULL: the
 								 * subscription's */
 	struct curl_slist connect_to;	/* where that really leads */
+	bool		http1;			/* HTTP/2 is not wanted */
 } OeTls;
 
 /* A key to sign with. */
@@ -193,12 +194,14 @@ typedef struct OeConf
 	int			timeout_ms;
 	int64	   *schedule;		/* us before each retry; NULL: the default */
 	int			nschedule;
+	int		   *successes;		/* statuses that acknowledge, beside 2xx */
+	int			nsuccesses;
 	OeNetwork  *networks;
 	int			nnetworks;
 	char	  **headers;		/* "Name: value" */
 	char	  **header_values;
 	int			nheaders;
-	char	  **secrets;		/* further texts that are shown nowhere */
+	char	  **secrets;		/* what is shown nowhere, in its forms */
 	int			nsecrets;
 	OeGate	   *gate;			/* NULL: always open */
 	OeTls		tls;
@@ -448,19 +451,28 @@ typedef enum OeRequestKind
 	OE_ASK_HANDSHAKE
 } OeRequestKind;
 
+typedef enum OeRequestPlace
+{
+	OE_NOWHERE,
+	OE_AT_GATE,					/* conf->gate->waiting */
+	OE_RUNNING,					/* curl has it */
+	OE_OVER						/* what became of it is to be dealt with */
+} OeRequestPlace;
+
 /* One request: an easy handle and all that curl points to. */
 struct OeRequest
 {
 	dlist_node	node;
-	dlist_node	unsent;			/* over without having been sent, or waiting */
+	dlist_node	link;			/* where "place" says, or idle */
+	OeRequestPlace place;
 	OeRequestKind kind;
-	bool		waiting;		/* at the gate */
 	bool		plain;			/* to http, not https */
 	bool		renewed;		/* has been answered 401 with another token */
 	int			generation;		/* of the token it was sent with */
 	struct curl_slist *own_list;	/* headers of what is asked */
 	CURL	   *easy;
 	bool		added;			/* curl has worked with it */
+	int64		added_at;		/* us, monotonic */
 	OeConf	   *conf;
 	OeSub	   *sub;			/* NULL: the subscription went meanwhile */
 	OeItem	   *item;
@@ -479,12 +491,24 @@ struct OeRequest
 	int			attempt;
 	TimestampTz started;
 	char		errbuf[CURL_ERROR_SIZE];
+	/* the connection */
+	bool		fresh;			/* only a new one will do */
+	bool		unfit;			/* what libcurl chose will not do */
+	int			sends;			/* more than 1: libcurl has repeated it */
+	TimestampTz sent_at;		/* the last time */
+	uint64		ends;			/* of the connection; 0: none yet */
+	int64		received;		/* on it, when first looked at; -1: not yet */
+	uint64		read_before;	/* oe_bytes_read at that time */
 	/* the answer */
 	bool		dry;			/* not sent: a dry run */
 	bool		stale;			/* under way when the breaker opened: no probe */
 	bool		refused;		/* the address policy said no */
 	int			status;
-	int			retry_after;	/* s, -1: none */
+	bool		in_head;		/* in the headers of a final answer */
+	int			retry_secs;		/* Retry-After in seconds; 0: none */
+	time_t		retry_at;		/* or as a date; 0: none */
+	time_t		date;			/* the endpoint's clock; 0: not told */
+	int			retry_after;	/* what follows, s; -1: none */
 	bool		abort_message;
 	bool		disable;
 	int			header_bytes;
@@ -493,7 +517,7 @@ struct OeRequest
 	bool		allowed;		/* handshake: our origin is */
 	bool		answered_origin;	/* it said which is */
 	int			allowed_rate;	/* requests per minute; 0: not limited */
-	const char *failed;			/* why it was not sent */
+	const char *failed;			/* why there is no status */
 	int			response_room;
 	char	   *response;
 };
@@ -522,7 +546,7 @@ extern void oe_event_release(OeEvent *event);
 extern OeItem *oe_item_make(OeSub *sub, OeKey *key, OeEvent *event, OeItemKind kind);
 extern void oe_item_free(OeItem *item);
 extern void oe_item_settle(OeItem *item);
-extern OeAnswer *oe_answer_add(void);
+extern OeAnswer *oe_answers_room(int n);
 extern OeDeath *oe_death_add(void);
 extern void oe_answers_clear(void);
 
@@ -631,6 +655,19 @@ extern void oe_signer_free(OeSigner *signer);
 extern void oe_batch_id(OeItem **items, int n, char *out);
 extern void oe_traceparent(const char *body, int len, char *out, Size size);
 
+/* clock.c */
+extern TimestampTz oe_clock(void);
+extern int64 oe_deliver_last_position(void);
+extern TimestampTz oe_event_time(const OeEvent *event);
+extern void oe_clock_shift(OeSub *sub, int64 by);
+
+/* connection.c */
+extern uint64 oe_bytes_read;
+extern void oe_socket_opened(int fd, bool http1);
+extern void oe_socket_closed(int fd);
+extern bool oe_connection_fits(OeRequest *req, const char *ip, int port, int local_port);
+extern bool oe_connection_floods(OeRequest *req);
+
 /* http.c; "between": a transaction that takes long lets requests go on */
 extern bool oe_http_between;
 extern void oe_http_init(void);
@@ -639,8 +676,8 @@ extern long oe_http_timeout(void);
 extern void oe_http_pump(void);
 extern void oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt);
 extern void oe_http_add(OeRequest *req);
-extern void oe_http_send(OeRequest *req);
-extern void oe_http_finish(OeRequest *req, const char *error);
+extern void oe_http_over(OeRequest *req, const char *error);
+extern void oe_http_take_out(OeRequest *req);
 extern void oe_http_abandon(OeSub *sub);
 extern int	oe_http_limit(void);
 
@@ -652,7 +689,7 @@ extern bool oe_gate_open(OeConf *conf);
 extern bool oe_gate_unasked(const OeConf *conf);
 extern void oe_gate_wait(OeRequest *req);
 extern bool oe_gate_retry(OeRequest *req);
-extern void oe_gate_answered(OeRequest *req, const char *curl_error);
+extern void oe_gate_answered(OeRequest *req);
 
 /* auth.c */
 extern char *oe_basic_header(const char *credentials);
@@ -664,6 +701,8 @@ extern void oe_handle_init(void);
 extern bool oe_http_settings_changed(void);
 extern void oe_handle_options(OeRequest *req);
 extern void oe_handle_ready(OeRequest *req);
+extern void oe_handle_fresh(OeRequest *req);
+extern void oe_head_done(OeRequest *req);
 
 /* request.c */
 extern OeRequest *oe_request_make(OeConf *conf, OeRequestKind kind, int room);
@@ -674,8 +713,9 @@ extern void oe_request_put(OeRequest *req);
 extern void oe_http_free_idle(OeConf *conf);
 
 /* answer.c */
+extern bool oe_status_acknowledges(const OeConf *conf, int status);
 extern void oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error);
-extern void oe_answered(OeRequest *req, const char *curl_error);
+extern void oe_answered(OeRequest *req);
 
 /* breaker.c */
 extern void oe_sub_disable(OeSub *sub, OeRequest *req, const char *reason);
@@ -684,8 +724,8 @@ extern void oe_breaker_success(OeSub *sub, const OeRequest *req);
 extern void oe_breaker_failure(OeSub *sub, OeRequest *req);
 
 /* clean.c */
-extern char *oe_clean_text(const char *data, int len);
-extern void oe_redact_headers(char *text, const OeConf *conf);
+extern void oe_hide(OeConf *conf, const char *secret);
+extern char *oe_shown_text(const OeRequest *req, const char *data, int len, bool cut, int max);
 
 /* measure.c */
 extern void oe_measure(OeRequest *req, double took);
@@ -706,6 +746,7 @@ extern void oe_write_overrun(OeSub *sub);
 
 /* settle.c */
 extern bool oe_settle_due(void);
+extern void oe_settle_shift(int64 by);
 extern TimestampTz oe_settle_next(void);
 extern void oe_settle(void);
 

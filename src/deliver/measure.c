@@ -15,9 +15,9 @@
 #include "deliver/internal.h"
 
 static OeRequestOutcome
-oe_outcome_of(int status)
+oe_outcome_of(const OeConf *conf, int status)
 {
-	if (status >= 200 && status <= 299)
+	if (oe_status_acknowledges(conf, status))
 		return OE_REQUEST_DELIVERED;
 	if (status == 429)
 		return OE_REQUEST_THROTTLED;
@@ -30,7 +30,7 @@ static void
 oe_measure_item(OeSlot *slot, OeItem *item)
 {
 	if (item->replay == NULL)
-		oe_histogram_add(&slot->metrics.commit_to_ack, oe_now - item->event->time);
+		oe_histogram_add(&slot->metrics.commit_to_ack, oe_now - oe_event_time(item->event));
 }
 
 /*
@@ -41,11 +41,13 @@ void
 oe_measure(OeRequest *req, double took)
 {
 	OeSlot	   *slot = oe_slot_mine();
-	OeRequestOutcome outcome = oe_outcome_of(req->status);
+	OeRequestOutcome outcome = oe_outcome_of(req->conf, req->status);
 
 	if (req->dry)
 		return;
 	req->sub->outcomes[outcome]++;
+	req->sub->outcomes[OE_REQUEST_NO_ANSWER] += Max(req->sends - 1, 0);
+	req->sub->outcomes[OE_REQUEST_RETRIES] += Max(req->sends - 1, 0);
 	if (req->attempt > 1)
 		req->sub->outcomes[OE_REQUEST_RETRIES]++;
 	if (slot == NULL)

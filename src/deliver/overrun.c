@@ -146,7 +146,7 @@ oe_deliver_overrun(int64 upto)
 
 	if (!oe_config_loaded())
 		return;
-	oe_now = GetCurrentTimestamp();
+	oe_now = oe_clock();
 	dlist_foreach(it, &oe_subs)
 		oe_sub_overrun(dlist_container(OeSub, node, it.cur), upto);
 	oe_settle();

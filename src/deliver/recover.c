@@ -364,6 +364,9 @@ oe_recover(OeSub **subs, int n, int64 last_position)
 			subs[i]->dirty = true;
 		}
 		subs[i]->seen = true;
+		/* what was written lies ahead: the clock was set back meanwhile */
+		if (subs[i]->tried_at > oe_now)
+			oe_clock_shift(subs[i], oe_now - subs[i]->tried_at);
 		subs[i]->written_at = oe_now;
 		oe_schedule_all(subs[i]);
 	}

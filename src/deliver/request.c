@@ -17,8 +17,8 @@
 
 #define OE_IDLE_MIN 64
 
-static dlist_head oe_idle = DLIST_STATIC_INIT(oe_idle); /* by "unsent", the
-														 * latest first */
+static dlist_head oe_idle = DLIST_STATIC_INIT(oe_idle); /* by "link", the latest
+														 * first */
 static int	oe_nidle = 0;
 
 #define OE_FIXED_HEADERS 7		/* content type, Expect, and those we compute */
@@ -56,20 +56,22 @@ oe_request_make(OeConf *conf, OeRequestKind kind, int room)
 {
 	OeRequest  *req = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeRequest) + room);
 
-	req->easy = curl_easy_init();
-	if (req->easy == NULL)
-	{
-		pfree(req);
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	}
 	req->kind = kind;
 	req->response = (char *) (req + 1);
 	req->response_room = room;
 	req->conf = conf;
 	req->plain = conf->plain;
-	conf->refs++;
 	if (kind == OE_DELIVERY)
 		oe_request_headers(req);
+	req->easy = curl_easy_init();
+	if (req->easy == NULL)
+	{
+		if (req->headers)
+			pfree(req->headers);
+		pfree(req);
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	}
+	conf->refs++;
 	oe_handle_options(req);
 	return req;
 }
@@ -78,7 +80,7 @@ static void
 oe_request_wake(OeRequest *req)
 {
 	dlist_delete(&req->node);
-	dlist_delete(&req->unsent);
+	dlist_delete(&req->link);
 	oe_nidle--;
 }
 
@@ -138,11 +140,11 @@ static void
 oe_request_rest(OeRequest *req)
 {
 	dlist_push_head(&req->conf->idle, &req->node);
-	dlist_push_head(&oe_idle, &req->unsent);
+	dlist_push_head(&oe_idle, &req->link);
 	oe_nidle++;
 	while (oe_nidle > Max(oe_http_limit(), OE_IDLE_MIN))
 	{
-		OeRequest  *oldest = dlist_tail_element(OeRequest, unsent, &oe_idle);
+		OeRequest  *oldest = dlist_tail_element(OeRequest, link, &oe_idle);
 
 		oe_request_wake(oldest);
 		oe_request_free(oldest);
@@ -290,11 +292,15 @@ void
 oe_request_reset(OeRequest *req)
 {
 	req->errbuf[0] = '\0';
-	req->refused = req->abort_message = req->disable = req->allowed = req->answered_origin = false;
-	req->allowed_rate = 0;
+	req->refused = req->unfit = req->in_head = false;
+	req->abort_message = req->disable = req->allowed = req->answered_origin = false;
+	req->allowed_rate = req->retry_secs = req->sends = 0;
 	req->status = req->header_bytes = req->read = req->response_len = 0;
+	req->retry_at = req->date = 0;
 	req->retry_after = -1;
-	req->started = GetCurrentTimestamp();
+	req->ends = 0;
+	req->failed = NULL;
+	req->started = oe_clock();
 }
 
 /*

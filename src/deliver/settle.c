@@ -91,6 +91,15 @@ oe_settle_due(void)
 }
 
 /*
+ * The clock was set.
+ */
+void
+oe_settle_shift(int64 by)
+{
+	oe_settled_at += by;
+}
+
+/*
  * When the next settlement is due; PG_INT64_MAX if nothing is to be written.
  */
 TimestampTz
@@ -231,7 +240,7 @@ oe_settle(void)
 	int			n = 0;
 	OeSub	   *disabled = NULL;
 
-	oe_now = GetCurrentTimestamp();
+	oe_now = oe_clock();
 	if (!oe_anything_unwritten())
 		return;
 	oe_own_begin(&session);

@@ -35,18 +35,18 @@ oe_state_init(void)
 {
 	oe_deliver_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events delivery",
 										   ALLOCSET_DEFAULT_SIZES);
-	oe_now = GetCurrentTimestamp();
+	oe_now = oe_clock();
 }
 
 /*
- * Makes room for one more answer; the caller fills it in.
+ * Makes room for n more answers; the caller fills them in and counts them.
  */
 OeAnswer *
-oe_answer_add(void)
+oe_answers_room(int n)
 {
-	if (oe_nanswers == oe_answers_size)
+	if (oe_nanswers + n > oe_answers_size)
 	{
-		int			size = oe_answers_size == 0 ? 512 : oe_answers_size * 2;
+		int			size = Max(oe_answers_size * 2, 512 + n);
 
 		if (oe_answers == NULL)
 			oe_answers = MemoryContextAlloc(oe_deliver_cxt, size * sizeof(OeAnswer));
@@ -54,8 +54,7 @@ oe_answer_add(void)
 			oe_answers = repalloc(oe_answers, size * sizeof(OeAnswer));
 		oe_answers_size = size;
 	}
-	memset(&oe_answers[oe_nanswers], 0, sizeof(OeAnswer));
-	return &oe_answers[oe_nanswers++];
+	return &oe_answers[oe_nanswers];
 }
 
 OeDeath *

@@ -201,6 +201,8 @@ oe_sub_fire(OeSub *sub, int64 last_position)
 		sub->gate = sub->cursor;
 		sub->dirty = true;
 	}
+	/* the clock was set back since */
+	sub->fired_at = Min(sub->fired_at, oe_now);
 	if (sub->fires_at == 0)
 		sub->fires_at = oe_cron_next(sub->conf->cron, sub->fired_at);
 	if (sub->fires_at > oe_now)
@@ -226,7 +228,7 @@ oe_sub_tip(const OeSub *sub, int64 last_position)
 static bool
 oe_item_expired(const OeItem *item)
 {
-	return item->kind != OE_REPLAY && item->event->time < oe_now - item->sub->conf->expire_after;
+	return item->kind != OE_REPLAY && oe_event_time(item->event) < oe_now - item->sub->conf->expire_after;
 }
 
 /*

@@ -98,6 +98,8 @@ oe_pace_until(int64 last_position)
 			return LONG_MAX;
 		oe_rest(now);
 	}
+	/* the clock was set back: a rest is never that long */
+	oe_rest_until = Min(oe_rest_until, TimestampTzPlusMilliseconds(now, OE_REST_MAX_MS));
 	return oe_rest_until > now ? TimestampDifferenceMilliseconds(now, oe_rest_until) + 1 : 0;
 }
 

@@ -36,6 +36,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/guc.h"
@@ -403,6 +404,27 @@ oe_take_wakes(void)
 }
 
 /*
+ * Where the clock was set, the worker's own times are moved along with it, so
+ * that nothing waits longer for that.
+ */
+static void
+oe_follow_clock(void)
+{
+	static int64 seen = 0;
+	int64		by = oe_clock_set() - seen;
+	TimestampTz *times[] = {&oe_me.publish.not_before, &oe_me.backfill.not_before, &oe_me.deliver.not_before,
+		&oe_me.maintain.not_before, &oe_me.reader.not_before, &oe_me.publish_again, &oe_me.maintained, &oe_me.armed_checked,
+	&oe_me.reader_next};
+
+	if (by == 0)
+		return;
+	seen += by;
+	for (int i = 0; i < lengthof(times); i++)
+		if (*times[i] > 1)		/* 0: none; 1: at once */
+			*times[i] += by;
+}
+
+/*
  * Milliseconds until a step that waits for the end of its back-off may run.
  */
 static long
@@ -574,6 +596,7 @@ oe_worker_main(Datum arg)
 		if (ShutdownRequestPending)
 			oe_worker_shutdown();
 		CHECK_FOR_INTERRUPTS();
+		oe_follow_clock();
 		oe_take_wakes();
 		OE_FAULT("hold-turn");
 		if (oe_me.publish_again != 0 && oe_me.publish_again <= GetCurrentTimestamp())

@@ -24,6 +24,8 @@ class Proxy(BaseHTTPRequestHandler):
         host, _, port = self.path.rpartition(":")
         with socket.create_connection((host.strip("[]"), int(port))) as there:
             self.send_response_only(200, "Connection established")
+            for header in self.server.headers:
+                self.send_header(*header.split(": ", 1))
             self.end_headers()
             self.wfile.flush()
             self.close_connection = True
@@ -58,10 +60,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port-file", required=True)
     parser.add_argument("--ledger", required=True)
+    parser.add_argument("--header", action="append", default=[], help="Name: value, in the answer to CONNECT")
     options = parser.parse_args()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     server.daemon_threads = True
-    server.ledger = options.ledger
+    server.ledger, server.headers = options.ledger, options.header
     with open(options.port_file + ".tmp", "w", encoding="ascii") as f:
         f.write(f"{server.server_address[1]}\n")
     os.rename(options.port_file + ".tmp", options.port_file)

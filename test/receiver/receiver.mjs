@@ -4,7 +4,8 @@
 //   node receiver.mjs --port-file F --ledger F --secrets F [--port 0] [--until-eof] [--cert F --key F]
 //
 // With a certificate it speaks TLS, and HTTP/2 to those who can.
-// The options, the file of secrets and the ledger are those of receiver.py; it does not misbehave.
+// The options, the file of secrets and the ledger are those of receiver.py; the ledger also says by which version of HTTP and over which
+// connection.  It does not misbehave, but answers to paths that begin with /slow/500 after half a second.
 import { createHash, createPublicKey, verify as verifySignature } from "node:crypto";
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -25,6 +26,13 @@ const { values: options } = parseArgs({
   },
 });
 let requests = 0;
+const connections = new Map();
+
+// A number for each connection, in order of their first requests.
+function connectionOf(connection) {
+  if (!connections.has(connection)) connections.set(connection, connections.size + 1);
+  return connections.get(connection);
+}
 
 // The secrets that may have signed a request to this path.
 function secretsFor(path) {
@@ -86,6 +94,7 @@ function receive(request, response, body) {
     at: new Date().toISOString(),
     path: request.url,
     http: request.httpVersion,
+    connection: connectionOf(request.stream?.session ?? request.socket),
     webhook_id: request.headers["webhook-id"] ?? "",
     status,
     signed,
@@ -96,7 +105,7 @@ function receive(request, response, body) {
     body,
   };
   if (options.ledger) appendFileSync(options.ledger, JSON.stringify(entry) + "\n");
-  response.writeHead(status).end();
+  setTimeout(() => response.writeHead(status).end(), Number(/^\/slow\/(\d+)/.exec(request.url)?.[1] ?? 0));
 }
 
 const serve = (request, response) => {

@@ -12,7 +12,8 @@ object per line and request, written before the answer goes out. Started again w
                "status": 503, "headers": {"Retry-After": "2"}, "body": "...", "delay": seconds,
                "hold": true (no answer before the control file changes), "reset": true (connection reset),
                "hang": true (no answer while the client waits), "garbage": true (not HTTP), "flood": bytes (so long an answer),
-               "fuzz": true (what the rule's random generator makes: nearly HTTP, wrong HTTP, or none at all),
+               "raw": text (sent as it stands instead of an answer), "endless": text (sent again and again after it, for as long as the client
+               reads), "drop": true (the connection ends without an answer), "fuzz": true (what the rule's random generator makes: nearly HTTP, wrong HTTP, or none at all),
                "drip": seconds (a byte of the answer, a pause, a byte ...)}
 Paths that begin with /token are an OAuth2 token endpoint for the client "client" with the secret "s3cret of the client" ("expires_in" of a rule, else
 3600; "token" is what it gives, else a new one each time); paths that begin with /oauth accept its latest two tokens only.  OPTIONS allows whatever origin asks.
@@ -369,13 +370,15 @@ class Handler(BaseHTTPRequestHandler):
             self.wait(action["delay"])
         while action.get("hold") and action in (receiver.rules.get() or []):
             self.wait(0.02)
-        silent = any(action.get(k) for k in ("reset", "hang", "garbage", "flood", "drip", "fuzz"))
+        silent = any(action.get(k) for k in ("reset", "hang", "garbage", "flood", "drip", "fuzz", "drop", "endless"))
         stranger = path.startswith("/oauth") and headers.get("authorization") not in [f"Bearer {token}" for token in receiver.valid]
         status = 0 if silent else action.get("status", 401 if signed is False or stranger else 204)
         fresh = receiver.note(path, headers, body, events, signed, status, problems)
         receiver.print_events(path, headers, events, fresh, status, problems)
         if silent:
             self.misbehave(action)
+        elif "raw" in action:
+            self.connection.sendall(action["raw"].encode("latin-1"))
         else:
             self.answer(status, action.get("headers", {}), action.get("body", ""))
 
@@ -411,6 +414,10 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if action.get("hang"):
             self.wait(3600)
+        elif action.get("drop"):
+            pass                # which closes the connection
+        elif action.get("endless"):
+            self.send_endlessly(action.get("raw", ""), action["endless"])
         elif action.get("garbage"):
             self.connection.sendall(b"\x00\x17 this is not HTTP\r\n\r\n")
         elif action.get("fuzz"):
@@ -427,6 +434,15 @@ class Handler(BaseHTTPRequestHandler):
         else:                   # reset: close with the linger time zero
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
+
+    def send_endlessly(self, begin, piece):
+        piece = piece.encode("latin-1") * (65536 // len(piece))
+        try:
+            self.connection.sendall(begin.encode("latin-1"))
+            while True:
+                self.connection.sendall(piece)
+        except OSError:
+            pass                # the client has had enough
 
     def send_slowly(self, status, length, piece, pause):
         """An answer that is longer, or takes longer, than anybody should wait for."""

@@ -167,6 +167,7 @@ my @cases = (
 	option("signature => 'md5'", "signature => 'ed25519'"), option("ordering => 'random'", "ordering => 'strict'"), option('batch_size => 0', "batch_size => 10, format => 'batch'"), option('batch_size => 10', "batch_size => 10, format => 'batch'"),
 	option("batch_wait => '2h'", "batch_wait => '1s', batch_size => 10, format => 'batch'"), option('max_in_flight => 0', 'max_in_flight => 256'), option("timeout => '0'", "timeout => '1h'"), option('rate_limit => -1', 'rate_limit => 0.5'),
 	option('rate_burst => 5', 'rate_burst => 5, rate_limit => 10'), option('rate_burst => 200000, rate_limit => 10', 'rate_burst => 1, rate_limit => 10'), option('priority => 0', 'priority => 1'), option("expire_after => '1ms'", "expire_after => '1s'"),
+	option("success_statuses => '{503}'", "success_statuses => '{409}'"), option(q{tls => '{"http2": 1}'}, q{tls => '{"http2": false}'}),
 	option("retry_schedule => '{-1s}'", "retry_schedule => '{5s,1min,10min}'"), option("schedule => 'x'", "schedule => '*/15 * * * *'"), option("start_from => '999'", "start_from => '1'"), option("start_from => 'later'", "start_from => '2026-01-31 08:00+01'"),
 	option("secret => 'x'", 'secret => NULL'), option("signature => 'ed25519', secret => 'x'", "signature => 'ed25519'"),
 	option(q{auth => '{"type": "magic"}'}, q{auth => '{"type": "bearer", "token": "t"}'}), option(q{auth => '{"type": "basic", "username": "u"}'}, q{auth => '{"type": "basic", "username": "u", "password": "p"}'}),
