@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 
+#include "base/compat.h"
 #include "base/cut.h"
 #include "base/json.h"
 
