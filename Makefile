@@ -5,6 +5,8 @@
 #   make check            the tests that a contributor runs, under ten minutes, in private instances; nothing is installed (see test/README.md)
 #   make check-all        every test, on PostgreSQL 17, 18 and 19 too, in chroots, and make demo on bare machines (needs root)
 #   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point; a transaction of a million changes; fuzzing
+#   make check-packages Debian packages, container images, the distribution for PGXN: built and used (needs root)
+#   make dist             the distribution for PGXN, of what is committed
 #   make check-cassert    regress, isolation and TAP on a PostgreSQL 18 with assertions (built once, in a chroot; needs root)
 #   make check-asan       the same there with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make bench            all benchmarks, a quarter of an hour; prints a table (docs/benchmarks.md)
@@ -13,7 +15,7 @@
 #   make receiver         the demo's receiver alone (PORT=8765 SECRET=whsec_...)
 #   make format           lay the C sources out; make format-check only looks
 
-TEST_GOALS = check check-all check-odoo check-long check-cassert check-asan bench demo receiver format format-check
+TEST_GOALS = check check-all check-odoo check-long check-packages dist check-cassert check-asan bench demo receiver format format-check
 ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 
 # These bring their own server, so nothing of the build's settings concerns them.
@@ -24,7 +26,11 @@ check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 0
 	CHANGES=$${CHANGES:-1000000} PG_TEST_TIMEOUT_DEFAULT=3600 TAP_TIMEOUT=0 test/lib/check.sh tap 023 && \
 	MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && \
 	ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094 && \
-	MEGABYTES=$${MEGABYTES:-5000} TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=1200 test/lib/check.sh tap 088
+	MEGABYTES=$${MEGABYTES:-5000} TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=1200 test/lib/check.sh tap 088 && \
+	test/packages/run.sh
+check-packages: ; @test/packages/run.sh
+dist: version = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" odoo_events.control)
+dist: ; @git archive --format=zip --prefix=odoo_events-$(version)/ -o odoo_events-$(version).zip HEAD
 check-odoo: ; @test/lib/chroot.sh run odoo test/odoo-real/run.sh
 check-cassert: ; @test/lib/sanity.sh asserts
 check-asan: ; @test/lib/sanity.sh asan

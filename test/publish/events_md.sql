@@ -64,7 +64,7 @@ SELECT '| ' || domain || ' | [' || label || '](#' || domain || '-' || label || '
        || (SELECT string_agg(DISTINCT split_part(short(d.type), '.', 3), ', ') FROM odoo_events.event_def d JOIN e x USING (entity) WHERE x.domain = e.domain AND x.label = e.label AND d.emit AND d.builtin) || ' |'
   FROM e WHERE NOT further ORDER BY n, domain, label;
 SELECT E'\nOne event whole, as it is sent; below, `data` is shown:\n\n```json\n' || pretty(masked(event::text)) || E'\n```'
-  FROM (SELECT regexp_replace(regexp_replace(event::text, '"(id|causationid)":"[0-9a-f-]{36}"', '"\1":"5c0d5f5e-6e0e-5e2c-9d5b-0d2f6f3f7a11"', 'g'), '"source":"[^"]*"', '"source":"/odoo/a5e58238-e554-11f1-b0d7-02fc00000001"') AS event FROM seen
+  FROM (SELECT regexp_replace(regexp_replace(event::text, '"(id|causationid)":"[0-9a-f-]{36}"', '"\1":"5c0d5f5e-6e0e-8e2c-9d5b-0d2f6f3f7a11"', 'g'), '"source":"[^"]*"', '"source":"/odoo/a5e58238-e554-11f1-b0d7-02fc00000001"') AS event FROM seen
          WHERE type = 'odoo.logistics.shipment.dispatched.v1' AND recording = 'odoo19-sales') x;
 WITH lines AS (
   SELECT n, domain, label, 1 AS o, 0 AS p, '' AS q, E'\n## ' || domain || ': ' || label AS line FROM e WHERE NOT further

@@ -78,11 +78,98 @@ ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT N
 -- again: odoo_events.progress
 ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
 ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
+DROP FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text);
 DROP FUNCTION odoo_events.alter_subscription(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text);
 DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text, text, boolean);
 CREATE OR REPLACE VIEW odoo_events.progress AS
 SELECT * FROM odoo_events.progress_0 UNION ALL SELECT * FROM odoo_events.progress_1;
 COMMENT ON VIEW odoo_events.progress IS 'internal: both members of the progress ring';
+-- What all ways of giving a configuration have in common.
+CREATE OR REPLACE FUNCTION odoo_events._check_config(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF c.url IS NULL AND (c.format <> 'structured' OR c.handshake OR c.dry_run OR c.header_names <> '{}'
+       OR num_nonnulls(c.schedule, c.rate_limit, c.retry_schedule, c.expire_after, c.tls) > 0) THEN
+    RAISE EXCEPTION 'a subscription without a URL takes no argument about requests' USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'format, handshake, dry_run, headers, schedule, rate_limit, retry_schedule, expire_after and tls are such; its consumer calls fetch().',
+      HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', c.name);
+  END IF;
+  IF c.name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' THEN
+    RAISE EXCEPTION 'argument "name" is not a usable name of a subscription' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Up to 63 letters, digits, "_", "." and "-", beginning with a letter or digit.';
+  END IF;
+  IF array_position(c.allow_networks, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "allow_networks" contains a null' USING ERRCODE = 'null_value_not_allowed',
+      HINT = 'allow_networks => ''{10.0.0.0/8}''';
+  END IF;
+  IF array_position(c.companies, NULL) IS NOT NULL OR array_position(c.warehouses, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "%" contains a null', CASE WHEN array_position(c.companies, NULL) IS NOT NULL THEN 'companies' ELSE 'warehouses' END
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the null out; shared_rows says whether events without a company are wanted.';
+  END IF;
+  PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
+    RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'structured: a CloudEvent per request; binary: its attributes as ce-* headers; batch: up to batch_size CloudEvents; standard: {type, timestamp, data}.';
+  END IF;
+  IF c.payload NOT IN ('full', 'thin') THEN
+    RAISE EXCEPTION 'argument "payload" is "%"', c.payload USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'full: all of an event; thin: what it is about, without facts.';
+  END IF;
+  IF cardinality(c.clearance) = 0 OR NOT c.clearance <@ '{public,internal,confidential,personal}' THEN
+    RAISE EXCEPTION 'argument "clearance" is %', c.clearance USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name classes of public, internal, confidential (prices, costs) and personal (people, addresses); fields of the others are left out.';
+  END IF;
+  IF c.signature NOT IN ('hmac', 'ed25519') THEN
+    RAISE EXCEPTION 'argument "signature" is "%"', c.signature USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'hmac: both sides share a secret (v1); ed25519: the receiver verifies with a public key (v1a).';
+  END IF;
+  IF c.ordering NOT IN ('key', 'none', 'strict') THEN
+    RAISE EXCEPTION 'argument "ordering" is "%"', c.ordering USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'key: in order per document; none: as it comes; strict: one after another.';
+  END IF;
+  IF c.batch_size NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION 'argument "batch_size" is %', c.batch_size USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 1000.';
+  END IF;
+  IF c.batch_size > 1 AND c.format <> 'batch' THEN
+    RAISE EXCEPTION 'argument "batch_size" needs format => ''batch''' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'format => ''batch''';
+  END IF;
+  IF c.batch_wait < interval '0' OR c.batch_wait > interval '1 hour' THEN
+    RAISE EXCEPTION 'argument "batch_wait" is %', c.batch_wait USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 0 to 1 hour.';
+  END IF;
+  IF c.max_in_flight NOT BETWEEN 1 AND 256 THEN
+    RAISE EXCEPTION 'argument "max_in_flight" is %', c.max_in_flight USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 256.';
+  END IF;
+  IF c.timeout < interval '1 ms' OR c.timeout > interval '1 hour' THEN
+    RAISE EXCEPTION 'argument "timeout" is %', c.timeout USING ERRCODE = 'invalid_parameter_value', HINT = 'Give more than 0, up to 1 hour.';
+  END IF;
+  IF c.rate_limit NOT BETWEEN 0.001 AND 100000 THEN
+    RAISE EXCEPTION 'argument "rate_limit" is %', c.rate_limit USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give requests per second, 0.001 to 100000; 0 for no limit.';
+  END IF;
+  IF c.rate_burst IS NOT NULL AND c.rate_limit IS NULL THEN
+    RAISE EXCEPTION 'argument "rate_burst" needs rate_limit' USING ERRCODE = 'invalid_parameter_value', HINT = 'rate_limit => 10';
+  END IF;
+  IF c.rate_burst NOT BETWEEN 1 AND 100000 THEN
+    RAISE EXCEPTION 'argument "rate_burst" is %', c.rate_burst USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give the requests that may start at once after a pause, 1 to 100000.';
+  END IF;
+  IF c.priority NOT BETWEEN 1 AND 9 THEN
+    RAISE EXCEPTION 'argument "priority" is %', c.priority USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 (first) to 9.';
+  END IF;
+  IF c.expire_after NOT BETWEEN interval '1 second' AND interval '10 years' THEN
+    RAISE EXCEPTION 'argument "expire_after" is %', c.expire_after USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give 1 second to 10 years; 0 for never.';
+  END IF;
+  IF c.schedule IS NOT NULL THEN
+    PERFORM odoo_events._schedule_next(c.schedule, now());
+  END IF;
+  IF EXISTS (SELECT 1 FROM unnest(c.retry_schedule) r WHERE r IS NULL OR r < interval '0' OR r > interval '30 days')
+     OR cardinality(c.retry_schedule) > 100 THEN
+    RAISE EXCEPTION 'argument "retry_schedule" has an unusable interval' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give up to 100 delays from 0 to 30 days, one before each retry: retry_schedule => ''{5s,1min,10min}''';
+  END IF;
+END $$;
 CREATE FUNCTION odoo_events.subscribe(
   name           text,
   url            text,
@@ -183,7 +270,7 @@ BEGIN
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-             AND odoo_events._filter_passes(o.event, c.filter)) x
+             AND odoo_events._filter_passes(odoo_events._company_event(o.event, o.classes, c.companies), c.filter)) x
    WHERE x.position >= job.from_position
      AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
      AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
@@ -336,6 +423,54 @@ SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
        e.recordedtime, CASE WHEN e.position = e.held_position THEN e.last_error END
   FROM odoo_events.held_event e JOIN odoo_events.subscription_config c ON c.id = e.subscription_id
  WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
+CREATE FUNCTION odoo_events._company_event(event text, classes text, companies int4[]) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_company_event';
+COMMENT ON FUNCTION odoo_events._company_event(text, text, int4[]) IS
+'internal: an event as a subscription of these companies may see it; null where it tells of other companies'' values only';
+CREATE OR REPLACE FUNCTION odoo_events.fetch(name text, max int DEFAULT 100) RETURNS TABLE ("position" int8, id uuid, event json)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  k odoo_events.pull_cursor := odoo_events._pull(name);
+  c odoo_events.subscription_config;
+  job odoo_events.replay_job;
+  r record;
+  n int := 0;
+BEGIN
+  IF max IS NULL OR max NOT BETWEEN 1 AND 10000 THEN
+    RAISE EXCEPTION 'argument "max" is %', max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 10000.';
+  END IF;
+  IF odoo_events._pull_held(k) THEN
+    RAISE EXCEPTION 'subscription "%" is being fetched by another session', name USING ERRCODE = 'object_in_use',
+      DETAIL = format('Process %s has what lies between the positions %s and %s until %s, or until it acknowledges it.', k.holder, k.position, k.fetched, k.held_until),
+      HINT = format('SELECT pg_catalog.pg_sleep_until(%L); SELECT * FROM odoo_events.fetch(%L);  -- consumers at the same time need subscriptions of their own',
+                    k.held_until, name);
+  END IF;
+  SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.id = k.subscription_id;
+  job.subscription_id := c.id; job.from_position := 0; job.dead_letters := false;
+  job.to_position := LEAST(odoo_events._last_position(), k.position + 200000);
+  FOR r IN
+    SELECT o.position, o.id, odoo_events._rendered(odoo_events._company_event(o.event, o.classes, c.companies), o.classes, c.payload, c.clearance)::json AS event
+      FROM odoo_events._replay_events(job, k.position, max) o
+  LOOP
+    n := n + 1;
+    "position" := r.position; id := r.id; event := r.event;
+    RETURN NEXT;
+  END LOOP;
+  IF n = max THEN
+    job.to_position := r.position;
+  END IF;
+  IF n > 0 THEN
+    UPDATE odoo_events.pull_cursor p
+       SET fetched = GREATEST(p.fetched, r.position), scanned = CASE WHEN r.position >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
+           holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout
+      FROM pg_stat_get_activity(pg_backend_pid()) a WHERE p.subscription_id = c.id;
+  ELSIF job.to_position > k.position OR k.holder IS NOT NULL THEN
+    -- nothing here is for it: that needs no acknowledgement
+    UPDATE odoo_events.pull_cursor p SET position = job.to_position, fetched = job.to_position, scanned = job.to_position, at = now(), holder = NULL
+     WHERE p.subscription_id = c.id;
+  END IF;
+END $$;
 CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 1000 AS $$
 DECLARE
@@ -587,7 +722,7 @@ $$;
 -- lineage: the whole way of a document, and why there was no event.
 
 -- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
-CREATE OR REPLACE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text)
+CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text, classes text)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN subject <> 'subscription/' || c.name THEN 'a ping of another' END
@@ -597,9 +732,157 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
             WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), c.shared_rows)
             THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
             WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
-            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(event, c.filter) THEN format('its filter is %s', c.filter)
+            WHEN odoo_events._company_event(event, classes, c.companies) IS NULL THEN 'it tells of values of other companies only'
+            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(odoo_events._company_event(event, classes, c.companies), c.filter) THEN format('its filter is %s', c.filter)
        END
 $$;
+COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text, text) IS
+'internal: why a subscription does not want an event, null where it does';
+CREATE OR REPLACE FUNCTION odoo_events.trace(key text DEFAULT NULL, subject text DEFAULT NULL, event_id uuid DEFAULT NULL)
+RETURNS TABLE (at timestamptz, step text, "position" int8, type text, subscription text, detail text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  o record;
+  c odoo_events.subscription_config;
+BEGIN
+  IF num_nonnulls(trace.key, trace.subject, trace.event_id) = 0 THEN
+    RAISE EXCEPTION 'nothing says what to trace' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT * FROM odoo_events.trace(key => ''manufacturing_order:1'');';
+  END IF;
+  FOR o IN SELECT x.* FROM odoo_events.outbox_all x
+            WHERE (trace.key IS NULL OR x.partitionkey = trace.key) AND (trace.subject IS NULL OR x.subject = trace.subject)
+              AND (trace.event_id IS NULL OR x.id = trace.event_id) ORDER BY x.position
+  LOOP
+    RETURN QUERY VALUES (o."time", 'committed', o.position, o.type, NULL::text, format('%s %s, transaction %s', o.entity, o.record_id, o.odootx)),
+                        (o.recordedtime, 'published', o.position, o.type, NULL, format('%s, id %s', o.subject, o.id));
+    FOR c IN SELECT * FROM odoo_events.subscription_config s ORDER BY s.name
+    LOOP
+      RETURN QUERY SELECT NULL::timestamptz, 'not wanted', o.position, o.type, c.name, u
+                     FROM odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u WHERE u IS NOT NULL;
+      CONTINUE WHEN FOUND;
+      RETURN QUERY SELECT a.at, 'attempt ' || a.attempt, o.position, o.type, c.name,
+                          concat_ws(' ', a.status, a.error, 'after ' || extract(epoch FROM a.duration) || ' s')
+                     FROM odoo_events.attempt a
+                    WHERE a.subscription = c.name
+                      AND (a.event_id = o.id OR a.event_id IS NULL AND o.position BETWEEN a.first_position AND a.last_position)
+                    ORDER BY a.at;
+      RETURN QUERY SELECT s.at, s.step, o.position, o.type, c.name, s.detail
+                     FROM odoo_events._settled(c, o.id, o.position, o.recordedtime) s;
+    END LOOP;
+  END LOOP;
+  RETURN QUERY SELECT q.at, 'quarantined', NULL::int8, NULL::text, NULL::text, format('%s %s, change %s: %s', q.entity, q.record_id, q.change_id, q.reason)
+                 FROM odoo_events.quarantined q WHERE q.key = trace.key ORDER BY q.change_id;
+  -- what waits for the publisher: by the record that the key names
+  RETURN QUERY SELECT j.at, 'waits to be published', NULL::int8, NULL::text, NULL::text, format('%s of %s %s, transaction %s', j.op, j.rule, j.record_id, j.xid)
+                 FROM odoo_events.journal j
+                WHERE trace.key ~ '^[a-z_]+:[0-9]{1,18}$' AND j.record_id = split_part(trace.key, ':', 2)::int8
+                  AND j.rule = (SELECT e.rule FROM odoo_events.entity e WHERE e.entity = split_part(trace.key, ':', 1))
+                  AND NOT odoo_events._is_published(j.xid, j.id)
+                ORDER BY j.id;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.explain(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  e      odoo_events.entity;
+  last   record;
+  o      record;
+  told   record;
+  here   boolean;
+  fields jsonb;
+BEGIN
+  PERFORM odoo_events._check_entities(ARRAY[explain.entity]);
+  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = explain.entity;
+  RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
+                 FROM odoo_events.capture_status s WHERE s.entity = e.entity;
+  IF NOT FOUND THEN
+    RETURN QUERY VALUES ('capture', 'no table', format('this database has no table for %s', e.entity));
+  END IF;
+  RETURN QUERY SELECT 'capture'::text, 'gap'::text, format('%s changes of %s could not be captured at %s: %s', g.changes, g.rule, g.at, g.reason)
+                 FROM odoo_events.capture_gap g WHERE g.rule = ANY (e.rules) ORDER BY g.at;
+  -- the last change of the record, or of a row that belongs to it, that the journal still holds
+  SELECT j.xid, j.id, j.at, j.op, j.rule INTO last FROM odoo_events.journal j
+   WHERE j.rule = e.rule AND j.record_id = explain.record_id
+      OR EXISTS (SELECT 1 FROM odoo_events.part p, unnest(p.parent) c, unnest(ARRAY[j.old, j.new]) t
+                  WHERE p.entity = e.entity AND p.within IS NULL AND p.rule = j.rule
+                    AND (t LIKE '%"' || c || '":' || explain.record_id || ',%' OR t LIKE '%"' || c || '":' || explain.record_id || '}'))
+   ORDER BY j.id DESC LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN QUERY VALUES ('journal', 'no net change', format('none of %s %s in the journal%s; only these columns count: %s', e.entity, explain.record_id,
+                         (SELECT ', which begins at ' || min(j.at) FROM odoo_events.journal j),
+                         (SELECT array_to_string(r.significant, ', ') FROM odoo_events.capture_rule r WHERE r.rule = e.rule)));
+    -- what happened is forgotten: what the rules say to the row as it is, against what its last event told
+    SELECT t.* INTO told FROM odoo_events._told(e) t WHERE t.record_id = explain.record_id;
+    fields := odoo_events._plain_fields(e.entity);
+    SELECT true, odoo_events._differing(fields, told.image, r.image, false)
+                 || CASE WHEN r.state <> told.state THEN jsonb_build_object(e.state_column, told.state) ELSE '{}' END AS other
+      INTO here, fields FROM odoo_events._odoo_rows(e.entity, ARRAY(SELECT jsonb_object_keys(fields))) r WHERE r.id = explain.record_id;
+    IF here IS NULL THEN
+      RETURN QUERY VALUES ('row', 'no row', format('the table of %s has no row %s', e.entity, explain.record_id));
+    ELSIF told.record_id IS NOT NULL AND fields IS NULL THEN
+      RETURN QUERY VALUES ('row', 'as told', 'every column that an event carries as it stands is as the last event says');
+    ELSE
+      RETURN QUERY VALUES ('row', CASE WHEN told.record_id IS NULL THEN 'never told' ELSE 'other than told' END,
+        CASE WHEN told.record_id IS NULL THEN 'had it been made now as it is:' ELSE format('had it just become what it is, by %s:', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(fields) k)) END);
+      RETURN QUERY SELECT x.step, CASE x.verdict WHEN 'event' THEN 'would be an event' ELSE x.verdict END, x.detail
+                     FROM odoo_events._would_tell(e.entity, ARRAY[explain.record_id], ARRAY[e.rule], ARRAY[explain.record_id],
+                                                  ARRAY[CASE WHEN told.record_id IS NULL THEN 'I' ELSE 'U' END], ARRAY[fields::text], true) x;
+    END IF;
+  ELSE
+    RETURN QUERY SELECT 'journal', CASE WHEN odoo_events._is_published(last.xid, min(j.id)) THEN 'published' ELSE 'waits to be published' END,
+                        format('%s %s at %s in transaction %s', last.rule, CASE last.op WHEN 'I' THEN 'inserted' WHEN 'D' THEN 'deleted' ELSE 'updated' END,
+                               last.at, last.xid)
+                   FROM odoo_events.journal j WHERE j.xid = last.xid;
+    RETURN QUERY SELECT x.step, x.verdict, x.detail FROM odoo_events._explain_change(e.entity, explain.record_id, last.xid) x;
+  END IF;
+  RETURN QUERY SELECT 'quarantine'::text, 'quarantined'::text, format('change %s: %s', q.change_id, q.reason)
+                 FROM odoo_events.quarantined q
+                WHERE q.key = e.entity || ':' || explain.record_id OR q.rule = e.rule AND q.record_id = explain.record_id ORDER BY q.change_id;
+  RETURN QUERY SELECT d.type, 'disabled'::text, format('SELECT odoo_events.enable_event(%L);', d.type)
+                 FROM odoo_events.event_def d WHERE d.entity = e.entity GROUP BY d.type HAVING NOT bool_or(d.enabled) ORDER BY d.type;
+  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = COALESCE(e.label, e.entity) AND x.record_id = explain.record_id ORDER BY x.position DESC LIMIT 10
+  LOOP
+    RETURN QUERY VALUES ('outbox', 'event', format('%s at position %s, %s', o.type, o.position, o."time"));
+    RETURN QUERY SELECT 'subscription ' || c.name, 'filtered'::text, format('%s at position %s: %s', o.type, o.position, u)
+                   FROM odoo_events.subscription_config c, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u
+                  WHERE u IS NOT NULL ORDER BY c.name;
+  END LOOP;
+  -- how far back this answers
+  RETURN QUERY SELECT 'reach'::text, 'changes'::text, COALESCE('what a transaction changed is known since ' || min(j.at), 'no change is known: the journal is empty') FROM odoo_events.journal j;
+  RETURN QUERY SELECT 'reach'::text, 'events'::text, COALESCE('events are known since ' || min(x.recordedtime) || ', position ' || min(x.position), 'no event is known: the outbox is empty')
+                 FROM odoo_events.outbox_all x;
+END $$;
+-- Everything that events about an entity are made of, by name of the definition.
+CREATE OR REPLACE FUNCTION odoo_events._entity_definitions(entity text, base text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  e    odoo_events.entity;
+  defs jsonb;
+BEGIN
+  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _entity_definitions.entity;
+  defs := jsonb_build_object(
+    e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb '{"id": {"type": "integer"}}'
+      || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, e.rule, e.entity, base)) FROM odoo_events.field f WHERE f.owner = e.entity), '{}')
+      || odoo_events._extra_json(e.entity) || odoo_events._sum_json(e)),
+    'data_' || e.entity, jsonb_build_object('type', 'object', 'required', jsonb_build_array(COALESCE(e.label, e.entity)), 'properties',
+      jsonb_build_object(COALESCE(e.label, e.entity), jsonb_build_object('$ref', base || e.entity), 'deleted', jsonb '{"const": true, "description": "in a snapshot: the row is gone"}',
+        'lines_read_at', jsonb '{"type": "string", "format": "date-time"}',
+        'redacted', jsonb '{"type": "array", "items": {"type": "string"}}',
+        'truncated', jsonb '{"type": "array", "items": {"type": "string"}, "description": "members that are cut, as entity or part and field"}')
+      || CASE WHEN e.state_column IS NULL THEN '{}' ELSE
+         jsonb '{"transition": {"type": "object", "required": ["from", "to"], "properties": {"from": {"type": ["string", "null"]}, "to": {"type": ["string", "null"]}}}}' END
+      || jsonb_build_object('changes', jsonb_build_object('type', 'array', 'items', jsonb_build_object('type', 'object',
+           'required', jsonb '["part", "id", "op", "fields"]', 'properties', jsonb_build_object(
+             'part', jsonb_build_object('type', 'string', 'examples', jsonb_build_array(COALESCE(e.label, e.entity)) || COALESCE((SELECT jsonb_agg(p.part ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), '[]')),
+             'id', jsonb '{"type": "integer"}', 'op', jsonb '{"enum": ["added", "removed", "changed"]}',
+             'fields', jsonb '{"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}}'))))
+      || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items', CASE count(*) WHEN 1 THEN jsonb_agg(odoo_events._part_json(p, base)) -> 0
+                           ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(p, base) ORDER BY p.position)) END))
+                     FROM odoo_events.part p WHERE p.entity = e.entity AND p.within IS NULL HAVING count(*) > 0), '{}')));
+  RETURN defs || COALESCE((SELECT jsonb_object_agg('ref_' || r.reference, odoo_events._reference_json(r.reference)) FROM odoo_events.reference r
+                            WHERE position('"' || base || 'ref_' || r.reference || '"' IN defs::text) > 0), '{}');
+END $$;
 -- Does capture write a value of this type as JSON?  What it would have to call functions of the database for is null.
 CREATE FUNCTION odoo_events._type_is_seen(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -706,6 +989,18 @@ BEGIN
   END LOOP;
   RETURN path;
 END $$;
+-- What an event told of columns that have another value by now: {column: what it told}; null: they agree.  absent: a member that the
+-- event lacks was null.
+CREATE OR REPLACE FUNCTION odoo_events._differing(fields jsonb, told jsonb, image jsonb, absent boolean) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_object_agg(x.col, x.was)
+  FROM (SELECT f.key AS col, image -> f.key AS is_now,
+               COALESCE(CASE WHEN jsonb_typeof(told -> f.value) = 'object' AND told -> f.value ? 'id' AND jsonb_typeof(image -> f.key) <> 'object' THEN told -> f.value -> 'id' ELSE told -> f.value END, 'null') AS was
+          FROM jsonb_each_text(fields) f WHERE image ? f.key AND (absent OR told ? f.value)) x
+ -- a translated text is one of several, times have their zone in the event, long numbers are strings there; a value per company is compared
+ -- whole, what an event of one company lacks of it is no event (publish/jsonb.c)
+ WHERE jsonb_typeof(x.is_now) <> 'array' AND (jsonb_typeof(x.is_now) <> 'object' OR jsonb_typeof(x.was) <> 'string') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
+$$;
 SELECT odoo_events._clear_catalog();
 -- catalog_reference: rows that events name, and what is read of each.
 

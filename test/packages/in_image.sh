@@ -1,0 +1,22 @@
+# Run in a container by test/packages/run.sh: a server with the extension preloaded, a row captured and published.  MOUNTED names the directory
+# of an extension image, which the server finds by its search paths, as CloudNativePG sets them.
+bin=/usr/lib/postgresql/@MAJOR@/bin
+data=$(mktemp -d)
+$bin/initdb -D "$data/pg" -U postgres -A trust >/dev/null
+cat >>"$data/pg/postgresql.conf" <<CONF
+shared_preload_libraries = 'odoo_events'
+listen_addresses = ''
+unix_socket_directories = '$data'
+CONF
+if [ -n "${MOUNTED:-}" ]; then
+  echo "extension_control_path = '\$system:$MOUNTED/share'" >>"$data/pg/postgresql.conf"
+  echo "dynamic_library_path = '\$libdir:$MOUNTED/lib'" >>"$data/pg/postgresql.conf"
+  export LD_LIBRARY_PATH=$MOUNTED/system
+fi
+$bin/pg_ctl -D "$data/pg" -w -l "$data/log" start || { cat "$data/log"; exit 1; }
+query() { $bin/psql -XAtq -v ON_ERROR_STOP=1 -h "$data" -U postgres postgres "$@"; }
+query -c 'CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, picking_type_id int)' -c 'CREATE EXTENSION odoo_events' -c 'SELECT odoo_events.attach()' \
+  -c "INSERT INTO stock_picking VALUES (1, 'OUT/1', 'assigned')"
+query -c 'SELECT odoo_events.publish()'
+[ "$(query -c 'SELECT count(*) > 0 FROM odoo_events.outbox')" = t ]
+$bin/pg_ctl -D "$data/pg" -w stop
