@@ -133,7 +133,7 @@ class Script:
             self.made.append(new.text)
             if new.kind == "table":
                 self.fresh.add(new.name)
-        elif not self.is_covered(new):
+        elif not self.is_covered(new) or not self.mentions(old, new):
             self.open.append(new)
 
     def add_function(self, old, new):
@@ -148,6 +148,16 @@ class Script:
     def is_covered(self, new):
         words = set(re.findall(r"[\w.]+", new.bare[:200]))
         return bool(words & (self.covered | self.fresh))
+
+    def mentions(self, old, new):
+        """Does CHANGES name every column and constraint that a statement has and its former text has not?"""
+        former = {line.strip(" ,") for line in (old or self.former(new)).bare.splitlines()}
+        lines = [line.strip(" ,") for line in new.bare.splitlines()]
+        return all(re.search(rf"\b{re.escape(line.split()[0])}", self.changes) for line in lines if line and line not in former)
+
+    def former(self, new):
+        """The old statement that a block without a name has come from: the one that begins alike."""
+        return max(self.old.values(), key=lambda old: len(set(old.bare.splitlines()) & set(new.bare.splitlines())))
 
     def finish(self):
         """What the old version has and the new one has not."""

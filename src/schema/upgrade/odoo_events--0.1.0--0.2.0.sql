@@ -73,6 +73,7 @@ BEGIN
 END $$;
 -- covers: odoo_events.subscription_config
 ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT NULL DEFAULT true;
+ALTER TABLE odoo_events.subscription_config ADD COLUMN success_statuses int4[];
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
@@ -84,14 +85,35 @@ DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[]
 CREATE OR REPLACE VIEW odoo_events.progress AS
 SELECT * FROM odoo_events.progress_0 UNION ALL SELECT * FROM odoo_events.progress_1;
 COMMENT ON VIEW odoo_events.progress IS 'internal: both members of the progress ring';
+CREATE OR REPLACE FUNCTION odoo_events._tls_public(tls jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF tls IS NULL OR tls = '{}' THEN
+    RETURN NULL;
+  END IF;
+  IF jsonb_typeof(tls) <> 'object' THEN
+    RAISE EXCEPTION 'argument "tls" is not a JSON object' USING ERRCODE = 'invalid_parameter_value',
+      HINT = '{"ca": ..., "cert": ..., "key": ..., "server_name": ..., "http2": false}, each of them optional; the first three are PEM texts.';
+  END IF;
+  IF jsonb_typeof(tls -> 'http2') <> 'boolean' THEN
+    RAISE EXCEPTION 'member "http2" of argument "tls" is neither true nor false' USING ERRCODE = 'invalid_parameter_value',
+      HINT = '"http2": false keeps to HTTP/1.1; without it HTTP/2 is used where the endpoint offers it.';
+  END IF;
+  PERFORM odoo_events._check_members('tls', tls - 'http2', '{}', '{ca,cert,key,server_name,http2}');
+  IF tls ->> 'server_name' !~ '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$' THEN
+    RAISE EXCEPTION 'member "server_name" of argument "tls" is not a host name' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give the name in the endpoint''s certificate, such as wms.internal, without scheme and port.';
+  END IF;
+  RETURN tls - 'key';
+END $$;
 -- What all ways of giving a configuration have in common.
 CREATE OR REPLACE FUNCTION odoo_events._check_config(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF c.url IS NULL AND (c.format <> 'structured' OR c.handshake OR c.dry_run OR c.header_names <> '{}'
-       OR num_nonnulls(c.schedule, c.rate_limit, c.retry_schedule, c.expire_after, c.tls) > 0) THEN
+       OR num_nonnulls(c.schedule, c.rate_limit, c.retry_schedule, c.expire_after, c.tls, c.success_statuses) > 0) THEN
     RAISE EXCEPTION 'a subscription without a URL takes no argument about requests' USING ERRCODE = 'invalid_parameter_value',
-      DETAIL = 'format, handshake, dry_run, headers, schedule, rate_limit, retry_schedule, expire_after and tls are such; its consumer calls fetch().',
+      DETAIL = 'format, handshake, dry_run, headers, schedule, rate_limit, retry_schedule, expire_after, tls and success_statuses are such; its consumer calls fetch().',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', c.name);
   END IF;
   IF c.name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' THEN
@@ -161,6 +183,12 @@ BEGIN
     RAISE EXCEPTION 'argument "expire_after" is %', c.expire_after USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give 1 second to 10 years; 0 for never.';
   END IF;
+  IF EXISTS (SELECT 1 FROM unnest(c.success_statuses) s
+              WHERE s IS NULL OR s NOT BETWEEN 300 AND 499 OR s IN (401, 407, 408, 410, 425, 429)) THEN
+    RAISE EXCEPTION 'argument "success_statuses" is %', c.success_statuses USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = '2xx always acknowledges; 401, 407, 408, 410, 425, 429 and 5xx say that the endpoint did not take the event.',
+      HINT = 'Give statuses from 300 to 499 by which the receiver says that it has the event: success_statuses => ''{409}''';
+  END IF;
   IF c.schedule IS NOT NULL THEN
     PERFORM odoo_events._schedule_next(c.schedule, now());
   END IF;
@@ -169,6 +197,61 @@ BEGIN
     RAISE EXCEPTION 'argument "retry_schedule" has an unusable interval' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give up to 100 delays from 0 to 30 days, one before each retry: retry_schedule => ''{5s,1min,10min}''';
   END IF;
+END $$;
+-- The functions that take secrets are C wrappers of the same name without the underscore: they keep the statement out of the
+-- server's log when it fails, and hand all arguments over as one object.  So an argument is added in three places: a column
+-- of subscription_config of the same name and type, a line in each of the two signatures, and its check in _check_config().
+
+-- A configuration with what is given put in place of what was; all of it checked.
+CREATE OR REPLACE FUNCTION odoo_events._configure(was odoo_events.subscription_config, args jsonb) RETURNS odoo_events.subscription_config
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := jsonb_populate_record(was, args - '{headers,auth,tls}'::text[]);
+  missing text;
+BEGIN
+  c.companies := NULLIF(c.companies, '{}');
+  c.warehouses := NULLIF(c.warehouses, '{}');
+  c.success_statuses := NULLIF(c.success_statuses, '{}');
+  c.allow_networks := COALESCE(c.allow_networks, '{}');
+  c.schedule := NULLIF(c.schedule, '');
+  c.rate_limit := NULLIF(c.rate_limit, 0);
+  c.rate_burst := NULLIF(c.rate_burst, 0);
+  c.expire_after := NULLIF(c.expire_after, '0');
+  SELECT a.key INTO missing
+    FROM jsonb_each(args) a
+         JOIN pg_attribute t ON t.attrelid = 'odoo_events.subscription_config'::regclass AND t.attname = a.key
+   WHERE t.attnotnull AND to_jsonb(c) -> a.key = 'null' ORDER BY t.attnum LIMIT 1;
+  IF missing IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "%" is null', missing USING ERRCODE = 'null_value_not_allowed',
+      HINT = CASE missing WHEN 'name' THEN 'Give the subscription a name.' ELSE 'Leave it out for its default.' END;
+  END IF;
+  IF args ? 'headers' THEN
+    c.header_names := odoo_events._header_names(COALESCE(NULLIF(args -> 'headers', 'null'), '{}'));
+  END IF;
+  PERFORM odoo_events._check_config(c);
+  IF args ? 'auth' THEN
+    c.auth := odoo_events._auth_public(NULLIF(args -> 'auth', 'null'));
+    c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
+  END IF;
+  IF c.auth ->> 'type' = 'oauth2' THEN
+    PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
+  END IF;
+  IF c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
+    RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'headers => ''{}'' leaves it to auth, auth => ''{}'' to headers.';
+  END IF;
+  IF args ? 'tls' THEN
+    c.tls := odoo_events._tls_public(NULLIF(args -> 'tls', 'null'));
+    c.tls_expires_at := odoo_events._check_tls(args #>> '{tls,ca}', args #>> '{tls,cert}', args #>> '{tls,key}');
+  END IF;
+  IF c.tls IS NOT NULL AND c.url !~* '^https:' THEN
+    RAISE EXCEPTION 'argument "tls" needs an https URL' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give an https URL, or tls => ''{}''.';
+  END IF;
+  IF args ? 'types' THEN
+    c.types_like := odoo_events._types_like(c.types);
+  END IF;
+  RETURN c;
 END $$;
 CREATE FUNCTION odoo_events.subscribe(
   name           text,
@@ -203,7 +286,8 @@ CREATE FUNCTION odoo_events.subscribe(
   owner          text       DEFAULT NULL,
   contact        text       DEFAULT NULL,
   or_replace     boolean    DEFAULT false,
-  shared_rows    boolean    DEFAULT true
+  shared_rows    boolean    DEFAULT true,
+  success_statuses int4[]   DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -239,11 +323,12 @@ CREATE FUNCTION odoo_events.alter_subscription(
   dry_run        boolean    DEFAULT NULL,
   owner          text       DEFAULT NULL,
   contact        text       DEFAULT NULL,
-  shared_rows    boolean    DEFAULT NULL
+  shared_rows    boolean    DEFAULT NULL,
+  success_statuses int4[]   DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
-'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth and tls; filter => ''true'' lets all pass';
+'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls and success_statuses; filter => ''true'' lets all pass';
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
 -- selectors they are what fetch() answers.
 CREATE OR REPLACE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
@@ -316,7 +401,8 @@ SELECT c.name,
        c.state_reason,
        c.state_since,
        c.created_at,
-       c.shared_rows
+       c.shared_rows,
+       c.success_statuses
   FROM odoo_events.subscription_config c;
 -- asked_at: nothing is sent before.  Of an open breaker it is the time of the probe; what waits for a retry follows as soon as the endpoint is
 -- back, whenever that retry would have been.  Retry-After holds everything back in the same way, but ends no retry's own delay.
@@ -738,6 +824,38 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
 $$;
 COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text, text) IS
 'internal: why a subscription does not want an event, null where it does';
+-- What became of an event at one subscription.
+CREATE OR REPLACE FUNCTION odoo_events._settled(c odoo_events.subscription_config, event_id uuid, "position" int8, recordedtime timestamptz,
+                                     OUT step text, OUT at timestamptz, OUT detail text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  w record;
+BEGIN
+  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = _settled.event_id;
+  IF FOUND THEN
+    step := w.state;
+    at := w.next_attempt_at;
+    detail := concat_ws(', ', w.attempts || ' attempts', 'behind ' || w.behind_event_id, w.last_error);
+    RETURN;
+  END IF;
+  SELECT * INTO w FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = _settled.event_id;
+  IF FOUND THEN
+    step := 'dead letter';
+    at := w.last_at;
+    detail := format('after %s attempts: %s', w.attempts, COALESCE(w.last_error, w.last_status::text));
+    RETURN;
+  END IF;
+  IF _settled.position > COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
+    step := 'not reached';
+    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+    RETURN;
+  END IF;
+  SELECT max(a.at + a.duration) INTO at FROM odoo_events.attempt a
+   WHERE a.subscription = c.name AND (a.status BETWEEN 200 AND 299 OR a.status = ANY (c.success_statuses))
+     AND (a.event_id = _settled.event_id OR a.event_id IS NULL AND _settled.position BETWEEN a.first_position AND a.last_position);
+  step := CASE WHEN at IS NOT NULL THEN 'acknowledged' WHEN c.created_at > recordedtime THEN 'before its start' ELSE 'settled' END;
+  detail := CASE step WHEN 'settled' THEN 'no attempt is kept' WHEN 'before its start' THEN 'subscribed at ' || c.created_at END;
+END $$;
 CREATE OR REPLACE FUNCTION odoo_events.trace(key text DEFAULT NULL, subject text DEFAULT NULL, event_id uuid DEFAULT NULL)
 RETURNS TABLE (at timestamptz, step text, "position" int8, type text, subscription text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

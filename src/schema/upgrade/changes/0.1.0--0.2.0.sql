@@ -1,5 +1,6 @@
 -- covers: odoo_events.subscription_config
 ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT NULL DEFAULT true;
+ALTER TABLE odoo_events.subscription_config ADD COLUMN success_statuses int4[];
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
