@@ -35,7 +35,11 @@ SET LOCAL quote_all_identifiers = on;
 SET LOCAL default_transaction_read_only = on;
 SET LOCAL debug_print_parse = on;
 SET LOCAL client_encoding = latin1;
+-- PostgreSQL 19 has done away with it
+SELECT current_setting('server_version_num')::int < 190000 AS has_it \gset
+\if :has_it
 SET LOCAL standard_conforming_strings = off;
+\endif
 UPDATE public.v SET i2 = 99;
 COMMIT;
 SELECT count(*) AS same FROM j JOIN plain USING (id) WHERE j.new::jsonb - 'i2' = plain.new::jsonb - 'i2';

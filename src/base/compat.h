@@ -158,6 +158,13 @@ typedef struct OeJsonb
 #define oe_table_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL)
 #endif
 
+/* A descriptor that was made by hand is in use from here on. */
+#if PG_VERSION_NUM >= 190000
+#define oe_tupdesc_finalize(desc) TupleDescFinalize(desc)
+#else
+#define oe_tupdesc_finalize(desc) ((void) 0)
+#endif
+
 /* Comments are not understood by the warnings that PostgreSQL 19 is built with. */
 #if PG_VERSION_NUM >= 190000
 #define oe_fallthrough pg_fallthrough

@@ -20,6 +20,7 @@
 #include "utils/syscache.h"
 #include "utils/tuplesort.h"
 
+#include "base/compat.h"
 #include "capture/merge.h"
 
 /* Where a note stands and what it is sorted by. */
@@ -224,6 +225,7 @@ oe_sort_new(int ncols, int nkeys, TupleTableSlot **slot)
 		ops[i] = Int8LessOperator;
 	for (int i = 0; i < ncols; i++)
 		TupleDescInitEntry(desc, i + 1, NULL, INT8OID, -1, 0);
+	oe_tupdesc_finalize(desc);
 	*slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	return tuplesort_begin_heap(desc, nkeys, keys, ops, collations, nulls_first,
 								work_mem, NULL, TUPLESORT_NONE);

@@ -16,6 +16,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/syscache.h"
 
+#include "base/compat.h"
+
 
 extern PGDLLEXPORT Datum oe_sql_guarded(PG_FUNCTION_ARGS);
 
@@ -56,6 +58,7 @@ oe_guarded_args(HeapTuple proc)
 	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
 	for (int i = 0; i < types->dim1; i++)
 		TupleDescInitEntry(desc, i + 1, TextDatumGetCString(names[i]), types->values[i], -1, 0);
+	oe_tupdesc_finalize(desc);
 	return BlessTupleDesc(desc);
 }
 

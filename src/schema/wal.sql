@@ -109,6 +109,8 @@ CREATE FUNCTION odoo_events._wal_check() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   plugins text := current_setting('output_plugin_libraries', true);
+  -- PostgreSQL 19 makes the WAL logical while a logical slot exists.
+  wal_level text := CASE WHEN current_setting('server_version_num')::int >= 190000 THEN 'replica' ELSE 'logical' END;
 BEGIN
   IF NOT odoo_events._preloaded() THEN
     RAISE EXCEPTION 'capture from the WAL needs the library in shared_preload_libraries'
@@ -116,9 +118,9 @@ BEGIN
             HINT = format('ALTER SYSTEM SET shared_preload_libraries = %s;  -- then restart the server',
                           concat_ws(', ', NULLIF(current_setting('shared_preload_libraries'), ''), 'odoo_events'));
   END IF;
-  IF current_setting('wal_level') <> 'logical' THEN
-    RAISE EXCEPTION 'capture from the WAL needs wal_level "logical", not "%"', current_setting('wal_level')
-      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'ALTER SYSTEM SET wal_level = logical;  -- then restart the server';
+  IF current_setting('wal_level') NOT IN (wal_level, 'logical') THEN
+    RAISE EXCEPTION 'capture from the WAL needs wal_level "%", not "%"', wal_level, current_setting('wal_level')
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('ALTER SYSTEM SET wal_level = %s;  -- then restart the server', wal_level);
   END IF;
   IF plugins IS NOT NULL AND NOT 'odoo_events' = ANY (SELECT btrim(l, ' "') FROM unnest(string_to_array(plugins, ',')) l) THEN
     RAISE EXCEPTION 'the server does not allow the output plugin "odoo_events"'

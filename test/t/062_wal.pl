@@ -51,12 +51,15 @@ if ($restricted)
 	$node->safe_psql('postgres', $_) foreach split /(?<=;) /, $hint;
 	$node->poll_query_until('postgres', q{SELECT current_setting('output_plugin_libraries') LIKE '%odoo_events%'});
 }
-$node->append_conf('postgresql.conf', "wal_level = replica\n");
+# PostgreSQL 19 needs no more than replica
+my ($enough, $little) = $node->pg_version >= 19 ? ('replica', 'minimal') : ('logical', 'replica');
+$node->append_conf('postgresql.conf', "wal_level = $little\nmax_wal_senders = 0\n");
 $node->restart;
 my ($status, $out, $err) = $node->psql('base19', q{SELECT odoo_events.attach(mode => 'wal')});
-like($err, qr/needs wal_level "logical", not "replica"/, 'so is wal_level replica');
+like($err, qr/needs wal_level "$enough", not "$little"/, "wal_level $little is an error");
 my ($hint) = $err =~ /HINT:  ([^;]*;)/;
 $node->safe_psql('base19', $hint);
+$node->append_conf('postgresql.conf', "max_wal_senders = 10\n");
 $node->restart;
 $node->safe_psql('base19', "SELECT pg_create_physical_replication_slot('taken$_')") foreach 1 .. 4;
 ($status, $out, $err) = $node->psql('base19', q{SELECT odoo_events.attach(mode => 'wal')});
