@@ -16,7 +16,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Inside, and from here on without a word of this machine: what a stranger types.
 attempt() { # attempt WHO COMMAND...: as root, or as the user joe
   local who=$1; shift
-  if [ "$who" = root ]; then "$@"; else runuser -u "$who" -- env HOME=/home/joe PACE="${PACE:-}" "$@"; fi
+  if [ "$who" = root ]; then "$@"; else runuser -u "$who" -- env HOME=/home/joe PACE="$PACE" "$@"; fi
 }
 megabytes() { du -smx / 2>/dev/null | cut -f1; }
 # What would start with the machine, or runs, or lies where nobody looks.
@@ -29,7 +29,7 @@ left_behind() {
     case "$name" in *config_file=/etc/postgresql/* | "postgres: "*/main:*) continue ;; esac
     [ -z "$name" ] || [ "$(awk '/^PPid/ {print $2}' "$process/status" 2>/dev/null)" = "$$" ] || echo "process $name"
   done
-  find /tmp /dev/shm -mindepth 1 -maxdepth 1
+  find /tmp /dev/shm -mindepth 1 -maxdepth 1 ${server:+! -name 'PostgreSQL.*' ! -name '.s.PGSQL.*'}
   find /etc/systemd/system -path '*.wants/*' -type l 2>/dev/null | grep -v /postgresql | sort | comm -13 /root/enabled -
   [ ! -e /usr/sbin/policy-rc.d ] || echo /usr/sbin/policy-rc.d
   ! grep -qs '^create_main_cluster = false' /etc/postgresql-common/createcluster.conf || echo createcluster.conf
@@ -99,7 +99,7 @@ log=$OE_CHROOTS/bare-$machine.log
 unshare --pid --fork "${BASH_SOURCE[0]}" "$machine" --make >"$log" 2>&1 </dev/null || { tail -25 "$log"; echo "FAILED  bare $machine: the machine cannot be made"; exit 1; }
 status=0
 unshare --pid --fork bash -c '. "$1/test/lib/debian.sh"; root=$2; shift 2; enter "$@"' bare "$top" "$root" \
-  bash -c 'mount -t tmpfs tmpfs /dev/shm; export PACE=0; exec "$@"' bare \
+  bash -c 'mount -t tmpfs tmpfs /dev/shm; export PACE=0 JOBS=2; exec "$@"' bare \
   "$(case "$machine" in user) echo /home/joe ;; *) echo /root ;; esac)/odoo_events/test/lib/bare.sh" --inside "$machine" "${@:-demo}" </dev/null || status=$?
 [ "${KEEP:-no}" = yes ] || rm -rf --one-file-system "$root"
 exit "$status"

@@ -246,7 +246,7 @@ check() {
   } | OE_BUILT=yes pool
 }
 
-# Everything.  What does not depend on PostgreSQL's version runs with this machine's.
+# Everything.  What does not depend on PostgreSQL's version runs with this machine's.  The tree is copied after the build, which writes into it.
 check_all() {
   local version machine
   node_libraries || { say "0 passed, 1 failed"; exit 1; }
@@ -256,12 +256,12 @@ check_all() {
     jobs "$major" build '' once
     printf 'fuzz\tbuild\ttest/lib/check.sh fuzz\n'
     for version in 17 18 19; do
-      printf 'chroot %s\t\tunset OE_BUILT; %s copy %s && %s exec %s test/lib/check.sh build\n' \
+      printf 'chroot %s\tbuild\tunset OE_BUILT; %s copy %s && %s exec %s test/lib/check.sh build\n' \
         "$version" test/lib/chroot.sh "$version" test/lib/chroot.sh "$version"
       jobs "$version" "chroot $version" "test/lib/chroot.sh exec $version" each
     done
     for machine in bookworm trixie sid older user; do
-      printf 'bare %s\t\ttest/lib/bare.sh %s demo%s\n' "$machine" "$machine" "$([ $machine != bookworm ] || echo ' check')"
+      printf 'bare %s\tbuild\ttest/lib/bare.sh %s demo%s\n' "$machine" "$machine" "$([ $machine != bookworm ] || echo ' check')"
     done
   } | OE_BUILT=yes pool
 }

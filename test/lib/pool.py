@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-LIMIT = 2400            # seconds after which a job that hangs is ended
+LIMIT = 3000            # seconds after which a job that hangs is ended
 UNKNOWN = 20            # seconds expected of a job that FILE does not name
 RESULT = re.compile(r"^(\d+) passed, (\d+) failed$")
 TEST = re.compile(r"^(?:ok|FAILED) +(.*)  \((\d+) s\)$")

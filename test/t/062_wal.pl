@@ -52,7 +52,7 @@ if ($restricted)
 	$node->poll_query_until('postgres', q{SELECT current_setting('output_plugin_libraries') LIKE '%odoo_events%'});
 }
 # PostgreSQL 19 needs no more than replica
-my ($enough, $little) = $node->pg_version >= 19 ? ('replica', 'minimal') : ('logical', 'replica');
+my ($enough, $little) = $node->safe_psql('postgres', q{SELECT current_setting('server_version_num')::int >= 190000}) eq 't' ? ('replica', 'minimal') : ('logical', 'replica');
 $node->append_conf('postgresql.conf', "wal_level = $little\nmax_wal_senders = 0\n");
 $node->restart;
 my ($status, $out, $err) = $node->psql('base19', q{SELECT odoo_events.attach(mode => 'wal')});

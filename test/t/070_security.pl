@@ -220,7 +220,7 @@ my %planted = (default_transaction_isolation => 'serializable', default_transact
 	from_collapse_limit => '1', join_collapse_limit => '1', jit => 'on', jit_above_cost => '0', min_parallel_table_scan_size => '0', parallel_setup_cost => '0',
 	lc_numeric => 'C', lc_time => 'C', xmlbinary => 'hex', transform_null_equals => 'on', default_tablespace => 'pg_default', application_name => 'evil',
 	debug_print_parse => 'on', debug_print_plan => 'on', log_min_messages => 'debug1', escape_string_warning => 'off', lo_compat_privileges => 'on');
-delete @planted{qw(standard_conforming_strings escape_string_warning)} if $node->pg_version >= 19;    # which has done away with them
+delete @planted{qw(standard_conforming_strings escape_string_warning)} if $node->safe_psql('postgres', q{SELECT current_setting('server_version_num')::int >= 190000}) eq 't';    # which has done away with them
 my $plan = join ';', map { "ALTER ROLE odoo IN DATABASE plant SET $_ = '" . ($_ eq 'search_path' ? 'public' : $planted{$_}) . q{'} }
   grep { !/^(log_min_messages|lo_compat_privileges)$/ } sort keys %planted;
 my ($status, undef, $refused) = $node->psql('plant', $plan, connstr => $node->connstr('plant') . ' user=odoo');
