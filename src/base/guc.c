@@ -36,6 +36,7 @@ int			oe_guc_max_slot_wal = 10240;
 int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
 int			oe_guc_connection_max_age = 60;
+int			oe_guc_filter_timeout = 100;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
 
@@ -132,6 +133,12 @@ oe_guc_define(void)
 							   "Comma-separated names of the databases that get a worker; empty for all that have the extension.",
 							   NULL, &oe_guc_databases, "",
 							   PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.filter_timeout",
+							"Processor time that a filter or a condition may take for one event.",
+							"An event that takes longer goes to the subscription's dead letters, or into quarantine.",
+							&oe_guc_filter_timeout,
+							100, 10, 60000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.language",
 							   "Language of translated names in events.",
 							   NULL, &oe_guc_language, "en_US",

@@ -32,6 +32,7 @@ extern int	oe_guc_max_outbox_size; /* MB; 0: no limit */
 extern int	oe_guc_on_full;		/* odoo_events.max_in_flight, requests */
 extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
 extern int	oe_guc_connection_max_age;	/* odoo_events.connection_max_age, s */
+extern int	oe_guc_filter_timeout;	/* odoo_events.filter_timeout, ms */
 extern int	oe_guc_max_slot_wal;	/* odoo_events.max_slot_wal, MB */
 extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
 extern char *oe_guc_webhook_origin; /* odoo_events.webhook_origin, '' for the

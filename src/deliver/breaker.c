@@ -177,13 +177,14 @@ oe_mostly_fails(OeSub *sub)
 }
 
 /*
- * The endpoint wants no more, or is given up.  Said by a request that was
- * started before the subscription was last resumed, it counts for nothing.
+ * The endpoint wants no more, or is given up; or, without a request, the
+ * subscription's filter is.  Said by a request that was started before the
+ * subscription was last resumed, it counts for nothing.
  */
 void
-oe_sub_disable(OeSub *sub, OeRequest *req, const char *reason)
+oe_sub_disable(OeSub *sub, const OeRequest *req, const char *reason)
 {
-	if (!sub->active || req->started < sub->state_since)
+	if (!sub->active || (req != NULL && req->started < sub->state_since))
 		return;
 	sub->disable = MemoryContextStrdup(oe_deliver_cxt, reason);
 	sub->active = false;

@@ -62,6 +62,28 @@ oe_chain_loaded(OeKey *key, int64 hi, int64 last_row, bool complete)
 }
 
 /*
+ * Shows a row of a held key to its subscription.  False if that became inactive
+ * over it: then the row counts as not seen.
+ */
+static bool
+oe_chain_row(OeKey *key, OeRow *row)
+{
+	OeVerdict	verdict = OE_WANTED;
+
+	if (!key->sub->active)
+		return false;
+	/* what is being retried is retried whatever the filter says now */
+	if (key->attempts == 0 || row->position != key->implicit_from)
+		verdict = oe_sub_judges(key->sub, row);
+	if (key->sub->active && verdict == OE_WANTED)
+		(void) oe_item_make(key->sub, key, oe_event_make(row), OE_CHAINED);
+	else if (key->sub->active && verdict == OE_UNJUDGED)
+		oe_row_dies(key->sub, row);
+	oe_row_done(row);
+	return key->sub->active;
+}
+
+/*
  * Shows the rows of keys[0..n-1], numbered from 1 in the first column.
  */
 static void
@@ -74,6 +96,7 @@ oe_chain_take(OeKey **keys, int n, const int64 *hi, int limit)
 	for (int k = 0; k < n; k++)
 	{
 		int			seen = 0;
+		bool		stopped = false;
 		int64		last_row = keys[k]->implicit_from;
 
 		for (; at < rows; at++)
@@ -84,15 +107,16 @@ oe_chain_take(OeKey **keys, int n, const int64 *hi, int limit)
 			if (DatumGetInt64(SPI_getbinval(table->vals[at], table->tupdesc, 1, &isnull)) != k + 1)
 				break;
 			oe_row_from(&row, table->vals[at], table->tupdesc, 1);
+			stopped = stopped || !oe_chain_row(keys[k], &row);
+			if (stopped)
+				continue;
 			seen++;
 			last_row = row.position;
-			/* what is being retried is retried whatever the filter says now */
-			if ((keys[k]->attempts > 0 && row.position == keys[k]->implicit_from) ||
-				oe_sub_wants(keys[k]->sub, &row))
-				(void) oe_item_make(keys[k]->sub, keys[k], oe_event_make(&row), OE_CHAINED);
-			oe_row_done(&row);
 		}
-		oe_chain_loaded(keys[k], hi[k], last_row, limit == 0 || seen < limit);
+		if (stopped && seen == 0)
+			oe_key_schedule(keys[k]);	/* as it was, for when it goes on */
+		else
+			oe_chain_loaded(keys[k], hi[k], last_row, !stopped && (limit == 0 || seen < limit));
 	}
 	SPI_freetuptable(table);
 }

@@ -473,6 +473,8 @@ oe_sub_configure(OeSub *sub, OeConf *conf)
 	if (old != NULL && old->cron == NULL && conf->cron != NULL)
 		sub->fired_at = 0;
 	sub->fires_at = 0;
+	if (old != NULL && old->filter != conf->filter)
+		sub->filter_passed = sub->filter_refused = sub->filter_error_at = sub->slow = 0;
 	if (old != NULL && old->ordering == 'k' && conf->ordering != 'k')
 		oe_key_each(sub, oe_key_bound, NULL);
 	oe_conf_release(old);
@@ -486,6 +488,7 @@ oe_sub_state(OeSub *sub, bool active, TimestampTz since)
 	{
 		oe_breaker_reset(sub);
 		sub->failing_since = 0;
+		sub->slow = 0;
 	}
 	/* somebody was faster than our own disabling, or has resumed it since */
 	if ((!active || since != sub->state_since) && sub->disable != NULL)

@@ -82,6 +82,24 @@ typedef struct OeEvent
 	Size		size;
 } OeEvent;
 
+typedef enum OeVerdict
+{
+	OE_REFUSED,
+	OE_WANTED,
+	OE_UNJUDGED					/* it cannot be said */
+} OeVerdict;
+
+#define OE_UNJUDGED_TEXT "the filter could not be judged: "
+
+/* What a filter says of an event. */
+typedef struct OeJudgement
+{
+	OeVerdict	verdict;
+	bool		unknown;		/* neither true nor false: refused */
+	bool		slow;			/* its time was over */
+	char		reason[256];	/* why it cannot be said */
+} OeJudgement;
+
 /* A filter, shared by all subscriptions that have the same one; the event that
  * it judged last, since an event never changes. */
 typedef struct OeFilter
@@ -90,8 +108,7 @@ typedef struct OeFilter
 	int			refs;
 	JsonPath   *path;
 	int64		position;
-	bool		matches;
-	bool		failed;
+	OeJudgement judgement;
 } OeFilter;
 
 /* A row of the outbox while it is being looked at. */
@@ -116,7 +133,7 @@ typedef struct OeRow
 	TimestampTz time;
 	OeEvent    *event;			/* once somebody wanted it */
 	Datum		jsonb;			/* once a filter wanted it; 0 */
-	bool		jsonb_failed;
+	const char *unreadable;		/* why it is no jsonb; NULL */
 } OeRow;
 
 /* What has to be asked before requests go: gate.c. */
@@ -433,7 +450,12 @@ struct OeSub
 	int			throttled;		/* consecutive 429 */
 	int64		delivered;
 	int64		failed;
-	int64		filter_errors;
+	int64		filter_errors;	/* judgements that were neither true nor false */
+	TimestampTz filter_error_at;	/* the latest of them */
+	int64		filter_error_position;
+	int64		filter_passed;	/* events, since it has this filter */
+	int64		filter_refused;
+	int			slow;			/* grows with judgements that took too long */
 	int64		outcomes[OE_REQUEST_OUTCOMES];
 	int			last_status;
 	char		last_error[256];
@@ -576,11 +598,12 @@ extern int	oe_clearance_of(char **names, int n);
 extern void oe_conf_add_header(OeConf *conf, char *header);
 
 /* match.c */
-extern bool oe_sub_wants(OeSub *sub, OeRow *row);
+extern OeVerdict oe_sub_judges(OeSub *sub, OeRow *row);
+extern void oe_row_dies(OeSub *sub, const OeRow *row);
 extern OeFilter *oe_filter_get(const JsonPath *path);
 extern void oe_filter_release(OeFilter *filter);
 extern void oe_row_done(OeRow *row);
-extern bool oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed);
+extern void oe_filter_judge(JsonPath *filter, OeRow *row, OeJudgement *j);
 
 /* read.c */
 #define OE_ROW_SQL "o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o.\"time\""
@@ -718,7 +741,7 @@ extern void oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int s
 extern void oe_answered(OeRequest *req);
 
 /* breaker.c */
-extern void oe_sub_disable(OeSub *sub, OeRequest *req, const char *reason);
+extern void oe_sub_disable(OeSub *sub, const OeRequest *req, const char *reason);
 extern void oe_breaker_reset(OeSub *sub);
 extern void oe_breaker_success(OeSub *sub, const OeRequest *req);
 extern void oe_breaker_failure(OeSub *sub, OeRequest *req);

@@ -3,21 +3,28 @@
  *	  Does a subscription want an event?
  *
  * Worker, inside own work (a filter reads the event as jsonb); the filter
- *	  alone in any backend too.  An error
- * in a filter is no match; it is counted and shown in subscription_status.
+ * alone in any backend too.  Each judgement is isolated: what raises an error
+ * or takes too long becomes a dead letter of that one subscription.  A filter
+ * that answers neither true nor false does not match; that is counted and shown
+ * in subscription_status.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+#include "base/guc.h"
+#include "base/watch.h"
 #include "deliver/internal.h"
 
 #define OE_PING "odoo.platform.subscription.pinged.v1"
 #define OE_PLATFORM "odoo.platform."
+#define OE_JUDGED_BYTES (64 * 1024 * 1024)
+#define OE_SLOW_WEIGHT 20		/* judgements that make up for a slow one */
 
 static dlist_head oe_filters = DLIST_STATIC_INIT(oe_filters);
 static MemoryContext oe_scratch = NULL;
@@ -71,50 +78,61 @@ oe_listed(const int *list, int n, bool has, int value)
 }
 
 /*
- * The event as jsonb, made once per row; false if it cannot be read as such
- * (\u0000 is valid JSON, but not in jsonb).  jsonb_in() keeps nothing but
- * memory, so that its error can be caught without a subtransaction.
+ * Notes why an event cannot be judged.
  */
-static bool
-oe_row_jsonb(OeRow *row)
+static void
+oe_unjudged(OeJudgement *j, const char *reason)
 {
-	MemoryContext cxt = CurrentMemoryContext;
+	int			len;
 
-	if (row->jsonb != (Datum) 0 || row->jsonb_failed)
-		return !row->jsonb_failed;
-	PG_TRY();
-	{
-		char	   *text = pnstrdup(row->body, row->body_len);
-
-		row->jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
-	}
-	PG_CATCH();
-	{
-		int			code = geterrcode();
-
-		if (code != ERRCODE_UNTRANSLATABLE_CHARACTER && code != ERRCODE_INVALID_TEXT_REPRESENTATION)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(cxt);
-		FlushErrorState();
-		row->jsonb_failed = true;
-	}
-	PG_END_TRY();
-	return !row->jsonb_failed;
+	j->verdict = OE_UNJUDGED;
+	len = snprintf(j->reason, sizeof(j->reason), OE_UNJUDGED_TEXT "%s", reason);
+	if (len >= (int) sizeof(j->reason))
+		j->reason[pg_mbcliplen(j->reason, sizeof(j->reason) - 1, sizeof(j->reason) - 1)] = '\0';
 }
 
 /*
- * Does the filter match?  *failed is set where that cannot be said.
+ * An error of a judgement: what it says of the event is noted, so that nobody
+ * but this subscription suffers from it.  Everything else is raised again.
  */
-bool
-oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed)
+static void
+oe_judgement_failed(OeJudgement *j, MemoryContext cxt)
+{
+	bool		expired = oe_watch_end();
+	ErrorData  *err;
+
+	MemoryContextSwitchTo(cxt);
+	err = CopyErrorData();
+	if (!oe_watch_contains(err->sqlerrcode, expired))
+		PG_RE_THROW();
+	FlushErrorState();
+	j->slow = expired && err->sqlerrcode == ERRCODE_QUERY_CANCELED;
+	oe_unjudged(j, j->slow ? psprintf("it took more than %d ms of processor time", oe_guc_filter_timeout) : err->message);
+	FreeErrorData(err);
+}
+
+/*
+ * The event as jsonb, made once per row.  What is valid JSON need not be valid
+ * jsonb: \u0000, half of a surrogate pair, a number without bounds.
+ */
+static Datum
+oe_row_jsonb(OeRow *row)
+{
+	if (row->jsonb == (Datum) 0)
+		row->jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(row->body, row->body_len)));
+	return row->jsonb;
+}
+
+/*
+ * What the filter answers: true, false, or neither (null).
+ */
+static void
+oe_filter_answer(JsonPath *filter, Datum event, OeJudgement *j)
 {
 	LOCAL_FCINFO(fcinfo, 4);
 	static Datum empty = (Datum) 0;
 	Datum		result;
 
-	*failed = !oe_row_jsonb(row);
-	if (*failed)
-		return false;
 	if (empty == (Datum) 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
@@ -123,15 +141,53 @@ oe_filter_matches(JsonPath *filter, OeRow *row, bool *failed)
 		MemoryContextSwitchTo(old);
 	}
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = row->jsonb;
+	fcinfo->args[0].value = event;
 	fcinfo->args[1].value = PointerGetDatum(filter);
 	fcinfo->args[2].value = empty;
 	fcinfo->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)
 		fcinfo->args[i].isnull = false;
 	result = jsonb_path_match(fcinfo);
-	*failed = fcinfo->isnull;
-	return !fcinfo->isnull && DatumGetBool(result);
+	j->unknown = fcinfo->isnull;
+	j->verdict = !fcinfo->isnull && DatumGetBool(result) ? OE_WANTED : OE_REFUSED;
+}
+
+/*
+ * What the filter says of the event, in a bounded time, whatever the event and
+ * the filter are.  Reading jsonb and matching a path keep nothing but memory,
+ * so that their errors can be caught without a subtransaction.
+ */
+void
+oe_filter_judge(JsonPath *filter, OeRow *row, OeJudgement *j)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	memset(j, 0, sizeof(*j));
+	if (row->unreadable != NULL)
+	{
+		oe_unjudged(j, row->unreadable);
+		return;
+	}
+	/* what is larger would be read for seconds, which nothing interrupts */
+	if (row->body_len > OE_JUDGED_BYTES)
+	{
+		oe_unjudged(j, psprintf("the event has more than %d MB", OE_JUDGED_BYTES / 1024 / 1024));
+		return;
+	}
+	oe_watch_begin();
+	PG_TRY();
+	{
+		oe_filter_answer(filter, oe_row_jsonb(row), j);
+		(void) oe_watch_end();
+	}
+	PG_CATCH();
+	{
+		oe_judgement_failed(j, cxt);
+		/* no other filter needs to try */
+		if (row->jsonb == (Datum) 0)
+			row->unreadable = pstrdup(j->reason + strlen(OE_UNJUDGED_TEXT));
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -171,17 +227,26 @@ oe_filter_release(OeFilter *filter)
 	pfree(filter);
 }
 
-static void
-oe_filter_judge(OeFilter *filter, OeRow *row)
+/*
+ * The same for a filter that several subscriptions share: the judgement of the
+ * latest event is kept.
+ */
+static const OeJudgement *
+oe_filter_judged(OeFilter *filter, OeRow *row)
 {
 	MemoryContext old;
 
+	if (filter->position == row->position)
+		return &filter->judgement;
 	if (oe_scratch == NULL)
 		oe_scratch = AllocSetContextCreate(oe_deliver_cxt, "odoo_events filters", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(oe_scratch);
-	filter->matches = oe_filter_matches(filter->path, row, &filter->failed);
+	/* not before it is judged: that may raise */
+	filter->position = 0;
+	oe_filter_judge(filter->path, row, &filter->judgement);
 	filter->position = row->position;
 	MemoryContextSwitchTo(old);
+	return &filter->judgement;
 }
 
 /*
@@ -191,24 +256,68 @@ oe_filter_judge(OeFilter *filter, OeRow *row)
 void
 oe_row_done(OeRow *row)
 {
-	if (row->jsonb == (Datum) 0 && !row->jsonb_failed)
+	if (row->jsonb == (Datum) 0 && row->unreadable == NULL)
 		return;
 	MemoryContextReset(oe_scratch);
 	row->jsonb = (Datum) 0;
-	row->jsonb_failed = false;
+	row->unreadable = NULL;
 }
 
-static bool
-oe_filter_passes(OeSub *sub, OeRow *row)
+/*
+ * A filter that exceeds its time again and again costs everybody: the
+ * subscription is set aside.  An event too many within twenty is forgiven.
+ */
+static void
+oe_filter_cost(OeSub *sub, bool slow)
 {
-	OeFilter   *filter = sub->conf->filter;
+	sub->slow = slow ? sub->slow + OE_SLOW_WEIGHT : Max(sub->slow - 1, 0);
+	if (sub->slow > 2 * OE_SLOW_WEIGHT)
+		oe_sub_disable(sub, NULL, psprintf("its filter took more than %d ms of processor time again and again", oe_guc_filter_timeout));
+}
 
-	if (filter == NULL)
-		return true;
-	if (filter->position != row->position)
-		oe_filter_judge(filter, row);
-	sub->filter_errors += filter->failed;
-	return filter->matches;
+/*
+ * What follows from a judgement for the subscription's figures.
+ */
+static OeVerdict
+oe_filter_counted(OeSub *sub, const OeRow *row, const OeJudgement *j)
+{
+	oe_filter_cost(sub, j->slow);
+	if (j->unknown || j->verdict == OE_UNJUDGED)
+	{
+		sub->filter_errors++;
+		sub->filter_error_at = oe_now;
+		sub->filter_error_position = row->position;
+	}
+	if (j->verdict == OE_WANTED)
+		sub->filter_passed++;
+	else
+		sub->filter_refused++;
+	return j->verdict;
+}
+
+static OeVerdict
+oe_filter_verdict(OeSub *sub, OeRow *row)
+{
+	if (sub->conf->filter == NULL)
+		return OE_WANTED;
+	return oe_filter_counted(sub, row, oe_filter_judged(sub->conf->filter, row));
+}
+
+/*
+ * An event that could not be judged becomes a dead letter of this subscription,
+ * committed together with the cursor that passes it.
+ */
+void
+oe_row_dies(OeSub *sub, const OeRow *row)
+{
+	OeDeath    *d = oe_death_add();
+
+	d->sub = sub->id;
+	d->position = row->position;
+	d->id = *row->id;
+	d->first_at = d->last_at = oe_now;
+	d->error = MemoryContextStrdup(oe_deliver_cxt, sub->conf->filter->judgement.reason);
+	sub->dirty = true;
 }
 
 /*
@@ -245,46 +354,58 @@ oe_about_delivery(OeRow *row)
  * Does a subscription of some companies want an event of a record that all
  * share?  Judged by what it may see of it.
  */
-static bool
-oe_company_passes(OeSub *sub, OeRow *row)
+static OeVerdict
+oe_company_verdict(OeSub *sub, OeRow *row)
 {
 	OeConf	   *conf = sub->conf;
 	MemoryContext cxt = AllocSetContextCreate(oe_deliver_cxt, "odoo_events company", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	OeRow		seen = *row;
-	bool		failed = false;
+	OeVerdict	verdict;
 	bool		passes;
 
 	seen.body = oe_company_event(pnstrdup(row->body, row->body_len), pnstrdup(row->classes, row->classes_len),
 								 conf->companies, conf->ncompanies, &passes);
 	seen.body_len = strlen(seen.body);
 	seen.jsonb = (Datum) 0;
-	seen.jsonb_failed = false;
+	seen.unreadable = NULL;
+	verdict = passes ? OE_WANTED : OE_REFUSED;
 	if (passes && conf->filter != NULL)
-		passes = oe_filter_matches(conf->filter->path, &seen, &failed);
-	sub->filter_errors += failed;
+	{
+		/* others may see something else of it */
+		conf->filter->position = 0;
+		oe_filter_judge(conf->filter->path, &seen, &conf->filter->judgement);
+		verdict = oe_filter_counted(sub, row, &conf->filter->judgement);
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
-	return passes;
+	return verdict;
 }
 
-bool
-oe_sub_wants(OeSub *sub, OeRow *row)
+/*
+ * Does the subscription want the event, as far as that can be said?  It may be
+ * inactive afterwards, if judging took too long too often: then the event is
+ * left for later.
+ */
+OeVerdict
+oe_sub_judges(OeSub *sub, OeRow *row)
 {
 	OeConf	   *conf = sub->conf;
 	bool		typed = false;
 	bool		by_name;
 
 	if (row->type_len == sizeof(OE_PING) - 1 && memcmp(row->type, OE_PING, row->type_len) == 0)
-		return oe_is_ping_for(sub, row);
+		return oe_is_ping_for(sub, row) ? OE_WANTED : OE_REFUSED;
 	by_name = oe_about_delivery(row);
 	for (int i = 0; i < conf->ntypes && !typed; i++)
 		typed = (!by_name || strncmp(conf->types[i], OE_PLATFORM, strlen(OE_PLATFORM)) == 0) &&
 			oe_glob(conf->types[i], row->type, row->type_len);
-	return typed &&
-		((conf->shared_rows && !row->has_company) ||
-		 oe_listed(conf->companies, conf->ncompanies, row->has_company, row->company)) &&
-		oe_listed(conf->warehouses, conf->nwarehouses, row->has_warehouse, row->warehouse) &&
-		(conf->companies != NULL && row->classes != NULL && memchr(row->classes, '@', row->classes_len) != NULL ?
-		 oe_company_passes(sub, row) : oe_filter_passes(sub, row));
+	if (!typed ||
+		(!(conf->shared_rows && !row->has_company) &&
+		 !oe_listed(conf->companies, conf->ncompanies, row->has_company, row->company)) ||
+		!oe_listed(conf->warehouses, conf->nwarehouses, row->has_warehouse, row->warehouse))
+		return OE_REFUSED;
+	if (conf->companies != NULL && row->classes != NULL && memchr(row->classes, '@', row->classes_len) != NULL)
+		return oe_company_verdict(sub, row);
+	return oe_filter_verdict(sub, row);
 }

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -13,28 +14,85 @@
 #include "utils/memutils.h"
 
 #include "base/fault.h"
+#include "base/guc.h"
+#include "base/watch.h"
 #include "deliver/internal.h"
 
+#define OE_SLOW_TRIES 2			/* of judgements in a statement */
+
 PG_FUNCTION_INFO_V1(oe_sql_filter_passes);
+PG_FUNCTION_INFO_V1(oe_sql_filter_verdict);
 PG_FUNCTION_INFO_V1(oe_sql_rendered);
 
 /*
- * _filter_passes(event, filter): a filter that is null lets all pass.
+ * The judgement of one event's text, as the worker would make it.
+ */
+static void
+oe_judge_text(text * event, JsonPath *filter, OeJudgement *j)
+{
+	OeRow		row;
+	bool		watched;
+
+	memset(&row, 0, sizeof(row));
+	row.body = VARDATA_ANY(event);
+	row.body_len = VARSIZE_ANY_EXHDR(event);
+	watched = oe_watch_on();
+	PG_TRY();
+	{
+		oe_filter_judge(filter, &row, j);
+	}
+	PG_FINALLY();
+	{
+		oe_watch_off(watched);
+	}
+	PG_END_TRY();
+}
+
+/*
+ * _filter_verdict(event, filter): null where the event passes, "false" or
+ * "unknown" where it does not, else why that cannot be said.  A filter that is
+ * null lets all pass.
+ */
+Datum
+oe_sql_filter_verdict(PG_FUNCTION_ARGS)
+{
+	static TimestampTz statement = 0;
+	static int	slow = 0;
+	OeJudgement j;
+
+	/* of an event that nothing is to be seen of nobody gets anything */
+	if (PG_ARGISNULL(0))
+		PG_RETURN_TEXT_P(cstring_to_text("false"));
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	/* a statement that looks at many events is over in a bounded time, too */
+	if (statement != GetCurrentStatementStartTimestamp())
+	{
+		statement = GetCurrentStatementStartTimestamp();
+		slow = 0;
+	}
+	if (slow > OE_SLOW_TRIES)
+		PG_RETURN_TEXT_P(cstring_to_text(psprintf(OE_UNJUDGED_TEXT "it took more than %d ms of processor time for others", oe_guc_filter_timeout)));
+	oe_judge_text(PG_GETARG_TEXT_PP(0), PG_GETARG_JSONPATH_P(1), &j);
+	slow += j.slow;
+	if (j.verdict == OE_WANTED)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(j.verdict == OE_UNJUDGED ? j.reason : j.unknown ? "unknown" : "false"));
+}
+
+/*
+ * _filter_passes(event, filter) of version 0.1.0, which an update script may
+ * still have to find.
  */
 Datum
 oe_sql_filter_passes(PG_FUNCTION_ARGS)
 {
-	OeRow		row;
-	text	   *event;
-	bool		failed = false;
+	OeJudgement j;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_BOOL(!PG_ARGISNULL(0));
-	event = PG_GETARG_TEXT_PP(0);
-	memset(&row, 0, sizeof(row));
-	row.body = VARDATA_ANY(event);
-	row.body_len = VARSIZE_ANY_EXHDR(event);
-	PG_RETURN_BOOL(oe_filter_matches(PG_GETARG_JSONPATH_P(1), &row, &failed));
+	oe_judge_text(PG_GETARG_TEXT_PP(0), PG_GETARG_JSONPATH_P(1), &j);
+	PG_RETURN_BOOL(j.verdict == OE_WANTED);
 }
 
 /*

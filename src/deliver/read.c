@@ -18,6 +18,7 @@
 
 #include "base/fault.h"
 #include "base/session.h"
+#include "base/watch.h"
 #include "deliver/internal.h"
 
 #define OE_ROW_COLUMNS 11
@@ -27,6 +28,7 @@
 								 * all */
 #define OE_READ_BYTES (1024 * 1024)
 #define OE_STALL_US 1000000
+#define OE_CHUNK_US 100000		/* of showing rows to subscriptions */
 
 static const char oe_range_sql[] =
 "SELECT " OE_ROW_SQL " FROM odoo_events.outbox_all o"
@@ -84,7 +86,8 @@ oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first)
 	row->warehouse = row->has_warehouse ? DatumGetInt32(v[6]) : 0;
 	row->body = oe_text_of(v[7], &row->body_len);
 	row->classes = nulls[first + 8] ? NULL : oe_text_of(v[8], &row->classes_len);
-	row->time = DatumGetTimestampTz(v[9]);
+	/* a replay of an extension of 0.1.0 does not read it */
+	row->time = desc->natts > first + 9 ? DatumGetTimestampTz(v[9]) : 0;
 }
 
 static int
@@ -169,9 +172,14 @@ static bool
 oe_take_in(OeSub *sub, OeRow *row)
 {
 	OeKey	   *key;
+	OeVerdict	verdict = oe_sub_judges(sub, row);
 
-	if (!oe_sub_wants(sub, row))
+	if (!sub->active)
+		return false;
+	if (verdict != OE_WANTED)
 	{
+		if (verdict == OE_UNJUDGED)
+			oe_row_dies(sub, row);
 		sub->cursor = row->position;
 		sub->moved = true;
 		return true;
@@ -201,6 +209,30 @@ oe_take_in(OeSub *sub, OeRow *row)
 }
 
 /*
+ * Shows a row to all that read; one that cannot take it in reads no more.
+ * False if filters took so long that requests should have their turn: whoever
+ * has not seen the row by then is shown it next time.
+ */
+static bool
+oe_show(OeSub **subs, int n, OeRow *row, int64 last_position, TimestampTz end)
+{
+	for (int s = 0; s < n; s++)
+	{
+		bool		filters;
+
+		if (subs[s] == NULL || subs[s]->cursor >= row->position ||
+			row->position > oe_sub_tip(subs[s], last_position))
+			continue;
+		filters = subs[s]->conf->filter != NULL;
+		if (!oe_has_room(subs[s], oe_window(subs[s]->conf)) || !oe_take_in(subs[s], row))
+			subs[s] = NULL;
+		if (filters && GetCurrentTimestamp() > end)
+			return false;
+	}
+	return true;
+}
+
+/*
  * Reads one chunk after "from" and shows it to all that read.
  */
 static void
@@ -209,30 +241,25 @@ oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
 	static const Oid types[3] = {INT8OID, INT8OID, INT8OID};
 	int64		limit = Min(Max(OE_READ_BYTES / Max(oe_average_size, 1), 16), 512);
 	Datum		values[3] = {Int64GetDatum(from), Int64GetDatum(last_position), Int64GetDatum(limit)};
+	TimestampTz end = GetCurrentTimestamp() + OE_CHUNK_US;
 	SPITupleTable *table;
+	bool		late = false;
 	int64		rows;
 
 	(void) oe_spi(&oe_range_plan, oe_range_sql, 3, types, values, NULL, true, 0);
 	table = SPI_tuptable;
 	rows = SPI_processed;
-	for (int64 i = 0; i < rows; i++)
+	for (int64 i = 0; i < rows && !late; i++)
 	{
 		OeRow		row;
 
 		oe_row_from(&row, table->vals[i], table->tupdesc, 0);
-		for (int s = 0; s < n; s++)
-		{
-			if (subs[s] == NULL || subs[s]->cursor >= row.position ||
-				row.position > oe_sub_tip(subs[s], last_position))
-				continue;
-			if (!oe_has_room(subs[s], oe_window(subs[s]->conf)) || !oe_take_in(subs[s], &row))
-				subs[s] = NULL;
-		}
+		late = !oe_show(subs, n, &row, last_position, end);
 		oe_average_size += (row.body_len - oe_average_size) / 16;
 		oe_row_done(&row);
 	}
 	SPI_freetuptable(table);
-	if (rows == limit)
+	if (late || rows == limit)
 		return;
 	for (int s = 0; s < n; s++)
 	{
@@ -348,10 +375,12 @@ oe_read(int64 last_position)
 {
 	OeSession	session;
 	bool		fresh;
+	bool		watched;
 	dlist_iter	it;
 
 	oe_own_begin(&session);
 	oe_plan_by_index();
+	watched = oe_watch_on();
 	fresh = oe_read_new(last_position);
 	dlist_foreach(it, &oe_subs)
 	{
@@ -362,6 +391,7 @@ oe_read(int64 last_position)
 		if (oe_replay_wanted(sub))
 			oe_replay_read(sub);
 	}
+	oe_watch_off(watched);
 	OE_FAULT("deliver-read");
 	oe_own_end(&session);
 	return fresh;

@@ -128,7 +128,9 @@ oe_recover_progress(const Oid *types, Datum *ids)
 	(void) oe_spi(NULL, psprintf("SELECT subscription_id, cursor, in_flight, delivered, failed, filter_errors, breaker, not_before,"
 								 " last_status, last_error, last_success_at, failing_since, at, outcomes, requests, gate, fired_at, probe_ms, %s"
 								 " FROM odoo_events.subscription_progress WHERE subscription_id = ANY ($1)",
-								 oe_own_column("subscription_progress", "openings") ? "openings" : "'{}'::timestamptz[]"),
+								 oe_own_column("subscription_progress", "openings") ?
+								 "openings, filter_error_at, filter_error_position, filter_passed, filter_refused" :
+								 "'{}'::timestamptz[], NULL::timestamptz, NULL::int8, 0::int8, 0::int8"),
 				  1, types, ids, NULL, true, 0);
 	table = SPI_tuptable;
 	for (int i = 0; i < (int) SPI_processed; i++)
@@ -160,6 +162,10 @@ oe_recover_progress(const Oid *types, Datum *ids)
 		sub->fired_at = oe_cell_int8(table, i, 17);
 		sub->probe_ms = oe_cell_int4(table, i, 18);
 		oe_recover_openings(sub, oe_cell(table, i, 19, &isnull));
+		sub->filter_error_at = oe_cell_int8(table, i, 20);
+		sub->filter_error_position = oe_cell_int8(table, i, 21);
+		sub->filter_passed = oe_cell_int8(table, i, 22);
+		sub->filter_refused = oe_cell_int8(table, i, 23);
 		sub->seen = false;
 	}
 	SPI_freetuptable(table);

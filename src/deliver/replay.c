@@ -163,6 +163,13 @@ oe_replay_item(OeReplay *replay, OeRow *row)
 	OeKey	   *key;
 	OeItem	   *item;
 
+	/* what cannot be judged was told when it was to be sent first */
+	if (!replay->dead_letters && oe_sub_judges(sub, row) != OE_WANTED)
+	{
+		if (sub->active)
+			replay->read = row->position;
+		return;
+	}
 	key = oe_key_of(sub, row);
 	item = oe_item_make(sub, key, oe_event_make(row), OE_REPLAY);
 	item->replay = replay;
@@ -191,19 +198,23 @@ oe_replay_read(OeSub *sub)
 
 		if (replay->read_all || limit < OE_REPLAY_WINDOW / 2)
 			continue;
-		(void) oe_spi(NULL, "SELECT e.* FROM odoo_events.replay_job r, odoo_events._replay_events(r, $2, $3) e WHERE r.id = $1 ORDER BY e.position",
+		/* an extension of 0.1.0 filters by itself */
+		(void) oe_spi(NULL, oe_own_column("subscription_progress", "filter_passed") ?
+					  "SELECT e.* FROM odoo_events.replay_job r, odoo_events._replay_events(r, $2, $3, false) e WHERE r.id = $1 ORDER BY e.position" :
+					  "SELECT e.* FROM odoo_events.replay_job r, odoo_events._replay_events(r, $2, $3) e WHERE r.id = $1 ORDER BY e.position",
 					  3, types, values, NULL, true, 0);
 		table = SPI_tuptable;
 		rows = SPI_processed;
-		for (int64 i = 0; i < rows; i++)
+		for (int64 i = 0; i < rows && sub->active; i++)
 		{
 			OeRow		row;
 
 			oe_row_from(&row, table->vals[i], table->tupdesc, 0);
 			oe_replay_item(replay, &row);
+			oe_row_done(&row);
 		}
 		SPI_freetuptable(table);
-		if (rows < limit)
+		if (rows < limit && sub->active)
 			replay->read_all = true;
 		replay->dirty = true;
 		sub->dirty = true;

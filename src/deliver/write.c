@@ -256,7 +256,8 @@ oe_progress_member(void)
 	return oe_ring_take("progress", &oe_progress_hint);
 }
 
-/* The last three are of the column that an extension of 0.1.0 lacks. */
+/* The last three are of the columns that an extension of 0.1.0 lacks. */
+#define OE_PROGRESS_ADDED 5
 #define OE_PROGRESS_SQL(m, parameter, name, value) \
 	"INSERT INTO odoo_events.progress_" m " (subscription_id, at, cursor, in_flight, batches, requests, delivered, failed," \
 	" filter_errors, breaker, not_before, last_status, last_error, last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms" name ")" \
@@ -265,7 +266,9 @@ oe_progress_member(void)
 	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21" parameter ") AS d" \
 	" (id, at, cursor, in_flight, batches, requests, delivered, failed, filter_errors, breaker, not_before, last_status, last_error," \
 	" last_success_at, failing_since, p50, p95, outcomes, gate, fired_at, probe_ms" name ")"
-#define OE_PROGRESS_NEW(m) OE_PROGRESS_SQL(m, ", $22", ", openings", ", d.openings::timestamptz[]")
+#define OE_PROGRESS_NEW(m) OE_PROGRESS_SQL(m, ", $22, $23, $24, $25, $26", \
+	", openings, filter_error_at, filter_error_position, filter_passed, filter_refused", \
+	", d.openings::timestamptz[], d.filter_error_at, d.filter_error_position, d.filter_passed, d.filter_refused")
 #define OE_PROGRESS_OLD(m) OE_PROGRESS_SQL(m, "", "", "")
 
 /*
@@ -313,6 +316,10 @@ oe_put_progress(OeColumn *c, int row, OeSub *sub, StringInfo buf)
 		appendStringInfo(buf, "%c\"%s\"", i > 0 ? ',' : '{', timestamptz_to_str(sub->openings[i]));
 	appendStringInfoString(buf, sub->nopenings > 0 ? "}" : "{}");
 	oe_put_text(&c[21], row, buf->data);
+	oe_put_time(&c[22], row, sub->filter_error_at);
+	oe_put(&c[23], row, Int64GetDatum(sub->filter_error_position), sub->filter_error_at == 0);
+	oe_put(&c[24], row, Int64GetDatum(sub->filter_passed), false);
+	oe_put(&c[25], row, Int64GetDatum(sub->filter_refused), false);
 }
 
 /*
@@ -323,7 +330,8 @@ oe_write_progress(OeSub **subs, int n, int member)
 {
 	static SPIPlanPtr plans[2][OE_LOG_MEMBERS];
 	static const Oid types[] = {INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTOID,
-	TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID};
+		TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID,
+	TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID};
 	bool		old = !oe_own_column("progress_0", "openings");
 	OeColumn   *c = oe_columns(types, lengthof(types), n);
 	StringInfoData buf;
@@ -332,7 +340,7 @@ oe_write_progress(OeSub **subs, int n, int member)
 	for (int i = 0; i < n; i++)
 		oe_put_progress(c, i, subs[i], &buf);
 	if (old)
-		oe_run_columns(&plans[1][member], member == 0 ? OE_PROGRESS_OLD("0") : OE_PROGRESS_OLD("1"), c, lengthof(types) - 1, n);
+		oe_run_columns(&plans[1][member], member == 0 ? OE_PROGRESS_OLD("0") : OE_PROGRESS_OLD("1"), c, lengthof(types) - OE_PROGRESS_ADDED, n);
 	else
 		oe_run_columns(&plans[0][member], member == 0 ? OE_PROGRESS_NEW("0") : OE_PROGRESS_NEW("1"), c, lengthof(types), n);
 }

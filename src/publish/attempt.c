@@ -19,6 +19,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/guc.h"
+#include "base/watch.h"
 #include "publish/internal.h"
 
 /* How long others wait, about: for a cycle, and for each of the many turns that
@@ -222,33 +224,42 @@ oe_turn(OeCycle *cy, char **failure)
 	OeSession	s;
 	volatile bool inside = false;
 	volatile bool done = false;
+	volatile bool watched = false;
 
 	*failure = NULL;
 	PG_TRY();
 	{
 		oe_foreign_begin(&s);
 		inside = true;
+		watched = oe_watch_on();
 		MemoryContextSwitchTo(cy->cxt);
 		if (!oe_odoo_prepare(cy))
 			oe_again(cy);
 		done = oe_slices(cy);
+		oe_watch_off(watched);
 		inside = false;
 		oe_foreign_end(&s);
 	}
 	PG_CATCH();
 	{
+		bool		slow = oe_watch_end();
 		ErrorData  *e;
 
+		oe_watch_off(watched);
 		MemoryContextSwitchTo(cy->cxt);
 		e = CopyErrorData();
-		if (!inside || !oe_about_data(e->sqlerrcode))
+		slow = slow && e->sqlerrcode == ERRCODE_QUERY_CANCELED;
+		if (!inside || (!slow && !oe_about_data(e->sqlerrcode)))
 			PG_RE_THROW();
 		FlushErrorState();
 		oe_foreign_failed(&s);
 		oe_odoo_forget();
 		if (cy->slice_cxt)
 			MemoryContextReset(cy->slice_cxt);
-		*failure = psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message);
+		if (slow)
+			*failure = psprintf("a condition took more than %d ms of processor time", oe_guc_filter_timeout);
+		else
+			*failure = psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cy->cxt);

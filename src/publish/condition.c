@@ -19,6 +19,7 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "base/watch.h"
 #include "publish/internal.h"
 
 static bool
@@ -436,7 +437,9 @@ oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 	fcinfo->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)
 		fcinfo->args[i].isnull = false;
+	oe_watch_begin();
 	result = jsonb_path_match(fcinfo);
+	(void) oe_watch_end();
 	MemoryContextSwitchTo(save);
 	MemoryContextReset(cy->holds_cxt);
 	return !fcinfo->isnull && DatumGetBool(result);

@@ -182,7 +182,10 @@ oe_column_text(OeRule *rule, const char *column, const char *type)
 		: psprintf("NULL::pg_catalog.%s", type);
 }
 
-/* The columns of the table that are among these, as one JSON object. */
+/*
+ * The columns of the table that are among these, as one JSON object.  Objects
+ * are not compared, and json may hold what jsonb cannot: it is not looked at.
+ */
 static char *
 oe_columns_object(OeRule *rule, ArrayType *columns)
 {
@@ -202,7 +205,9 @@ oe_columns_object(OeRule *rule, ArrayType *columns)
 
 		if (column == NULL || !oe_rule_has_column(rule, column))
 			continue;
-		appendStringInfo(&buf, "%s%s, t.%s", comma, quote_literal_cstr(column), quote_identifier(column));
+		appendStringInfo(&buf, "%s%s, CASE WHEN pg_catalog.pg_typeof(t.%s)::pg_catalog.oid OPERATOR(pg_catalog.=) ANY (ARRAY[%u, %u]::pg_catalog.oid[])"
+						 " THEN '{}'::pg_catalog.jsonb ELSE pg_catalog.to_jsonb(t.%s) END",
+						 comma, quote_literal_cstr(column), quote_identifier(column), JSONOID, JSONARRAYOID, quote_identifier(column));
 		comma = ", ";
 	}
 	appendStringInfoChar(&buf, ')');

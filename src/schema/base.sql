@@ -70,3 +70,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._restore_config() IS 'internal: puts a restored line of saved_config back into its table';
 CREATE TRIGGER restore AFTER INSERT ON odoo_events.saved_config FOR EACH ROW EXECUTE FUNCTION odoo_events._restore_config();
+
+CREATE FUNCTION odoo_events._legible(event text) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_legible';
+COMMENT ON FUNCTION odoo_events._legible(text) IS 'internal: JSON as jsonb; what jsonb cannot hold is replaced, null where that does not help';

@@ -103,6 +103,10 @@ BEGIN
         outcomes        int8[] NOT NULL DEFAULT '{}',     -- requests: delivered, rejected, failed, throttled, no_answer; retries
         probe_ms        int4 NOT NULL DEFAULT 0,          -- pause before the latest probe of an open breaker
         openings        timestamptz[] NOT NULL DEFAULT '{}',  -- of the breaker: the latest eight, the latest first
+        filter_error_at timestamptz,                      -- the latest judgement of the filter that was neither true nor false
+        filter_error_position int8,                       -- of which event
+        filter_passed   int8 NOT NULL DEFAULT 0,          -- events that this filter let pass, and that it did not
+        filter_refused  int8 NOT NULL DEFAULT 0,
         PRIMARY KEY (subscription_id, n)
       )$f$, i);
     BEGIN

@@ -98,9 +98,11 @@ END $$;
 COMMENT ON FUNCTION odoo_events.discard(text, uuid[]) IS 'drops dead letters for good; answers how many';
 
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
--- selectors they are what fetch() answers.
-CREATE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
-RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text, classes text)
+-- selectors they are what fetch() answers.  filtered => false leaves the filter to the worker, which bounds its time over all events;
+-- unjudged: why the filter cannot say whether it lets the event pass.
+CREATE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4, filtered boolean DEFAULT true)
+RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text, classes text,
+               "time" timestamptz, unjudged text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -108,14 +110,15 @@ DECLARE
 BEGIN
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.id = job.subscription_id;
   RETURN QUERY
-  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event, x.classes
+  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event, x.classes, x."time", x.verdict
     FROM (SELECT d.position, d.event_id AS id, d.type, d.subject, d.partitionkey, d.company_id, d.warehouse_id, d.event, d.classes,
-                 (d.event::json ->> 'time')::timestamptz AS "time"
+                 (odoo_events._legible(d.event) ->> 'time')::timestamptz AS "time", NULL AS verdict
             FROM odoo_events.dead d
            WHERE job.dead_letters AND d.subscription_id = c.id AND d.position > after_position AND d.position <= job.to_position
           UNION ALL
-          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time"
+          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time", v.verdict
             FROM odoo_events.outbox_all o
+                 CROSS JOIN LATERAL (SELECT CASE WHEN filtered THEN odoo_events._filter_verdict(odoo_events._company_event(o.event, o.classes, c.companies), c.filter) END AS verdict OFFSET 0) v
            WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
              AND o.type LIKE ANY (c.types_like)
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
@@ -123,7 +126,7 @@ BEGIN
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-             AND odoo_events._filter_passes(odoo_events._company_event(o.event, o.classes, c.companies), c.filter)) x
+             AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))) x
    WHERE x.position >= job.from_position
      AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
      AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
@@ -133,7 +136,7 @@ BEGIN
    ORDER BY x.position
    LIMIT max_events;
 END $$;
-COMMENT ON FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4) IS 'internal: the next events of a replay';
+COMMENT ON FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4, boolean) IS 'internal: the next events of a replay';
 
 CREATE FUNCTION odoo_events.replay(name text, from_position int8 DEFAULT NULL, to_position int8 DEFAULT NULL,
   since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, types text[] DEFAULT NULL, keys text[] DEFAULT NULL,
@@ -143,6 +146,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
   job odoo_events.replay_job;
+  slow int8;
+  unjudged text;
 BEGIN
   IF c.url IS NULL THEN
     RAISE EXCEPTION 'subscription "%" is fetched, nothing is sent to it', name USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -167,8 +172,10 @@ BEGIN
   job.since := since; job.until := until; job.keys := keys; job.subject := subject; job.ids := ids;
   job.types_like := CASE WHEN types IS NOT NULL THEN odoo_events._types_like(types) END;
   job.dead_letters := dead_letters;
-  SELECT count(*), min(e.position) - 1, max(e.position) INTO job.matched, job.cursor, job.to_position
+  SELECT count(*) FILTER (WHERE e.unjudged IS NULL), min(e.position) - 1, max(e.position), count(*) FILTER (WHERE odoo_events._took_too_long(e.unjudged)), max(e.unjudged)
+    INTO job.matched, job.cursor, job.to_position, slow, unjudged
     FROM odoo_events._replay_events(job, -1, NULL) e;
+  PERFORM odoo_events._check_filter_cost(name, slow, unjudged);
   IF NOT dry_run AND job.matched > 0 THEN
     INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
         dead_letters, matched, cursor, created_by, created_at)

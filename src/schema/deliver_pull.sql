@@ -1,8 +1,49 @@
 -- deliver, sixth part: consumers that fetch, because nothing can be sent to them.
 
-CREATE FUNCTION odoo_events._filter_passes(event text, filter jsonpath) RETURNS boolean
-LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_filter_passes';
-COMMENT ON FUNCTION odoo_events._filter_passes(text, jsonpath) IS 'internal: as the worker filters: an error is no match';
+CREATE FUNCTION odoo_events._filter_verdict(event text, filter jsonpath) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_filter_verdict';
+COMMENT ON FUNCTION odoo_events._filter_verdict(text, jsonpath) IS
+'internal: as the worker filters: null where the event passes, "false" or "unknown" where it does not, else why that cannot be said; what took too long several times in a statement is not tried again in it';
+
+CREATE FUNCTION odoo_events._took_too_long(verdict text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT verdict ~ '^the filter could not be judged: it took more than [0-9]+ ms of processor time'
+$$;
+COMMENT ON FUNCTION odoo_events._took_too_long(text) IS 'internal: whether this is why a filter could not be judged';
+
+CREATE FUNCTION odoo_events._check_filter_cost(name text, slow int8, verdict text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF slow > 2 THEN
+    RAISE EXCEPTION 'the filter of subscription "%" takes too long', name USING ERRCODE = 'statement_too_complex', DETAIL = verdict || '.',
+      HINT = format('SELECT odoo_events.alter_subscription(%L, filter => ...);  -- or raise odoo_events.filter_timeout', name);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_filter_cost(text, int8, text) IS 'internal: raises where a filter took too long for several events';
+
+-- An event as its consumer gets it, or why that cannot be made.
+CREATE FUNCTION odoo_events._pull_rendered(c odoo_events.subscription_config, frozen text, classes text, OUT event json, OUT failure text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  event := odoo_events._rendered(frozen, classes, c.payload, c.clearance);
+EXCEPTION WHEN OTHERS THEN
+  IF SQLSTATE ~ '^(53|57)' THEN
+    RAISE;
+  END IF;
+  failure := 'the event could not be rendered: ' || SQLERRM;
+END $$;
+COMMENT ON FUNCTION odoo_events._pull_rendered(odoo_events.subscription_config, text, text) IS 'internal: an event as fetch() answers it, or why it cannot';
+
+-- What cannot be judged or rendered for a pull subscription is a dead letter, as it is where events are sent.  fetch() comes by here until its
+-- consumer has acknowledged what lies behind.
+CREATE FUNCTION odoo_events._pull_unjudged(c odoo_events.subscription_config, "position" int8, reason text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+INSERT INTO odoo_events.dead (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, attempts, first_at, last_at, last_error, event, classes)
+SELECT c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, 0, clock_timestamp(), clock_timestamp(), reason, o.event, o.classes
+  FROM odoo_events.outbox_all o WHERE o.position = $2
+ON CONFLICT (subscription_id, event_id) DO NOTHING
+$$;
+COMMENT ON FUNCTION odoo_events._pull_unjudged(odoo_events.subscription_config, int8, text) IS 'internal: makes a dead letter of an event that cannot be judged or rendered for a consumer';
 
 CREATE FUNCTION odoo_events._rendered(event text, classes text, payload text, clearance text[]) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_rendered';
@@ -63,7 +104,13 @@ DECLARE
   c odoo_events.subscription_config;
   job odoo_events.replay_job;
   r record;
+  after int8 := k.position;
+  reason text;
+  last int8;
   n int := 0;
+  got int;
+  wanted int;
+  slow int := 0;
 BEGIN
   IF max IS NULL OR max NOT BETWEEN 1 AND 10000 THEN
     RAISE EXCEPTION 'argument "max" is %', max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 10000.';
@@ -77,20 +124,34 @@ BEGIN
   SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.id = k.subscription_id;
   job.subscription_id := c.id; job.from_position := 0; job.dead_letters := false;
   job.to_position := LEAST(odoo_events._last_position(), k.position + 200000);
-  FOR r IN
-    SELECT o.position, o.id, odoo_events._rendered(odoo_events._company_event(o.event, o.classes, c.companies), o.classes, c.payload, c.clearance)::json AS event
-      FROM odoo_events._replay_events(job, k.position, max) o
   LOOP
-    n := n + 1;
-    "position" := r.position; id := r.id; event := r.event;
-    RETURN NEXT;
+    wanted := max - n;
+    got := 0;
+    FOR r IN SELECT o.* FROM odoo_events._replay_events(job, after, wanted) o LOOP
+      got := got + 1;
+      after := r.position;
+      reason := r.unjudged;
+      IF reason IS NULL THEN
+        SELECT x.event, x.failure INTO event, reason FROM odoo_events._pull_rendered(c, odoo_events._company_event(r.event, r.classes, c.companies), r.classes) x;
+      END IF;
+      IF reason IS NOT NULL THEN
+        slow := slow + odoo_events._took_too_long(reason)::int;
+        PERFORM odoo_events._check_filter_cost(name, slow, reason);
+        PERFORM odoo_events._pull_unjudged(c, r.position, reason);
+        CONTINUE;
+      END IF;
+      n := n + 1;
+      "position" := r.position; id := r.id; last := r.position;
+      RETURN NEXT;
+    END LOOP;
+    EXIT WHEN got < wanted OR n = max;
   END LOOP;
   IF n = max THEN
-    job.to_position := r.position;
+    job.to_position := last;
   END IF;
   IF n > 0 THEN
     UPDATE odoo_events.pull_cursor p
-       SET fetched = GREATEST(p.fetched, r.position), scanned = CASE WHEN r.position >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
+       SET fetched = GREATEST(p.fetched, last), scanned = CASE WHEN last >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
            holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout
       FROM pg_stat_get_activity(pg_backend_pid()) a WHERE p.subscription_id = c.id;
   ELSIF job.to_position > k.position OR k.holder IS NOT NULL THEN

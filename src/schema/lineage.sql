@@ -12,7 +12,8 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
             THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
             WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
             WHEN odoo_events._company_event(event, classes, c.companies) IS NULL THEN 'it tells of values of other companies only'
-            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(odoo_events._company_event(event, classes, c.companies), c.filter) THEN format('its filter is %s', c.filter)
+            ELSE (SELECT CASE WHEN v IN ('false', 'unknown') THEN format('its filter is %s: %s', v, c.filter) ELSE v END
+                    FROM odoo_events._filter_verdict(odoo_events._company_event(event, classes, c.companies), c.filter) v)
        END
 $$;
 COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text, text) IS

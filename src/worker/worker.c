@@ -43,6 +43,7 @@
 #include "base/oe.h"
 #include "base/session.h"
 #include "base/shmem.h"
+#include "base/watch.h"
 #include "capture/capture.h"
 #include "deliver/deliver.h"
 #include "publish/publish.h"
@@ -203,6 +204,7 @@ oe_step_failed(OeStep *step)
 	ErrorData  *err;
 
 	HOLD_INTERRUPTS();
+	oe_watch_off(false);
 	MemoryContextSwitchTo(oe_me.cycle_cxt);
 	err = CopyErrorData();
 	EmitErrorReport();

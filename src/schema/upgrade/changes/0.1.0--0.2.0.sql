@@ -4,5 +4,9 @@ ALTER TABLE odoo_events.subscription_config ADD COLUMN success_statuses int4[];
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
-ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
-ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
+ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}',
+  ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
+  ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
+ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}',
+  ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
+  ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;

@@ -1,0 +1,56 @@
+/*
+ * watch.h
+ *	  A bound on the processor time of one judgement.
+ *
+ * A filter or a condition is a jsonpath that somebody else wrote, and it may
+ * take for ever: nested searches, a regular expression that backtracks.  The
+ * bound is odoo_events.filter_timeout.  It counts the processor time of this
+ * process, so that a busy machine makes nobody's filter fail.
+ *
+ *	was = oe_watch_on();		a timer ticks from now on
+ *	...
+ *	oe_watch_begin();			a judgement begins; two stores
+ *	... judge; on expiry an error of SQLSTATE 57014 is raised inside it ...
+ *	expired = oe_watch_end();	to be called after an error, too
+ *	...
+ *	oe_watch_off(was);			after an error, too
+ *
+ * The error comes from PostgreSQL's own look for a cancelled statement, which
+ * the executor of jsonpath and the matcher of regular expressions take often.
+ * oe_watch_end() takes back a cancellation that came too late to be seen.
+ * Any process with a database.
+ */
+#ifndef OE_WATCH_H
+#define OE_WATCH_H
+
+#include "postgres.h"
+
+extern volatile uint32 oe_watch_judgement;	/* number of the judgement at
+											 * hand; 0: none */
+extern volatile uint32 oe_watch_last;
+extern volatile bool oe_watch_expired;
+
+extern bool oe_watch_on(void);
+extern void oe_watch_off(bool was);
+extern bool oe_watch_take_back(void);
+extern bool oe_watch_contains(int sqlerrcode, bool expired);
+
+static inline void
+oe_watch_begin(void)
+{
+	if (++oe_watch_last == 0)
+		oe_watch_last = 1;
+	oe_watch_judgement = oe_watch_last;
+}
+
+/*
+ * The judgement is over.  Answers whether its time was.
+ */
+static inline bool
+oe_watch_end(void)
+{
+	oe_watch_judgement = 0;
+	return oe_watch_expired && oe_watch_take_back();
+}
+
+#endif							/* OE_WATCH_H */
