@@ -72,6 +72,112 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._header_names(jsonb) IS 'internal: checks the argument headers; answers their names';
 
+-- A filter is a predicate: it compares.  A path that selects something answers null to jsonb_path_match(), that is, matches nothing for ever.
+CREATE FUNCTION odoo_events._check_predicate(filter jsonpath) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  mode   constant text := CASE WHEN filter::text LIKE 'strict %' THEN 'strict ' ELSE '' END;
+  path   constant text := substr(filter::text, length(mode) + 1);
+  reason text;
+BEGIN
+  PERFORM jsonb_path_match('{}', filter, '{}', false);
+EXCEPTION
+  WHEN singleton_sql_json_item_required OR sql_json_member_not_found OR sql_json_array_not_found OR sql_json_object_not_found OR sql_json_scalar_required THEN
+    RAISE EXCEPTION 'argument "filter" selects something, it does not compare: %', filter USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'A filter is a jsonpath predicate, whose answer is true or false.',
+      HINT = CASE WHEN path = '$' THEN 'filter => ''true'' lets all events pass.'
+                  WHEN path LIKE '%?(%)' THEN format('filter => %L', mode || 'exists(' || path || ')')
+                  ELSE format('filter => %L, or filter => %L, which asks whether it is there.', mode || path || ' == "..."', mode || 'exists(' || path || ')') END;
+  WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+    RAISE EXCEPTION 'argument "filter" cannot be used: %', reason USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'For example filter => ''$.data.transfer.priority == "1"''.';
+END $$;
+COMMENT ON FUNCTION odoo_events._check_predicate(jsonpath) IS 'internal: raises an error for a filter that is no predicate';
+
+-- The paths from the root that a filter names member by member, up to the first step of another kind.
+CREATE FUNCTION odoo_events._filter_paths(filter jsonpath) RETURNS SETOF text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT DISTINCT ARRAY(SELECT k[1] FROM regexp_matches(m[1], '\."((?:[^"\\]|\\.)*)"', 'g') k)
+  -- the text of a jsonpath quotes every name; here without other strings
+  FROM regexp_matches(regexp_replace(filter::text, '([.$]"(?:[^"\\]|\\.)*")|"(?:[^"\\]|\\.)*"', '\1', 'g'),
+                      '\$((?:\."(?:[^"\\]|\\.)*"|\[\*\])+)', 'g') m
+$$;
+COMMENT ON FUNCTION odoo_events._filter_paths(jsonpath) IS 'internal: members that a filter looks at, from the root of the event';
+
+-- The members of data.<label> that events of these types have, as far as the catalog knows.
+CREATE FUNCTION odoo_events._data_members(types_like text[], label text) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH e AS (SELECT x.* FROM odoo_events.entity x
+            WHERE x.entity IN (SELECT unnest(p.entities) FROM odoo_events._promised p WHERE p.type LIKE ANY ($1)))
+SELECT unnest('{id,name,document}'::text[]) WHERE $2 IS NOT NULL
+UNION SELECT f.field FROM e JOIN odoo_events.field f ON f.owner = e.entity WHERE $2 = COALESCE(e.label, e.entity)
+UNION SELECT k FROM e, jsonb_object_keys(odoo_events._extra_json(e.entity) || odoo_events._sum_json(e)) k WHERE $2 = COALESCE(e.label, e.entity)
+UNION SELECT COALESCE(e.label, e.entity) FROM e WHERE $2 IS NULL
+UNION SELECT unnest('{transition,lines,changes,deleted,redacted,lines_read_at}'::text[]) WHERE $2 IS NULL
+$$;
+COMMENT ON FUNCTION odoo_events._data_members(text[], text) IS 'internal: members of data (label null) or of data.<label> in events of these types';
+
+-- A name that no event has is a slip of the pen: a filter that looks at it matches nothing.  That is certain for the envelope, and for
+-- data where all types are named and in the catalog; events of emit() carry what they like.
+CREATE FUNCTION odoo_events._check_filter_names(filter jsonpath, types text[], types_like text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  certain constant boolean := NOT EXISTS (SELECT 1 FROM unnest(types) t WHERE NOT EXISTS (SELECT 1 FROM odoo_events._promised p WHERE p.type = t));
+  path    text[];
+  place   text;
+  known   text[];
+BEGIN
+  FOR path IN SELECT * FROM odoo_events._filter_paths(filter) LOOP
+    IF NOT odoo_events._envelope_json() -> 'properties' ? path[1] THEN
+      RAISE EXCEPTION 'argument "filter" looks at $.%, which no event has', path[1] USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('An event has %s; facts are in $.data.', (SELECT string_agg(k, ', ') FROM jsonb_object_keys(odoo_events._envelope_json() -> 'properties') k));
+    END IF;
+    CONTINUE WHEN path[1] <> 'data' OR cardinality(path) < 2 OR EXISTS (SELECT 1 FROM unnest(types) t WHERE t LIKE 'odoo.platform.%');
+    known := ARRAY(SELECT * FROM odoo_events._data_members(types_like, NULL) ORDER BY 1);
+    CONTINUE WHEN path[2] IN ('lines', 'changes') OR cardinality(known) <= 6;
+    place := NULL;
+    IF NOT path[2] = ANY (known) THEN
+      place := '$.data.' || path[2];
+    ELSIF cardinality(path) > 2 AND path[2] NOT IN ('transition', 'deleted', 'redacted', 'lines_read_at') THEN
+      known := ARRAY(SELECT * FROM odoo_events._data_members(types_like, path[2]) ORDER BY 1);
+      place := CASE WHEN NOT path[3] = ANY (known) THEN '$.data.' || path[2] || '.' || path[3] END;
+    END IF;
+    IF place IS NOT NULL AND certain THEN
+      RAISE EXCEPTION 'argument "filter" looks at %, which no event of these types has', place USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('There is: %s.', array_to_string(known, ', '));
+    ELSIF place IS NOT NULL THEN
+      RAISE WARNING 'argument "filter" looks at %, which no event in the catalog has', place
+        USING HINT = 'Own events of emit() may have it; all others match only if the filter does not depend on it.';
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_filter_names(jsonpath, text[], text[]) IS 'internal: refuses a filter, or warns of it, that names what no event has';
+
+-- A filter is tried on the latest events of its types.
+CREATE FUNCTION odoo_events._try_filter(filter jsonpath, types_like text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t record;
+BEGIN
+  SELECT count(*) AS n, count(*) FILTER (WHERE v = 'unknown') AS unknown, count(*) FILTER (WHERE v LIKE 'the filter could not%') AS unjudged,
+         count(*) FILTER (WHERE odoo_events._took_too_long(v)) AS slow, min(substr(v, 33)) FILTER (WHERE v LIKE 'the filter could not%') AS reason INTO t
+    FROM (SELECT odoo_events._filter_verdict(o.event, filter) AS v
+            FROM (SELECT x.event FROM odoo_events.outbox_all x
+                   WHERE x.position > odoo_events._last_position() - 10000 AND x.type LIKE ANY (types_like) ORDER BY x.position DESC LIMIT 50) o) j;
+  IF t.slow > 2 OR t.unjudged > 0 AND t.unjudged = t.n THEN
+    RAISE EXCEPTION 'argument "filter" cannot judge events of these types: %', t.reason USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('It was tried on the latest %s.', t.n), HINT = 'Compare one value with another, for example filter => ''$.data.transfer.priority == "1"''.';
+  ELSIF t.unjudged > 0 THEN
+    RAISE WARNING 'argument "filter" cannot judge % of the latest % events of these types: %', t.unjudged, t.n, t.reason
+      USING HINT = 'Such events become dead letters.';
+  ELSIF t.unknown > 0 AND t.unknown = t.n THEN
+    RAISE WARNING 'argument "filter" is neither true nor false for the latest % events of these types, so that none passes', t.n
+      USING HINT = 'A string and a number do not compare: .double() makes a number of a string.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._try_filter(jsonpath, text[]) IS 'internal: refuses a filter, or warns of it, that cannot judge the latest events';
+
 -- What all ways of giving a configuration have in common.
 CREATE FUNCTION odoo_events._check_config(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -94,7 +200,6 @@ BEGIN
     RAISE EXCEPTION 'argument "%" contains a null', CASE WHEN array_position(c.companies, NULL) IS NOT NULL THEN 'companies' ELSE 'warehouses' END
       USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the null out; shared_rows says whether events without a company are wanted.';
   END IF;
-  PERFORM odoo_events._check_url(c.url, c.allow_networks);
   IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
     RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',
       HINT = 'structured: a CloudEvent per request; binary: its attributes as ce-* headers; batch: up to batch_size CloudEvents; standard: {type, timestamp, data}.';
@@ -250,9 +355,6 @@ BEGIN
     c.auth := odoo_events._auth_public(NULLIF(args -> 'auth', 'null'));
     c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
   END IF;
-  IF c.auth ->> 'type' = 'oauth2' THEN
-    PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
-  END IF;
   IF c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
     RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'headers => ''{}'' leaves it to auth, auth => ''{}'' to headers.';
@@ -267,6 +369,16 @@ BEGIN
   END IF;
   IF args ? 'types' THEN
     c.types_like := odoo_events._types_like(c.types);
+  END IF;
+  IF c.filter IS NOT NULL AND args ?| '{filter,types}' THEN
+    PERFORM odoo_events._check_predicate(c.filter);
+    PERFORM odoo_events._check_filter_names(c.filter, c.types, c.types_like);
+    PERFORM odoo_events._try_filter(c.filter, c.types_like);
+  END IF;
+  -- last: a name that cannot be resolved now is only worth a warning where all else is right
+  PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  IF c.auth ->> 'type' = 'oauth2' THEN
+    PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
   END IF;
   RETURN c;
 END $$;

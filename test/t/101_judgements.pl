@@ -76,9 +76,9 @@ subtest 'filters that raise errors although they are silent' => sub {
 };
 
 subtest 'a filter without end is set aside' => sub {
-	subscribe('endless', q{filter => 'exists($.** ? (exists($.** ? (exists($.** ? (@ == "no such value"))))))'});
-	subscribe('backtracks', q{filter => '$.data.text like_regex "^(a+)(a+)(a+)(a+)x\\\\1\\\\2\\\\3\\\\4$"'});
-	sql(q{SELECT odoo_events.subscribe('pulls', url => NULL, types => '{acme.*}', filter => 'exists($.** ? (exists($.** ? (exists($.** ? (@ == "no such value"))))))')});
+	$receiver->subscribe($node, $db, 'endless', '/endless', q{types => '{acme.x.large.*}', filter => 'exists($.** ? (exists($.** ? (exists($.** ? (@ == "no such value"))))))'});
+	$receiver->subscribe($node, $db, 'backtracks', '/backtracks', q{types => '{acme.x.large.*}', filter => '$.data.text like_regex "^(a+)(a+)(a+)(a+)x\\\\1\\\\2\\\\3\\\\4$"'});
+	sql(q{SELECT odoo_events.subscribe('pulls', url => NULL, types => '{acme.x.large.*}', filter => 'exists($.** ? (exists($.** ? (exists($.** ? (@ == "no such value"))))))')});
 	my $before = received('plain');
 	sql(q{SELECT odoo_events.emit('acme.x.large.made.v1', 'large/' || i,
 		(SELECT jsonb_object_agg('k' || n, n) FROM generate_series(1, 1500) n) || jsonb_build_object('text', repeat('a', 300) || 'x' || repeat('a', 299))) FROM generate_series(1, 8) i});
