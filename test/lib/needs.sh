@@ -98,6 +98,10 @@ missing_packages() {
         /usr/bin/python3 -c "import pika" 2>/dev/null || echo python3-pika
         /usr/bin/python3 -c "import psycopg2" 2>/dev/null || echo python3-psycopg2
         /usr/bin/python3 -c "import confluent_kafka" 2>/dev/null || echo python3-confluent-kafka
+        $have go >/dev/null || echo golang-go
+        $have php >/dev/null || echo php-cli
+        /usr/bin/python3 -c "import fastapi, uvicorn" 2>/dev/null || echo "python3-fastapi python3-uvicorn"
+        [ -d /usr/share/nodejs/express ] || echo node-express
         $have javac >/dev/null || echo default-jdk-headless
         $have mcs >/dev/null && $have mono >/dev/null || echo "mono-mcs mono-runtime libmono-system-core4.0-cil" ;;
       fuzz)

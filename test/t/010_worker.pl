@@ -81,10 +81,10 @@ $node->safe_psql('postgres', q{
   ALTER DATABASE plant SET search_path = evil;
   ALTER ROLE odoo SET statement_timeout = 1;
   ALTER DATABASE plant SET session_replication_role = replica});
-$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-  WHERE backend_type = 'odoo_events worker' AND datname = 'plant'});
-ok(wait_worker('plant', ''), 'a terminated worker goes');
-ok(wait_worker('plant', 'odoo'), 'and comes back');
+my $terminated = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant'});
+is($node->safe_psql('postgres', "SELECT pg_terminate_backend($terminated, 60000)"), 't', 'a terminated worker goes');
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant' AND pid <> $terminated"),
+	'and comes back');
 ok($node->poll_query_until('plant', q{SELECT state = 'idle' AND last_error IS NULL FROM odoo_events.worker_status}),
 	'without an error from planted settings');
 

@@ -1,4 +1,5 @@
 # once: connections and names are between libcurl and the network
+# check-all: an endpoint in Node speaks HTTP/2
 # Connections are kept, but not for ever: a name that moves to another address is followed under load, with HTTP/1.1 and HTTP/2, while nothing is lost,
 # doubled or out of order; and who wants no HTTP/2 gets none.
 use strict;

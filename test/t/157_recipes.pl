@@ -1,4 +1,5 @@
 # once: receivers have nothing to do with PostgreSQL's version
+# check-all: endpoints in Node, Go and PHP
 # The receivers that README and docs/receivers.md show pass the certification that docs/receivers.md asks of an endpoint, all demands of it, and
 # certify.py runs without this checkout.  A language that is not installed is left out, and said.
 use strict;
