@@ -77,11 +77,50 @@ ALTER TABLE odoo_events.subscription_config ADD COLUMN success_statuses int4[];
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
-ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
-ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}';
+ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}',
+  ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
+  ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
+ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}',
+  ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
+  ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
 DROP FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text);
+DROP FUNCTION odoo_events._filter_passes(text, jsonpath);
+DROP FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4);
 DROP FUNCTION odoo_events.alter_subscription(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text);
 DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text, text, boolean);
+CREATE FUNCTION odoo_events._legible(event text) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_legible';
+COMMENT ON FUNCTION odoo_events._legible(text) IS 'internal: JSON as jsonb; what jsonb cannot hold is replaced, null where that does not help';
+-- What the server must allow; raises with the mend.
+CREATE OR REPLACE FUNCTION odoo_events._wal_check() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  plugins text := current_setting('output_plugin_libraries', true);
+  -- PostgreSQL 19 makes the WAL logical while a logical slot exists.
+  wal_level text := CASE WHEN current_setting('server_version_num')::int >= 190000 THEN 'replica' ELSE 'logical' END;
+BEGIN
+  IF NOT odoo_events._preloaded() THEN
+    RAISE EXCEPTION 'capture from the WAL needs the library in shared_preload_libraries'
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = format('ALTER SYSTEM SET shared_preload_libraries = %s;  -- then restart the server',
+                          concat_ws(', ', NULLIF(current_setting('shared_preload_libraries'), ''), 'odoo_events'));
+  END IF;
+  IF current_setting('wal_level') NOT IN (wal_level, 'logical') THEN
+    RAISE EXCEPTION 'capture from the WAL needs wal_level "%", not "%"', wal_level, current_setting('wal_level')
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('ALTER SYSTEM SET wal_level = %s;  -- then restart the server', wal_level);
+  END IF;
+  IF plugins IS NOT NULL AND NOT 'odoo_events' = ANY (SELECT btrim(l, ' "') FROM unnest(string_to_array(plugins, ',')) l) THEN
+    RAISE EXCEPTION 'the server does not allow the output plugin "odoo_events"'
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = format('ALTER SYSTEM SET output_plugin_libraries = %s; SELECT pg_catalog.pg_reload_conf();', concat_ws(', ', NULLIF(plugins, ''), 'odoo_events'));
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_replication_slots s WHERE s.slot_name = odoo_events._wal_slot())
+     AND (SELECT count(*) FROM pg_replication_slots) >= current_setting('max_replication_slots')::int THEN
+    RAISE EXCEPTION 'all replication slots are in use'
+      USING ERRCODE = 'configuration_limit_exceeded',
+            HINT = format('ALTER SYSTEM SET max_replication_slots = %s;  -- then restart the server', current_setting('max_replication_slots')::int + 4);
+  END IF;
+END $$;
 CREATE OR REPLACE VIEW odoo_events.progress AS
 SELECT * FROM odoo_events.progress_0 UNION ALL SELECT * FROM odoo_events.progress_1;
 COMMENT ON VIEW odoo_events.progress IS 'internal: both members of the progress ring';
@@ -106,6 +145,107 @@ BEGIN
   END IF;
   RETURN tls - 'key';
 END $$;
+-- A filter is a predicate: it compares.  A path that selects something answers null to jsonb_path_match(), that is, matches nothing for ever.
+CREATE FUNCTION odoo_events._check_predicate(filter jsonpath) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  mode   constant text := CASE WHEN filter::text LIKE 'strict %' THEN 'strict ' ELSE '' END;
+  path   constant text := substr(filter::text, length(mode) + 1);
+  reason text;
+BEGIN
+  PERFORM jsonb_path_match('{}', filter, '{}', false);
+EXCEPTION
+  WHEN singleton_sql_json_item_required OR sql_json_member_not_found OR sql_json_array_not_found OR sql_json_object_not_found OR sql_json_scalar_required THEN
+    RAISE EXCEPTION 'argument "filter" selects something, it does not compare: %', filter USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'A filter is a jsonpath predicate, whose answer is true or false.',
+      HINT = CASE WHEN path = '$' THEN 'filter => ''true'' lets all events pass.'
+                  WHEN path LIKE '%?(%)' THEN format('filter => %L', mode || 'exists(' || path || ')')
+                  ELSE format('filter => %L, or filter => %L, which asks whether it is there.', mode || path || ' == "..."', mode || 'exists(' || path || ')') END;
+  WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+    RAISE EXCEPTION 'argument "filter" cannot be used: %', reason USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'For example filter => ''$.data.transfer.priority == "1"''.';
+END $$;
+COMMENT ON FUNCTION odoo_events._check_predicate(jsonpath) IS 'internal: raises an error for a filter that is no predicate';
+-- The paths from the root that a filter names member by member, up to the first step of another kind.
+CREATE FUNCTION odoo_events._filter_paths(filter jsonpath) RETURNS SETOF text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT DISTINCT ARRAY(SELECT k[1] FROM regexp_matches(m[1], '\."((?:[^"\\]|\\.)*)"', 'g') k)
+  -- the text of a jsonpath quotes every name; here without other strings
+  FROM regexp_matches(regexp_replace(filter::text, '([.$]"(?:[^"\\]|\\.)*")|"(?:[^"\\]|\\.)*"', '\1', 'g'),
+                      '\$((?:\."(?:[^"\\]|\\.)*"|\[\*\])+)', 'g') m
+$$;
+COMMENT ON FUNCTION odoo_events._filter_paths(jsonpath) IS 'internal: members that a filter looks at, from the root of the event';
+-- The members of data.<label> that events of these types have, as far as the catalog knows.
+CREATE FUNCTION odoo_events._data_members(types_like text[], label text) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH e AS (SELECT x.* FROM odoo_events.entity x
+            WHERE x.entity IN (SELECT unnest(p.entities) FROM odoo_events._promised p WHERE p.type LIKE ANY ($1)))
+SELECT unnest('{id,name,document}'::text[]) WHERE $2 IS NOT NULL
+UNION SELECT f.field FROM e JOIN odoo_events.field f ON f.owner = e.entity WHERE $2 = COALESCE(e.label, e.entity)
+UNION SELECT k FROM e, jsonb_object_keys(odoo_events._extra_json(e.entity) || odoo_events._sum_json(e)) k WHERE $2 = COALESCE(e.label, e.entity)
+UNION SELECT COALESCE(e.label, e.entity) FROM e WHERE $2 IS NULL
+UNION SELECT unnest('{transition,lines,changes,deleted,redacted,lines_read_at}'::text[]) WHERE $2 IS NULL
+$$;
+COMMENT ON FUNCTION odoo_events._data_members(text[], text) IS 'internal: members of data (label null) or of data.<label> in events of these types';
+-- A name that no event has is a slip of the pen: a filter that looks at it matches nothing.  That is certain for the envelope, and for
+-- data where all types are named and in the catalog; events of emit() carry what they like.
+CREATE FUNCTION odoo_events._check_filter_names(filter jsonpath, types text[], types_like text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  certain constant boolean := NOT EXISTS (SELECT 1 FROM unnest(types) t WHERE NOT EXISTS (SELECT 1 FROM odoo_events._promised p WHERE p.type = t));
+  path    text[];
+  place   text;
+  known   text[];
+BEGIN
+  FOR path IN SELECT * FROM odoo_events._filter_paths(filter) LOOP
+    IF NOT odoo_events._envelope_json() -> 'properties' ? path[1] THEN
+      RAISE EXCEPTION 'argument "filter" looks at $.%, which no event has', path[1] USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('An event has %s; facts are in $.data.', (SELECT string_agg(k, ', ') FROM jsonb_object_keys(odoo_events._envelope_json() -> 'properties') k));
+    END IF;
+    CONTINUE WHEN path[1] <> 'data' OR cardinality(path) < 2 OR EXISTS (SELECT 1 FROM unnest(types) t WHERE t LIKE 'odoo.platform.%');
+    known := ARRAY(SELECT * FROM odoo_events._data_members(types_like, NULL) ORDER BY 1);
+    CONTINUE WHEN path[2] IN ('lines', 'changes') OR cardinality(known) <= 6;
+    place := NULL;
+    IF NOT path[2] = ANY (known) THEN
+      place := '$.data.' || path[2];
+    ELSIF cardinality(path) > 2 AND path[2] NOT IN ('transition', 'deleted', 'redacted', 'lines_read_at') THEN
+      known := ARRAY(SELECT * FROM odoo_events._data_members(types_like, path[2]) ORDER BY 1);
+      place := CASE WHEN NOT path[3] = ANY (known) THEN '$.data.' || path[2] || '.' || path[3] END;
+    END IF;
+    IF place IS NOT NULL AND certain THEN
+      RAISE EXCEPTION 'argument "filter" looks at %, which no event of these types has', place USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('There is: %s.', array_to_string(known, ', '));
+    ELSIF place IS NOT NULL THEN
+      RAISE WARNING 'argument "filter" looks at %, which no event in the catalog has', place
+        USING HINT = 'Own events of emit() may have it; all others match only if the filter does not depend on it.';
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_filter_names(jsonpath, text[], text[]) IS 'internal: refuses a filter, or warns of it, that names what no event has';
+-- A filter is tried on the latest events of its types.
+CREATE FUNCTION odoo_events._try_filter(filter jsonpath, types_like text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t record;
+BEGIN
+  SELECT count(*) AS n, count(*) FILTER (WHERE v = 'unknown') AS unknown, count(*) FILTER (WHERE v LIKE 'the filter could not%') AS unjudged,
+         count(*) FILTER (WHERE odoo_events._took_too_long(v)) AS slow, min(substr(v, 33)) FILTER (WHERE v LIKE 'the filter could not%') AS reason INTO t
+    FROM (SELECT odoo_events._filter_verdict(o.event, filter) AS v
+            FROM (SELECT x.event FROM odoo_events.outbox_all x
+                   WHERE x.position > odoo_events._last_position() - 10000 AND x.type LIKE ANY (types_like) ORDER BY x.position DESC LIMIT 50) o) j;
+  IF t.slow > 2 OR t.unjudged > 0 AND t.unjudged = t.n THEN
+    RAISE EXCEPTION 'argument "filter" cannot judge events of these types: %', t.reason USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('It was tried on the latest %s.', t.n), HINT = 'Compare one value with another, for example filter => ''$.data.transfer.priority == "1"''.';
+  ELSIF t.unjudged > 0 THEN
+    RAISE WARNING 'argument "filter" cannot judge % of the latest % events of these types: %', t.unjudged, t.n, t.reason
+      USING HINT = 'Such events become dead letters.';
+  ELSIF t.unknown > 0 AND t.unknown = t.n THEN
+    RAISE WARNING 'argument "filter" is neither true nor false for the latest % events of these types, so that none passes', t.n
+      USING HINT = 'A string and a number do not compare: .double() makes a number of a string.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._try_filter(jsonpath, text[]) IS 'internal: refuses a filter, or warns of it, that cannot judge the latest events';
 -- What all ways of giving a configuration have in common.
 CREATE OR REPLACE FUNCTION odoo_events._check_config(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -128,7 +268,6 @@ BEGIN
     RAISE EXCEPTION 'argument "%" contains a null', CASE WHEN array_position(c.companies, NULL) IS NOT NULL THEN 'companies' ELSE 'warehouses' END
       USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the null out; shared_rows says whether events without a company are wanted.';
   END IF;
-  PERFORM odoo_events._check_url(c.url, c.allow_networks);
   IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
     RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',
       HINT = 'structured: a CloudEvent per request; binary: its attributes as ce-* headers; batch: up to batch_size CloudEvents; standard: {type, timestamp, data}.';
@@ -233,9 +372,6 @@ BEGIN
     c.auth := odoo_events._auth_public(NULLIF(args -> 'auth', 'null'));
     c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
   END IF;
-  IF c.auth ->> 'type' = 'oauth2' THEN
-    PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
-  END IF;
   IF c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
     RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'headers => ''{}'' leaves it to auth, auth => ''{}'' to headers.';
@@ -250,6 +386,16 @@ BEGIN
   END IF;
   IF args ? 'types' THEN
     c.types_like := odoo_events._types_like(c.types);
+  END IF;
+  IF c.filter IS NOT NULL AND args ?| '{filter,types}' THEN
+    PERFORM odoo_events._check_predicate(c.filter);
+    PERFORM odoo_events._check_filter_names(c.filter, c.types, c.types_like);
+    PERFORM odoo_events._try_filter(c.filter, c.types_like);
+  END IF;
+  -- last: a name that cannot be resolved now is only worth a warning where all else is right
+  PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  IF c.auth ->> 'type' = 'oauth2' THEN
+    PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
   END IF;
   RETURN c;
 END $$;
@@ -330,9 +476,11 @@ LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalo
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
 'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls and success_statuses; filter => ''true'' lets all pass';
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
--- selectors they are what fetch() answers.
-CREATE OR REPLACE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4)
-RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text, classes text)
+-- selectors they are what fetch() answers.  filtered => false leaves the filter to the worker, which bounds its time over all events;
+-- unjudged: why the filter cannot say whether it lets the event pass.
+CREATE FUNCTION odoo_events._replay_events(job odoo_events.replay_job, after_position int8, max_events int4, filtered boolean DEFAULT true)
+RETURNS TABLE ("position" int8, id uuid, type text, subject text, partitionkey text, company_id int4, warehouse_id int4, event text, classes text,
+               "time" timestamptz, unjudged text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -340,14 +488,15 @@ DECLARE
 BEGIN
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.id = job.subscription_id;
   RETURN QUERY
-  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event, x.classes
+  SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, x.event, x.classes, x."time", x.verdict
     FROM (SELECT d.position, d.event_id AS id, d.type, d.subject, d.partitionkey, d.company_id, d.warehouse_id, d.event, d.classes,
-                 (d.event::json ->> 'time')::timestamptz AS "time"
+                 (odoo_events._legible(d.event) ->> 'time')::timestamptz AS "time", NULL AS verdict
             FROM odoo_events.dead d
            WHERE job.dead_letters AND d.subscription_id = c.id AND d.position > after_position AND d.position <= job.to_position
           UNION ALL
-          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time"
+          SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time", v.verdict
             FROM odoo_events.outbox_all o
+                 CROSS JOIN LATERAL (SELECT CASE WHEN filtered THEN odoo_events._filter_verdict(odoo_events._company_event(o.event, o.classes, c.companies), c.filter) END AS verdict OFFSET 0) v
            WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
              AND o.type LIKE ANY (c.types_like)
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
@@ -355,7 +504,7 @@ BEGIN
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-             AND odoo_events._filter_passes(odoo_events._company_event(o.event, o.classes, c.companies), c.filter)) x
+             AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))) x
    WHERE x.position >= job.from_position
      AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
      AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
@@ -364,6 +513,57 @@ BEGIN
      AND (job.ids IS NULL OR x.id = ANY (job.ids))
    ORDER BY x.position
    LIMIT max_events;
+END $$;
+COMMENT ON FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4, boolean) IS 'internal: the next events of a replay';
+CREATE OR REPLACE FUNCTION odoo_events.replay(name text, from_position int8 DEFAULT NULL, to_position int8 DEFAULT NULL,
+  since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, types text[] DEFAULT NULL, keys text[] DEFAULT NULL,
+  subject text DEFAULT NULL, ids uuid[] DEFAULT NULL, dead_letters boolean DEFAULT false, dry_run boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  job odoo_events.replay_job;
+  slow int8;
+  unjudged text;
+BEGIN
+  IF c.url IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" is fetched, nothing is sent to it', name USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.subscribe(%L, url => NULL, start_from => %L);', name || '-again', COALESCE(from_position::text, 'earliest'));
+  END IF;
+  IF NOT dead_letters AND num_nonnulls(from_position, to_position, since, until, types, keys, subject, ids) = 0 THEN
+    RAISE EXCEPTION 'nothing says what to replay' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give from_position, since, types, keys, subject, ids or dead_letters => true; from_position => 0 means all.';
+  END IF;
+  IF from_position > to_position OR since >= until THEN
+    RAISE EXCEPTION 'the range to replay is empty' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'from_position must not be after to_position, since must be before until.';
+  END IF;
+  job.subscription_id := c.id;
+  job.from_position := COALESCE(from_position, 0);
+  job.to_position := COALESCE(to_position, 9223372036854775807);
+  IF NOT dead_letters THEN
+    -- what is not delivered for the first time yet need not be sent again
+    job.to_position := LEAST(job.to_position, COALESCE((SELECT p.cursor FROM odoo_events.progress p
+                                WHERE p.subscription_id = c.id ORDER BY p.n DESC LIMIT 1), 0));
+  END IF;
+  job.since := since; job.until := until; job.keys := keys; job.subject := subject; job.ids := ids;
+  job.types_like := CASE WHEN types IS NOT NULL THEN odoo_events._types_like(types) END;
+  job.dead_letters := dead_letters;
+  SELECT count(*) FILTER (WHERE e.unjudged IS NULL), min(e.position) - 1, max(e.position), count(*) FILTER (WHERE odoo_events._took_too_long(e.unjudged)), max(e.unjudged)
+    INTO job.matched, job.cursor, job.to_position, slow, unjudged
+    FROM odoo_events._replay_events(job, -1, NULL) e;
+  PERFORM odoo_events._check_filter_cost(name, slow, unjudged);
+  IF NOT dry_run AND job.matched > 0 THEN
+    INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
+        dead_letters, matched, cursor, created_by, created_at)
+    VALUES (c.id, job.from_position, job.to_position, since, until, job.types_like, keys, subject, ids,
+        dead_letters, job.matched, job.cursor, session_user, clock_timestamp()) RETURNING id INTO job.id;
+    PERFORM odoo_events._audit('replay', c.name, NULL, jsonb_strip_nulls(jsonb_build_object('replay', job.id, 'events', job.matched,
+      'from_position', job.from_position, 'to_position', job.to_position, 'since', since, 'until', until, 'types', types, 'keys', keys,
+      'subject', subject, 'ids', ids, 'dead_letters', dead_letters)));
+    PERFORM odoo_events._wake('config');
+  END IF;
+  RETURN job.matched;
 END $$;
 -- deliver, fifth part: how subscriptions go, and what they still need.
 
@@ -410,12 +610,13 @@ CREATE OR REPLACE VIEW odoo_events.subscription_progress AS
 SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_flight, p.batches, p.requests, p.delivered, p.failed,
        p.filter_errors, p.breaker, p.not_before, p.last_status, p.last_error, p.last_success_at, p.failing_since, p.p50, p.p95, p.outcomes, p.gate, p.fired_at, p.probe_ms,
        pg_catalog.translate(pg_catalog.jsonb_path_query_array(p.batches, '$[*].positions[*]')::text, '[]', '{}')::int8[] AS batched,
-       p.openings, CASE WHEN p.breaker = 'open' OR p.not_before > now() THEN p.not_before END AS asked_at
+       p.openings, CASE WHEN p.breaker = 'open' OR p.not_before > now() THEN p.not_before END AS asked_at,
+       p.filter_error_at, p.filter_error_position, p.filter_passed, p.filter_refused
   FROM odoo_events.subscription_config c
        CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p
 UNION ALL
 SELECT c.id, c.name, c.types_like, NULL, k.at, k.position, '{}', '[]', 0, k.acked, 0,
-       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', '{}', NULL
+       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', '{}', NULL, NULL, NULL, 0, 0
   FROM odoo_events.pull_cursor k JOIN odoo_events.subscription_config c ON c.id = k.subscription_id;
 -- Events behind a held key, and the held one itself.
 CREATE OR REPLACE VIEW odoo_events.held_event AS
@@ -509,6 +710,48 @@ SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
        e.recordedtime, CASE WHEN e.position = e.held_position THEN e.last_error END
   FROM odoo_events.held_event e JOIN odoo_events.subscription_config c ON c.id = e.subscription_id
  WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
+-- deliver, sixth part: consumers that fetch, because nothing can be sent to them.
+
+CREATE FUNCTION odoo_events._filter_verdict(event text, filter jsonpath) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_filter_verdict';
+COMMENT ON FUNCTION odoo_events._filter_verdict(text, jsonpath) IS
+'internal: as the worker filters: null where the event passes, "false" or "unknown" where it does not, else why that cannot be said; what took too long several times in a statement is not tried again in it';
+CREATE FUNCTION odoo_events._took_too_long(verdict text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT verdict ~ '^the filter could not be judged: it took more than [0-9]+ ms of processor time'
+$$;
+COMMENT ON FUNCTION odoo_events._took_too_long(text) IS 'internal: whether this is why a filter could not be judged';
+CREATE FUNCTION odoo_events._check_filter_cost(name text, slow int8, verdict text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF slow > 2 THEN
+    RAISE EXCEPTION 'the filter of subscription "%" takes too long', name USING ERRCODE = 'statement_too_complex', DETAIL = verdict || '.',
+      HINT = format('SELECT odoo_events.alter_subscription(%L, filter => ...);  -- or raise odoo_events.filter_timeout', name);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_filter_cost(text, int8, text) IS 'internal: raises where a filter took too long for several events';
+-- An event as its consumer gets it, or why that cannot be made.
+CREATE FUNCTION odoo_events._pull_rendered(c odoo_events.subscription_config, frozen text, classes text, OUT event json, OUT failure text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  event := odoo_events._rendered(frozen, classes, c.payload, c.clearance);
+EXCEPTION WHEN OTHERS THEN
+  IF SQLSTATE ~ '^(53|57)' THEN
+    RAISE;
+  END IF;
+  failure := 'the event could not be rendered: ' || SQLERRM;
+END $$;
+COMMENT ON FUNCTION odoo_events._pull_rendered(odoo_events.subscription_config, text, text) IS 'internal: an event as fetch() answers it, or why it cannot';
+-- What cannot be judged or rendered for a pull subscription is a dead letter, as it is where events are sent.  fetch() comes by here until its
+-- consumer has acknowledged what lies behind.
+CREATE FUNCTION odoo_events._pull_unjudged(c odoo_events.subscription_config, "position" int8, reason text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+INSERT INTO odoo_events.dead (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, attempts, first_at, last_at, last_error, event, classes)
+SELECT c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, 0, clock_timestamp(), clock_timestamp(), reason, o.event, o.classes
+  FROM odoo_events.outbox_all o WHERE o.position = $2
+ON CONFLICT (subscription_id, event_id) DO NOTHING
+$$;
+COMMENT ON FUNCTION odoo_events._pull_unjudged(odoo_events.subscription_config, int8, text) IS 'internal: makes a dead letter of an event that cannot be judged or rendered for a consumer';
 CREATE FUNCTION odoo_events._company_event(event text, classes text, companies int4[]) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_company_event';
 COMMENT ON FUNCTION odoo_events._company_event(text, text, int4[]) IS
@@ -521,7 +764,13 @@ DECLARE
   c odoo_events.subscription_config;
   job odoo_events.replay_job;
   r record;
+  after int8 := k.position;
+  reason text;
+  last int8;
   n int := 0;
+  got int;
+  wanted int;
+  slow int := 0;
 BEGIN
   IF max IS NULL OR max NOT BETWEEN 1 AND 10000 THEN
     RAISE EXCEPTION 'argument "max" is %', max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 10000.';
@@ -535,20 +784,34 @@ BEGIN
   SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.id = k.subscription_id;
   job.subscription_id := c.id; job.from_position := 0; job.dead_letters := false;
   job.to_position := LEAST(odoo_events._last_position(), k.position + 200000);
-  FOR r IN
-    SELECT o.position, o.id, odoo_events._rendered(odoo_events._company_event(o.event, o.classes, c.companies), o.classes, c.payload, c.clearance)::json AS event
-      FROM odoo_events._replay_events(job, k.position, max) o
   LOOP
-    n := n + 1;
-    "position" := r.position; id := r.id; event := r.event;
-    RETURN NEXT;
+    wanted := max - n;
+    got := 0;
+    FOR r IN SELECT o.* FROM odoo_events._replay_events(job, after, wanted) o LOOP
+      got := got + 1;
+      after := r.position;
+      reason := r.unjudged;
+      IF reason IS NULL THEN
+        SELECT x.event, x.failure INTO event, reason FROM odoo_events._pull_rendered(c, odoo_events._company_event(r.event, r.classes, c.companies), r.classes) x;
+      END IF;
+      IF reason IS NOT NULL THEN
+        slow := slow + odoo_events._took_too_long(reason)::int;
+        PERFORM odoo_events._check_filter_cost(name, slow, reason);
+        PERFORM odoo_events._pull_unjudged(c, r.position, reason);
+        CONTINUE;
+      END IF;
+      n := n + 1;
+      "position" := r.position; id := r.id; last := r.position;
+      RETURN NEXT;
+    END LOOP;
+    EXIT WHEN got < wanted OR n = max;
   END LOOP;
   IF n = max THEN
-    job.to_position := r.position;
+    job.to_position := last;
   END IF;
   IF n > 0 THEN
     UPDATE odoo_events.pull_cursor p
-       SET fetched = GREATEST(p.fetched, r.position), scanned = CASE WHEN r.position >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
+       SET fetched = GREATEST(p.fetched, last), scanned = CASE WHEN last >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
            holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout
       FROM pg_stat_get_activity(pg_backend_pid()) a WHERE p.subscription_id = c.id;
   ELSIF job.to_position > k.position OR k.holder IS NOT NULL THEN
@@ -764,7 +1027,9 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
            FROM (SELECT min(x.first_position) AS first, max(x.last_position) AS last FROM odoo_events.overrun x WHERE x.subscription_id = s.id) o
           WHERE o.first IS NOT NULL
          UNION ALL SELECT 2, 'critical', format('disabled since %s: %s', s.state_since, s.state_reason),
-                format('SELECT odoo_events.resume(%L);  -- once the endpoint wants events again', s.name) WHERE s.state = 'disabled'
+                format('SELECT odoo_events.resume(%L);  -- once %s', s.name,
+                       CASE WHEN s.state_reason LIKE 'its filter took%' THEN 'alter_subscription(filter => ...) has given it a cheaper filter' ELSE 'the endpoint wants events again' END)
+          WHERE s.state = 'disabled'
          UNION ALL SELECT 3, 'critical', t.detail, t.hint
           WHERE s.state = 'breaker_open' OR (s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_status BETWEEN 400 AND 499 AND s.last_status NOT IN (408, 429))
          UNION ALL SELECT 4, 'warn', t.detail, t.hint WHERE s.state = 'active' AND s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_error <> ''
@@ -778,6 +1043,10 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
          UNION ALL SELECT 7, 'warn', format('its endpoint comes and goes: the breaker opened %s times within an hour', o.n),
                 format('SELECT at, status, error FROM odoo_events.attempt WHERE subscription = %L AND COALESCE(status, 0) NOT BETWEEN 200 AND 299 ORDER BY at DESC LIMIT 20;', s.name)
            FROM (SELECT count(*) AS n FROM unnest(s.openings) x WHERE x > now() - interval '1 hour') o WHERE o.n >= 3
+         UNION ALL SELECT 7, 'warn', format('its filter could not judge %s events, the latest is %s: %s', d.n, d.subject, d.last_error),
+                format('SELECT odoo_events.replay(%L, dead_letters => true);  -- sends them without asking the filter; discard() drops them', s.name)
+           FROM (SELECT count(*) OVER () AS n, x.subject, x.last_error FROM odoo_events.dead x
+                  WHERE x.subscription_id = s.id AND x.last_error LIKE 'the filter could not be judged: %' ORDER BY x.position DESC LIMIT 1) d
          UNION ALL SELECT 7, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
          UNION ALL SELECT 8, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
           WHERE s.state = 'paused' AND s.lag > 0 AND s.state_since < clock_timestamp() - interval '1 day'
@@ -819,7 +1088,8 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
             THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
             WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
             WHEN odoo_events._company_event(event, classes, c.companies) IS NULL THEN 'it tells of values of other companies only'
-            WHEN c.filter IS NOT NULL AND NOT odoo_events._filter_passes(odoo_events._company_event(event, classes, c.companies), c.filter) THEN format('its filter is %s', c.filter)
+            ELSE (SELECT CASE WHEN v IN ('false', 'unknown') THEN format('its filter is %s: %s', v, c.filter) ELSE v END
+                    FROM odoo_events._filter_verdict(odoo_events._company_event(event, classes, c.companies), c.filter) v)
        END
 $$;
 COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text, text) IS
@@ -1119,6 +1389,115 @@ SELECT jsonb_object_agg(x.col, x.was)
  -- whole, what an event of one company lacks of it is no event (publish/jsonb.c)
  WHERE jsonb_typeof(x.is_now) <> 'array' AND (jsonb_typeof(x.is_now) <> 'object' OR jsonb_typeof(x.was) <> 'string') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
 $$;
+-- What an entity's last events told, one row per record.
+CREATE OR REPLACE FUNCTION odoo_events._told(e odoo_events.entity) RETURNS TABLE (record_id int8, state text, gone boolean, image jsonb, lines jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT l.record_id, COALESCE(l.image ->> e.state_column, l.event -> 'data' -> 'transition' ->> 'to', l.image ->> 'state', w.state), l.gone, l.image, w.lines
+  FROM (SELECT x.record_id, v.event, v.event -> 'data' -> COALESCE(e.label, e.entity) AS image,
+               x.type LIKE '%.deleted.v_' OR (v.event -> 'data' ->> 'deleted') IS NOT NULL AS gone
+          FROM (SELECT DISTINCT ON (o.record_id) o.record_id, o.type, o.event
+                  FROM odoo_events.outbox_all o WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL ORDER BY o.record_id, o.position DESC) x
+               CROSS JOIN LATERAL (SELECT odoo_events._legible(x.event) AS event OFFSET 0) v) l
+  -- an event that only its lines made does not carry the state
+  LEFT JOIN (SELECT x.record_id, (array_agg(x.lines ORDER BY x.position DESC) FILTER (WHERE x.lines IS NOT NULL))[1] AS lines,
+                    (array_agg(x.state ORDER BY x.position DESC) FILTER (WHERE x.state IS NOT NULL))[1] AS state
+               FROM (SELECT o.record_id, o.position, v.event -> 'data' -> 'lines' AS lines,
+                            COALESCE(v.event -> 'data' -> COALESCE(e.label, e.entity) ->> e.state_column, v.event -> 'data' -> 'transition' ->> 'to') AS state
+                       FROM odoo_events.outbox_all o CROSS JOIN LATERAL (SELECT odoo_events._legible(o.event) AS event OFFSET 0) v
+                      WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL) x
+              GROUP BY x.record_id) w ON w.record_id = l.record_id
+$$;
+-- Of some candidates those that are differences.  tip: position up to which the events were read that they were compared with.
+CREATE OR REPLACE FUNCTION odoo_events._judge(e odoo_events.entity, candidates odoo_events._candidate[], tip int8) RETURNS TABLE (record_id int8, odoo_state text, last_event_state text, note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  w       record;
+  failed  text;
+  tells   int8[];
+  pending int8[];
+BEGIN
+  SELECT array_agg(x.doc) AS docs, array_agg(x.rule) AS rules, array_agg(x.id) AS ids, array_agg(x.op) AS ops, array_agg(x.old) AS olds INTO w
+    FROM (SELECT c.record_id AS doc, e.rule AS rule, c.record_id AS id, c.op, c.old::text AS old FROM unnest(candidates) c WHERE c.op = 'I' OR c.op = 'U' AND c.old IS NOT NULL
+          UNION ALL
+          SELECT c.record_id, l.rule, l.id, l.op, l.old FROM unnest(candidates) c, odoo_events._line_changes(e, c.record_id, c.told_lines, c.lines) l WHERE c.op = 'U' AND c.told_lines IS NOT NULL
+          ORDER BY 1) x;
+  SELECT array_agg(t.record_id) FILTER (WHERE t.verdict = 'event'), max(t.detail) FILTER (WHERE t.verdict = 'error') INTO tells, failed
+    FROM odoo_events._would_tell(e.entity, w.docs, w.rules, w.ids, w.ops, w.olds, false) t;
+  IF failed IS NOT NULL THEN
+    -- the others are compared without the one that fails
+    IF cardinality(candidates) > 1 THEN
+      RETURN QUERY SELECT j.* FROM odoo_events._judge(e, candidates[:cardinality(candidates) / 2], tip) j;
+      RETURN QUERY SELECT j.* FROM odoo_events._judge(e, candidates[cardinality(candidates) / 2 + 1:], tip) j;
+    ELSE
+      RETURN QUERY SELECT c.record_id, c.odoo_state, c.last_event_state, 'cannot be compared with its events: ' || failed FROM unnest(candidates) c;
+    END IF;
+    RETURN;
+  END IF;
+  -- after the rows were read: whatever changed them meanwhile is seen here
+  PERFORM odoo_events._wal_wait(e.rules);
+  pending := odoo_events._pending(e);
+  RETURN QUERY
+  SELECT c.record_id, c.odoo_state, c.last_event_state, CASE WHEN c.op IS NULL OR c.record_id = ANY (tells) THEN c.note ELSE 'may have changed while capture failed' END
+    FROM unnest(candidates) c
+   WHERE (c.op IS NULL OR c.record_id = ANY (tells) OR c.doubt) AND c.record_id <> ALL (pending)
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.outbox_all o WHERE o.position > tip AND o.entity = COALESCE(e.label, e.entity) AND o.record_id = c.record_id)
+   ORDER BY c.record_id;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events._reconcile(only_entity text, since timestamptz, repair boolean)
+RETURNS TABLE (entity text, record_id int8, odoo_state text, last_event_state text, note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  e       odoo_events.entity;
+  oldest  timestamptz;
+  gap_at  timestamptz;
+  began   timestamptz := clock_timestamp();
+  checked text[] := '{}';
+BEGIN
+  IF only_entity IS NOT NULL THEN
+    PERFORM odoo_events._check_entities(ARRAY[only_entity]);
+    IF NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = only_entity) THEN
+      RAISE EXCEPTION 'entity "%" is not attached', only_entity
+        USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT * FROM odoo_events.attach(%L);', ARRAY[only_entity]);
+    END IF;
+  END IF;
+  SELECT min(o.recordedtime) INTO oldest FROM odoo_events.outbox_all o;
+  FOR e IN SELECT x.* FROM odoo_events.entity x JOIN odoo_events.attached a ON a.entity = x.entity
+            WHERE (only_entity IS NULL OR x.entity = only_entity) AND x.sum_query IS NULL ORDER BY x.entity
+  LOOP
+    SELECT min(g.at) INTO gap_at FROM odoo_events.capture_gap g WHERE g.rule = ANY (e.rules) AND (_reconcile.since IS NULL OR g.at >= _reconcile.since);
+    BEGIN
+      RETURN QUERY SELECT e.entity, d.record_id, d.odoo_state, d.last_event_state, d.note
+                   FROM odoo_events._differences(e, COALESCE(_reconcile.since, GREATEST((SELECT a.at FROM odoo_events.attached a WHERE a.entity = e.entity), oldest)), gap_at, _reconcile.repair) d;
+    EXCEPTION WHEN OTHERS THEN
+      -- of one entity that is all there is to say; of all of them the others are looked at
+      IF only_entity IS NOT NULL OR SQLSTATE ~ '^(53|57|40|25)' THEN
+        RAISE;
+      END IF;
+      RETURN QUERY VALUES (e.entity, NULL::int8, NULL::text, NULL::text, 'cannot be compared with its events: ' || SQLERRM);
+      CONTINUE;
+    END;
+    -- a table that is nothing but a part is listed with the entities that it is a part of
+    RETURN QUERY SELECT e.entity, d.record_id, NULL::text, NULL::text,
+                        format('rule %s, transaction %s: triggers have %s, the WAL has %s', d.rule, d.xid, COALESCE(d.trigger, 'nothing'), COALESCE(d.wal, 'nothing'))
+                   FROM odoo_events.capture_difference d
+                  WHERE d.rule = ANY (e.rules) AND (_reconcile.since IS NULL OR d.at >= _reconcile.since)
+                    AND (d.rule = e.rule OR NOT EXISTS (SELECT 1 FROM odoo_events.entity x JOIN odoo_events.attached a ON a.entity = x.entity WHERE x.rule = d.rule)) ORDER BY d.at, d.record_id;
+    checked := checked || e.entity;
+  END LOOP;
+  checked := checked || ARRAY(SELECT x.entity FROM odoo_events.entity x WHERE x.sum_query IS NOT NULL);
+  IF _reconcile.repair THEN
+    -- a gap is dealt with once every entity that its table is captured for has been looked at
+    DELETE FROM odoo_events.capture_gap g
+     WHERE g.at < began AND (_reconcile.since IS NULL OR g.at >= _reconcile.since)
+       AND NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity x ON x.entity = a.entity WHERE g.rule = ANY (x.rules) AND a.entity <> ALL (checked));
+    DELETE FROM odoo_events.capture_difference d
+     WHERE d.at < began AND (_reconcile.since IS NULL OR d.at >= _reconcile.since)
+       AND EXISTS (SELECT 1 FROM odoo_events.entity x WHERE d.rule = ANY (x.rules) AND x.entity = ANY (checked));
+    PERFORM odoo_events._audit('reconcile', COALESCE(only_entity, 'all'));
+  END IF;
+END $$;
 SELECT odoo_events._clear_catalog();
 -- catalog_reference: rows that events name, and what is read of each.
 
