@@ -44,13 +44,15 @@ oe_base64_of(MemoryContext cxt, const char *secret, int before)
 	char	   *text = MemoryContextAlloc(cxt, (before + len) * 4 / 3 + 8);
 	int			from = (before * 8 + 5) / 6;
 	int			to = (before + len) * 8 / 6;
+	int			all;
 
 	memcpy(plain + before, secret, len);
-	EVP_EncodeBlock((unsigned char *) text, plain, before + len);
+	all = EVP_EncodeBlock((unsigned char *) text, plain, before + len);
 	OPENSSL_cleanse(plain, before + len);
 	pfree(plain);
 	memmove(text, text + from, to - from);
-	text[to - from] = '\0';
+	/* what is wiped later ends here */
+	OPENSSL_cleanse(text + to - from, all - (to - from));
 	return text;
 }
 
