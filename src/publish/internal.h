@@ -55,7 +55,8 @@ typedef struct OeRow
 	int			n;
 	OeMember   *m;
 	OeText		id;				/* found under the name "id" */
-	int			nraw;			/* columns that jsonb.c gave another value ... */
+	int			nraw;			/* columns that settle.c gave another value
+								 * ... */
 	OeMember   *raw;			/* and what they hold: conditions see that */
 } OeRow;
 
@@ -225,23 +226,24 @@ typedef struct OePart
 	bool		watched;		/* predicates of the entity look at it */
 } OePart;
 
-/* What a jsonb column of Odoo's holds (jsonb.c). */
-typedef enum OeJsonbKind
+/* What a column of Odoo's holds (settle.c). */
+typedef enum OeValueKind
 {
-	OE_JSONB_UNKNOWN,			/* ir_model_fields does not know it */
-	OE_JSONB_PLAIN,				/* whatever somebody put there */
-	OE_JSONB_TEXTS,				/* a text per language */
-	OE_JSONB_COMPANIES			/* a value per company */
-} OeJsonbKind;
+	OE_VALUE_UNKNOWN,			/* ir_model_fields does not know it */
+	OE_VALUE_PLAIN,				/* whatever somebody put there */
+	OE_VALUE_TEXTS,				/* a text per language */
+	OE_VALUE_COMPANIES,			/* a value per company */
+	OE_VALUE_FLOAT				/* a number of Odoo's with float's dust */
+} OeValueKind;
 
-/* A column of a rule of one of the last two kinds. */
-typedef struct OeJsonbColumn
+/* A column of a rule of one of the last three kinds. */
+typedef struct OeValueColumn
 {
 	const char *name;			/* in the journal */
 	int			len;
 	uint32		tag;			/* oe_key_tag() of it */
-	OeJsonbKind kind;
-} OeJsonbColumn;
+	OeValueKind kind;
+} OeValueColumn;
 
 typedef struct OeRule
 {
@@ -259,9 +261,9 @@ typedef struct OeRule
 	List	   *entities;		/* all that its rows are: OeEntity * */
 	List	   *parts;			/* OePart * */
 	bool		ahead;			/* predicates ask what its rows were: gone.c */
-	uint32		jsonb_epoch;	/* when the next two were found; odoo.c */
-	int			njsonb;
-	OeJsonbColumn *jsonb;
+	uint32		settled_epoch;	/* when the next two were found; odoo.c */
+	int			nsettled;
+	OeValueColumn *settled;
 } OeRule;
 
 typedef struct OeMilestone
@@ -408,7 +410,7 @@ typedef struct OeChange
 	char	   *new_text;
 	char	   *traceparent;
 	bool		parsed;
-	bool		settled;		/* its values are what events show: jsonb.c */
+	bool		settled;		/* its values are what events show: settle.c */
 	bool		unseen;			/* and nothing of them differs */
 	bool		prepared;		/* what matching looks at was read */
 	OeRow		old;			/* whole rows; n 0 where there was none */
@@ -704,7 +706,8 @@ extern List *oe_many_of(OeCycle *cy, OeMany *many, int64 id);
 extern bool oe_odoo_read(OeCycle *cy);
 extern const char *oe_odoo_table(const char *name);
 
-/* jsonb.c: foreign work */
+/* settle.c: foreign work */
+extern OeText oe_without_dust(const OeText *t);
 extern void oe_row_settle(OeRule *rule, OeRow *row);
 extern const OeText *oe_raw_value(const OeRow *row, const OeMember *m);
 extern bool oe_is_per_company(OeRule *rule, const char *column);

@@ -86,12 +86,12 @@ oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_co
 }
 
 /*
- * What an event of one company may show of a field (jsonb.c).
+ * What an event of one company may show of a field (settle.c).
  */
 void
 oe_field_of_company(OeEvent *ev, OeRule *rule, const char *owner, OeField *f, OeText *value)
 {
-	for (int i = 0; rule->njsonb > 0 && i < f->nsources; i++)
+	for (int i = 0; rule->nsettled > 0 && i < f->nsources; i++)
 		if (f->sources[i].kind == OE_SOURCE_PATH && f->sources[i].path.nhops == 0)
 			oe_company_value(ev, rule, owner, f->sources[i].path.column, f->name, value);
 }
@@ -412,7 +412,7 @@ oe_write_columns(OeCycle *cy, OeEvent *ev, StringInfo buf, OePartChange *pc)
 		OeText		old = cc->old;
 		OeText		new = cc->new;
 
-		if (rule->njsonb > 0)
+		if (rule->nsettled > 0)
 		{
 			oe_company_value(ev, rule, label, cc->column, f ? f->name : cc->column, &old);
 			oe_company_value(ev, rule, label, cc->column, f ? f->name : cc->column, &new);

@@ -251,14 +251,14 @@ oe_detect(OeCatalog *cat)
 		t->columns[t->ncolumns].name = SPI_getvalue(tup, desc, 4);
 		t->columns[t->ncolumns].type = (Oid) atoll(SPI_getvalue(tup, desc, 5));
 		t->columns[t->ncolumns].indexed = SPI_getvalue(tup, desc, 6)[0] == 't';
-		t->columns[t->ncolumns].recorded = OE_JSONB_UNKNOWN;
+		t->columns[t->ncolumns].recorded = OE_VALUE_UNKNOWN;
 		t->ncolumns++;
 	}
 	oe_names = datumCopy(values[0], false, -1);
 	oe_relids = PointerGetDatum(construct_array(seen, nseen, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	oe_stale = oe_doubtful = false;
 	MemoryContextSwitchTo(save);
-	oe_detect_jsonb(oe_tables);
+	oe_detect_kinds(oe_tables);
 }
 
 /*
@@ -313,14 +313,14 @@ oe_field_expression(OeTable *t, const char *path, StringInfo expr, StringInfo jo
 	if (oe_hop_table(path, column, table, field) == NULL)
 	{
 		/* who is referred to has no company that could choose a value */
-		if (!oe_has_column(t, path) || oe_column_kind(NULL, t, path) == OE_JSONB_COMPANIES)
+		if (!oe_has_column(t, path) || oe_column_kind(NULL, t, path) == OE_VALUE_COMPANIES)
 			return false;
 		appendStringInfo(expr, "t.%s", quote_identifier(path));
 		return true;
 	}
 	other = oe_table(table);
 	if (!oe_has_column(t, column) || !oe_has_column(other, field) ||
-		oe_column_kind(NULL, other, field) == OE_JSONB_COMPANIES)
+		oe_column_kind(NULL, other, field) == OE_VALUE_COMPANIES)
 		return false;
 	if (strchr(path, '^'))
 	{

@@ -12,7 +12,7 @@ typedef struct OeColumn
 	const char *name;
 	Oid			type;
 	bool		indexed;		/* an index begins with it */
-	OeJsonbKind recorded;		/* of a jsonb column, by ir_model_fields */
+	OeValueKind recorded;		/* of a jsonb column, by ir_model_fields */
 } OeColumn;
 
 typedef struct OeTable
@@ -53,9 +53,9 @@ extern Datum oe_text_array(List *names);
 extern MemoryContext oe_odoo_context(void);
 extern uint32 oe_odoo_epoch(void);
 
-/* jsonb.c */
-extern void oe_detect_jsonb(HTAB *tables);
-extern OeJsonbKind oe_column_kind(const OeRule *rule, const OeTable *t, const char *name);
+/* settle.c */
+extern void oe_detect_kinds(HTAB *tables);
+extern OeValueKind oe_column_kind(const OeRule *rule, const OeTable *t, const char *name);
 extern OeText oe_text_shown(const OeText *t);
 
 #endif							/* OE_PUBLISH_ODOO_H */

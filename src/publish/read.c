@@ -47,8 +47,7 @@ oe_translated(StringInfo buf, Jsonb *jb)
 
 	t.s = JsonbToCString(NULL, &jb->root, VARSIZE(jb));
 	t.len = strlen(t.s);
-	if (JB_ROOT_IS_OBJECT(jb))
-		t = oe_text_shown(&t);
+	t = oe_text_shown(&t);
 	appendBinaryStringInfo(buf, t.s, t.len);
 }
 

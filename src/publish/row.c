@@ -373,7 +373,7 @@ oe_change_settle(OeChange *c)
 	c->settled = true;
 	oe_row_settle(c->rule, &c->new);
 	oe_row_settle(c->rule, &c->old);
-	c->unseen = c->op == 'U' && c->rule->njsonb > 0;
+	c->unseen = c->op == 'U' && c->rule->nsettled > 0;
 	for (int i = 0; c->unseen && i < c->old.n; i++)
 		c->unseen = i < c->new.n && oe_text_equal(&c->old.m[i].value, &c->new.m[i].value);
 }

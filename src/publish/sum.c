@@ -89,7 +89,7 @@ oe_sums_touched(OeCycle *cy, OeEntity *e)
 			{
 				OeChange   *c = oe_attempt_change(cy, &cy->tx[i], j);
 
-				if (c->rule == e->rule && oe_selected(cy, c) && c->op != 'T' && c->op != 'E' && oe_change_parse(c))
+				if (c->rule == e->rule && oe_selected(cy, c) && c->op != 'T' && c->op != 'E' && oe_change_parse(c) && !c->unseen)
 					oe_sum_touch(cy, sums, e, &cy->tx[i], c);
 			}
 		if (!oe_odoo_read(cy))
@@ -156,7 +156,20 @@ oe_sum_event(OeSum *sum, HeapTuple tup, TupleDesc desc)
 		if (isnull)
 			appendStringInfoString(&buf, "null");
 		else
+		{
+			int			start = buf.len;
+			OeText		value;
+
 			oe_json_datum(&buf, att->atttypid, &out, d);
+			value.s = buf.data + start;
+			value.len = buf.len - start;
+			value = oe_without_dust(&value);
+			if (value.s != buf.data + start)
+			{
+				buf.len = start;
+				appendBinaryStringInfo(&buf, value.s, value.len);
+			}
+		}
 	}
 	ev->sums = buf.data;
 }

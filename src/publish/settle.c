@@ -1,17 +1,21 @@
 /*
- * jsonb.c
- *	  Columns that hold one text per language, or one value per company.
+ * settle.c
+ *	  Columns whose stored value is not the one that events show.
  *
  * Since version 16 Odoo stores a translated text as {"en_US": "Table", "fr_FR":
- * "Plateau"}, since 18 a company-dependent value as {"1": 20.0, "2": 7.5}.
- * Rows are settled as they are read: a translated column becomes the one text
- * that events show, a company-dependent one loses its empty members.  So
- * everything behind this compares and writes what a receiver can see.
+ * "Plateau"}, since 18 a company-dependent value as {"1": 20.0, "2": 7.5}; up
+ * to 14 quantities are floats, of which arithmetic leaves 5.5e-17 where nothing
+ * is left.  Rows are settled as they are read: a translated column becomes the
+ * one text that events show, a company-dependent one loses its empty members,
+ * a float its dust.  So everything behind this compares and writes what a
+ * receiver can see.
  *
  * Foreign work where it asks ir_model_fields, which says what a column is;
  * everything else only computes.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "catalog/pg_type.h"
 
@@ -19,6 +23,9 @@
 #include "base/scan.h"
 #include "publish/internal.h"
 #include "publish/odoo.h"
+
+/* That stay of a float. */
+#define OE_DECIMALS 9
 
 /* Where a database has no ir_model_fields, which no Odoo's is without. */
 static const char *const oe_known_per_company[][2] = {
@@ -32,13 +39,13 @@ static const char *const oe_known_per_company[][2] = {
  * it.  A jsonb column of a built-in rule is a translated text; one of an own
  * table may be anything.
  */
-static OeJsonbKind
+static OeValueKind
 oe_kind_by_catalog(const OeRule *rule, const char *table, const char *column)
 {
 	for (int i = 0; i < lengthof(oe_known_per_company); i++)
 		if (strcmp(table, oe_known_per_company[i][0]) == 0 && strcmp(column, oe_known_per_company[i][1]) == 0)
-			return OE_JSONB_COMPANIES;
-	return rule == NULL || strncmp(rule->name, "own_", 4) == 0 ? OE_JSONB_PLAIN : OE_JSONB_TEXTS;
+			return OE_VALUE_COMPANIES;
+	return rule == NULL || strncmp(rule->name, "own_", 4) == 0 ? OE_VALUE_PLAIN : OE_VALUE_TEXTS;
 }
 
 /*
@@ -68,7 +75,7 @@ oe_ask_fields(const OeTable *fields, Datum tables, Datum columns)
  * Notes what Odoo's description of its fields says of jsonb columns.
  */
 void
-oe_detect_jsonb(HTAB *all)
+oe_detect_kinds(HTAB *all)
 {
 	OeTable    *fields = oe_table("ir_model_fields");
 	HASH_SEQ_STATUS seq;
@@ -92,20 +99,24 @@ oe_detect_jsonb(HTAB *all)
 		t = oe_table(oe_value(r, 1));
 		for (int i = 0; t && i < t->ncolumns; i++)
 			if (strcmp(t->columns[i].name, oe_value(r, 2)) == 0)
-				t->columns[i].recorded = oe_value(r, 3)[0] == 't' ? OE_JSONB_COMPANIES
-					: oe_value(r, 4)[0] == 't' ? OE_JSONB_TEXTS : OE_JSONB_PLAIN;
+				t->columns[i].recorded = oe_value(r, 3)[0] == 't' ? OE_VALUE_COMPANIES
+					: oe_value(r, 4)[0] == 't' ? OE_VALUE_TEXTS : OE_VALUE_PLAIN;
 	}
 }
 
 /* Of a column of a table, for a rule or, NULL, for a reference. */
-OeJsonbKind
+OeValueKind
 oe_column_kind(const OeRule *rule, const OeTable *t, const char *name)
 {
+	bool		own = rule == NULL || strncmp(rule->name, "own_", 4) == 0;
+
 	for (int i = 0; t && i < t->ncolumns; i++)
-		if (t->columns[i].type == JSONBOID && strcmp(t->columns[i].name, name) == 0)
-			return t->columns[i].recorded != OE_JSONB_UNKNOWN ? t->columns[i].recorded
+		if (t->columns[i].type == FLOAT8OID && !own && strcmp(t->columns[i].name, name) == 0)
+			return OE_VALUE_FLOAT;
+		else if (t->columns[i].type == JSONBOID && strcmp(t->columns[i].name, name) == 0)
+			return t->columns[i].recorded != OE_VALUE_UNKNOWN ? t->columns[i].recorded
 				: oe_kind_by_catalog(rule, t->name, name);
-	return OE_JSONB_PLAIN;
+	return OE_VALUE_PLAIN;
 }
 
 /*
@@ -118,25 +129,25 @@ oe_rule_detect(OeRule *rule)
 	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
 	MemoryContext save = MemoryContextSwitchTo(oe_odoo_context());
 
-	rule->njsonb = 0;
-	rule->jsonb = palloc(sizeof(OeJsonbColumn) * (rule->ncolumns + 1));
+	rule->nsettled = 0;
+	rule->settled = palloc(sizeof(OeValueColumn) * (rule->ncolumns + 1));
 	for (int i = 0; i < rule->ncolumns; i++)
 	{
-		OeJsonbColumn *c = &rule->jsonb[rule->njsonb];
+		OeValueColumn *c = &rule->settled[rule->nsettled];
 		char	   *name = pstrdup(rule->columns[i]);
 		char	   *alt = strchr(name, '=');
 
 		if (alt)
 			*alt++ = '\0';
 		c->kind = oe_column_kind(rule, t, alt && !oe_has_column(t, name) ? alt : name);
-		if (c->kind == OE_JSONB_PLAIN)
+		if (c->kind == OE_VALUE_PLAIN)
 			continue;
 		c->name = name;
 		c->len = strlen(name);
 		c->tag = oe_key_tag(name, c->len);
-		rule->njsonb++;
+		rule->nsettled++;
 	}
-	rule->jsonb_epoch = oe_odoo_epoch();
+	rule->settled_epoch = oe_odoo_epoch();
 	MemoryContextSwitchTo(save);
 }
 
@@ -144,13 +155,13 @@ oe_rule_detect(OeRule *rule)
  * Which columns of a rule's rows are of these kinds, as this database has
  * them; looked up anew when its tables have changed.
  */
-static const OeJsonbColumn *
-oe_rule_jsonb(OeRule *rule, int *n)
+static const OeValueColumn *
+oe_rule_settled(OeRule *rule, int *n)
 {
-	if (rule->jsonb_epoch != oe_odoo_epoch())
+	if (rule->settled_epoch != oe_odoo_epoch())
 		oe_rule_detect(rule);
-	*n = rule->njsonb;
-	return rule->jsonb;
+	*n = rule->nsettled;
+	return rule->settled;
 }
 
 /*
@@ -179,17 +190,20 @@ oe_language_rank(const OePiece *language)
 /*
  * The text that is shown of a translated one: the first that is not empty, in
  * the wanted language, in another form of that language, in English, in any.
- * A slice of the same text; null where there is none.
+ * A slice of the same text; null where there is none.  A version of Odoo whose
+ * texts are not translated yet has the text itself.
  */
 OeText
 oe_text_shown(const OeText *t)
 {
-	const char *p = oe_scan_open(t->s, '{');
+	const char *p = t->s[0] == '{' ? oe_scan_open(t->s, '{') : NULL;
 	OeText		shown = {"null", 4};
 	OePiece		language;
 	OePiece		value;
 	int			best = 0;
 
+	if (t->s[0] == '"')
+		return *t;
 	while (oe_scan_member(&p, &language, &value))
 	{
 		int			rank = oe_language_rank(&language);
@@ -235,6 +249,39 @@ oe_companies_left(const OeText *t, int64 company)
 }
 
 /*
+ * A number without what arithmetic of floats left behind: nine decimals are
+ * finer than any unit of Odoo rounds to.
+ */
+OeText
+oe_without_dust(const OeText *t)
+{
+	char		digits[64];
+	const char *point = memchr(t->s, '.', t->len);
+	OeText		number;
+	int			len;
+
+	if (t->len >= sizeof(digits) || t->s[0] == '"' ||
+		((point == NULL || t->s + t->len - point <= OE_DECIMALS + 1) && memchr(t->s, 'e', t->len) == NULL &&
+		 !(t->len == 2 && memcmp(t->s, "-0", 2) == 0)))
+		return *t;
+	memcpy(digits, t->s, t->len);
+	digits[t->len] = '\0';
+	/* a double has no more than fifteen digits to rely on */
+	if (fabs(strtod(digits, NULL)) >= 1e6)
+		len = snprintf(digits, sizeof(digits), "%.15g", strtod(digits, NULL));
+	else
+		len = snprintf(digits, sizeof(digits), "%.*f", OE_DECIMALS, strtod(digits, NULL));
+	while (memchr(digits, '.', len) && memchr(digits, 'e', len) == NULL && (digits[len - 1] == '0' || digits[len - 1] == '.'))
+		if (digits[--len] == '.')
+			break;
+	if (len == 2 && memcmp(digits, "-0", 2) == 0)
+		len = 1, digits[0] = '0';
+	number.s = pnstrdup(digits, len);
+	number.len = len;
+	return number;
+}
+
+/*
  * What a member held before it was settled.
  */
 const OeText *
@@ -253,7 +300,7 @@ void
 oe_row_settle(OeRule *rule, OeRow *row)
 {
 	int			n;
-	const OeJsonbColumn *columns = oe_rule_jsonb(rule, &n);
+	const OeValueColumn *columns = oe_rule_settled(rule, &n);
 
 	row->nraw = 0;
 	if (n > 0 && row->n > 0)
@@ -267,10 +314,16 @@ oe_row_settle(OeRule *rule, OeRow *row)
 				continue;
 			if (oe_text_null(&m->value))
 				break;
+			if (columns[i].kind == OE_VALUE_FLOAT)
+			{
+				/* conditions see no dust either */
+				m->value = oe_without_dust(&m->value);
+				break;
+			}
 			row->raw[row->nraw++] = *m;
-			if (columns[i].kind == OE_JSONB_COMPANIES)
+			if (columns[i].kind == OE_VALUE_COMPANIES)
 				m->value = oe_companies_left(&m->value, 0);
-			else if (m->value.s[0] == '{')
+			else
 				m->value = oe_text_shown(&m->value);
 			break;
 		}
@@ -281,10 +334,10 @@ bool
 oe_is_per_company(OeRule *rule, const char *column)
 {
 	int			n;
-	const OeJsonbColumn *columns = oe_rule_jsonb(rule, &n);
+	const OeValueColumn *columns = oe_rule_settled(rule, &n);
 
 	for (int i = 0; i < n; i++)
-		if (columns[i].kind == OE_JSONB_COMPANIES && strcmp(columns[i].name, column) == 0)
+		if (columns[i].kind == OE_VALUE_COMPANIES && strcmp(columns[i].name, column) == 0)
 			return true;
 	return false;
 }
