@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
@@ -23,12 +25,14 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "base/compat.h"
 #include "base/cut.h"
 #include "base/json.h"
 
 static void oe_json_array(StringInfo buf, Datum value);
+static void oe_json_part(StringInfo buf, Oid type, FmgrInfo *out, Datum value);
 static void oe_json_array_level(StringInfo buf, ArrayType *arr, Oid elem,
 								FmgrInfo *out, int dim, Datum *values,
 								bool *nulls, int *next);
@@ -93,6 +97,18 @@ oe_json_int(StringInfo buf, int64 value)
 	char		text[24];
 
 	appendBinaryStringInfo(buf, text, pg_lltoa(value, text));
+}
+
+/*
+ * An id: a string where a reader's double would round it.
+ */
+void
+oe_json_id(StringInfo buf, int64 id)
+{
+	if (unlikely(id > OE_JSON_EXACT || id < -OE_JSON_EXACT))
+		appendStringInfo(buf, "\"" INT64_FORMAT "\"", id);
+	else
+		oe_json_int(buf, id);
 }
 
 void
@@ -357,9 +373,90 @@ oe_json_datum(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
 }
 
 /*
- * Appends what has no path of its own: an array as a JSON array, else a string
- * of the type's built-in output function.  Ranges, composites and the like
- * call the functions of their parts, so they must be built in themselves.
+ * A value inside another one: nobody looks at it again, so that a number that
+ * a reader's double might round becomes a string here.
+ */
+static void
+oe_json_part(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
+{
+	int			start = buf->len;
+
+	if (type == INT8OID)
+	{
+		oe_json_id(buf, DatumGetInt64(value));
+		return;
+	}
+	oe_json_datum(buf, type, out, value);
+	if (type == NUMERICOID && buf->len - start > DBL_DIG && buf->data[start] != '"')
+	{
+		char	   *digits = pstrdup(buf->data + start);
+
+		buf->len = start;
+		oe_json_cstring(buf, digits);
+		pfree(digits);
+	}
+}
+
+/*
+ * A composite value as an object of its columns.
+ */
+static void
+oe_json_composite(StringInfo buf, Datum value)
+{
+	HeapTupleHeader row = DatumGetHeapTupleHeader(value);
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	HeapTupleData tup = {.t_len = HeapTupleHeaderGetDatumLength(row),.t_data = row};
+	bool		first = true;
+
+	appendStringInfoChar(buf, '{');
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Oid			base = getBaseType(att->atttypid);
+		bool		isnull;
+		bool		varlena;
+		Datum		column;
+		Oid			fn;
+		FmgrInfo	out;
+
+		if (att->attisdropped)
+			continue;
+		if (!first)
+			appendStringInfoChar(buf, ',');
+		first = false;
+		oe_json_cstring(buf, NameStr(att->attname));
+		appendStringInfoChar(buf, ':');
+		column = heap_getattr(&tup, i + 1, desc, &isnull);
+		if (isnull)
+		{
+			appendBinaryStringInfo(buf, "null", 4);
+			continue;
+		}
+		getTypeOutputInfo(base, &fn, &varlena);
+		fmgr_info(fn, &out);
+		oe_json_part(buf, base, &out, column);
+	}
+	appendStringInfoChar(buf, '}');
+	ReleaseTupleDesc(desc);
+}
+
+/*
+ * Is it a range, or several, of a built-in type?  Its output function calls
+ * that type's.
+ */
+static bool
+oe_range_is_built_in(Oid type)
+{
+	Oid			range = get_multirange_range(type);
+	Oid			subtype = get_range_subtype(OidIsValid(range) ? range : type);
+
+	return OidIsValid(subtype) && subtype < FirstNormalObjectId;
+}
+
+/*
+ * Appends what has no path of its own: an array as a JSON array, a composite
+ * value as an object, else a string of the type's built-in output function.
+ * One that calls functions that are not built in is null.
  */
 static void
 oe_json_other(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
@@ -386,8 +483,14 @@ oe_json_other(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
 		oe_json_limit(buf, start);
 		return;
 	}
+	if (out->fn_oid == F_RECORD_OUT)
+	{
+		oe_json_composite(buf, value);
+		oe_json_limit(buf, start);
+		return;
+	}
 	if (out->fn_oid >= FirstNormalObjectId ||
-		(type >= FirstNormalObjectId && out->fn_oid != F_ENUM_OUT))
+		(type >= FirstNormalObjectId && out->fn_oid != F_ENUM_OUT && !oe_range_is_built_in(type)))
 	{
 		appendBinaryStringInfo(buf, "null", 4);
 		return;
@@ -450,7 +553,7 @@ oe_json_array_level(StringInfo buf, ArrayType *arr, Oid elem, FmgrInfo *out,
 			if (nulls[*next])
 				appendBinaryStringInfo(buf, "null", 4);
 			else
-				oe_json_datum(buf, elem, out, values[*next]);
+				oe_json_part(buf, elem, out, values[*next]);
 			(*next)++;
 		}
 	}

@@ -3,9 +3,9 @@
  *	  Writing JSON text whose format depends on no session setting.
  *
  * Any process.  Appends to a StringInfo in its own memory context.  Calls no
- * user-defined function: types other than the built-in scalar ones are
- * written as JSON strings of their output function only if that function is
- * built in (oid below FirstNormalObjectId), else as null.
+ * user-defined function: arrays are written as JSON arrays, composite values
+ * as objects, other types as JSON strings of their output function only if
+ * that is built in (oid below FirstNormalObjectId), else as null.
  *
  * numeric: digits as stored (10.00), 'NaN' and infinities as strings.
  * float4/float8: shortest text that reads back the same, NaN/Infinity strings.
@@ -23,6 +23,10 @@ extern void oe_json_string(StringInfo buf, const char *s, int len);
 extern void oe_json_cstring(StringInfo buf, const char *s);
 extern void oe_json_timestamptz(StringInfo buf, int64 t);
 extern void oe_json_int(StringInfo buf, int64 value);
+
+/* The largest integer that a double and all smaller ones hold. */
+#define OE_JSON_EXACT INT64CONST(9007199254740991)
+extern void oe_json_id(StringInfo buf, int64 id);
 
 /* A uuid as text, 37 bytes with the end; faster than uuid_out(). */
 extern void oe_uuid_digits(const unsigned char *uuid, char *text);

@@ -406,7 +406,11 @@ oe_subject_hidden(StringInfo out, const OePiece *subject, const OeEnvelope *env)
 	else
 		appendStringInfoChar(out, '"');
 	if (env->record.s != NULL)
-		appendBinaryStringInfo(out, env->record.s, env->record.len);
+	{
+		bool		quoted = env->record.s[0] == '"';
+
+		appendBinaryStringInfo(out, env->record.s + quoted, env->record.len - 2 * quoted);
+	}
 	appendStringInfoChar(out, '"');
 }
 

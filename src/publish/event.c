@@ -197,7 +197,11 @@ oe_event_text(OeCycle *cy, OeEvent *ev, int64 position)
 	if (ev->e)
 	{
 		appendStringInfoString(&buf, ",\"odoorecordid\":");
-		oe_json_int(&buf, ev->record_id);
+		/* an integer of CloudEvents has 32 bits */
+		if (ev->record_id > PG_INT32_MAX || ev->record_id < PG_INT32_MIN)
+			appendStringInfo(&buf, "\"" INT64_FORMAT "\"", ev->record_id);
+		else
+			oe_json_int(&buf, ev->record_id);
 	}
 	appendStringInfo(&buf, ",\"odootx\":\"" UINT64_FORMAT "\",\"data\":", ev->tx->xid);
 	appendStringInfoString(&buf, ev->data);

@@ -131,7 +131,7 @@ oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *re
 		return;
 	}
 	appendStringInfoString(buf, "{\"id\":");
-	oe_json_int(buf, id);
+	oe_json_id(buf, id);
 	row = oe_ref(cy, ref, id);
 	for (int i = 0; row && i < ref->nfields; i++)
 	{
@@ -291,7 +291,7 @@ oe_write_part(StringInfo buf, const char *part, int64 id)
 	appendStringInfoString(buf, "{\"part\":\"");
 	appendStringInfoString(buf, part);
 	appendStringInfoString(buf, "\",\"id\":");
-	oe_json_int(buf, id);
+	oe_json_id(buf, id);
 }
 
 void

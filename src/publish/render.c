@@ -142,7 +142,8 @@ oe_write_document(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first)
 	if (strcmp(entity, ev->e->label) == 0)
 		return;
 	oe_write_member(buf, first, "document");
-	appendStringInfo(buf, "{\"entity\":\"%s\",\"id\":%s", entity, colon + 1);
+	appendStringInfo(buf, "{\"entity\":\"%s\",\"id\":", entity);
+	oe_json_id(buf, strtoll(colon + 1, NULL, 10));
 	row = ref ? oe_ref(cy, ref, strtoll(colon + 1, NULL, 10)) : NULL;
 	name = row ? oe_row_find(row, "name") : NULL;
 	if (name && !oe_text_null(name))
@@ -187,7 +188,7 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 	bool		later = ev->change->rule != ev->e->rule;
 
 	appendStringInfoString(buf, "{\"id\":");
-	oe_json_int(buf, ev->record_id);
+	oe_json_id(buf, ev->record_id);
 	for (int i = 0; ev->e->owner && i < ev->e->owner->nfields; i++)
 	{
 		OeField    *f = &ev->e->owner->fields[i];

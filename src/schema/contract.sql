@@ -9,16 +9,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE
        WHEN b.typcategory = 'A' THEN jsonb '{"type": "array"}'
        WHEN b.oid = 'bool'::regtype THEN jsonb '{"type": "boolean"}'
-       WHEN b.oid IN ('int2'::regtype, 'int4'::regtype) THEN jsonb '{"type": "integer"}'
+       WHEN b.oid IN ('int2'::regtype, 'int4'::regtype, 'oid'::regtype) THEN jsonb '{"type": "integer"}'
        WHEN b.oid = 'int8'::regtype THEN jsonb '{"type": ["integer", "string"]}'
        -- a string where a double would lose a digit
        WHEN b.oid IN ('numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN jsonb '{"type": ["number", "string"]}'
-       WHEN b.oid = 'date'::regtype THEN jsonb '{"type": "string", "format": "date"}'
-       WHEN b.oid IN ('timestamp'::regtype, 'timestamptz'::regtype) THEN jsonb '{"type": "string", "format": "date-time"}'
+       -- years before 0 and after 9999 have a sign, as ISO 8601 writes them, and there are infinities
+       WHEN b.oid = 'date'::regtype
+       THEN jsonb '{"type": "string", "anyOf": [{"format": "date"}, {"pattern": "^(-?infinity|[+-][0-9]{4,}-[0-9]{2}-[0-9]{2})$"}]}'
+       WHEN b.oid IN ('timestamp'::regtype, 'timestamptz'::regtype)
+       THEN jsonb '{"type": "string", "anyOf": [{"format": "date-time"}, {"pattern": "^(-?infinity|[+-][0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)$"}]}'
+       WHEN b.typtype = 'c' THEN jsonb '{"type": "object"}'
        WHEN b.oid IN ('json'::regtype, 'jsonb'::regtype) THEN jsonb '{}'
        ELSE jsonb '{"type": "string"}' END
-  FROM pg_type t JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
- WHERE t.oid = typ
+  FROM pg_type b
+ WHERE b.oid = (WITH RECURSIVE base AS (SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = typ
+                                         UNION ALL SELECT t.oid, t.typbasetype FROM base x JOIN pg_type t ON t.oid = x.typbasetype)
+                SELECT x.oid FROM base x WHERE x.typbasetype = 0)
 $$;
 COMMENT ON FUNCTION odoo_events._type_json(oid) IS 'internal: JSON Schema of a type''s values as events write them';
 
@@ -42,11 +48,18 @@ SELECT CASE WHEN jsonb_typeof(s -> 'type') = 'array' THEN jsonb_set(s, '{type}',
 $$;
 COMMENT ON FUNCTION odoo_events._without_null(jsonb) IS 'internal: the same JSON Schema, for a member that is left out instead of being null';
 
+-- An id: a string where a table has bigint ids and a double would round it.
+CREATE FUNCTION odoo_events._id_json(tables text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(odoo_events._without_null(odoo_events._column_json(tables, '{id}')), '{"type": "integer"}')
+$$;
+COMMENT ON FUNCTION odoo_events._id_json(text[]) IS 'internal: JSON Schema of the ids of the first of these tables that there is';
+
 -- A row that an event names: its id, and the business keys that it has.
 CREATE FUNCTION odoo_events._reference_json(reference text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties',
-         jsonb '{"id": {"type": "integer"}}' || COALESCE((
+         jsonb_build_object('id', odoo_events._id_json(r.tables)) || COALESCE((
            SELECT jsonb_object_agg(f.field, COALESCE((
                     SELECT CASE WHEN x.t = '{}' THEN jsonb '{"type": "string"}' ELSE odoo_events._without_null(x.t) END
                       FROM unnest(f.paths) WITH ORDINALITY p(path, n)
@@ -124,7 +137,7 @@ COMMENT ON FUNCTION odoo_events._field_json(odoo_events.field, text, text, text)
 CREATE FUNCTION odoo_events._part_json(p odoo_events.part, base text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb_build_object('type', 'object', 'required', jsonb '["part", "id"]', 'properties',
-         jsonb_build_object('part', jsonb_build_object('const', p.part), 'id', jsonb '{"type": "integer"}')
+         jsonb_build_object('part', jsonb_build_object('const', p.part), 'id', odoo_events._id_json((SELECT r.tables FROM odoo_events.capture_rule r WHERE r.rule = p.rule)))
          || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, p.rule, p.entity, base)) FROM odoo_events.field f WHERE f.owner = p.owner), '{}')
          || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items',
                                CASE count(*) WHEN 1 THEN (jsonb_agg(odoo_events._part_json(i, base)) -> 0) ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(i, base))) END))
@@ -155,10 +168,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   e    odoo_events.entity;
   defs jsonb;
+  ids  jsonb[];                       -- of its rules, its own first
 BEGIN
   SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _entity_definitions.entity;
+  ids := ARRAY(SELECT odoo_events._id_json(r.tables) FROM odoo_events.capture_rule r WHERE r.rule = e.rule OR r.rule = ANY (e.rules) ORDER BY r.rule <> e.rule);
   defs := jsonb_build_object(
-    e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb '{"id": {"type": "integer"}}'
+    e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb_build_object('id', ids[1])
       || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, e.rule, e.entity, base)) FROM odoo_events.field f WHERE f.owner = e.entity), '{}')
       || odoo_events._extra_json(e.entity) || odoo_events._sum_json(e)),
     'data_' || e.entity, jsonb_build_object('type', 'object', 'required', jsonb_build_array(COALESCE(e.label, e.entity)), 'properties',
@@ -171,7 +186,7 @@ BEGIN
       || jsonb_build_object('changes', jsonb_build_object('type', 'array', 'items', jsonb_build_object('type', 'object',
            'required', jsonb '["part", "id", "op", "fields"]', 'properties', jsonb_build_object(
              'part', jsonb_build_object('type', 'string', 'examples', jsonb_build_array(COALESCE(e.label, e.entity)) || COALESCE((SELECT jsonb_agg(p.part ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), '[]')),
-             'id', jsonb '{"type": "integer"}', 'op', jsonb '{"enum": ["added", "removed", "changed"]}',
+             'id', COALESCE((SELECT i FROM unnest(ids) i ORDER BY length(i::text) DESC LIMIT 1), '{"type": "integer"}'), 'op', jsonb '{"enum": ["added", "removed", "changed"]}',
              'fields', jsonb '{"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}}'))))
       || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items', CASE count(*) WHEN 1 THEN jsonb_agg(odoo_events._part_json(p, base)) -> 0
                            ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(p, base) ORDER BY p.position)) END))
@@ -219,7 +234,7 @@ SELECT jsonb '{
     "dataclassification": {"enum": ["public", "internal", "confidential", "personal"]},
     "odoocompany": {"type": "integer"},
     "odoomodel": {"type": "string"},
-    "odoorecordid": {"type": "integer"},
+    "odoorecordid": {"type": ["integer", "string"], "description": "a string beyond 2147483647, which is the largest integer of CloudEvents"},
     "odootx": {"type": "string", "pattern": "^[0-9]+$"},
     "data": {"type": "object"}
   }}'

@@ -13,11 +13,13 @@ const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
 // The possible values of a schema, as a sorted list of words; [] is anything.
 function values(schema) {
   if (schema.$ref) return [schema.$ref.replace(/^.*\//, '')];
-  if (schema.anyOf) return [...new Set(schema.anyOf.flatMap(values))].sort();
+  if (schema.anyOf && schema.type === undefined) return [...new Set(schema.anyOf.flatMap(values))].sort();
   if (schema.const !== undefined) return [JSON.stringify(schema.const)];
   if (schema.enum) return schema.enum.map((v) => JSON.stringify(v)).sort();
+  // a date of PostgreSQL's that ISO 8601 has no four-digit year for is the alternative to one that it has
+  const format = schema.format ?? schema.anyOf?.find((a) => a.format)?.format;
   const types = schema.type === undefined ? [] : [].concat(schema.type);
-  return types.map((t) => (t === 'string' && schema.format ? `${t}:${schema.format}` : t)).sort();
+  return types.map((t) => (t === 'string' && format ? `${t}:${format}` : t)).sort();
 }
 
 function members(schema, path, out) {
