@@ -16,6 +16,9 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules) VALUES
  ('paper', 'test', 'test.paper', 'head', '{head,line}'), ('leaf', 'test', 'test.leaf', 'line', '{line}'), ('thing', 'test', 'test.thing', 'other', '{other,line}');
 INSERT INTO odoo_events.event_def (type, entity, occasion, rank, description) VALUES
  ('odoo.test.paper.closed.v1', 'paper', 'updated', 1, 'x'), ('odoo.test.paper.opened.v1', 'paper', 'updated', 1, 'x'), ('odoo.test.leaf.fell.v1', 'leaf', 'updated', 1, 'x');
+-- nor about which tables are Odoo's
+UPDATE odoo_events.capture_rule SET builtin = false;
+UPDATE odoo_events.entity SET builtin = false;
 CREATE VIEW triggers AS SELECT relation, tgname, tgenabled, rule FROM odoo_events._capture_trigger ORDER BY 1, 2;
 
 -- nothing here yet

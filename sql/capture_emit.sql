@@ -9,6 +9,9 @@ CREATE DATABASE capture_emit OWNER regress_publish_owner;
 SET client_min_messages = warning;
 CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, company_id int);
 CREATE EXTENSION odoo_events;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT count(*) > 0 AS attached FROM odoo_events.attach();
 CREATE VIEW events AS
 SELECT position, type, subject, partitionkey, entity, record_id, correlationid, event->>'dataschema' AS dataschema, event->'data' AS data

@@ -2,6 +2,9 @@
 CREATE EXTENSION odoo_events;
 CREATE TABLE ir_attachment (id int PRIMARY KEY, name text, res_model varchar, res_id int, res_field varchar, mimetype varchar, file_size int, create_uid int, db_datas bytea);
 CREATE TABLE account_move_line (id int PRIMARY KEY, move_id int, parent_state varchar, quantity numeric, display_type varchar, exclude_from_invoice_tab boolean);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT odoo_events._capture_table('ir_attachment'::regclass, 'ir_attachment'), odoo_events._capture_table('account_move_line'::regclass, 'account_move_line');
 ALTER TABLE ir_attachment REPLICA IDENTITY FULL;
 SELECT slot_name FROM pg_create_logical_replication_slot('capture_filter', 'odoo_events');

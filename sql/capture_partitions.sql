@@ -16,6 +16,9 @@ ALTER TABLE stock_picking ATTACH PARTITION stock_picking_2 FOR VALUES IN (2);
 -- a partition that is partitioned
 CREATE TABLE stock_picking_3 PARTITION OF stock_picking FOR VALUES IN (3) PARTITION BY RANGE (id);
 CREATE TABLE stock_picking_3_low PARTITION OF stock_picking_3 FOR VALUES FROM (MINVALUE) TO (100);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT relation, note FROM odoo_events.attach('{transfer}') WHERE relation ~ 'stock_picking';
 CREATE TABLE stock_picking_3_high PARTITION OF stock_picking_3 FOR VALUES FROM (100) TO (MAXVALUE);
 CREATE VIEW j AS

@@ -20,6 +20,9 @@ CREATE EXTENSION odoo_events;
 CREATE VIEW types AS SELECT position, regexp_replace(type, '^.*\.([^.]+\.[^.]+)\.v1$', '\1') AS type, subject FROM odoo_events.outbox;
 
 -- "changed" of one's own and of the catalog are judged each by itself
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT count(*) > 0 AS attached FROM odoo_events.attach('{transfer}');
 SELECT odoo_events.define_event('acme.logistics.transfer.never.v1', 'transfer', '$.new.priority == "77"', occasion => 'changed', rank => 1);
 SELECT odoo_events.define_event('acme.logistics.transfer.large.v1', 'transfer', 'exists($.parts.move[*] ? (@.new.product_uom_qty > 100))', occasion => 'changed', rank => 2);

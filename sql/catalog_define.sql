@@ -19,6 +19,9 @@ CREATE EXTENSION odoo_events;
 CREATE VIEW events AS SELECT position, type, subject, partitionkey, event->'data' AS data FROM odoo_events.outbox;
 
 -- two calls
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT odoo_events.define_entity('quality_certificate', 'quality_certificate', name_column => 'name', state_column => 'state', domain => 'quality');
 SELECT odoo_events.define_event('acme.quality.quality_certificate.issued.v1', 'quality_certificate', states => '{issued}', description => 'a certificate was issued');
 SELECT type, entity, description, fields, enabled FROM odoo_events.event_type WHERE type LIKE 'acme.%';

@@ -29,6 +29,9 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_publish_owner;
 CREATE EXTENSION odoo_events;
 CREATE VIEW events AS SELECT position, type, subject, partitionkey, correlationid, warehouse_id, event->'data' AS data FROM odoo_events.outbox;
 
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT odoo_events.define_entity('quality_inspection', 'quality_inspection', name_column => 'name', state_column => 'state', open_states => '{draft,open}',
          cancelled_states => '{cancel}', domain => 'quality', key => 'picking_id');
 -- what it looks for is found by an index; the mend is in the hint

@@ -8,6 +8,9 @@ CREATE DATABASE lineage_explain OWNER regress_publish_owner;
 \c lineage_explain
 SET client_min_messages = warning;
 CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, reservation_state text, product_qty numeric, priority text, date_deadline timestamp, date_planned_start timestamp, date_start timestamp, company_id int);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_publish_owner;
 CREATE EXTENSION odoo_events;
 SET datestyle = 'ISO';
@@ -50,6 +53,8 @@ ROLLBACK;
 SELECT * FROM why('manufacturing_order', 1) WHERE verdict = 'gap';
 -- quarantined: a reference table that cannot be read
 CREATE TABLE res_company (id int PRIMARY KEY, name text);
+ALTER TABLE res_company OWNER TO regress_publish_owner;
+REVOKE ALL ON res_company FROM regress_publish_owner;
 UPDATE mrp_production SET company_id = 1, state = 'to_close';
 SELECT odoo_events.publish();
 SELECT * FROM why('manufacturing_order', 1) WHERE step IN ('quarantine', 'publish');

@@ -11,6 +11,9 @@ CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, product_
 CREATE TABLE stock_move (id int PRIMARY KEY, state text, product_uom_qty numeric, raw_material_production_id int);
 INSERT INTO mrp_production SELECT i, 'MO/' || i, CASE WHEN i % 2 = 0 THEN 'confirmed' ELSE 'done' END, i FROM generate_series(1, 1500) i;
 INSERT INTO stock_move SELECT i, 'confirmed', i, 2 FROM generate_series(1, 3) i;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_publish_owner;
 CREATE EXTENSION odoo_events;
 CREATE VIEW events AS SELECT position, type, subject, partitionkey, event->'data' AS data FROM odoo_events.outbox;

@@ -17,6 +17,9 @@ CREATE TABLE acme_tool (id int PRIMARY KEY, name text, label jsonb, cost jsonb, 
 INSERT INTO product_template VALUES (1, '{"en_US": "Table"}', 'T', 10, 1, 1), (2, '{"en_US": "Chair"}', 'C', 10, NULL, 1);
 INSERT INTO product_product VALUES (1, 1, 'T', NULL, true, 1), (2, 2, 'C', NULL, true, 1);
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_publish_owner;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 CREATE EXTENSION odoo_events;
 SELECT odoo_events.enable_event('odoo.master_data.product.changed.v1');
 SELECT count(*) > 0 AS attached FROM odoo_events.attach();

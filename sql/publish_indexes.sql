@@ -16,6 +16,9 @@ SELECT hint FROM odoo_events._health_indexes(0) ORDER BY hint \gexec
 SELECT * FROM odoo_events._health_indexes(0);
 -- a table that has grown: its hint is in health(), and mends it
 CREATE TABLE repair_line (id serial PRIMARY KEY, repair_id int, state varchar, name varchar);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 INSERT INTO repair_line (repair_id, name) SELECT n, repeat('x', 900) FROM generate_series(1, 10000) n;
 SELECT status, regexp_replace(detail, '\(.*?\)', '(size)') AS detail, hint FROM odoo_events.health() WHERE "check" = 'indexes';
 SELECT hint FROM odoo_events.health() WHERE "check" = 'indexes' \gexec

@@ -3,6 +3,9 @@ SET client_min_messages = warning;
 CREATE EXTENSION odoo_events;
 CREATE TABLE mrp_workorder (id int PRIMARY KEY, name text, state text, workcenter_id int, operation_id int, production_id int, production_availability text, qty_produced numeric);
 CREATE TABLE mrp_workcenter_productivity (id int PRIMARY KEY, workorder_id int, workcenter_id int, loss_id int, date_start timestamp, date_end timestamp, create_date timestamp, write_date timestamp);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT count(*) > 0 AS attached FROM odoo_events.attach('{work_order}');
 INSERT INTO mrp_workorder VALUES (1, 'drill', 'progress', 1, 1, 1, 'assigned', 0), (2, 'mill', 'progress', 1, 1, 1, 'assigned', 0), (3, 'turn', 'progress', 1, 1, 1, 'assigned', 0);
 -- as Odoo writes: write_date is when the transaction began, ends are cut to seconds

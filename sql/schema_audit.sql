@@ -7,6 +7,9 @@ SET client_min_messages = warning;
 CREATE EXTENSION odoo_events;
 CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, product_qty numeric, company_id int);
 CREATE TABLE thing (id int PRIMARY KEY, name text, state text, thing_id int UNIQUE);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 
 -- why what is not called here need not be: it changes nothing, or what it writes is no configuration and no order
 CREATE TEMP TABLE harmless (name text, why text);

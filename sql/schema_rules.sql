@@ -19,6 +19,7 @@ CREATE OPERATOR planted.= (LEFTARG = text, RIGHTARG = text, FUNCTION = planted.e
 CREATE FUNCTION planted.cat(text, text) RETURNS text LANGUAGE sql AS $$ SELECT planted.evil() $$;
 CREATE OPERATOR planted.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = planted.cat);
 CREATE TABLE planted.pg_class (oid oid, relname name);
+CREATE TABLE planted.ir_module_module (id int PRIMARY KEY);
 RESET ROLE;
 SET search_path = planted, pg_catalog;
 CREATE EXTENSION odoo_events;

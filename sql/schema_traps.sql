@@ -13,6 +13,9 @@ CREATE TABLE public.stock_move (id int PRIMARY KEY, name text, state text, picki
 CREATE TABLE public.mrp_production (id int PRIMARY KEY, name text, state text, product_qty numeric);
 RESET ROLE;
 CREATE EXTENSION odoo_events;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT count(*) > 0 AS attached FROM odoo_events.attach();
 
 -- triggers: no columns, no condition, not deferred, silent in a replica, gone with the extension, and they belong to nobody's dump but Odoo's

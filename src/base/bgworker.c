@@ -12,7 +12,8 @@
 #include "base/oe.h"
 
 void
-oe_bgworker_init(BackgroundWorker *worker, const char *what, const char *function, Oid dboid)
+oe_bgworker_init(BackgroundWorker *worker, const char *what, const char *function, Oid dboid,
+				 const char *database)
 {
 	memset(worker, 0, sizeof(*worker));
 	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -24,7 +25,7 @@ oe_bgworker_init(BackgroundWorker *worker, const char *what, const char *functio
 	snprintf(worker->bgw_function_name, BGW_MAXLEN, "%s", function);
 	snprintf(worker->bgw_type, BGW_MAXLEN, OE_EXTENSION " %s", what);
 	if (OidIsValid(dboid))
-		snprintf(worker->bgw_name, BGW_MAXLEN, OE_EXTENSION " %s for database %u", what, dboid);
+		snprintf(worker->bgw_name, BGW_MAXLEN, OE_EXTENSION " %s for database %s", what, database);
 	else
 		snprintf(worker->bgw_name, BGW_MAXLEN, OE_EXTENSION " %s", what);
 }

@@ -15,6 +15,7 @@
  * database is the argument; InvalidOid: the process belongs to none.  Callers
  * change what differs.
  */
-extern void oe_bgworker_init(BackgroundWorker *worker, const char *what, const char *function, Oid dboid);
+extern void oe_bgworker_init(BackgroundWorker *worker, const char *what, const char *function, Oid dboid,
+							 const char *database);
 
 #endif							/* OE_BGWORKER_H */

@@ -35,14 +35,16 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "utils/acl.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #define oe_database_ownercheck(db, role) \
 	object_ownercheck(DatabaseRelationId, (db), (role))
-#define oe_extension_ownercheck(extension, role) \
-	object_ownercheck(ExtensionRelationId, (extension), (role))
+#define oe_class_ownercheck(rel, role) object_ownercheck(RelationRelationId, (rel), (role))
+#define oe_extension_ownercheck(ext, role) object_ownercheck(ExtensionRelationId, (ext), (role))
 #else
 #define oe_database_ownercheck(db, role) pg_database_ownercheck((db), (role))
-#define oe_extension_ownercheck(extension, role) \
-	pg_extension_ownercheck((extension), (role))
+#define oe_class_ownercheck(rel, role) pg_class_ownercheck((rel), (role))
+#define oe_extension_ownercheck(ext, role) pg_extension_ownercheck((ext), (role))
 #endif
 
 /* All of "size" bytes, or an error. */

@@ -9,7 +9,9 @@
 
 #include <limits.h>
 
+#include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "base/fault.h"
 #include "base/guc.h"
@@ -33,6 +35,9 @@ int			oe_guc_max_event_size = 16384;
 int			oe_guc_max_field_size = 1024;
 int			oe_guc_max_outbox_size = 0;
 int			oe_guc_max_slot_wal = 10240;
+int			oe_guc_max_databases = 64;
+int			oe_guc_max_rules = 256;
+int			oe_guc_read_timeout = 15000;
 int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
 int			oe_guc_connection_max_age = 60;
@@ -82,6 +87,47 @@ oe_check_uri(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/*
+ * A language as Odoo calls it: it becomes part of every event.
+ */
+static bool
+oe_check_language(char **newval, void **extra, GucSource source)
+{
+	const char *s = *newval;
+
+	if (s[0] != '\0' && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@.-") == strlen(s))
+		return true;
+	GUC_check_errdetail("A language is named as Odoo names it, en_US or sr@latin for example.");
+	return false;
+}
+
+/*
+ * Names as in other lists of PostgreSQL: commas between them, double quotes
+ * around what is no plain identifier.
+ */
+static bool
+oe_check_databases(char **newval, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*newval);
+	List	   *names = NIL;
+	bool		valid = SplitIdentifierString(copy, ',', &names);
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+
+		/* only unquoted, and then no name that could be meant */
+		if (strchr(name, ';') && strchr(*newval, '"') == NULL)
+			valid = false;
+	}
+	list_free(names);
+	pfree(copy);
+	if (!valid)
+		GUC_check_errdetail("The names of databases are separated by commas; what is no plain identifier stands in double quotes.");
+	return valid;
+}
+
 static const struct config_enum_entry oe_full_options[] = {
 	{"keep", OE_FULL_KEEP, false},
 	{"drop", OE_FULL_DROP, false},
@@ -94,6 +140,12 @@ static const struct config_enum_entry oe_full_options[] = {
 void
 oe_guc_define(void)
 {
+	/*
+	 * a library that is loaded later may not define such, and has no use for
+	 * them
+	 */
+	GucContext	structural = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
+
 	DefineCustomIntVariable("odoo_events.attempt_retention",
 							"How long delivery attempts are kept for the view attempt.",
 							NULL, &oe_guc_attempt_retention,
@@ -132,7 +184,7 @@ oe_guc_define(void)
 	DefineCustomStringVariable("odoo_events.databases",
 							   "Comma-separated names of the databases that get a worker; empty for all that have the extension.",
 							   NULL, &oe_guc_databases, "",
-							   PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
+							   PGC_SIGHUP, GUC_LIST_INPUT, oe_check_databases, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.filter_timeout",
 							"Processor time that a filter or a condition may take for one event.",
 							"An event that takes longer goes to the subscription's dead letters, or into quarantine.",
@@ -142,7 +194,13 @@ oe_guc_define(void)
 	DefineCustomStringVariable("odoo_events.language",
 							   "Language of translated names in events.",
 							   NULL, &oe_guc_language, "en_US",
-							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
+							   PGC_SIGHUP, 0, oe_check_language, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.max_databases",
+							"Databases of this server that can have the extension at a time.",
+							"Each takes about 90 kB of shared memory.",
+							&oe_guc_max_databases,
+							64, 1, 10000,
+							structural, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.max_event_size",
 							"Size of an event beyond which its changes go to quarantine.",
 							"The values of one row have half of it; what is too much of them is cut.",
@@ -164,6 +222,11 @@ oe_guc_define(void)
 							NULL, &oe_guc_max_outbox_size,
 							0, 0, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.max_rules",
+							"Captured tables per database that statistics are kept of.",
+							NULL, &oe_guc_max_rules,
+							256, 64, 10000,
+							structural, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.max_slot_wal",
 							"WAL that the slot of capture from the WAL may keep; beyond it capture goes back to triggers.",
 							NULL, &oe_guc_max_slot_wal,
@@ -183,6 +246,12 @@ oe_guc_define(void)
 							   "Proxy URL for all requests; empty for none. Environment variables are ignored.",
 							   NULL, &oe_guc_proxy, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.read_timeout",
+							"How long the worker may read Odoo's tables at a time.",
+							"Whatever Odoo's role has attached to its tables runs then, and delivery waits meanwhile.",
+							&oe_guc_read_timeout,
+							15000, 100, 3600000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.restart_delay",
 							"How long a database has no worker after one has ended or a database command was run.",
 							"Odoo drops, copies and renames a database right after it has terminated all its sessions.",

@@ -27,6 +27,8 @@ extern char *oe_guc_proxy;		/* odoo_events.proxy, '' for none */
 extern char *oe_guc_ca_file;	/* odoo_events.ca_file, '' for the system's */
 extern int	oe_guc_max_event_size;	/* odoo_events.max_event_size, kB */
 extern int	oe_guc_max_field_size;	/* odoo_events.max_field_size, kB */
+extern int	oe_guc_max_databases;	/* odoo_events.max_databases */
+extern int	oe_guc_max_rules;	/* odoo_events.max_rules, per database */
 extern int	oe_guc_max_in_flight;
 extern int	oe_guc_max_outbox_size; /* MB; 0: no limit */
 extern int	oe_guc_on_full;		/* odoo_events.max_in_flight, requests */
@@ -34,6 +36,7 @@ extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
 extern int	oe_guc_connection_max_age;	/* odoo_events.connection_max_age, s */
 extern int	oe_guc_filter_timeout;	/* odoo_events.filter_timeout, ms */
 extern int	oe_guc_max_slot_wal;	/* odoo_events.max_slot_wal, MB */
+extern int	oe_guc_read_timeout;	/* odoo_events.read_timeout, ms */
 extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
 extern char *oe_guc_webhook_origin; /* odoo_events.webhook_origin, '' for the
 									 * machine's */

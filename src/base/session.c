@@ -2,8 +2,8 @@
  * session.c
  *	  Brackets around the two kinds of transaction (session.h).
  *
- * Worker, and backends that run publish() and the like.  Own work holds an
- * AccessShareLock on the extension until its transaction ends.
+ * Worker, and backends that run publish() and the like.  Own work holds the
+ * lock against DROP EXTENSION (below) until its transaction ends.
  */
 #include "postgres.h"
 
@@ -21,7 +21,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -32,11 +31,16 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/session.h"
 
 bool		oe_session_is_worker = false;
+char		oe_session_database[NAMEDATALEN] = "";
+Oid			oe_session_extension = InvalidOid;
 
 /*
  * Finds the extension's row; there is no syscache on its name.
@@ -125,24 +129,51 @@ oe_report_versions(void)
 }
 
 /*
- * Looks the extension up and locks it against DROP EXTENSION; raises if it is
- * gone, also when that happened while we waited for the lock.
+ * The lock between DROP EXTENSION and own work.  It is not PostgreSQL's lock on
+ * the extension: any role can take that one with ALTER INDEX ... DEPENDS ON
+ * EXTENSION on a table of its own, and keep it for as long as it likes.  This
+ * one is of a class of advisory locks that no SQL function uses.
  */
-static void
+static bool
+oe_extension_lock_acquire(LOCKMODE mode, bool wait)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, OE_LOCK_EXTENSION, OE_LOCK_CLASS);
+	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
+ * Makes DROP EXTENSION wait until this transaction ends, and answers what the
+ * extension is.  Raises where it is gone, and where a DROP EXTENSION is under
+ * way: nothing is gained by waiting for that, and the worker has to go on with
+ * its requests meanwhile.
+ */
+void
 oe_extension_lock(OeExtension *ext)
 {
-	OeExtension again;
-
-	if (oe_extension_lookup(ext))
-	{
-		LockDatabaseObject(ExtensionRelationId, ext->oid, 0, AccessShareLock);
-		if (oe_extension_lookup(&again) && again.oid == ext->oid)
-			return;
-	}
+	if (!oe_extension_lock_acquire(AccessShareLock, false))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("extension \"%s\" is being dropped by another session", OE_EXTENSION)));
+	if (oe_extension_lookup(ext) &&
+		(!OidIsValid(oe_session_extension) || ext->oid == oe_session_extension))
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("extension \"%s\" is not installed in this database", OE_EXTENSION),
 			 errhint("CREATE EXTENSION %s;", OE_EXTENSION)));
+}
+
+/*
+ * Before DROP EXTENSION: waits for own work that is under way, and keeps new
+ * work from beginning until the end of the transaction.  Nothing of the
+ * extension is locked yet, so that there can be no deadlock with own work.
+ */
+void
+oe_extension_lock_for_drop(void)
+{
+	(void) oe_extension_lock_acquire(AccessExclusiveLock, true);
 }
 
 static Oid
@@ -225,6 +256,42 @@ oe_own_end(OeSession *s)
 	MemoryContextSwitchTo(s->save_cxt);
 }
 
+/*
+ * Until when foreign work of the worker may run; 0: there is none.
+ */
+static TimestampTz oe_foreign_end_at = 0;
+
+static void
+oe_foreign_clock_start(void)
+{
+	oe_foreign_end_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), oe_guc_read_timeout);
+	enable_timeout_after(STATEMENT_TIMEOUT, oe_guc_read_timeout);
+}
+
+/*
+ * A cancel that the clock has ordered and nobody has obeyed yet is void, too.
+ * Answers whether time was up.
+ */
+static bool
+oe_foreign_clock_stop(void)
+{
+	bool		up = oe_foreign_end_at != 0 && GetCurrentTimestamp() >= oe_foreign_end_at;
+
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	if (up)
+		QueryCancelPending = false;
+	oe_foreign_end_at = 0;
+	return up;
+}
+
+const char *
+oe_session_aborted(int sqlerrcode)
+{
+	if (oe_foreign_clock_stop() && sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return psprintf("reading Odoo's tables took longer than odoo_events.read_timeout (%d ms)", oe_guc_read_timeout);
+	return NULL;
+}
+
 void
 oe_foreign_begin(OeSession *s)
 {
@@ -236,6 +303,7 @@ oe_foreign_begin(OeSession *s)
 		oe_owning = false;
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
+		oe_foreign_clock_start();
 	}
 	else
 		BeginInternalSubTransaction(NULL);
@@ -254,6 +322,7 @@ oe_foreign_failed(OeSession *s)
 {
 	if (oe_session_is_worker)
 	{
+		(void) oe_foreign_clock_stop();
 		AbortCurrentTransaction();
 		LockReleaseAll(USER_LOCKMETHOD, true);
 		DropAllPreparedStatements();
@@ -274,6 +343,26 @@ oe_foreign_end(OeSession *s)
 	SetUserIdAndSecContext(s->save_user, s->save_sec);
 	PopActiveSnapshot();
 	oe_foreign_failed(s);
+}
+
+static emit_log_hook_type oe_prev_emit_log = NULL;
+static void (*oe_note_error) (const char *message) = NULL;
+
+static void
+oe_emit_log(ErrorData *e)
+{
+	if (e->elevel >= ERROR && e->sqlerrcode != ERRCODE_ADMIN_SHUTDOWN && e->message)
+		oe_note_error(e->message);
+	if (oe_prev_emit_log)
+		oe_prev_emit_log(e);
+}
+
+void
+oe_session_note_errors(void (*note) (const char *message))
+{
+	oe_note_error = note;
+	oe_prev_emit_log = emit_log_hook;
+	emit_log_hook = oe_emit_log;
 }
 
 /*
@@ -308,11 +397,14 @@ oe_session_reset_settings(void)
 	Oid			save_user;
 	int			save_sec;
 	MemoryContext cxt = CurrentMemoryContext;
+	char	   *name;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	name = get_database_name(MyDatabaseId);
+	strlcpy(oe_session_database, name ? name : "", sizeof(oe_session_database));
 	GetUserIdAndSecContext(&save_user, &save_sec);
 	/* pg_file_settings is for superusers; both views are the server's own */
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,

@@ -16,13 +16,17 @@
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
+#include "base/guc.h"
 #include "base/shmem.h"
 
 typedef struct OeShared
 {
 	LWLock	   *lock;
 	PGPROC	   *launcher;		/* its latch; NULL while it does not run */
-	OeSlot		slots[OE_MAX_DATABASES];
+	pg_atomic_uint32 refused;	/* databases that found no slot */
+	OeSlot		slots[FLEXIBLE_ARRAY_MEMBER];	/* odoo_events.max_databases;
+												 * their rules stand behind
+												 * them */
 } OeShared;
 
 static OeShared *oe_shared = NULL;
@@ -34,13 +38,46 @@ static uint32 oe_pending_wakes = 0;
 static bool oe_pending_launcher = false;
 static bool oe_callback_set = false;
 
+static Size
+oe_slots_size(void)
+{
+	return MAXALIGN(add_size(offsetof(OeShared, slots), mul_size(oe_guc_max_databases, sizeof(OeSlot))));
+}
+
+static Size
+oe_shared_size(void)
+{
+	return add_size(oe_slots_size(),
+					mul_size(mul_size(oe_guc_max_databases, oe_guc_max_rules), sizeof(OeRuleStats)));
+}
+
 static void
 oe_shmem_request(void)
 {
 	if (oe_prev_request)
 		oe_prev_request();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(OeShared)));
+	RequestAddinShmemSpace(oe_shared_size());
 	RequestNamedLWLockTranche("odoo_events", 1);
+}
+
+static void
+oe_slot_init(OeSlot *slot, OeRuleStats *rules)
+{
+	pg_atomic_init_u32(&slot->wakes, 0);
+	pg_atomic_init_u32(&slot->journal_hint, 0);
+	pg_atomic_init_u32(&slot->nrules, 0);
+	pg_atomic_init_u32(&slot->rules_full, 0);
+	slot->rules = rules;
+	for (int r = 0; r < oe_guc_max_rules; r++)
+	{
+		pg_atomic_init_u64(&rules[r].captured, 0);
+		pg_atomic_init_u64(&rules[r].errors, 0);
+		pg_atomic_init_u64(&rules[r].last_change_at, 0);
+		pg_atomic_init_u64(&rules[r].unnoted, 0);
+		pg_atomic_init_u64(&rules[r].unnoted_at, 0);
+		pg_atomic_init_u32(&rules[r].unnoted_relid, 0);
+	}
+	oe_metrics_init(&slot->metrics);
 }
 
 static void
@@ -51,28 +88,16 @@ oe_shmem_startup(void)
 	if (oe_prev_startup)
 		oe_prev_startup();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	oe_shared = ShmemInitStruct("odoo_events", sizeof(OeShared), &found);
+	oe_shared = ShmemInitStruct("odoo_events", oe_shared_size(), &found);
 	if (!found)
 	{
-		memset(oe_shared, 0, sizeof(OeShared));
-		oe_shared->lock = &GetNamedLWLockTranche("odoo_events")->lock;
-		for (int i = 0; i < OE_MAX_DATABASES; i++)
-		{
-			OeSlot	   *slot = &oe_shared->slots[i];
+		OeRuleStats *rules = (OeRuleStats *) ((char *) oe_shared + oe_slots_size());
 
-			pg_atomic_init_u32(&slot->wakes, 0);
-			pg_atomic_init_u32(&slot->journal_hint, 0);
-			for (int r = 0; r < OE_MAX_RULES; r++)
-			{
-				pg_atomic_init_u64(&slot->rules[r].captured, 0);
-				pg_atomic_init_u64(&slot->rules[r].errors, 0);
-				pg_atomic_init_u64(&slot->rules[r].last_change_at, 0);
-				pg_atomic_init_u64(&slot->rules[r].unnoted, 0);
-				pg_atomic_init_u64(&slot->rules[r].unnoted_at, 0);
-				pg_atomic_init_u32(&slot->rules[r].unnoted_relid, 0);
-			}
-			oe_metrics_init(&slot->metrics);
-		}
+		memset(oe_shared, 0, oe_shared_size());
+		oe_shared->lock = &GetNamedLWLockTranche("odoo_events")->lock;
+		pg_atomic_init_u32(&oe_shared->refused, 0);
+		for (int i = 0; i < oe_guc_max_databases; i++)
+			oe_slot_init(&oe_shared->slots[i], rules + (Size) i * oe_guc_max_rules);
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
@@ -110,7 +135,7 @@ oe_slots_unlock(void)
 static OeSlot *
 oe_slot_search(Oid dboid)
 {
-	for (int i = 0; i < OE_MAX_DATABASES; i++)
+	for (int i = 0; i < oe_guc_max_databases; i++)
 		if (oe_shared->slots[i].dboid == dboid)
 			return &oe_shared->slots[i];
 	return NULL;
@@ -135,13 +160,16 @@ oe_slot_clear(OeSlot *slot, Oid dboid)
 	slot->next_start = 0;
 	slot->activity[0] = '\0';
 	slot->last_error[0] = '\0';
+	slot->unarmed[0] = '\0';
+	slot->parameters_at = 0;
 	slot->last_error_at = 0;
 	slot->published_until = 0;
 	pg_atomic_write_u32(&slot->wakes, 0);
 	pg_atomic_write_u32(&slot->journal_hint, 0);
-	for (int r = 0; r < OE_MAX_RULES; r++)
+	pg_atomic_write_u32(&slot->nrules, 0);
+	pg_atomic_write_u32(&slot->rules_full, 0);
+	for (int r = 0; r < oe_guc_max_rules; r++)
 	{
-		slot->rules[r].rule[0] = '\0';
 		pg_atomic_write_u64(&slot->rules[r].captured, 0);
 		pg_atomic_write_u64(&slot->rules[r].errors, 0);
 		pg_atomic_write_u64(&slot->rules[r].last_change_at, 0);
@@ -188,14 +216,26 @@ oe_slot_find(Oid dboid, bool create)
 }
 
 OeSlot *
-oe_slot_mine(void)
+oe_slot_mine(bool create)
 {
 	static OeSlot *mine = NULL;
 
 	/* the slot may have been given away while the extension was not there */
 	if ((mine == NULL || mine->dboid != MyDatabaseId) && OidIsValid(MyDatabaseId))
-		mine = oe_slot_find(MyDatabaseId, true);
+		mine = oe_slot_find(MyDatabaseId, create);
 	return mine;
+}
+
+void
+oe_slots_set_refused(uint32 n)
+{
+	pg_atomic_write_u32(&oe_shared->refused, n);
+}
+
+uint32
+oe_slots_refused(void)
+{
+	return pg_atomic_read_u32(&oe_shared->refused);
 }
 
 void
@@ -207,25 +247,48 @@ oe_slot_note_reader_error(OeSlot *slot, const char *message)
 }
 
 /*
- * Rules are few and never leave their place while the slot is their
- * database's, so that a backend may keep the pointer.
+ * Looks among the rules that are in use.  They never leave their place while
+ * the slot is their database's, and a name is there before it is counted, so
+ * that no lock is needed.
  */
+static OeRuleStats *
+oe_rule_stats_find(OeSlot *slot, const char *rule)
+{
+	uint32		n = pg_atomic_read_u32(&slot->nrules);
+
+	pg_read_barrier();
+	for (uint32 i = 0; i < n; i++)
+		if (strncmp(slot->rules[i].rule, rule, NAMEDATALEN - 1) == 0)
+			return &slot->rules[i];
+	return NULL;
+}
+
 OeRuleStats *
 oe_rule_stats(OeSlot *slot, const char *rule)
 {
-	OeRuleStats *stats = NULL;
+	OeRuleStats *stats;
+	uint32		n;
 
 	if (slot == NULL)
 		return NULL;
+	stats = oe_rule_stats_find(slot, rule);
+	if (stats != NULL || pg_atomic_read_u32(&slot->rules_full) != 0)
+		return stats;
 	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < OE_MAX_RULES && stats == NULL; i++)
+	stats = oe_rule_stats_find(slot, rule);
+	n = pg_atomic_read_u32(&slot->nrules);
+	if (stats == NULL && n < oe_guc_max_rules)
 	{
-		if (slot->rules[i].rule[0] == '\0')
-			strlcpy(slot->rules[i].rule, rule, NAMEDATALEN);
-		if (strncmp(slot->rules[i].rule, rule, NAMEDATALEN - 1) == 0)
-			stats = &slot->rules[i];
+		stats = &slot->rules[n];
+		strlcpy(stats->rule, rule, NAMEDATALEN);
+		pg_write_barrier();
+		pg_atomic_write_u32(&slot->nrules, n + 1);
 	}
 	LWLockRelease(oe_shared->lock);
+	if (stats == NULL && pg_atomic_exchange_u32(&slot->rules_full, 1) == 0)
+		ereport(LOG,
+				(errmsg("statistics of capture rule \"%s\" find no room", rule),
+				 errhint("Raise odoo_events.max_rules and restart the server.")));
 	return stats;
 }
 
@@ -289,7 +352,7 @@ oe_wake(Oid dboid, uint32 why)
 		oe_register(dboid);
 		why &= ~OE_WAKE_REGISTER;
 	}
-	slot = (dboid == MyDatabaseId) ? oe_slot_mine() : oe_slot_find(dboid, true);
+	slot = (dboid == MyDatabaseId) ? oe_slot_mine(false) : oe_slot_find(dboid, false);
 	if (slot == NULL)
 		return;
 	before = pg_atomic_fetch_or_u32(&slot->wakes, why);
@@ -360,6 +423,5 @@ oe_wake_at_commit(uint32 why)
 	if (oe_shared == NULL)
 		return;
 	oe_wake_callback();
-	(void) oe_slot_mine();		/* here, where an error could still be raised */
 	oe_pending_wakes |= why;
 }

@@ -10,6 +10,11 @@
  * Locks: the slots are found and their worker fields changed under one
  * LWLock, held for a few instructions.  Wake flags, hints and counters are
  * atomics.
+ *
+ * A slot is made where it is known that the database has the extension, and by
+ * the launcher, which lets a worker find that out; so databases without the
+ * extension keep none.  There are odoo_events.max_databases of them, each with
+ * statistics of odoo_events.max_rules rules.
  */
 #ifndef OE_SHMEM_H
 #define OE_SHMEM_H
@@ -20,9 +25,7 @@
 #include "storage/proc.h"
 
 #include "base/metrics.h"
-
-#define OE_MAX_DATABASES 64
-#define OE_MAX_RULES 64			/* captured relations per database */
+#include "base/parameters.h"
 
 /* Why a worker is woken (bits of OeSlot.wakes). */
 #define OE_WAKE_CHANGES 0x01	/* a transaction committed journal rows */
@@ -80,34 +83,45 @@ typedef struct OeSlot
 	char		last_error[256];
 	char		unarmed[128];	/* why the worker does not send; empty: it
 								 * does */
+	OeParameters parameters;	/* what Odoo said last of its database */
+	TimestampTz parameters_at;	/* 0: nobody has read that yet */
 	TimestampTz last_error_at;
 	TimestampTz published_until;	/* commit time up to which all is
 									 * published; 0 before the first cycle */
 	pg_atomic_uint32 wakes;
 	pg_atomic_uint32 journal_hint;	/* ring member that writers try first */
-	OeRuleStats rules[OE_MAX_RULES];
+	pg_atomic_uint32 nrules;	/* of "rules" that are in use; shrinks only
+								 * when the slot is cleared */
+	pg_atomic_uint32 rules_full;	/* 1: a rule found no room */
+	OeRuleStats *rules;			/* odoo_events.max_rules of them */
 	OeMetrics	metrics;
 } OeSlot;
 
 /* postmaster, from _PG_init */
 extern void oe_shmem_init(void);
 
-/* Slot of the database we are connected to, made if need be; NULL without
- * preload or when all are taken.  A slot is given to another
- * database when its own has lost the extension: call this again rather than
- * keep the address across transactions. */
-extern OeSlot *oe_slot_mine(void);
+/* Slot of the database we are connected to; NULL without preload, where there
+ * is none yet, or when all are taken.  "create" only where the database has the
+ * extension.  A slot is given to another database when its own has lost the
+ * extension: call this again rather than keep the address across transactions. */
+extern OeSlot *oe_slot_mine(bool create);
 extern OeSlot *oe_slot_find(Oid dboid, bool create);
 
-/* All slots, for the launcher and the views; NULL without preload. */
+/* All slots (odoo_events.max_databases), for the launcher and the views; NULL
+ * without preload. */
 extern OeSlot *oe_slots(void);
+
+/* How many databases found no slot when the launcher looked last. */
+extern void oe_slots_set_refused(uint32 n);
+extern uint32 oe_slots_refused(void);
 extern void oe_slots_lock(bool exclusive);
 extern void oe_slots_unlock(void);
 
 /* Notes why the reader or the recorder of a database ends. */
 extern void oe_slot_note_reader_error(OeSlot *slot, const char *message);
 
-/* Finds or makes the statistics of a rule; NULL when there is no room. */
+/* Finds or makes the statistics of a rule; NULL when there is no room.  Takes
+ * the lock only for a rule that it sees for the first time. */
 extern OeRuleStats *oe_rule_stats(OeSlot *slot, const char *rule);
 
 /*

@@ -109,10 +109,10 @@ Datum
 oe_sql_rule_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; slot != NULL && i < OE_MAX_RULES && slot->rules[i].rule[0] != '\0'; i++)
+	for (int i = 0; slot != NULL && i < (int) pg_atomic_read_u32(&slot->nrules); i++)
 	{
 		OeRuleStats *s = &slot->rules[i];
 		TimestampTz last = (TimestampTz) pg_atomic_read_u64(&s->last_change_at);

@@ -113,9 +113,9 @@ oe_gap_note_late(OeRuleStats *stats, uint64 lost)
 void
 oe_gaps_note_late(void)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 
-	for (int i = 0; slot != NULL && i < OE_MAX_RULES && slot->rules[i].rule[0] != '\0'; i++)
+	for (int i = 0; slot != NULL && i < (int) pg_atomic_read_u32(&slot->nrules); i++)
 	{
 		uint64		lost = pg_atomic_read_u64(&slot->rules[i].unnoted);
 

@@ -96,7 +96,7 @@ static Relation
 oe_journal_open(void)
 {
 	Oid			members[OE_JOURNAL_MEMBERS];
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(true);
 	int			hint = slot ? (int) pg_atomic_read_u32(&slot->journal_hint) : 0;
 
 	oe_ring_members("journal", OE_JOURNAL_MEMBERS, members);
@@ -183,7 +183,7 @@ oe_journal_write(void *arg)
 static void
 oe_count(bool unnoted)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(true);
 	TimestampTz now = GetCurrentTimestamp();
 
 	for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)

@@ -40,7 +40,7 @@ oe_measure_item(OeSlot *slot, OeItem *item)
 void
 oe_measure(OeRequest *req, double took)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 	OeRequestOutcome outcome = oe_outcome_of(req->conf, req->status);
 
 	if (req->dry)
@@ -67,7 +67,7 @@ oe_measure(OeRequest *req, double took)
 void
 oe_measure_in_flight(void)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 
 	if (slot != NULL)
 		pg_atomic_write_u32(&slot->metrics.in_flight, oe_requests);

@@ -26,7 +26,7 @@ Datum
 oe_sql_type_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; slot != NULL && i < OE_MAX_TYPES; i++)
@@ -82,7 +82,7 @@ Datum
 oe_sql_histogram_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (slot != NULL)
@@ -96,7 +96,7 @@ oe_sql_histogram_stats(PG_FUNCTION_ARGS)
 Datum
 oe_sql_requests_in_flight(PG_FUNCTION_ARGS)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 
 	PG_RETURN_INT64(slot ? (int64) pg_atomic_read_u32(&slot->metrics.in_flight) : 0);
 }

@@ -2,7 +2,8 @@
  * status.c
  *	  The functions behind worker_status, and small ones over shared memory.
  *
- * Any backend; reads shared memory under its LWLock, no tables.
+ * Any backend; reads shared memory under its LWLock, no tables.  Waits for no
+ * lock on a table.
  */
 #include "postgres.h"
 
@@ -13,9 +14,13 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "base/guc.h"
 #include "base/oe.h"
 #include "base/shmem.h"
 
@@ -25,6 +30,8 @@ PG_FUNCTION_INFO_V1(oe_sql_preloaded);
 PG_FUNCTION_INFO_V1(oe_sql_worker);
 PG_FUNCTION_INFO_V1(oe_sql_wal_processes);
 PG_FUNCTION_INFO_V1(oe_sql_give_right);
+PG_FUNCTION_INFO_V1(oe_sql_limits);
+PG_FUNCTION_INFO_V1(oe_sql_table_bytes);
 
 Datum
 oe_sql_version(PG_FUNCTION_ARGS)
@@ -190,4 +197,55 @@ oe_sql_give_right(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	PG_RETURN_VOID();
+}
+
+/*
+ * _limits(OUT databases, OUT max_databases, OUT refused, OUT max_rules, OUT
+ * rules_full): how much room there is in shared memory; nulls without preload.
+ */
+Datum
+oe_sql_limits(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	OeSlot	   *slots = oe_slots();
+	OeSlot	   *mine = oe_slot_find(MyDatabaseId, false);
+	Datum		values[5] = {0};
+	bool		nulls[5] = {true, true, true, true, true};
+	int			taken = 0;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (slots != NULL)
+	{
+		for (int i = 0; i < oe_guc_max_databases; i++)
+			taken += OidIsValid(slots[i].dboid);
+		values[0] = Int32GetDatum(taken);
+		values[1] = Int32GetDatum(oe_guc_max_databases);
+		values[2] = Int32GetDatum((int32) oe_slots_refused());
+		values[3] = Int32GetDatum(oe_guc_max_rules);
+		values[4] = BoolGetDatum(mine != NULL && pg_atomic_read_u32(&mine->rules_full) != 0);
+		memset(nulls, false, sizeof(nulls));
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/*
+ * _table_bytes(relid): size of its main fork; null where the table is locked or
+ * gone.
+ */
+Datum
+oe_sql_table_bytes(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	int64		bytes = -1;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		PG_RETURN_NULL();
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		bytes = DatumGetInt64(DirectFunctionCall2(pg_relation_size, ObjectIdGetDatum(relid),
+												  CStringGetTextDatum("main")));
+	UnlockRelationOid(relid, AccessShareLock);
+	if (bytes < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(bytes);
 }

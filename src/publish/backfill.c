@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
@@ -31,6 +32,8 @@
 /* A step ends after its first rows when it has taken so long. */
 #define OE_STEP_US 20000
 #define OE_STEP_FETCH 10
+/* A step that was begun so often and not finished is given up. */
+#define OE_STEP_ATTEMPTS 3
 /* A predicate that takes longer than this for them is given up. */
 #define OE_STEP_MAX_MS OE_TUNED("backfill-ms", 10000)
 
@@ -75,6 +78,9 @@ typedef struct OeStepWork
 	OeEntity   *e;
 	char	   *predicate;
 	int64		last_id;
+	int			attempt;		/* the number of this one, at the same rows */
+	bool		counts;			/* the attempts are counted */
+	bool		blocked;		/* the table is locked: does not count */
 	int			rows;			/* to be looked at */
 	int			n;				/* ids that the predicate holds for */
 	int64		ids[OE_BACKFILL_ROWS];
@@ -82,7 +88,11 @@ typedef struct OeStepWork
 	char	   *failure;
 } OeStepWork;
 
-/* The running job that began first, if there is one; own work. */
+/*
+ * The running job that began first, if there is one; own work.  The attempt is
+ * counted, and committed, before it is made: what the predicate does may end
+ * the worker, which then would begin again for ever.
+ */
 static bool
 oe_step_job(OeCycle *cy, OeStepWork *w)
 {
@@ -92,8 +102,13 @@ oe_step_job(OeCycle *cy, OeStepWork *w)
 	oe_own_begin(&s);
 	MemoryContextSwitchTo(cy->cxt);
 	cy->cat = oe_catalog();
-	(void) oe_run(NULL, "SELECT id::text, entity, predicate, last_id::text FROM odoo_events.backfill_job WHERE state = 'running' ORDER BY id LIMIT 1",
-				  0, NULL, NULL, NULL, false, 1);
+	/* an extension of version 0.1.0 does not count */
+	w->counts = oe_own_column("backfill_job", "attempts");
+	(void) oe_run(NULL, psprintf("UPDATE odoo_events.backfill_job b SET %s"
+								 " WHERE b.id = (SELECT j.id FROM odoo_events.backfill_job j WHERE j.state = 'running' ORDER BY j.id LIMIT 1)"
+								 " RETURNING b.id::text, b.entity, b.predicate, b.last_id::text, %s",
+								 w->counts ? "attempts = b.attempts + 1" : "at = b.at", w->counts ? "b.attempts::text" : "'1'"),
+				  0, NULL, NULL, NULL, false, 0);
 	found = SPI_processed == 1;
 	if (found)
 	{
@@ -105,6 +120,7 @@ oe_step_job(OeCycle *cy, OeStepWork *w)
 		w->predicate = SPI_getvalue(tup, desc, 3);
 		w->predicate = w->predicate ? MemoryContextStrdup(cy->cxt, w->predicate) : NULL;
 		w->last_id = strtoll(SPI_getvalue(tup, desc, 4), NULL, 10);
+		w->attempt = atoi(SPI_getvalue(tup, desc, 5));
 		w->e = oe_entity_find(cy->cat, w->entity);
 	}
 	oe_own_end(&s);
@@ -200,6 +216,11 @@ oe_step_read(OeCycle *cy, void *arg)
 	if (sql == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("this database has no table for it")));
+	if (!ConditionalLockRelationOid(oe_rule_relid(w->e->rule), AccessShareLock))
+	{
+		w->blocked = true;
+		return;
+	}
 	if (w->predicate && oe_session_is_worker)
 		oe_step_fetch_for(w, sql, OE_STEP_MAX_MS);
 	else
@@ -239,8 +260,8 @@ oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
 	values[5] = w->failure ? CStringGetTextDatum(w->failure) : (Datum) 0;
 	nulls[5] = w->failure ? ' ' : 'n';
 	(void) oe_run(NULL,
-				  "UPDATE odoo_events.backfill_job SET last_id = $3, rows = rows + $4, state = $5, error = $6, at = pg_catalog.clock_timestamp()"
-				  " WHERE id = $1 AND last_id = $2 AND state = 'running'",
+				  psprintf("UPDATE odoo_events.backfill_job SET last_id = $3, rows = rows + $4, state = $5, error = $6, %s at = pg_catalog.clock_timestamp()"
+						   " WHERE id = $1 AND last_id = $2 AND state = 'running'", w->counts ? "attempts = 0," : ""),
 				  6, types, values, nulls, false, 0);
 	if (SPI_processed == 1)
 	{
@@ -255,6 +276,46 @@ oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
 	MemoryContextSwitchTo(cy->cxt);
 }
 
+/* A locked table is not the job's fault: the attempt did not take place. */
+static void
+oe_step_uncount(OeStepWork *w)
+{
+	static const Oid types[] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(w->job)};
+	OeSession	s;
+
+	if (w->counts)
+	{
+		oe_own_begin(&s);
+		(void) oe_run(NULL, "UPDATE odoo_events.backfill_job SET attempts = attempts - 1 WHERE id = $1 AND attempts > 0",
+					  1, types, values, NULL, false, 0);
+		oe_own_end(&s);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("the table of entity \"%s\" is locked by another session", w->entity)));
+}
+
+/*
+ * Reads the rows of a step; answers why the job has failed, NULL: it has not.
+ * What is no fault of the job is raised.
+ */
+static char *
+oe_step_try(OeCycle *cy, OeStepWork *w)
+{
+	char	   *failure;
+	int			code = 0;
+
+	if (w->e == NULL)
+		return pstrdup("the entity is no more");
+	if (w->attempt > OE_STEP_ATTEMPTS)
+		return psprintf("given up: the step after id " INT64_FORMAT " was begun %d times and never finished, see the server's log",
+						w->last_id, OE_STEP_ATTEMPTS);
+	failure = oe_foreign(cy, oe_step_read, w, &code);
+	OE_FAULT("backfill-read");
+	return failure;
+}
+
 bool
 oe_backfill_step(int rows)
 {
@@ -266,11 +327,11 @@ oe_backfill_step(int rows)
 	if (found)
 	{
 		int64		from = w->last_id;
-		int			code;
 
 		w->rows = Min(OE_TUNED("backfill-rows", rows), OE_BACKFILL_ROWS);
-		w->failure = w->e == NULL ? pstrdup("the entity is no more") : oe_foreign(cy, oe_step_read, w, &code);
-		OE_FAULT("backfill-read");
+		w->failure = oe_step_try(cy, w);
+		if (w->blocked)
+			oe_step_uncount(w);
 		if (w->failure)
 		{
 			w->n = 0;

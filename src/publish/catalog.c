@@ -160,7 +160,7 @@ oe_link_of(OeRule *rule, const char *column)
 static void
 oe_load_rules(OeCatalog *cat)
 {
-	oe_query("SELECT rule, tables, significant || carried FROM odoo_events.capture_rule ORDER BY rule");
+	oe_query("SELECT rule, tables, significant || carried, NOT builtin FROM odoo_events.capture_rule ORDER BY rule");
 	cat->nrules = SPI_processed;
 	cat->rules = palloc0(sizeof(OeRule) * (cat->nrules + 1));
 	for (int i = 0; i < cat->nrules; i++)
@@ -171,13 +171,14 @@ oe_load_rules(OeCatalog *cat)
 		r->name = oe_col(i, 1);
 		r->tables = oe_col_list(i, 2, &r->ntables);
 		r->columns = oe_col_list(i, 3, &r->ncolumns);
+		r->own = oe_col_bool(i, 4);
 	}
 }
 
 static void
 oe_load_references(OeCatalog *cat)
 {
-	oe_query("SELECT reference, tables FROM odoo_events.reference ORDER BY reference");
+	oe_query("SELECT reference, tables, NOT builtin FROM odoo_events.reference ORDER BY reference");
 	cat->nreferences = SPI_processed;
 	cat->references = palloc0(sizeof(OeReference) * (cat->nreferences + 1));
 	for (int i = 0; i < cat->nreferences; i++)
@@ -185,6 +186,7 @@ oe_load_references(OeCatalog *cat)
 		cat->references[i].index = i;
 		cat->references[i].name = oe_col(i, 1);
 		cat->references[i].tables = oe_col_list(i, 2, &cat->references[i].ntables);
+		cat->references[i].own = oe_col_bool(i, 3);
 	}
 	oe_query("SELECT reference, field, paths, shown, target FROM odoo_events.reference_field ORDER BY reference, position, field");
 	for (uint64 i = 0; i < SPI_processed; i++)

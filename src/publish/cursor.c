@@ -38,19 +38,22 @@ oe_numbering_goes_on(void)
 
 /*
  * A journal that cannot be read by snapshots, because its xids mean nothing
- * here, is a gap, unless it was empty.  Positions go on.
+ * here, is a gap, unless it was empty.  Positions go on.  The rows are deleted,
+ * so that whoever captures meanwhile finds no member locked; the members are
+ * truncated later, like any that is published (maintain.c).
  */
 static void
 oe_start_afresh(OeCursor *cursor)
 {
-	(void) oe_run(NULL, "INSERT INTO odoo_events.capture_gap (xid, rule, relid, at, changes, reason)"
+	(void) oe_run(NULL, "WITH a AS (DELETE FROM odoo_events.journal_0 RETURNING rule, relid),"
+				  " b AS (DELETE FROM odoo_events.journal_1 RETURNING rule, relid),"
+				  " c AS (DELETE FROM odoo_events.journal_2 RETURNING rule, relid),"
+				  " d AS (DELETE FROM odoo_events.publish_cursor_0),"
+				  " e AS (DELETE FROM odoo_events.publish_cursor_1)"
+				  " INSERT INTO odoo_events.capture_gap (xid, rule, relid, at, changes, reason)"
 				  " SELECT pg_catalog.pg_current_xact_id(), j.rule, j.relid, pg_catalog.clock_timestamp(), pg_catalog.count(*),"
-				  " 'the journal of another cluster was emptied; a part may have been published there' FROM odoo_events.journal j GROUP BY j.rule, j.relid",
-				  0, NULL, NULL, NULL, false, 0);
-	(void) oe_run(NULL, "LOCK TABLE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2 IN ACCESS EXCLUSIVE MODE NOWAIT",
-				  0, NULL, NULL, NULL, false, 0);
-	(void) oe_run(NULL, "TRUNCATE odoo_events.journal_0, odoo_events.journal_1, odoo_events.journal_2,"
-				  " odoo_events.publish_cursor_0, odoo_events.publish_cursor_1",
+				  " 'the journal of another cluster was emptied; a part may have been published there'"
+				  " FROM (SELECT * FROM a UNION ALL SELECT * FROM b UNION ALL SELECT * FROM c) j GROUP BY j.rule, j.relid",
 				  0, NULL, NULL, NULL, false, 0);
 	ereport(LOG,
 			(errmsg("journal and cursor of %s belong to another cluster and were emptied", OE_EXTENSION)));

@@ -31,14 +31,10 @@
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/guc.h"
+#include "base/session.h"
 #include "base/shmem.h"
 #include "publish/internal.h"
 #include "publish/publish.h"
-
-/* Second key and class of the advisory-style lock; no SQL function uses the
- * class. */
-#define OE_LOCK_KEY 0x6f65
-#define OE_LOCK_CLASS 0x4f45
 
 #define OE_LOCK_WAIT_MS 5000
 #define OE_LOCK_RETRY_MS 20
@@ -75,7 +71,7 @@ oe_lock_publisher(void)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, OE_LOCK_KEY, OE_LOCK_CLASS);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, OE_LOCK_PUBLISHER, OE_LOCK_CLASS);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -85,7 +81,7 @@ oe_lock_publisher(void)
 static void
 oe_count_events(OeCycle *cy)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 	ListCell   *lc;
 
 	for (int i = 0; slot != NULL && i < cy->ntx; i++)
@@ -352,7 +348,7 @@ oe_sql_publish(PG_FUNCTION_ARGS)
 				 errhint("Commit first; then call it by itself.")));
 	if (XactIsoLevel != XACT_READ_COMMITTED)
 		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("publish() must run at isolation level read committed"),
 				 errhint("SET default_transaction_isolation = 'read committed';")));
 	oe_wait_for_lock();

@@ -153,6 +153,7 @@ typedef struct OeReference
 	int			index;
 	int			ntables;
 	char	  **tables;
+	bool		own;			/* a definition of the DBA's made it */
 	int			nfields;
 	OeRefField *fields;
 	OeQueryNo	query;
@@ -251,6 +252,7 @@ typedef struct OeRule
 	int			index;
 	int			ntables;
 	char	  **tables;
+	bool		own;			/* a definition of the DBA's made it */
 	int			ncolumns;
 	char	  **columns;		/* 'name' or 'name=alternative' */
 	int			nlinks;

@@ -81,7 +81,7 @@ oe_ring_states(const char *sql, int n, OeRingState *states)
 static void
 oe_maintain_journal(void)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 	OeRingState states[OE_JOURNAL_MEMBERS] = {0};
 	StringInfoData sql;
 	uint32		hint = slot ? pg_atomic_read_u32(&slot->journal_hint) % OE_JOURNAL_MEMBERS : 0;

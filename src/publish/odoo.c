@@ -14,13 +14,14 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "base/guc.h"
+#include "base/parameters.h"
 #include "publish/internal.h"
 #include "publish/odoo.h"
 
@@ -31,9 +32,7 @@ static List *oe_queries;
 static char *oe_uuid;
 static uint32 oe_epoch = 1;		/* of the numbers of queries */
 static bool oe_stale = false;
-static Datum oe_names;			/* of the catalog's tables: text[] */
-static Datum oe_relids;			/* relations of these names: int8[] */
-static bool oe_doubtful = false;	/* there may be another one */
+static bool oe_doubtful = false;	/* a name may mean another table now */
 
 /*
  * Runs inside any catalog access: only notes that what we know may be old.
@@ -56,6 +55,15 @@ oe_relation_changed(Datum arg, Oid relid)
 	while ((t = hash_seq_search(&seq)) != NULL)
 		if (t->relid == relid)
 			oe_stale = true;
+}
+
+/*
+ * A schema, or the owner of the database: both say which tables are Odoo's.
+ */
+static void
+oe_owner_or_schema_changed(Datum arg, int cacheid, uint32 hash)
+{
+	oe_doubtful = true;
 }
 
 /*
@@ -131,7 +139,7 @@ oe_indexed_column(OeTable *t, const char *name)
 }
 
 /* 'a>table.b', 'a^table.b': the table's name, or NULL for a plain column. */
-static char *
+char *
 oe_hop_table(const char *path, char *column, char *table, char *field)
 {
 	const char *hop = strpbrk(path, ">^");
@@ -145,43 +153,38 @@ oe_hop_table(const char *path, char *column, char *table, char *field)
 	return table;
 }
 
-static List *
-oe_table_names(OeCatalog *cat)
+/*
+ * Takes the columns of the tables out of the result of a query, which is
+ * ordered by table.
+ */
+static void
+oe_detected_columns(void)
 {
-	List	   *names = list_make2("ir_config_parameter", "ir_model_fields");
-	char		column[NAMEDATALEN];
-	char		table[NAMEDATALEN];
-	char		field[NAMEDATALEN];
+	OeTable    *t = NULL;
 
-	for (int i = 0; i < cat->nrules; i++)
-		for (int j = 0; j < cat->rules[i].ntables; j++)
-			names = lappend(names, cat->rules[i].tables[j]);
-	for (int i = 0; i < cat->nreferences; i++)
+	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		OeReference *r = &cat->references[i];
+		HeapTuple	tup = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		char	   *name = SPI_getvalue(tup, desc, 1);
+		bool		found;
 
-		for (int j = 0; j < r->ntables; j++)
-			names = lappend(names, r->tables[j]);
-		for (int j = 0; j < r->nfields; j++)
-			for (int k = 0; k < r->fields[j].npaths; k++)
-				if (oe_hop_table(r->fields[j].paths[k], column, table, field))
-					names = lappend(names, pstrdup(table));
+		if (t == NULL || strcmp(t->name, name) != 0)
+		{
+			t = hash_search(oe_tables, name, HASH_ENTER, &found);
+			t->qualified = psprintf("%s.%s", quote_identifier(SPI_getvalue(tup, desc, 2)),
+									quote_identifier(name));
+			t->relid = (Oid) atoll(SPI_getvalue(tup, desc, 3));
+			t->ncolumns = 0;
+			t->columns = palloc(sizeof(OeColumn) * MaxHeapAttributeNumber);
+		}
+		t->columns[t->ncolumns].name = SPI_getvalue(tup, desc, 4);
+		t->columns[t->ncolumns].type = (Oid) atoll(SPI_getvalue(tup, desc, 5));
+		t->columns[t->ncolumns].indexed = SPI_getvalue(tup, desc, 6)[0] == 't';
+		t->columns[t->ncolumns].recorded = OE_VALUE_UNKNOWN;
+		t->ncolumns++;
 	}
-	for (int i = 0; i < cat->nentities; i++)
-		for (int j = 0; j < cat->entities[i].ncorrelation; j++)
-			for (int k = 0; k < cat->entities[i].correlation[j].nmany; k++)
-				names = lappend(names, unconstify(char *, cat->entities[i].correlation[j].many[k].table));
-	for (int i = 0; i < cat->nowners; i++)
-		for (int j = 0; j < cat->owners[i].nfields; j++)
-			for (int k = 0; k < cat->owners[i].fields[j].nsources; k++)
-				if (cat->owners[i].fields[j].sources[k].kind == OE_SOURCE_MANY)
-					names = lappend(names, unconstify(char *, cat->owners[i].fields[j].sources[k].many.table));
-	return names;
 }
-
-/* What may be a table of Odoo's. */
-#define OE_ODOOS "c.relkind IN ('r', 'p', 'v', 'm', 'f')" \
-	" AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'odoo_events')"
 
 Datum
 oe_text_array(List *names)
@@ -198,65 +201,33 @@ oe_text_array(List *names)
 }
 
 /*
- * Which of the catalog's tables exist, where, with which columns.  Odoo's
- * schema is "public"; a table that is not there is looked for elsewhere.
+ * Which of the catalog's tables exist, where, with which columns.
  */
 static void
 oe_detect(OeCatalog *cat)
 {
-	List	   *names = oe_table_names(cat);
-	Oid			types[1] = {TEXTARRAYOID};
-	Datum		values[1] = {oe_text_array(names)};
+	Oid			types[1] = {INT8ARRAYOID};
 	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = sizeof(OeTable)};
-	MemoryContext save;
-	OeTable    *t = NULL;
-	Datum	   *seen;
-	int			nseen = 0;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events tables of Odoo", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext save = MemoryContextSwitchTo(cxt);
+	Datum		values[1];
 
+	/* first, so that what changes meanwhile is looked at again */
+	oe_stale = oe_doubtful = false;
+	values[0] = oe_wanted_load(cat);
 	(void) oe_run(NULL,
 				  "SELECT c.relname, n.nspname, c.oid::int8, a.attname, a.atttypid::int8,"
 				  " EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)"
 				  " FROM pg_catalog.pg_class c"
 				  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 				  " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-				  " WHERE c.relname = ANY ($1::name[]) AND " OE_ODOOS
-				  " ORDER BY c.relname, n.nspname <> 'public', n.nspname, a.attnum",
+				  " WHERE c.oid = ANY ($1::oid[]) ORDER BY c.oid, a.attnum",
 				  1, types, values, NULL, true, 0);
-	oe_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events tables of Odoo", ALLOCSET_DEFAULT_SIZES);
-	save = MemoryContextSwitchTo(oe_cxt);
-	ctl.hcxt = oe_cxt;
-	seen = palloc(sizeof(Datum) * (SPI_processed + 1));
+	ctl.hcxt = cxt;
 	oe_tables = hash_create("odoo_events tables", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	tup = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		char	   *name = SPI_getvalue(tup, desc, 1);
-		Oid			relid = (Oid) atoll(SPI_getvalue(tup, desc, 3));
-		bool		found;
-
-		if (nseen == 0 || DatumGetInt64(seen[nseen - 1]) != (int64) relid)
-			seen[nseen++] = Int64GetDatum((int64) relid);
-		if (t == NULL || strcmp(t->name, name) != 0)
-		{
-			t = hash_search(oe_tables, name, HASH_ENTER, &found);
-			t->qualified = psprintf("%s.%s", quote_identifier(SPI_getvalue(tup, desc, 2)),
-									quote_identifier(name));
-			t->relid = relid;
-			t->ncolumns = 0;
-			t->columns = palloc(sizeof(OeColumn) * MaxHeapAttributeNumber);
-		}
-		if (t->relid != relid)
-			continue;			/* the same name in a later schema */
-		t->columns[t->ncolumns].name = SPI_getvalue(tup, desc, 4);
-		t->columns[t->ncolumns].type = (Oid) atoll(SPI_getvalue(tup, desc, 5));
-		t->columns[t->ncolumns].indexed = SPI_getvalue(tup, desc, 6)[0] == 't';
-		t->columns[t->ncolumns].recorded = OE_VALUE_UNKNOWN;
-		t->ncolumns++;
-	}
-	oe_names = datumCopy(values[0], false, -1);
-	oe_relids = PointerGetDatum(construct_array(seen, nseen, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	oe_stale = oe_doubtful = false;
+	oe_detected_columns();
+	MemoryContextSetParent(cxt, TopMemoryContext);
+	oe_cxt = cxt;
 	MemoryContextSwitchTo(save);
 	oe_detect_kinds(oe_tables);
 }
@@ -286,6 +257,14 @@ oe_rule_table(OeRule *rule)
 	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
 
 	return t && oe_has_column(t, "id") ? t->qualified : NULL;
+}
+
+Oid
+oe_rule_relid(OeRule *rule)
+{
+	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
+
+	return t ? t->relid : InvalidOid;
 }
 
 bool
@@ -515,32 +494,19 @@ oe_query(int query)
 }
 
 /*
- * Odoo's own name of the database, for "source".
+ * Odoo's own name of the database, for "source"; NULL: it has none.
  */
 static char *
 oe_database_uuid(void)
 {
-	OeTable    *t = oe_table("ir_config_parameter");
+	OeParameters p;
+	const char *why;
 
-	if (t == NULL || !oe_has_column(t, "key") || !oe_has_column(t, "value"))
-		return NULL;
-	(void) oe_run(NULL, psprintf("SELECT value::pg_catalog.text FROM %s WHERE key::pg_catalog.text OPERATOR(pg_catalog.=) 'database.uuid'", t->qualified),
-				  0, NULL, NULL, NULL, true, 1);
-	return SPI_processed == 1 ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : NULL;
-}
-
-/*
- * Has a table come that has one of the names?
- */
-static bool
-oe_table_came(void)
-{
-	static const Oid types[2] = {TEXTARRAYOID, INT8ARRAYOID};
-	Datum		values[2] = {oe_names, oe_relids};
-
-	(void) oe_run(NULL, "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-				  " WHERE c.relname = ANY ($1::name[]) AND c.oid::int8 <> ALL ($2) AND " OE_ODOOS, 2, types, values, NULL, true, 1);
-	return SPI_processed > 0;
+	if (oe_parameters_read(&p, &why) == OE_PARAMETERS_UNKNOWN)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("table \"ir_config_parameter\" is locked by another session")));
+	return p.database_uuid[0] != '\0' ? pstrdup(p.database_uuid) : NULL;
 }
 
 /*
@@ -556,12 +522,14 @@ oe_odoo_prepare(OeCycle *cy)
 	if (!registered)
 	{
 		CacheRegisterRelcacheCallback(oe_relation_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(DATABASEOID, oe_owner_or_schema_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, oe_owner_or_schema_changed, (Datum) 0);
 		registered = true;
 	}
 	if (oe_cxt != NULL && !oe_stale && oe_doubtful)
 	{
 		oe_doubtful = false;
-		oe_stale = oe_table_came();
+		oe_stale = oe_wanted_moved();
 	}
 	if (oe_stale)
 		oe_odoo_forget();

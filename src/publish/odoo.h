@@ -1,6 +1,7 @@
 /*
  * odoo.h
- *	  Between odoo.c, which makes statements, and read.c, which runs them.
+ *	  Between odoo.c, which makes statements, read.c, which runs them, and
+ *	  wanted.c, which finds the tables.
  */
 #ifndef OE_PUBLISH_ODOO_H
 #define OE_PUBLISH_ODOO_H
@@ -44,6 +45,7 @@ extern int	oe_query_by(OeRule *rule, const char *column);
 extern OeQuery *oe_query(int query);
 extern void oe_query_plan(OeQuery *q);
 extern const char *oe_rule_table(OeRule *rule);
+extern Oid	oe_rule_relid(OeRule *rule);
 extern bool oe_rule_has_column(OeRule *rule, const char *name);
 extern void oe_read_begin(OeCycle *cy);
 extern OeTable *oe_table(const char *name);
@@ -52,6 +54,11 @@ extern bool oe_has_column(const OeTable *t, const char *name);
 extern Datum oe_text_array(List *names);
 extern MemoryContext oe_odoo_context(void);
 extern uint32 oe_odoo_epoch(void);
+extern char *oe_hop_table(const char *path, char *column, char *table, char *field);
+
+/* wanted.c */
+extern Datum oe_wanted_load(OeCatalog *cat);
+extern bool oe_wanted_moved(void);
 
 /* settle.c */
 extern void oe_detect_kinds(HTAB *tables);

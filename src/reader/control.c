@@ -62,7 +62,7 @@ oe_recorder_start(void)
 	Oid			user = GetSessionUserId();
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	oe_bgworker_init(&worker, "recorder", "oe_recorder_main", MyDatabaseId);
+	oe_bgworker_init(&worker, "recorder", "oe_recorder_main", MyDatabaseId, oe_session_database);
 	memcpy(worker.bgw_extra, &user, sizeof(Oid));
 	if (!RegisterDynamicBackgroundWorker(&worker, &oe_recorder))
 	{
@@ -70,7 +70,7 @@ oe_recorder_start(void)
 		oe_recorder_next = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), oe_guc_restart_delay);
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("no background worker is free for capture from the WAL in database %u", MyDatabaseId),
+				 errmsg("no background worker is free for capture from the WAL in database \"%s\"", oe_session_database),
 				 errhint("Raise max_worker_processes.")));
 	}
 	MemoryContextSwitchTo(old);
@@ -161,7 +161,7 @@ oe_reader_drop(void)
 void
 oe_reader_forget(void)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 	OeExtension ext;
 	bool		here;
 
@@ -199,7 +199,7 @@ oe_reader_stop(void)
 void
 oe_reader_wake(void)
 {
-	OeSlot	   *slot = oe_slot_mine();
+	OeSlot	   *slot = oe_slot_mine(false);
 
 	if (slot == NULL || slot->reader == NULL)
 		return;

@@ -38,6 +38,7 @@
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/oe.h"
+#include "base/session.h"
 #include "base/shmem.h"
 #include "reader/reader.h"
 #include "stream/stream.h"
@@ -309,6 +310,12 @@ oe_reader_loop(const char *name)
 }
 
 static void
+oe_reader_note_error(const char *message)
+{
+	oe_slot_note_reader_error(oe_reader.slot, message);
+}
+
+static void
 oe_reader_setup(Datum arg)
 {
 	OeReader   *r = &oe_reader;
@@ -330,6 +337,7 @@ oe_reader_setup(Datum arg)
 	r->slot->reader = MyProc;
 	oe_slots_unlock();
 	before_shmem_exit(oe_reader_detach, (Datum) 0);
+	oe_session_note_errors(oe_reader_note_error);
 	BackgroundWorkerInitializeConnectionByOid(ids[0], ids[1], 0);
 	seg = dsm_attach(DatumGetUInt32(arg));
 	if (seg == NULL)
@@ -353,23 +361,11 @@ oe_reader_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	oe_reader_setup(arg);
 	snprintf(name, sizeof(name), OE_WAL_NAME, MyDatabaseId);
-	PG_TRY();
+	oe_check_decoding();
+	if (!oe_reader_slot_exists(name))
 	{
-		oe_check_decoding();
-		if (!oe_reader_slot_exists(name))
-		{
-			pgstat_report_activity(STATE_RUNNING, "waiting for transactions to end before the slot is made");
-			oe_reader_make_slot(name);
-		}
-		oe_reader_loop(name);
+		pgstat_report_activity(STATE_RUNNING, "waiting for transactions to end before the slot is made");
+		oe_reader_make_slot(name);
 	}
-	PG_CATCH();
-	{
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-		oe_slot_note_reader_error(oe_reader.slot, CopyErrorData()->message);
-		MemoryContextSwitchTo(old);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	oe_reader_loop(name);
 }

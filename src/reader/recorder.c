@@ -416,7 +416,7 @@ oe_recorder_start_reader(Oid user, XLogRecPtr start)
 	mq = shm_mq_create((char *) r->shared + offset, OE_QUEUE_SIZE);
 	shm_mq_set_receiver(mq, MyProc);
 
-	oe_bgworker_init(&worker, "reader", "oe_reader_main", MyDatabaseId);
+	oe_bgworker_init(&worker, "reader", "oe_reader_main", MyDatabaseId, oe_session_database);
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(seg));
 	memcpy(worker.bgw_extra, ids, sizeof(ids));
 	if (!RegisterDynamicBackgroundWorker(&worker, &r->reader))
@@ -425,6 +425,12 @@ oe_recorder_start_reader(Oid user, XLogRecPtr start)
 				 errmsg("no background worker is free for the reader of the WAL"),
 				 errhint("Raise max_worker_processes.")));
 	r->queue = shm_mq_attach(mq, seg, r->reader);
+}
+
+static void
+oe_recorder_note_error(const char *message)
+{
+	oe_slot_note_reader_error(oe_recorder.slot, message);
 }
 
 void
@@ -444,6 +450,7 @@ oe_recorder_main(Datum arg)
 		proc_exit(0);
 	oe_recorder_claim(dboid);
 	before_shmem_exit(oe_recorder_detach, (Datum) 0);
+	oe_session_note_errors(oe_recorder_note_error);
 	BackgroundWorkerInitializeConnectionByOid(dboid, user, 0);
 	oe_session_is_worker = true;
 	oe_session_reset_settings();
@@ -452,18 +459,6 @@ oe_recorder_main(Datum arg)
 	r->tx_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events recorded transaction", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&r->text[0]);
 	initStringInfo(&r->text[1]);
-	PG_TRY();
-	{
-		oe_recorder_start_reader(user, oe_recorder_origin());
-		oe_recorder_loop();
-	}
-	PG_CATCH();
-	{
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-		oe_slot_note_reader_error(r->slot, CopyErrorData()->message);
-		MemoryContextSwitchTo(old);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	oe_recorder_start_reader(user, oe_recorder_origin());
+	oe_recorder_loop();
 }

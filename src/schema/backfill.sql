@@ -10,7 +10,8 @@ CREATE TABLE odoo_events.backfill_job (
     error      text,
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
-    at         timestamptz NOT NULL                         -- of the last step
+    at         timestamptz NOT NULL,                        -- of the last step
+    attempts   int4 NOT NULL DEFAULT 0                      -- at the current step, also one that ended the worker
 );
 COMMENT ON TABLE odoo_events.backfill_job IS 'backfills and how far they are; one step is one transaction';
 

@@ -115,17 +115,35 @@ COMMENT ON VIEW odoo_events.capture_error IS
 'gaps: changes that capture could not write and that no event tells of; changes is the number of noted changes, at most so many rows';
 
 
--- The first of "tables" that exists; Odoo's own schema is public, but another will do.
-CREATE FUNCTION odoo_events._captured_table(tables text[]) RETURNS oid
-LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-SELECT c.oid
-  FROM unnest(tables) WITH ORDINALITY t(name, n)
-  JOIN pg_class c ON c.relname = t.name AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition
-  JOIN pg_namespace s ON s.oid = c.relnamespace
-   AND s.nspname NOT IN ('odoo_events', 'information_schema') AND s.nspname !~ '^pg_'
- ORDER BY t.n, s.nspname <> 'public', s.nspname LIMIT 1
+-- Which table is Odoo's: the rule stands in src/base/relations.h, for SQL and C alike.  Odoo's schema is where an ordinary table
+-- ir_module_module of the database's owner is; a table of Odoo's stands in that schema and belongs to the same role.
+CREATE FUNCTION odoo_events._odoo_schema() RETURNS oid
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_schema';
+COMMENT ON FUNCTION odoo_events._odoo_schema() IS 'internal: oid of the schema that Odoo''s tables are in, null where this is not a database of Odoo''s';
+
+-- May a table of this role be Odoo's, or, builtin false, one that a DBA's own definition names?
+CREATE FUNCTION odoo_events._is_trusted_owner(role oid, builtin boolean) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_is_trusted_owner';
+COMMENT ON FUNCTION odoo_events._is_trusted_owner(oid, boolean) IS 'internal: does a role own tables that are captured';
+
+-- The first of "tables" that exists.  What a DBA's own definition names (builtin false) may also be in another schema, if it belongs to
+-- the owner of the database or of the extension, or to a superuser.
+CREATE FUNCTION odoo_events._captured_table(tables text[], builtin boolean) RETURNS oid
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_captured_table';
+COMMENT ON FUNCTION odoo_events._captured_table(text[], boolean) IS 'internal: oid of the table that a rule captures here, null if there is none';
+
+-- Why a database has no tables of Odoo's, and what to do; null where it has.  The hint names no role: any could have made a table
+-- ir_module_module.
+CREATE FUNCTION odoo_events._no_odoo(OUT detail text, OUT hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN m.there THEN format('database "%s" belongs to role "%s", but table ir_module_module to another one: no table counts as Odoo''s', d.datname, pg_get_userbyid(d.datdba))
+            ELSE format('database "%s" is not a database of Odoo''s: it has no table ir_module_module', d.datname) END,
+       CASE WHEN m.there THEN format('SELECT relnamespace::regnamespace, relowner::regrole FROM pg_catalog.pg_class WHERE relname = ''ir_module_module'';  -- then ALTER DATABASE %I OWNER TO the role of Odoo', d.datname)
+            ELSE 'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate;  -- connect to Odoo''s database, and create the extension there' END
+  FROM pg_database d, (SELECT EXISTS (SELECT 1 FROM pg_class c WHERE c.relname = 'ir_module_module' AND c.relkind = 'r' AND c.relpersistence <> 't') AS there) m
+ WHERE d.datname = current_database() AND odoo_events._odoo_schema() IS NULL
 $$;
-COMMENT ON FUNCTION odoo_events._captured_table(text[]) IS 'internal: oid of the table that a rule captures here, null if there is none';
+COMMENT ON FUNCTION odoo_events._no_odoo() IS 'internal: why this database has no tables of Odoo''s, and what to do about it; null where it has';
 
 -- Columns of a rule that the table lacks under every name.
 CREATE FUNCTION odoo_events._missing_columns(relid oid, specs text[]) RETURNS text[]
@@ -154,6 +172,11 @@ SELECT t.oid, t.tgrelid AS relid, pg_catalog.format('%I.%I', n.nspname, c.relnam
  WHERE pn.nspname = 'odoo_events' AND p.proname IN ('capture', 'capture_truncate') AND t.tgparentid = 0;
 COMMENT ON VIEW odoo_events._capture_trigger IS 'internal: the triggers that capture has on tables';
 
+-- What ALTER TRIGGER ... DEPENDS ON EXTENSION does, without its lock on the extension, which an open attach() would hold.
+CREATE FUNCTION odoo_events._trigger_depends(relid oid, name name) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_trigger_depends';
+COMMENT ON FUNCTION odoo_events._trigger_depends(oid, name) IS 'internal: a trigger of capture is dropped with the extension';
+
 -- Creates or mends the two triggers of a table.
 CREATE FUNCTION odoo_events._capture_table(relid oid, rule text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -175,7 +198,7 @@ BEGIN
     IF have.rule IS DISTINCT FROM _capture_table.rule THEN
       EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION odoo_events.%I(%L)',
                      want.name, want.events, rel, want.level, want.func, rule);
-      EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION odoo_events', want.name, rel);
+      PERFORM odoo_events._trigger_depends(relid, want.name);
       done := 'triggers created';
     END IF;
     IF have.tgenabled IN ('D', 'R', 'A') THEN
@@ -208,6 +231,17 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS 'SELECT NOT bool_or(d.enabled) FROM odoo_events.event_def d WHERE d.entity = $1 AND d.emit';
 COMMENT ON FUNCTION odoo_events._nothing_enabled(text) IS 'internal: does an entity have events, but none that is enabled';
 
+CREATE FUNCTION odoo_events._drop_idle_triggers() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t record;
+BEGIN
+  FOR t IN SELECT c.tgname, c.relid::regclass AS rel FROM odoo_events._idle_trigger c ORDER BY c.relation, c.tgname LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.rel);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._drop_idle_triggers() IS 'internal: drops the triggers that are not needed';
+
 CREATE FUNCTION odoo_events._attach(entities text[], how text)
 RETURNS TABLE (entity text, relation text, mode text, event_types text[], note text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -222,6 +256,12 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Use mode => ''trigger'', ''wal'' or ''both''.';
   END IF;
   PERFORM odoo_events._check_entities(entities);
+  SELECT * INTO r FROM odoo_events._no_odoo();
+  IF r.detail IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.entity d WHERE NOT d.builtin AND (entities IS NULL OR d.entity = ANY (entities))) THEN
+    RAISE WARNING '%', r.detail USING HINT = r.hint;
+  ELSIF r.detail IS NOT NULL THEN
+    RAISE EXCEPTION '%', r.detail USING ERRCODE = 'object_not_in_prerequisite_state', HINT = r.hint;
+  END IF;
   IF how <> 'trigger' THEN
     PERFORM odoo_events._wal_check();
   END IF;
@@ -231,7 +271,7 @@ BEGIN
   FOR e IN SELECT d.entity, d.rules FROM odoo_events.entity d
             WHERE entities IS NULL OR d.entity = ANY (entities) ORDER BY d.entity LOOP
     IF NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule c
-                    WHERE c.rule = e.rules[1] AND odoo_events._captured_table(c.tables) IS NOT NULL) THEN
+                    WHERE c.rule = e.rules[1] AND odoo_events._captured_table(c.tables, c.builtin) IS NOT NULL) THEN
       IF entities IS NOT NULL THEN
         RETURN QUERY SELECT e.entity, NULL::text, NULL::text, NULL::text[], 'not attached: this database has no table for it'::text;
       END IF;
@@ -246,7 +286,7 @@ BEGIN
     DELETE FROM odoo_events.detached d WHERE d.entity = e.entity;
     INSERT INTO odoo_events.attached AS a (entity, mode) VALUES (e.entity, how)
       ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE a.mode <> EXCLUDED.mode;
-    FOR r IN SELECT c.rule, odoo_events._captured_table(c.tables) AS relid
+    FOR r IN SELECT c.rule, odoo_events._captured_table(c.tables, c.builtin) AS relid
                FROM unnest(e.rules) WITH ORDINALITY u(rule, n) JOIN odoo_events.capture_rule c ON c.rule = u.rule
               ORDER BY u.n LOOP
       IF r.relid IS NULL THEN
@@ -264,6 +304,7 @@ BEGIN
     END LOOP;
   END LOOP;
   DELETE FROM odoo_events.capture_difference d WHERE NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = d.rule AND w.want = 'both');
+  PERFORM odoo_events._drop_idle_triggers();
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events._attach(text[], text) IS 'internal: attach()';
@@ -278,18 +319,6 @@ COMMENT ON FUNCTION odoo_events.attach(text[], text) IS
 'the worker sets REPLICA IDENTITY FULL and drops the triggers, table by table; a table that several entities need is read from the WAL if one of them is.  '
 'both: both ways, events by the triggers, differences in capture_difference.  Mends what is missing or disabled; can be repeated';
 
-CREATE FUNCTION odoo_events._drop_idle_triggers() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  t record;
-BEGIN
-  FOR t IN SELECT c.tgname, c.relid::regclass AS rel FROM odoo_events._capture_trigger c
-            WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
-                               WHERE c.rule = ANY (o.rules)) ORDER BY c.relation, c.tgname LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.rel);
-  END LOOP;
-END $$;
-COMMENT ON FUNCTION odoo_events._drop_idle_triggers() IS 'internal: drops the triggers that no attached entity needs';
 
 CREATE FUNCTION odoo_events.detach(entities text[] DEFAULT NULL)
 RETURNS TABLE (entity text, relation text, note text)
@@ -337,7 +366,7 @@ BEGIN
   FOR r IN SELECT DISTINCT c.rule, x.relid
              FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity
              JOIN odoo_events.capture_rule c ON c.rule = ANY (e.rules)
-             CROSS JOIN LATERAL odoo_events._captured_table(c.tables) x(relid)
+             CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
             WHERE x.relid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = c.rule AND w.state = 'wal') AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) < 2
   LOOP
     BEGIN

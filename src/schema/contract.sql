@@ -29,17 +29,17 @@ $$;
 COMMENT ON FUNCTION odoo_events._type_json(oid) IS 'internal: JSON Schema of a type''s values as events write them';
 
 -- The first of "names" that the first of "tables" has; null where there is none.
-CREATE FUNCTION odoo_events._column_json(tables text[], names text[]) RETURNS jsonb
+CREATE FUNCTION odoo_events._column_json(tables text[], builtin boolean, names text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN a.attnotnull THEN x.t WHEN NOT x.t ? 'type' THEN x.t
             WHEN jsonb_typeof(x.t -> 'type') = 'array' THEN jsonb_set(x.t, '{type}', (x.t -> 'type') || jsonb '["null"]')
             ELSE jsonb_set(x.t, '{type}', jsonb_build_array(x.t -> 'type', 'null')) END
   FROM unnest(names) WITH ORDINALITY n(name, i)
-  JOIN pg_attribute a ON a.attrelid = odoo_events._captured_table(tables) AND a.attname::text = n.name AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_attribute a ON a.attrelid = odoo_events._captured_table(tables, builtin) AND a.attname::text = n.name AND a.attnum > 0 AND NOT a.attisdropped
   CROSS JOIN LATERAL (SELECT odoo_events._type_json(a.atttypid) AS t) x
  ORDER BY n.i LIMIT 1
 $$;
-COMMENT ON FUNCTION odoo_events._column_json(text[], text[]) IS 'internal: JSON Schema of the first of these columns that this database has';
+COMMENT ON FUNCTION odoo_events._column_json(text[], boolean, text[]) IS 'internal: JSON Schema of the first of these columns that this database has';
 
 CREATE FUNCTION odoo_events._without_null(s jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -64,8 +64,8 @@ SELECT jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'propert
                     SELECT CASE WHEN x.t = '{}' THEN jsonb '{"type": "string"}' ELSE odoo_events._without_null(x.t) END
                       FROM unnest(f.paths) WITH ORDINALITY p(path, n)
                       CROSS JOIN LATERAL (SELECT CASE WHEN p.path LIKE '%^%' THEN jsonb '{"type": "integer"}'
-                        WHEN p.path LIKE '%>%' THEN odoo_events._column_json(ARRAY[split_part(split_part(p.path, '>', 2), '.', 1)], ARRAY[split_part(p.path, '.', 2)])
-                        ELSE odoo_events._column_json(r.tables, ARRAY[p.path]) END AS t) x
+                        WHEN p.path LIKE '%>%' THEN odoo_events._column_json(ARRAY[split_part(split_part(p.path, '>', 2), '.', 1)], r.builtin, ARRAY[split_part(p.path, '.', 2)])
+                        ELSE odoo_events._column_json(r.tables, r.builtin, ARRAY[p.path]) END AS t) x
                      WHERE x.t IS NOT NULL ORDER BY p.n LIMIT 1), '{}'))
              FROM odoo_events.reference_field f WHERE f.reference = r.reference AND f.shown), '{}'))
   FROM odoo_events.reference r WHERE r.reference = _reference_json.reference
@@ -88,7 +88,7 @@ BEGIN
   END IF;
   SELECT * INTO r FROM odoo_events.capture_rule c WHERE c.rule = _source_json.rule;
   SELECT l.reference INTO ref FROM odoo_events.link l WHERE l.rule = r.rule AND l.column_name = path[1];
-  t := odoo_events._column_json(r.tables, (SELECT string_to_array(s, '=') FROM unnest(r.significant || r.carried) s WHERE split_part(s, '=', 1) = path[1] LIMIT 1));
+  t := odoo_events._column_json(r.tables, r.builtin, (SELECT string_to_array(s, '=') FROM unnest(r.significant || r.carried) s WHERE split_part(s, '=', 1) = path[1] LIMIT 1));
   IF t IS NULL THEN
     RETURN NULL;
   END IF;

@@ -224,7 +224,7 @@ BEGIN
          FROM odoo_events.link l JOIN odoo_events.reference_field f ON f.reference = l.reference WHERE l.rule = ANY (rules)), 'none'));
   ELSIF EXISTS (SELECT 1 FROM odoo_events.reference r WHERE r.reference = ANY (known) AND NOT r.builtin)
      OR EXISTS (SELECT 1 FROM odoo_events.reference_field f JOIN odoo_events.reference r ON r.reference = f.reference
-                  JOIN odoo_events.capture_rule c ON odoo_events._captured_table(c.tables) = odoo_events._captured_table(r.tables)
+                  JOIN odoo_events.capture_rule c ON odoo_events._captured_table(c.tables, c.builtin) = odoo_events._captured_table(r.tables, r.builtin)
                   JOIN unnest(c.significant || c.carried) s ON split_part(s, '=', 1) = ANY (f.paths)
                  WHERE f.reference = ANY (known) AND f.field = member) THEN
     RAISE EXCEPTION 'argument "condition" looks at %, which may have changed by the time the event is published', concat_ws('.', place, col, member)
@@ -255,7 +255,7 @@ BEGIN
     FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) spec, pg_attribute t JOIN pg_type x ON x.oid = t.atttypid
     JOIN pg_type b ON b.oid = CASE x.typtype WHEN 'd' THEN x.typbasetype ELSE x.oid END
    WHERE r.rule = ANY (rules) AND split_part(spec, '=', 1) = col
-     AND t.attrelid = odoo_events._captured_table(r.tables) AND t.attname = ANY (string_to_array(spec, '=')) AND NOT t.attisdropped
+     AND t.attrelid = odoo_events._captured_table(r.tables, r.builtin) AND t.attname = ANY (string_to_array(spec, '=')) AND NOT t.attisdropped
    ORDER BY odoo_events._type_is_seen(t.atttypid) DESC, inside DESC LIMIT 1;
   IF NOT a.seen THEN
     RAISE EXCEPTION 'argument "condition" looks at %.%, whose type % is not captured', place, col, a.type

@@ -14,7 +14,7 @@ COMMENT ON FUNCTION odoo_events._columns(oid) IS 'internal: the columns of a tab
 CREATE FUNCTION odoo_events._own_table(relation text) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  relid oid := odoo_events._captured_table(ARRAY[relation]);
+  relid oid := odoo_events._captured_table(ARRAY[relation], false);
 BEGIN
   IF relid IS NULL THEN
     RAISE EXCEPTION 'table "%" in argument "relation" does not exist', relation
@@ -55,7 +55,7 @@ COMMENT ON FUNCTION odoo_events._own_columns(text, oid, text[], text[], jsonb) I
 -- What the catalog, or an earlier definition, calls the rows of a table.
 CREATE FUNCTION odoo_events._reference_of(relid oid) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
-AS 'SELECT r.reference FROM odoo_events.reference r WHERE odoo_events._captured_table(r.tables) = relid ORDER BY NOT r.builtin, r.reference LIMIT 1';
+AS 'SELECT r.reference FROM odoo_events.reference r WHERE odoo_events._captured_table(r.tables, r.builtin) = relid ORDER BY NOT r.builtin, r.reference LIMIT 1';
 COMMENT ON FUNCTION odoo_events._reference_of(oid) IS 'internal: the reference that reads rows of a table';
 
 -- Tables that foreign keys of a table point to.
@@ -105,7 +105,7 @@ DECLARE
   person text[] := '{}';                        -- columns that name people
 BEGIN
   -- a table that is captured already keeps its rule: there is one pair of triggers per table
-  SELECT r.rule INTO rule FROM odoo_events.capture_rule r WHERE odoo_events._captured_table(r.tables) = relid AND r.builtin ORDER BY r.rule LIMIT 1;
+  SELECT r.rule INTO rule FROM odoo_events.capture_rule r WHERE odoo_events._captured_table(r.tables, r.builtin) = relid AND r.builtin ORDER BY r.rule LIMIT 1;
   IF FOUND THEN
     rows := jsonb_build_object('more_columns', jsonb_build_object(rule, ARRAY(SELECT DISTINCT x FROM unnest(fields || more) x WHERE x IS NOT NULL)));
   ELSE

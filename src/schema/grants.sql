@@ -32,7 +32,7 @@ GRANT SELECT ON odoo_events.worker_status TO pg_monitor;
 GRANT SELECT ON odoo_events.capture_status, odoo_events.capture_error, odoo_events.attached TO pg_monitor;
 GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo_events.storage, odoo_events.arming TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._identity() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[]), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
+GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[], boolean), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
   odoo_events._wal_slot() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events.version(), odoo_events._schedule_next(text, timestamptz) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events.health(), odoo_events.metrics(), odoo_events.metrics_text() TO pg_monitor;

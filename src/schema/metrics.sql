@@ -40,54 +40,55 @@ SELECT c.id, c.name,
        CROSS JOIN (SELECT odoo_events._last_position() AS last_position, (SELECT w.unarmed FROM odoo_events._worker() w) AS unarmed) l;
 COMMENT ON VIEW odoo_events._subscription_gauge IS 'internal: subscriptions for metrics(); parked counts keys';
 
-CREATE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 1000 AS $$
-DECLARE
-  none constant jsonb := '{}';
-BEGIN
-  RETURN QUERY
-  SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_events.version(), 'postgresql', current_setting('server_version')),
-         1::float8, 'Version of the library and of PostgreSQL.';
-  RETURN QUERY
-  SELECT v.name, v.kind, none, v.value::float8, v.help
-    FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events.worker_status s) w,
-         LATERAL (VALUES
-           ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
-           ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
-           ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
-            'How long ago all that was committed had been published.'),
-           ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
-           ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
-           ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
-           ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
-              WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
-           ('odoo_events_outbox_position', 'counter', odoo_events._last_position(), 'Position of the last event published.'),
-           ('odoo_events_outbox_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
-              WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^outbox_[0-9]+$'), 'Size of the outbox.'),
-           ('odoo_events_quarantined', 'gauge', (SELECT count(*) FROM odoo_events.quarantined), 'Changes that could not become events.'),
-           ('odoo_events_slot_retained_bytes', 'gauge', (SELECT COALESCE(sum(pg_wal_lsn_diff(
-                CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)), 0)
-              FROM pg_replication_slots s WHERE s.plugin = 'odoo_events' AND s.database = current_database()),
-            'WAL that replication slots of odoo_events keep.')
-         ) v(name, kind, value, help)
-   WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery();      -- a standby has no worker, and nothing is down there
-  RETURN QUERY
-  SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', CASE WHEN EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = st.rule AND w.state = 'wal') THEN 'wal' ELSE 'trigger' END), st.captured::float8,
-         'Changed rows written to the journal, since the server started.'
-    FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true;
-  RETURN QUERY
-  SELECT 'odoo_events_capture_errors_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'reason', 'not_written'), st.errors::float8,
-         'Changed rows that could not be written to the journal, since the server started; capture_error has the reasons.'
-    FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true;
-  RETURN QUERY
-  SELECT 'odoo_events_published_total', 'counter', jsonb_build_object('type', t.type), t.published::float8,
-         'Events published, since the server started.'
-    FROM odoo_events._type_stats() t ORDER BY t.type;
-  RETURN QUERY SELECT * FROM odoo_events._histogram_metrics();
-  RETURN QUERY SELECT * FROM odoo_events._subscription_metrics();
-END $$;
-COMMENT ON FUNCTION odoo_events.metrics() IS
-'figures for a monitoring system, named as Prometheus wants them; cheap: no event is read.  metrics_text() is the same as text';
+CREATE FUNCTION odoo_events._worker_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_events.version(), 'postgresql', current_setting('server_version')),
+       1::float8, 'Version of the library and of PostgreSQL.'
+UNION ALL
+SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
+  FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events.worker_status s) w,
+       LATERAL (VALUES
+         ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
+         ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
+         ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
+          'How long ago all that was committed had been published.'),
+         ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
+         ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
+         ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
+         ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
+            WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
+         ('odoo_events_outbox_position', 'counter', odoo_events._last_position(), 'Position of the last event published.'),
+         ('odoo_events_outbox_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
+            WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^outbox_[0-9]+$'), 'Size of the outbox.'),
+         ('odoo_events_quarantined', 'gauge', (SELECT count(*) FROM odoo_events.quarantined), 'Changes that could not become events.'),
+         ('odoo_events_slot_retained_bytes', 'gauge', (SELECT COALESCE(sum(pg_wal_lsn_diff(
+              CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)), 0)
+            FROM pg_replication_slots s WHERE s.plugin = 'odoo_events' AND s.database = current_database()),
+          'WAL that replication slots of odoo_events keep.')
+       ) v(name, kind, value, help)
+ WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery()        -- a standby has no worker, and nothing is down there
+$$;
+COMMENT ON FUNCTION odoo_events._worker_metrics() IS 'internal: the metrics of the worker and of what is kept';
+
+CREATE FUNCTION odoo_events._capture_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', CASE WHEN EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = st.rule AND w.state = 'wal') THEN 'wal' ELSE 'trigger' END), st.captured::float8,
+       'Changed rows written to the journal, since the server started.'
+  FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true
+UNION ALL
+SELECT 'odoo_events_capture_errors_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'reason', 'not_written'), st.errors::float8,
+       'Changed rows that could not be written to the journal, since the server started; capture_error has the reasons.'
+  FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true
+$$;
+COMMENT ON FUNCTION odoo_events._capture_metrics() IS 'internal: the metrics of each capture rule';
+
+CREATE FUNCTION odoo_events._type_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_published_total', 'counter', jsonb_build_object('type', t.type), t.published::float8,
+       'Events published, since the server started.'
+  FROM odoo_events._type_stats() t ORDER BY t.type
+$$;
+COMMENT ON FUNCTION odoo_events._type_metrics() IS 'internal: the metrics of each type';
 
 CREATE FUNCTION odoo_events._histogram_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -131,6 +132,23 @@ SELECT 'odoo_events_' || v.name, v.kind, g.label || v.labels, v.value::float8, v
  ORDER BY v.n / 10, v.name, g.name, v.n, v.labels
 $$;
 COMMENT ON FUNCTION odoo_events._subscription_metrics() IS 'internal: the metrics of each subscription';
+
+-- A family whose tables are locked is left out: a scrape neither waits nor fails.
+CREATE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 1000 AS $$
+DECLARE
+  family text;
+BEGIN
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription'] LOOP
+    BEGIN
+      RETURN QUERY EXECUTE format('SELECT * FROM odoo_events._%s_metrics()', family);
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
+    END;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events.metrics() IS
+'figures for a monitoring system, named as Prometheus wants them; cheap: no event is read.  metrics_text() is the same as text';
 
 CREATE FUNCTION odoo_events.metrics_text() RETURNS text
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$

@@ -23,7 +23,7 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
           FROM odoo_events.entity e
           CROSS JOIN LATERAL pg_catalog.unnest(e.rules) WITH ORDINALITY u(rule, n)
           JOIN odoo_events.capture_rule r ON r.rule = u.rule
-          CROSS JOIN LATERAL odoo_events._captured_table(r.tables) x(relid)
+          CROSS JOIN LATERAL odoo_events._captured_table(r.tables, r.builtin) x(relid)
           LEFT JOIN odoo_events.wal_rule w ON w.rule = r.rule
           LEFT JOIN odoo_events.attached a ON a.entity = e.entity) s
   LEFT JOIN odoo_events._rule_stats() st ON st.rule = s.rule
@@ -36,6 +36,19 @@ COMMENT ON VIEW odoo_events.capture_status IS
 'was captured since the server started; errors counts changes that could not be written, see capture_error; retained_bytes: WAL that the slot of capture '
 'from the WAL keeps, lag_bytes: of it still to be read';
 
+-- Triggers of capture that nothing needs: no attached entity does, or they are on a table that is not Odoo's (an older version took
+-- the first table of that name, whoever it belonged to).  A table of the right owner keeps its triggers when it is renamed.
+CREATE VIEW odoo_events._idle_trigger AS
+SELECT c.*, w.rule IS NOT NULL AS foreign_table
+  FROM odoo_events._capture_trigger c
+  JOIN pg_catalog.pg_class t ON t.oid = c.relid
+  LEFT JOIN odoo_events.capture_rule w ON w.rule = c.rule AND c.relid IS DISTINCT FROM odoo_events._captured_table(w.tables, w.builtin)
+   AND NOT odoo_events._is_trusted_owner(t.relowner, w.builtin)
+   AND (NOT w.builtin OR odoo_events._odoo_schema() IS NOT NULL)        -- else a database that was given to another role would lose all triggers
+ WHERE w.rule IS NOT NULL
+    OR NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity WHERE c.rule = ANY (o.rules));
+COMMENT ON VIEW odoo_events._idle_trigger IS 'internal: triggers of capture that are not needed';
+
 -- Health: one small function per thing that can be wrong; health() puts them together.  Each answers one row at
 -- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/082_health.pl does.
 
@@ -44,6 +57,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
   wanted text := current_setting('odoo_events.databases', true);
+  not_named boolean := wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d);
 BEGIN
   "check" := 'worker';
   SELECT s.*, x.last_error_at INTO w FROM odoo_events.worker_status s, odoo_events._worker() x;
@@ -58,13 +72,14 @@ BEGIN
     hint := odoo_events.preload_line() || '  -- then restart the server';
   ELSIF w.pid IS NULL THEN
     status := 'critical';
-    detail := format('no worker runs: %s%s', COALESCE(w.state, 'unknown'), ': ' || w.last_error);
+    detail := format('no worker runs: %s%s', CASE WHEN not_named THEN 'odoo_events.databases does not name this database' ELSE COALESCE(w.state, 'this database is not known to the launcher yet') END,
+                     ': ' || w.last_error);
     hint := CASE WHEN w.last_error ~ 'cannot log in'
                  THEN format('ALTER ROLE %s LOGIN;', (SELECT d.datdba::regrole FROM pg_database d WHERE d.datname = current_database()))
                  WHEN w.last_error ~ 'max_worker_processes'
                  THEN format('ALTER SYSTEM SET max_worker_processes = %s;  -- then restart the server',
                              current_setting('max_worker_processes')::int + 8)
-                 WHEN wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d)
+                 WHEN not_named
                  THEN format('ALTER SYSTEM SET odoo_events.databases = %L; SELECT pg_catalog.pg_reload_conf();', wanted || ', ' || current_database())
                  ELSE 'SELECT * FROM odoo_events.worker_status;' END;
   ELSIF w.last_error_at > clock_timestamp() - interval '90 seconds' THEN
@@ -83,11 +98,29 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._health_worker(interval) IS 'internal: does a worker run, and does it get on';
 
+-- A database that finds no room in shared memory has no worker, and nothing of its own to say so.
+CREATE FUNCTION odoo_events._limits(OUT databases int4, OUT max_databases int4, OUT refused int4, OUT max_rules int4, OUT rules_full boolean)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_limits';
+COMMENT ON FUNCTION odoo_events._limits() IS 'internal: room in shared memory for databases and rules; nulls where the library is not preloaded';
+
+CREATE FUNCTION odoo_events._health_limits() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'limits', 'critical', format('all %s places for databases are taken: %s more databases have no worker, if they have the extension', l.max_databases, l.refused),
+       format('ALTER SYSTEM SET odoo_events.max_databases = %s;  -- then restart the server', l.databases + l.refused + 16)
+  FROM odoo_events._limits() l WHERE l.refused > 0
+UNION ALL
+SELECT 'limits', 'warn', format('more than %s tables are captured: the others are not counted in capture_status and metrics()', l.max_rules),
+       format('ALTER SYSTEM SET odoo_events.max_rules = %s;  -- then restart the server', GREATEST(2 * l.max_rules, (SELECT count(*) FROM odoo_events.capture_rule)))
+  FROM odoo_events._limits() l WHERE l.rules_full
+$$;
+COMMENT ON FUNCTION odoo_events._health_limits() IS 'internal: is there room in shared memory for all databases and rules; no rows where there is';
+
 CREATE FUNCTION odoo_events._health_arming() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'arming', CASE WHEN i.armed THEN 'ok' ELSE 'critical' END,
        CASE WHEN i.armed THEN 'armed' ELSE 'nothing is delivered: ' || i.reason END,
        CASE WHEN i.armed THEN NULL
+            WHEN i.neutralized IS NULL THEN 'SELECT * FROM odoo_events.arming;  -- again when ir_config_parameter can be read'
             WHEN i.neutralized THEN 'SELECT * FROM odoo_events.arming;  -- right for a copy; production has no parameter database.is_neutralized'
             ELSE 'SELECT odoo_events.arm();  -- only if this is production' END
   FROM odoo_events._identity() i
@@ -98,8 +131,18 @@ CREATE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, statu
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 WITH bad AS MATERIALIZED (
   SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
-SELECT 'capture', 'critical', 'no entity is attached: nothing is captured', 'SELECT * FROM odoo_events.attach();'
+SELECT 'capture', 'critical', COALESCE(n.detail, CASE WHEN p.possible THEN 'no entity is attached: nothing is captured' ELSE 'Odoo has no table that events are made of: none of its apps that the catalog knows is installed' END),
+       COALESCE(n.hint, CASE WHEN p.possible THEN 'SELECT * FROM odoo_events.attach();'
+                             ELSE 'SELECT DISTINCT unnest(tables) FROM odoo_events.capture_rule ORDER BY 1;  -- one of these tables comes with an app of Odoo''s' END)
+  FROM odoo_events._no_odoo() n,
+       (SELECT EXISTS (SELECT 1 FROM odoo_events.capture_rule r WHERE odoo_events._captured_table(r.tables, r.builtin) IS NOT NULL) AS possible) p
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached)
+UNION ALL
+SELECT 'capture', 'critical', n.detail || ': what is attached is not captured', n.hint FROM odoo_events._no_odoo() n
+ WHERE n.detail IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity WHERE e.builtin)
+UNION ALL
+SELECT 'capture', 'warn', format('%s has triggers of capture, but is not a table of Odoo''s', t.relation), 'SELECT * FROM odoo_events.attach(''{}'');  -- drops them'
+  FROM odoo_events._idle_trigger t WHERE t.foreign_table AND NOT t.truncates
 UNION ALL
 SELECT 'capture', 'critical', format('%s: %s is not captured%s', b.entity, b.relation, ': ' || b.note), format('SELECT * FROM odoo_events.attach(%L);', ARRAY[b.entity])
   FROM bad b WHERE b.relation IS NOT NULL
@@ -285,45 +328,62 @@ SELECT 'outbox', CASE WHEN v.full THEN 'critical' ELSE 'ok' END,
 $$;
 COMMENT ON FUNCTION odoo_events._health_outbox() IS 'internal: is the outbox larger than it may be?';
 
+-- Null where the table is locked, by a module upgrade for example: monitoring does not wait for it.
+CREATE FUNCTION odoo_events._table_bytes(relid oid) RETURNS int8
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_table_bytes';
+COMMENT ON FUNCTION odoo_events._table_bytes(oid) IS 'internal: size of a table''s rows; null where it is locked or gone';
+
 -- Lines of documents are read by the column that names the document.  Odoo indexes most of these columns, to 16 not all; a small
 -- table (8 MB) is read whole as fast.
 CREATE FUNCTION odoo_events._health_indexes(least_bytes int8) RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-SELECT 'indexes', 'warn', format('%I.%I (%s) is read for %s by %I, without an index', n.nspname, c.relname, pg_size_pretty(pg_relation_size(c.oid)), string_agg(DISTINCT l.entity, ', '), a.attname),
+SELECT 'indexes', 'warn', format('%I.%I (%s) is read for %s by %I, without an index', n.nspname, c.relname, pg_size_pretty(min(z.bytes)), string_agg(DISTINCT l.entity, ', '), a.attname),
        format('CREATE INDEX CONCURRENTLY ON %I.%I (%I) WHERE %I IS NOT NULL;', n.nspname, c.relname, a.attname, a.attname)
   FROM (SELECT p.entity, x.relid, column_name
           FROM odoo_events.part p
           JOIN odoo_events.attached t ON t.entity = p.entity
           JOIN odoo_events.capture_rule r ON r.rule = p.rule
-         CROSS JOIN LATERAL odoo_events._captured_table(r.tables) x(relid)
+         CROSS JOIN LATERAL odoo_events._captured_table(r.tables, r.builtin) x(relid)
          CROSS JOIN LATERAL unnest(p.parent) column_name
          WHERE NOT p.tx_only AND column_name NOT LIKE '<%') l
   JOIN pg_class c ON c.oid = l.relid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = l.column_name AND a.attnum > 0 AND NOT a.attisdropped
- WHERE pg_relation_size(c.oid) >= least_bytes
+ CROSS JOIN LATERAL odoo_events._table_bytes(c.oid) z(bytes)
+ WHERE z.bytes >= least_bytes
    AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)
  GROUP BY n.nspname, c.relname, c.oid, a.attname
 $$;
 COMMENT ON FUNCTION odoo_events._health_indexes(int8) IS 'internal: has publishing to read whole tables for the lines of a document?';
 
+-- No check waits for a lock for long, and none hides another: what holds the lock may be the very thing that is to be found.
 CREATE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-SELECT h."check", h.status, h.detail, h.hint
-  FROM (SELECT 1 AS n, * FROM odoo_events._health_worker('1 minute')
-        UNION ALL SELECT 1, * FROM odoo_events._health_version()
-        UNION ALL SELECT 2, * FROM odoo_events._health_arming()
-        UNION ALL SELECT 3, * FROM odoo_events._health_capture()
-        UNION ALL SELECT 4, * FROM odoo_events._health_gaps()
-        UNION ALL SELECT 5, * FROM odoo_events._health_quarantine()
-        UNION ALL SELECT 6, * FROM odoo_events._health_journal(268435456)
-        UNION ALL SELECT 7, * FROM odoo_events._health_plugin()
-        UNION ALL SELECT 7, * FROM odoo_events._health_wal()
-        UNION ALL SELECT 8, * FROM odoo_events._health_subscriptions()
-        UNION ALL SELECT 9, * FROM odoo_events._health_owner()
-        UNION ALL SELECT 10, * FROM odoo_events._health_outbox()
-        UNION ALL SELECT 11, * FROM odoo_events._health_indexes(8388608)) h
- ORDER BY h.n, h."check", h.detail
-$$;
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' AS $$
+DECLARE
+  one text;
+BEGIN
+  FOREACH one IN ARRAY ARRAY[
+    $c$worker('1 minute')$c$,
+    'version()',
+    'limits()',
+    'arming()',
+    'capture()',
+    'gaps()',
+    'quarantine()',
+    'journal(268435456)',
+    'plugin()',
+    'wal()',
+    'subscriptions()',
+    'owner()',
+    'outbox()',
+    'indexes(8388608)'] LOOP
+    BEGIN
+      RETURN QUERY EXECUTE format('SELECT h."check", h.status, h.detail, h.hint FROM odoo_events._health_%s h ORDER BY h."check", h.detail', one);
+    EXCEPTION WHEN lock_not_available THEN
+      RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
+        'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
+    END;
+  END LOOP;
+END $$;
 COMMENT ON FUNCTION odoo_events.health() IS
 'what is wrong and what to do about it: status is ok, warn or critical; each hint can be executed as it stands';

@@ -309,7 +309,7 @@ COMMENT ON FUNCTION odoo_events._wal_give_up(text, boolean) IS 'internal: the sa
 CREATE FUNCTION odoo_events._wal_gap(rules text[], reason text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 INSERT INTO odoo_events.capture_gap (xid, rule, relid, at, changes, reason)
-SELECT pg_current_xact_id(), c.rule, COALESCE(odoo_events._captured_table(c.tables), 0), clock_timestamp(), 0, $2
+SELECT pg_current_xact_id(), c.rule, COALESCE(odoo_events._captured_table(c.tables, c.builtin), 0), clock_timestamp(), 0, $2
   FROM odoo_events.capture_rule c WHERE c.rule = ANY ($1)
 ON CONFLICT ON CONSTRAINT capture_gap_pkey DO NOTHING;
 SELECT odoo_events._wal_drained()
@@ -391,12 +391,12 @@ SELECT CASE WHEN w.mode IN ('none', 'trigger') THEN 'leave' ELSE 'take over' END
 UNION ALL
 SELECT 'restore', i.rule, i.relid FROM odoo_events.wal_identity i WHERE NOT EXISTS (SELECT 1 FROM w WHERE w.rule = i.rule)
 UNION ALL
-SELECT 'mend', w.rule, x.relid FROM w JOIN odoo_events.capture_rule c ON c.rule = w.rule CROSS JOIN LATERAL odoo_events._captured_table(c.tables) x(relid)
+SELECT 'mend', w.rule, x.relid FROM w JOIN odoo_events.capture_rule c ON c.rule = w.rule CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
  WHERE thorough AND w.mode IN ('wal', 'both') AND x.relid IS NOT NULL
    AND (x.relid <> w.relid OR w.state <> 'waiting' AND EXISTS (SELECT 1 FROM odoo_events._wal_tables(x.relid) t WHERE t.identity IS DISTINCT FROM 'FULL'))
 UNION ALL
 -- a restored dump, or a module that came later: _reattach() has made the triggers
-SELECT 'join', c.rule, x.relid FROM m JOIN odoo_events.capture_rule c ON c.rule = m.rule CROSS JOIN LATERAL odoo_events._captured_table(c.tables) x(relid)
+SELECT 'join', c.rule, x.relid FROM m JOIN odoo_events.capture_rule c ON c.rule = m.rule CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
  WHERE thorough AND m.mode IN ('wal', 'both') AND NOT EXISTS (SELECT 1 FROM w WHERE w.rule = c.rule)
    AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) = 2
  ORDER BY 1, 2

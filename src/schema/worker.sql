@@ -25,6 +25,10 @@ DECLARE
   me record;
 BEGIN
   SELECT * INTO me FROM odoo_events._identity();
+  IF me.neutralized IS NULL THEN
+    RAISE EXCEPTION 'Odoo''s parameters cannot be read now: %', me.reason
+      USING ERRCODE = 'lock_not_available', HINT = 'Try again when the module upgrade or whatever else holds the lock has ended.';
+  END IF;
   IF me.neutralized THEN
     RAISE EXCEPTION 'database "%" is neutralized', current_database()
       USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -26,6 +26,7 @@
 
 #include "base/json.h"
 #include "base/oe.h"
+#include "base/relations.h"
 #include "stream/stream.h"
 
 /* The stream of this process; a process decodes one at a time. */
@@ -50,6 +51,7 @@ oe_stream_invalidate_rel(Datum arg, Oid relid)
 
 	if (s == NULL)
 		return;
+	s->schema_doubtful = true;
 	if (relid == InvalidOid || relid == s->rule_table || relid == s->wal_table)
 		oe_stream_invalidate_all(s);
 	else if ((r = hash_search(s->rels, &relid, HASH_FIND, NULL)) != NULL)
@@ -57,10 +59,11 @@ oe_stream_invalidate_rel(Datum arg, Oid relid)
 }
 
 /*
- * A schema came, went or was renamed: the extension's, or another Odoo's.
+ * A schema came, went or was renamed: the extension's, or another Odoo's.  Or
+ * the database has another owner, whose tables are Odoo's then.
  */
 static void
-oe_stream_invalidate_schema(Datum arg, int cacheid, uint32 hash)
+oe_stream_invalidate_places(Datum arg, int cacheid, uint32 hash)
 {
 	if (oe_stream_current)
 		oe_stream_invalidate_all(oe_stream_current);
@@ -94,7 +97,8 @@ oe_stream_rels_init(OeStream *s)
 	if (!registered)
 	{
 		CacheRegisterRelcacheCallback(oe_stream_invalidate_rel, (Datum) 0);
-		CacheRegisterSyscacheCallback(NAMESPACEOID, oe_stream_invalidate_schema, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, oe_stream_invalidate_places, (Datum) 0);
+		CacheRegisterSyscacheCallback(DATABASEOID, oe_stream_invalidate_places, (Datum) 0);
 	}
 	registered = true;
 }
@@ -113,33 +117,6 @@ oe_is_system_schema(const char *name)
 {
 	return strncmp(name, "pg_", 3) == 0 || strcmp(name, "information_schema") == 0 ||
 		strcmp(name, OE_SCHEMA) == 0;
-}
-
-/*
- * Whether a rule that looks for "names" means this table: the first of them
- * that exists, in public before any other schema (_captured_table() in SQL).
- */
-static bool
-oe_rule_means(ArrayType *names, Relation rel)
-{
-	Oid			schema = RelationGetNamespace(rel);
-	Oid			common = get_namespace_oid("public", true);
-	Datum	   *elems;
-	bool	   *nulls;
-	int			n;
-
-	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		char	   *name = nulls[i] ? "" : TextDatumGetCString(elems[i]);
-
-		if (strcmp(name, RelationGetRelationName(rel)) == 0)
-			return schema == common || !OidIsValid(get_relname_relid(name, common));
-		if (OidIsValid(get_relname_relid(name, schema)) ||
-			OidIsValid(get_relname_relid(name, common)))
-			return false;
-	}
-	return false;
 }
 
 static AttrNumber
@@ -345,8 +322,10 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named, bool *compare)
 		char	   *rule = TextDatumGetCString(oe_catalog_value(rules, tup, "rule", &isnull));
 		MemoryContext old;
 		Datum		only;
+		bool		own;
 
-		if (!oe_rule_means(DatumGetArrayTypeP(oe_catalog_value(rules, tup, "tables", &isnull)), named))
+		own = !DatumGetBool(oe_catalog_value(rules, tup, "builtin", &isnull));
+		if (oe_relation_first(DatumGetArrayTypeP(oe_catalog_value(rules, tup, "tables", &isnull)), own) != RelationGetRelid(named))
 			continue;
 		if (s->sink ? !oe_rule_read_from_wal(s, rule, compare) : !oe_rule_wanted(s, rule))
 			continue;
@@ -418,6 +397,22 @@ oe_stream_rel_fill(OeStream *s, OeStreamRel *r, Relation rel)
 }
 
 /*
+ * The table that marks Odoo's schema may have come, gone or got another owner:
+ * then no entry counts any more.
+ */
+static void
+oe_stream_check_schema(OeStream *s)
+{
+	Oid			schema;
+
+	s->schema_doubtful = false;
+	schema = oe_odoo_schema();
+	if (schema != s->odoo_schema)
+		oe_stream_invalidate_all(s);
+	s->odoo_schema = schema;
+}
+
+/*
  * The entry of a relation, valid now.
  */
 OeStreamRel *
@@ -425,8 +420,11 @@ oe_stream_rel(OeStream *s, Relation rel)
 {
 	Oid			relid = RelationGetRelid(rel);
 	bool		found;
-	OeStreamRel *r = hash_search(s->rels, &relid, HASH_ENTER, &found);
+	OeStreamRel *r;
 
+	if (s->schema_doubtful)
+		oe_stream_check_schema(s);
+	r = hash_search(s->rels, &relid, HASH_ENTER, &found);
 	if (!found)
 	{
 		memset(r, 0, sizeof(OeStreamRel));

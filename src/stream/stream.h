@@ -76,6 +76,8 @@ typedef struct OeStream
 	/* state */
 	HTAB	   *rels;
 	Oid			rule_table;
+	Oid			odoo_schema;	/* that the entries were made for */
+	bool		schema_doubtful;	/* it may be another one now */
 	Oid			wal_table;		/* wal_rule, where there is a sink */
 	MemoryContext retired;		/* shapes that notes may still refer to */
 	OeLog		log;			/* of the transaction in hand */

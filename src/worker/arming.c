@@ -4,119 +4,42 @@
  *
  * Worker, and backends that call arm() or look at the view arming.  Delivery
  * is armed for (system identifier, database oid, Odoo's database.uuid); the
- * row that says so is in no dump.  Odoo's parameters are read as foreign
- * work, our row as own work.  Locks: AccessShare on what it reads.
+ * row that says so is in no dump.  Own work: Odoo's parameters are read below
+ * SQL (base/parameters.h), so that no code of Odoo's role runs and no lock is
+ * waited for.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
-#include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "base/oe.h"
 #include "base/session.h"
 #include "worker/worker.h"
 
 /*
- * Finds the table and reads it; inside foreign work.  Odoo's tables are in the
- * schema public or, with a hand-made search_path, in one other.
+ * Compares what this database is with the row that arm() left.  NULL: they are
+ * the same; inside own work.
  */
-static void
-oe_identity_query(OeIdentity *id, MemoryContext cxt)
+static char *
+oe_difference_from_armed(const OeIdentity *id)
 {
-	char	   *table;
+	static const Oid types[] = {INT8OID, OIDOID, TEXTOID};
+	const char *uuid = id->parameters.database_uuid;
+	Datum		values[3] = {Int64GetDatum(id->system_identifier), ObjectIdGetDatum(MyDatabaseId), (Datum) 0};
+	char		nulls[4] = "  n";
 
-	(void) oe_spi(NULL,
-				  "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
-				  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-				  " WHERE c.relname = 'ir_config_parameter' AND c.relkind = 'r'"
-				  " AND n.nspname !~ '^(pg_|information_schema|odoo_events)'"
-				  " ORDER BY n.nspname <> 'public', n.nspname LIMIT 1",
-				  0, NULL, NULL, NULL, true, 1);
-	if (SPI_processed == 0)
-		return;
-	table = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	(void) oe_spi(NULL,
-				  psprintf("SELECT key, value FROM %s"
-						   " WHERE key IN ('database.uuid', 'database.is_neutralized')", table),
-				  0, NULL, NULL, NULL, true, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	if (uuid[0] != '\0')
 	{
-		char	   *key = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		char	   *value = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
-
-		if (key == NULL || value == NULL)
-			continue;
-		if (strcmp(key, "database.uuid") == 0)
-			id->database_uuid = MemoryContextStrdup(cxt, value);
-		else
-			id->neutralized = pg_strcasecmp(value, "true") == 0 || strcmp(value, "1") == 0;
+		values[2] = CStringGetTextDatum(uuid);
+		nulls[2] = ' ';
 	}
-}
-
-/*
- * Reads what Odoo says of its database.  Where that cannot be read (no
- * privilege, row security, a broken table) the database is not armed, and
- * says why; only what was meant for the caller itself, a cancel or a
- * shutdown, is passed on.
- */
-static void
-oe_identity_read(OeIdentity *id)
-{
-	OeSession	session;
-	MemoryContext cxt = CurrentMemoryContext;
-
-	memset(id, 0, sizeof(*id));
-	id->system_identifier = (int64) GetSystemIdentifier();
-	id->database_oid = MyDatabaseId;
-
-	oe_foreign_begin(&session);
-	PG_TRY();
-	{
-		oe_identity_query(id, cxt);
-		oe_foreign_end(&session);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(cxt);
-		e = CopyErrorData();
-		FlushErrorState();
-		oe_foreign_failed(&session);
-		if (ERRCODE_TO_CATEGORY(e->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(e);
-		id->unreadable = e->message;
-	}
-	PG_END_TRY();
-}
-
-/*
- * Compares the identity with the row that arm() left; the worker's half in
- * own work, so that nothing foreign runs with our rights.
- */
-static bool
-oe_armed_for(const OeIdentity *id, char *reason, Size size)
-{
-	OeSession	session;
-	Datum		values[3];
-	Oid			types[3] = {INT8OID, OIDOID, TEXTOID};
-	char		nulls[4] = "   ";
-	bool		armed = false;
-
-	values[0] = Int64GetDatum(id->system_identifier);
-	values[1] = ObjectIdGetDatum(id->database_oid);
-	values[2] = id->database_uuid ? CStringGetTextDatum(id->database_uuid) : (Datum) 0;
-	if (id->database_uuid == NULL)
-		nulls[2] = 'n';
-	oe_own_begin(&session);
 	(void) oe_spi(NULL,
 				  "SELECT CASE WHEN a.disarmed THEN 'disarmed by ' || a.armed_by"
 				  " WHEN a.system_identifier <> $1 THEN 'another server: the system identifier differs'"
@@ -124,27 +47,34 @@ oe_armed_for(const OeIdentity *id, char *reason, Size size)
 				  " WHEN a.database_uuid IS DISTINCT FROM $3 THEN 'Odoo''s database.uuid differs'"
 				  " END FROM odoo_events.arming_state a",
 				  3, types, values, nulls, true, 1);
-	if (SPI_processed == 0)
-		strlcpy(reason, "never armed", size);
-	else
-	{
-		char	   *why = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	return SPI_processed == 0 ? pstrdup("never armed") : SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
 
-		armed = why == NULL;
-		strlcpy(reason, why ? why : "", size);
-	}
+/*
+ * What this database is, and whether it is the one that was armed.  Where
+ * Odoo's parameters cannot be read it is not armed, and says why.
+ */
+static bool
+oe_identity_look(OeIdentity *id, char *reason, Size size)
+{
+	OeSession	session;
+	const char *why;
+	char	   *difference;
+
+	id->system_identifier = (int64) GetSystemIdentifier();
+	oe_own_begin(&session);
+	id->state = oe_parameters_read(&id->parameters, &why);
+	difference = oe_difference_from_armed(id);
+	if (id->state == OE_PARAMETERS_UNREADABLE)
+		snprintf(reason, size, "ir_config_parameter cannot be read: %s", why);
+	else if (id->state == OE_PARAMETERS_UNKNOWN)
+		strlcpy(reason, "ir_config_parameter is locked by another session, and has not been read before", size);
+	else if (difference)
+		strlcpy(reason, difference, size);
+	else
+		strlcpy(reason, id->parameters.neutralized ? "Odoo says that the database is neutralized" : "", size);
 	oe_own_end(&session);
-	if (id->unreadable)
-	{
-		snprintf(reason, size, "ir_config_parameter cannot be read: %s", id->unreadable);
-		armed = false;
-	}
-	if (armed && id->neutralized)
-	{
-		strlcpy(reason, "Odoo says that the database is neutralized", size);
-		armed = false;
-	}
-	return armed;
+	return reason[0] == '\0';
 }
 
 bool
@@ -152,15 +82,15 @@ oe_arming_check(char *reason, Size size)
 {
 	OeIdentity	id;
 
-	oe_identity_read(&id);
-	return oe_armed_for(&id, reason, size);
+	return oe_identity_look(&id, reason, size);
 }
 
 PG_FUNCTION_INFO_V1(oe_sql_identity);
 
 /*
  * _identity(OUT system_identifier, OUT database_uuid, OUT neutralized, OUT
- * armed, OUT reason): this database as it is now.
+ * armed, OUT reason): this database as it is now; neutralized is null where
+ * Odoo's parameters are not known.
  */
 Datum
 oe_sql_identity(PG_FUNCTION_ARGS)
@@ -173,14 +103,14 @@ oe_sql_identity(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	oe_identity_read(&id);
-	values[3] = BoolGetDatum(oe_armed_for(&id, reason, sizeof(reason)));
+	values[3] = BoolGetDatum(oe_identity_look(&id, reason, sizeof(reason)));
 	values[0] = Int64GetDatum(id.system_identifier);
-	if (id.database_uuid)
-		values[1] = CStringGetTextDatum(id.database_uuid);
+	if (id.parameters.database_uuid[0] != '\0')
+		values[1] = CStringGetTextDatum(id.parameters.database_uuid);
 	else
 		nulls[1] = true;
-	values[2] = BoolGetDatum(id.neutralized);
+	values[2] = BoolGetDatum(id.parameters.neutralized);
+	nulls[2] = id.state == OE_PARAMETERS_UNKNOWN || id.state == OE_PARAMETERS_UNREADABLE;
 	if (reason[0])
 		values[4] = CStringGetTextDatum(reason);
 	else

@@ -10,6 +10,10 @@
  * committing session do not belong to the prepared transaction, and after
  * DROP EXTENSION, so that it goes, and says before it what is lost; tells the launcher of databases that come
  * and go, once that is committed.
+ *
+ * Before DROP EXTENSION, by who may do that, it takes the lock that the
+ * worker's transactions hold (base/session.h), so that the command waits for
+ * the current one and for nothing else.
  */
 #include "postgres.h"
 
@@ -35,6 +39,8 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/oe.h"
+#include "base/session.h"
 #include "base/shmem.h"
 #include "worker/worker.h"
 
@@ -184,6 +190,41 @@ oe_sets_tablespace(AlterDatabaseStmt *stmt)
 }
 
 /*
+ * DROP EXTENSION, or DROP OWNED BY the role that it belongs to.
+ */
+static bool
+oe_drops_extension(Node *node, const OeExtension *ext)
+{
+	ListCell   *lc;
+
+	if (IsA(node, DropStmt))
+	{
+		foreach(lc, ((DropStmt *) node)->objects)
+		{
+			if (strcmp(strVal(lfirst(lc)), OE_EXTENSION) == 0)
+				return true;
+		}
+		return false;
+	}
+	foreach(lc, ((DropOwnedStmt *) node)->roles)
+	{
+		if (get_rolespec_oid(lfirst_node(RoleSpec, lc), true) == ext->owner)
+			return true;
+	}
+	return false;
+}
+
+static void
+oe_before_drop_extension(Node *node)
+{
+	OeExtension ext;
+
+	if (oe_extension_lookup(&ext) && oe_drops_extension(node, &ext) &&
+		oe_extension_ownercheck(ext.oid, GetUserId()))
+		oe_extension_lock_for_drop();
+}
+
+/*
  * DROP EXTENSION takes the outbox with it.  Who may drop it is told first what
  * is lost by that.  An extension of version 0.1.0 lacks the function.
  */
@@ -220,7 +261,10 @@ oe_before_utility(Node *node)
 	{
 		case T_DropStmt:
 			if (((DropStmt *) node)->removeType == OBJECT_EXTENSION)
+			{
+				oe_before_drop_extension(node);
 				oe_warn_of_drop((DropStmt *) node);
+			}
 			break;
 		case T_DropdbStmt:
 			oe_hold_by_name(((DropdbStmt *) node)->dbname, true, false);
@@ -235,6 +279,9 @@ oe_before_utility(Node *node)
 		case T_AlterDatabaseStmt:
 			if (oe_sets_tablespace((AlterDatabaseStmt *) node))
 				oe_hold_by_name(((AlterDatabaseStmt *) node)->dbname, true, false);
+			break;
+		case T_DropOwnedStmt:
+			oe_before_drop_extension(node);
 			break;
 		default:
 			break;

@@ -16,6 +16,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -39,6 +41,7 @@
 
 #include "base/bgworker.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/guc.h"
 #include "base/oe.h"
 #include "base/shmem.h"
@@ -52,6 +55,7 @@ typedef struct OeDatabase
 	Oid			oid;
 	Oid			owner;
 	bool		owner_can_login;
+	bool		wanted;			/* may have a worker */
 	NameData	name;
 } OeDatabase;
 
@@ -72,7 +76,7 @@ oe_launcher_register(void)
 {
 	BackgroundWorker worker;
 
-	oe_bgworker_init(&worker, "launcher", "oe_launcher_main", InvalidOid);
+	oe_bgworker_init(&worker, "launcher", "oe_launcher_main", InvalidOid, NULL);
 	worker.bgw_restart_time = 10;
 	worker.bgw_notify_pid = 0;
 	RegisterBackgroundWorker(&worker);
@@ -116,8 +120,8 @@ oe_database_wanted(const char *name)
 }
 
 /*
- * The databases that may have a worker: neither templates nor closed ones.
- * Allocated in the caller's context.
+ * All databases; those that may have a worker are neither templates nor closed,
+ * and named by odoo_events.databases.  Allocated in the caller's context.
  */
 static List *
 oe_list_databases(void)
@@ -139,14 +143,13 @@ oe_list_databases(void)
 		OeDatabase *db;
 		MemoryContext old;
 
-		if (!form->datallowconn || form->datistemplate ||
-			!oe_database_wanted(NameStr(form->datname)))
-			continue;
 		old = MemoryContextSwitchTo(cxt);
 		db = palloc(sizeof(OeDatabase));
 		db->oid = form->oid;
 		db->owner = form->datdba;
 		db->owner_can_login = false;
+		db->wanted = form->datallowconn && !form->datistemplate &&
+			oe_database_wanted(NameStr(form->datname));
 		db->name = form->datname;
 		result = lappend(result, db);
 		MemoryContextSwitchTo(old);
@@ -164,20 +167,38 @@ oe_list_databases(void)
 	return result;
 }
 
+/*
+ * A database command may have taken hold of the database meanwhile: that stays.
+ */
 static void
 oe_slot_refuse(OeSlot *slot, const char *why)
 {
 	oe_slots_lock(true);
-	slot->state = OE_WORKER_REFUSED;
-	slot->state_since = slot->last_error_at = GetCurrentTimestamp();
-	slot->next_start = TimestampTzPlusMilliseconds(slot->state_since, OE_REFUSED_AGAIN_MS);
-	strlcpy(slot->last_error, why, sizeof(slot->last_error));
+	if (slot->state != OE_WORKER_HELD)
+	{
+		slot->state = OE_WORKER_REFUSED;
+		slot->state_since = slot->last_error_at = GetCurrentTimestamp();
+		slot->next_start = TimestampTzPlusMilliseconds(slot->state_since, OE_REFUSED_AGAIN_MS);
+		strlcpy(slot->last_error, why, sizeof(slot->last_error));
+	}
 	oe_slots_unlock();
 }
 
+static void
+oe_refuse_owner(OeSlot *slot, OeDatabase *db)
+{
+	if (slot->state != OE_WORKER_REFUSED)
+		ereport(LOG,
+				(errmsg("no worker of odoo_events for database \"%s\": its owner cannot log in",
+						NameStr(db->name)),
+				 errhint("ALTER ROLE ... LOGIN, or give the database to a role that can.")));
+	oe_slot_refuse(slot, "the database's owner cannot log in");
+}
+
 /*
- * Registers the worker of a database; its state says STARTING until it has
- * found out whether the extension is there.
+ * Registers the worker of a database.  The slot says STARTING already: where a
+ * database command has taken hold of it since, the worker sees that before it
+ * connects, and goes.
  */
 static void
 oe_start_worker(OeSlot *slot, OeDatabase *db)
@@ -187,25 +208,9 @@ oe_start_worker(OeSlot *slot, OeDatabase *db)
 	MemoryContext old;
 	OeChild    *child;
 
-	if (!db->owner_can_login)
-	{
-		if (slot->state != OE_WORKER_REFUSED)
-			ereport(LOG,
-					(errmsg("no worker of odoo_events for database \"%s\": its owner cannot log in",
-							NameStr(db->name)),
-					 errhint("ALTER ROLE ... LOGIN, or give the database to a role that can.")));
-		oe_slot_refuse(slot, "the database's owner cannot log in");
-		return;
-	}
-
-	oe_bgworker_init(&worker, "worker", "oe_worker_main", db->oid);
+	OE_FAULT("hold-start");
+	oe_bgworker_init(&worker, "worker", "oe_worker_main", db->oid, NameStr(db->name));
 	memcpy(worker.bgw_extra, &db->owner, sizeof(Oid));
-
-	oe_slots_lock(true);
-	slot->state = OE_WORKER_STARTING;
-	slot->state_since = GetCurrentTimestamp();
-	slot->generation++;
-	oe_slots_unlock();
 
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
@@ -299,32 +304,132 @@ oe_has_child(Oid dboid)
 	return false;
 }
 
+static OeDatabase *
+oe_database_of(List *databases, Oid dboid)
+{
+	ListCell   *lc;
+
+	foreach(lc, databases)
+	{
+		if (((OeDatabase *) lfirst(lc))->oid == dboid)
+			return lfirst(lc);
+	}
+	return NULL;
+}
+
 /*
- * Gives the slots of databases that are gone to others.
+ * Has a database no process of ours?  A worker that the launcher before us has
+ * started is none of our children, but it is in its slot.  Under the lock.
+ */
+static bool
+oe_slot_idle(const OeSlot *slot)
+{
+	return slot->pid == 0 && slot->recorder_pid == 0 && slot->reader_pid == 0 && !oe_has_child(slot->dboid);
+}
+
+/*
+ * Frees the slots of databases that are gone.
  */
 static void
 oe_free_slots(List *databases)
 {
 	OeSlot	   *slots = oe_slots();
 
-	for (int i = 0; i < OE_MAX_DATABASES; i++)
-	{
-		bool		exists = false;
-		ListCell   *lc;
+	oe_slots_lock(true);
+	for (int i = 0; i < oe_guc_max_databases; i++)
+		if (OidIsValid(slots[i].dboid) && oe_slot_idle(&slots[i]) &&
+			oe_database_of(databases, slots[i].dboid) == NULL)
+			slots[i].dboid = InvalidOid;
+	oe_slots_unlock();
+}
 
-		if (!OidIsValid(slots[i].dboid) || oe_has_child(slots[i].dboid))
-			continue;
-		foreach(lc, databases)
-		{
-			if (((OeDatabase *) lfirst(lc))->oid == slots[i].dboid)
-				exists = true;
-		}
-		if (exists)
-			continue;
-		oe_slots_lock(true);
-		slots[i].dboid = InvalidOid;
-		oe_slots_unlock();
+/*
+ * All slots are taken: frees one of a database that may have no worker.  It
+ * loses nothing but its statistics.
+ */
+static void
+oe_free_unwanted_slot(List *databases)
+{
+	OeSlot	   *slots = oe_slots();
+	bool		freed = false;
+
+	oe_slots_lock(true);
+	for (int i = 0; i < oe_guc_max_databases && !freed; i++)
+	{
+		OeDatabase *db = oe_database_of(databases, slots[i].dboid);
+
+		freed = db != NULL && !db->wanted && oe_slot_idle(&slots[i]);
+		if (freed)
+			slots[i].dboid = InvalidOid;
 	}
+	oe_slots_unlock();
+}
+
+/*
+ * odoo_events.databases names the database no longer: its worker is to go.
+ */
+static void
+oe_stop_unwanted(OeDatabase *db)
+{
+	OeSlot	   *slot = oe_slot_find(db->oid, false);
+	int			pid = 0;
+
+	if (slot == NULL)
+		return;
+	oe_slots_lock(true);
+	if (slot->dboid == db->oid)
+		pid = slot->pid;
+	if (slot->dboid == db->oid && oe_slot_idle(slot))
+		slot->state = OE_WORKER_NONE;
+	oe_slots_unlock();
+	if (pid != 0)
+		(void) kill(pid, SIGTERM);
+}
+
+/*
+ * Is it time to start the worker of a slot?  If so it says STARTING from here
+ * on, or REFUSED where the owner cannot log in.
+ */
+static bool
+oe_slot_may_start(OeSlot *slot, bool owner_can_login)
+{
+	bool		may = false;
+
+	oe_slots_lock(true);
+	/* a pid is of a worker that the launcher before us started */
+	if (slot->pid == 0)
+	{
+		/* of one that is gone unseen */
+		if (slot->state == OE_WORKER_STARTING || slot->state == OE_WORKER_RUNNING)
+			oe_slot_back_off(slot);
+		may = slot->state == OE_WORKER_NONE || slot->next_start <= GetCurrentTimestamp();
+	}
+	if (may && owner_can_login)
+	{
+		slot->state = OE_WORKER_STARTING;
+		slot->state_since = GetCurrentTimestamp();
+		slot->generation++;
+	}
+	oe_slots_unlock();
+	return may;
+}
+
+/*
+ * Takes the flag that CREATE EXTENSION leaves.  It stays while there is a
+ * worker, which may have looked for the extension just before it was there.
+ */
+static bool
+oe_take_registration(OeSlot *slot, Oid dboid)
+{
+	MemoryContext old;
+
+	if (slot == NULL || (pg_atomic_read_u32(&slot->wakes) & OE_WAKE_REGISTER) == 0)
+		return false;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	pg_atomic_fetch_and_u32(&slot->wakes, ~OE_WAKE_REGISTER);
+	oe_absent = list_delete_oid(oe_absent, dboid);
+	MemoryContextSwitchTo(old);
+	return true;
 }
 
 /*
@@ -332,54 +437,82 @@ oe_free_slots(List *databases)
  * holds up the probing of others.
  */
 static bool
-oe_consider(OeDatabase *db, bool may_probe)
+oe_consider(OeDatabase *db, List *databases, bool may_probe)
 {
 	OeSlot	   *slot = oe_slot_find(db->oid, false);
-	bool		registered = slot &&
-	(pg_atomic_read_u32(&slot->wakes) & OE_WAKE_REGISTER) != 0;
-	OeWorkerState state;
 
-	/*
-	 * A flag stays while there is a worker, which may have looked for the
-	 * extension just before it was there: it is taken when that has gone.
-	 */
 	if (oe_has_child(db->oid))
 		return slot && slot->state == OE_WORKER_STARTING;
-	if (registered)
-	{
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-		pg_atomic_fetch_and_u32(&slot->wakes, ~OE_WAKE_REGISTER);
-		oe_absent = list_delete_oid(oe_absent, db->oid);
-		MemoryContextSwitchTo(old);
-	}
-	else if (list_member_oid(oe_absent, db->oid))
-		return false;
-
-	if (!may_probe && !registered)
+	if (!oe_take_registration(slot, db->oid) &&
+		(list_member_oid(oe_absent, db->oid) || !may_probe))
 		return false;
 	if (slot == NULL)
 		slot = oe_slot_find(db->oid, true);
 	if (slot == NULL)
-		return false;
-	oe_slots_lock(true);
-	/* a worker that the launcher before us started: alive, or gone unseen */
-	if (slot->pid != 0)
 	{
-		oe_slots_unlock();
-		return false;
+		oe_free_unwanted_slot(databases);
+		slot = oe_slot_find(db->oid, true);
 	}
-	if (slot->state == OE_WORKER_STARTING || slot->state == OE_WORKER_RUNNING)
-		oe_slot_back_off(slot);
-	state = slot->state;
-	if (state != OE_WORKER_NONE && slot->next_start > GetCurrentTimestamp())
-	{
-		oe_slots_unlock();
+	if (slot == NULL || !oe_slot_may_start(slot, db->owner_can_login))
 		return false;
-	}
-	oe_slots_unlock();
-	oe_start_worker(slot, db);
+	if (db->owner_can_login)
+		oe_start_worker(slot, db);
+	else
+		oe_refuse_owner(slot, db);
 	return slot->state == OE_WORKER_STARTING;
+}
+
+/*
+ * Counts the databases that may have the extension and find no slot, for
+ * health(); warns when they have become more.
+ */
+static void
+oe_count_refused(List *databases)
+{
+	static uint32 warned = 0;
+	OeSlot	   *slots = oe_slots();
+	uint32		refused = 0;
+	const char *name = NULL;
+	ListCell   *lc;
+	bool		full = true;
+
+	for (int i = 0; i < oe_guc_max_databases && full; i++)
+		full = OidIsValid(slots[i].dboid);
+	foreach(lc, databases)
+	{
+		OeDatabase *db = lfirst(lc);
+
+		if (!full || !db->wanted || list_member_oid(oe_absent, db->oid) || oe_slot_find(db->oid, false))
+			continue;
+		refused++;
+		name = NameStr(db->name);
+	}
+	oe_slots_set_refused(refused);
+	if (refused > warned)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("%u databases find no room in odoo_events.max_databases and have no worker, \"%s\" is one of them",
+						refused, name),
+				 errhint("Raise odoo_events.max_databases and restart the server, or name the databases that need a worker in odoo_events.databases.")));
+	warned = refused;
+}
+
+static void
+oe_consider_all(List *databases)
+{
+	bool		probing = false;
+	ListCell   *lc;
+
+	foreach(lc, databases)
+	{
+		OeDatabase *db = lfirst(lc);
+
+		if (!db->wanted)
+			oe_stop_unwanted(db);
+		else if (oe_consider(db, databases, !probing))
+			probing = true;
+	}
+	oe_count_refused(databases);
 }
 
 /*
@@ -392,7 +525,7 @@ oe_launcher_timeout(void)
 	TimestampTz now = GetCurrentTimestamp();
 	long		timeout = OE_RESCAN_MS;
 
-	for (int i = 0; i < OE_MAX_DATABASES; i++)
+	for (int i = 0; i < oe_guc_max_databases; i++)
 		if (OidIsValid(slots[i].dboid) && slots[i].next_start > now &&
 			(slots[i].state == OE_WORKER_BACKOFF || slots[i].state == OE_WORKER_HELD ||
 			 slots[i].state == OE_WORKER_REFUSED))
@@ -424,8 +557,6 @@ oe_launcher_main(Datum arg)
 	for (;;)
 	{
 		List	   *databases;
-		ListCell   *lc;
-		bool		probing = false;
 
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
@@ -437,11 +568,7 @@ oe_launcher_main(Datum arg)
 		oe_reap_workers();
 		databases = oe_list_databases();
 		oe_free_slots(databases);
-		foreach(lc, databases)
-		{
-			if (oe_consider(lfirst(lc), !probing))
-				probing = true;
-		}
+		oe_consider_all(databases);
 		MemoryContextReset(cxt);
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

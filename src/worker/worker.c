@@ -150,18 +150,25 @@ oe_worker_activity(const char *what)
 	pgstat_report_activity(STATE_RUNNING, what);
 }
 
+/*
+ * A database command that holds the worker off has the last word.
+ */
 static void
 oe_worker_state(OeWorkerState state)
 {
 	oe_slots_lock(true);
-	oe_me.slot->state = state;
-	oe_me.slot->state_since = GetCurrentTimestamp();
+	if (oe_me.slot->generation == oe_my_generation && oe_me.slot->state != OE_WORKER_HELD)
+	{
+		oe_me.slot->state = state;
+		oe_me.slot->state_since = GetCurrentTimestamp();
+	}
 	oe_slots_unlock();
 	oe_launcher_wake();
 }
 
 /*
- * Is this a database to work in: neither a template nor without extension?
+ * Is this a database to work in: neither a template nor without the extension
+ * that the worker works for?
  */
 static bool
 oe_worker_belongs_here(void)
@@ -178,7 +185,10 @@ oe_worker_belongs_here(void)
 		here = !((Form_pg_database) GETSTRUCT(tup))->datistemplate;
 		ReleaseSysCache(tup);
 	}
-	here = here && oe_extension_lookup(&ext);
+	here = here && oe_extension_lookup(&ext) &&
+		(!OidIsValid(oe_session_extension) || ext.oid == oe_session_extension);
+	if (here)
+		oe_session_extension = ext.oid;
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	return here;
@@ -190,39 +200,60 @@ oe_worker_belongs_here(void)
 static void
 oe_worker_leave(void)
 {
+	if (OidIsValid(oe_session_extension))
+		ereport(LOG,
+				(errmsg("odoo_events leaves database \"%s\": the extension was dropped",
+						oe_session_database)));
 	oe_reader_forget();
 	oe_worker_state(OE_WORKER_ABSENT);
 	proc_exit(0);
 }
 
 /*
- * After an error: rolls back, logs, notes, and says when to try again.
+ * Is this an error that may be over in a moment, so that it is only logged if
+ * it comes again?  DROP EXTENSION in another session is one: the worker leaves
+ * once that is committed.
+ */
+static bool
+oe_step_silent(const OeStep *step, const ErrorData *err)
+{
+	return err->sqlerrcode == ERRCODE_OBJECT_IN_USE && step->backoff_ms == 0;
+}
+
+/*
+ * After an error: rolls back, logs, notes, and says when to try again.  Where
+ * the extension is gone that is no error, but the reason to leave.
  */
 static void
 oe_step_failed(OeStep *step)
 {
 	ErrorData  *err;
+	const char *message;
+	bool		here;
 
 	HOLD_INTERRUPTS();
 	oe_watch_off(false);
 	MemoryContextSwitchTo(oe_me.cycle_cxt);
 	err = CopyErrorData();
-	EmitErrorReport();
 	AbortCurrentTransaction();
-	FlushErrorState();
+	here = oe_worker_belongs_here();
 	MemoryContextSwitchTo(oe_me.cycle_cxt);
+	message = oe_session_aborted(err->sqlerrcode);
+	if (here && !oe_step_silent(step, err))
+		EmitErrorReport();
+	FlushErrorState();
 
 	step->backoff_ms = step->backoff_ms == 0 ? OE_BACKOFF_MIN_MS :
 		Min(step->backoff_ms * 2, OE_BACKOFF_MAX_MS);
 	step->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), step->backoff_ms);
 	oe_slots_lock(true);
 	snprintf(oe_me.slot->last_error, sizeof(oe_me.slot->last_error), "%s: %s",
-			 step->name, err->message);
+			 step->name, message ? message : err->message);
 	oe_me.slot->last_error_at = GetCurrentTimestamp();
 	oe_slots_unlock();
 	RESUME_INTERRUPTS();
 
-	if (!oe_worker_belongs_here())
+	if (!here)
 		oe_worker_leave();
 }
 
@@ -322,9 +353,9 @@ oe_check_arming(void)
 	armed = oe_arming_check(reason, sizeof(reason));
 	if (oe_me.armed_checked == 0 || armed != oe_me.armed)
 		ereport(LOG,
-				(errmsg(armed ? "odoo_events delivers from database %u" :
-						"odoo_events does not deliver from database %u: %s",
-						MyDatabaseId, reason)));
+				(errmsg(armed ? "odoo_events delivers from database \"%s\"" :
+						"odoo_events does not deliver from database \"%s\": %s",
+						oe_session_database, reason)));
 	oe_slots_lock(true);
 	strlcpy(oe_me.slot->unarmed, armed ? "" : reason, sizeof(oe_me.slot->unarmed));
 	oe_slots_unlock();
@@ -515,6 +546,30 @@ oe_worker_wait(long timeout)
 			ResetLatch(MyLatch);
 }
 
+/*
+ * For an error outside of a step, which ends the worker: while it is set up.
+ */
+static void
+oe_worker_note_error(const char *message)
+{
+	oe_slots_lock(true);
+	snprintf(oe_me.slot->last_error, sizeof(oe_me.slot->last_error), "starting: %s", message);
+	oe_me.slot->last_error_at = GetCurrentTimestamp();
+	oe_slots_unlock();
+}
+
+/*
+ * It runs: what the one before it failed at is over.
+ */
+static void
+oe_worker_forget_error(void)
+{
+	oe_slots_lock(true);
+	oe_me.slot->last_error[0] = '\0';
+	oe_me.slot->last_error_at = 0;
+	oe_slots_unlock();
+}
+
 static void
 oe_worker_setup(Oid dboid, Oid owner)
 {
@@ -533,8 +588,10 @@ oe_worker_setup(Oid dboid, Oid owner)
 	oe_me.slot->proc = MyProc;
 	oe_slots_unlock();
 	before_shmem_exit(oe_worker_detach, ObjectIdGetDatum(dboid));
+	oe_session_note_errors(oe_worker_note_error);
 	BackgroundWorkerInitializeConnectionByOid(dboid, owner, 0);
 	oe_session_is_worker = true;
+	OE_FAULT("worker-setup");
 	oe_session_reset_settings();
 	/* of what is registered from here on we may not know */
 	pg_atomic_fetch_and_u32(&oe_me.slot->wakes, ~OE_WAKE_REGISTER);
@@ -564,6 +621,7 @@ oe_worker_setup(Oid dboid, Oid owner)
 	AddWaitEventToSet(oe_me.wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(oe_me.wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	AddWaitEventToSet(oe_me.wait_set, WL_SOCKET_READABLE, oe_deliver_fd(), NULL, NULL);
+	oe_worker_forget_error();
 	oe_worker_state(OE_WORKER_RUNNING);
 }
 

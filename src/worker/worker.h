@@ -7,16 +7,15 @@
 
 #include "postgres.h"
 
+#include "base/parameters.h"
 #include "base/shmem.h"
 
 /* What decides whether this database may send. */
 typedef struct OeIdentity
 {
 	int64		system_identifier;
-	Oid			database_oid;
-	char	   *database_uuid;	/* NULL where Odoo has none */
-	bool		neutralized;	/* Odoo says that this is a neutralized copy */
-	char	   *unreadable;		/* why Odoo's parameters cannot be read */
+	OeParameters parameters;	/* what Odoo says */
+	OeParametersState state;	/* whether that is known */
 } OeIdentity;
 
 /* postmaster, from _PG_init */

@@ -18,6 +18,7 @@ eval "$(test/lib/instance.sh env backfill)"
 q() { psql -qXAt -v ON_ERROR_STOP=1 -d plant -c "$1"; }
 psql -qXAt -d postgres -c 'CREATE ROLE odoo LOGIN' -c 'CREATE DATABASE plant OWNER odoo'
 psql -qXAt -U odoo -d plant <<SQL
+CREATE TABLE ir_module_module (id int PRIMARY KEY);
 CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, product_qty numeric, product_id int, company_id int, write_uid int, create_date timestamp, write_date timestamp);
 CREATE TABLE stock_move (id int PRIMARY KEY, state text, product_id int, product_uom_qty numeric, raw_material_production_id int, write_date timestamp);
 INSERT INTO mrp_production SELECT i, 'WH/MO/' || i, 'confirmed', 1 + i % 7, i % 100, 1, 2, now(), now() FROM generate_series(1, $ROWS) i;

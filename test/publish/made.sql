@@ -7,6 +7,7 @@ CREATE DATABASE :"db" OWNER regress_publish_owner;
 SET client_min_messages = warning;
 CREATE EXTENSION odoo_events;
 SET ROLE regress_publish_owner;
+CREATE TABLE ir_module_module (id int PRIMARY KEY, name varchar, state varchar);
 -- Enterprise: quality
 CREATE TABLE quality_point (id int PRIMARY KEY, name varchar, title varchar);
 CREATE TABLE quality_alert_stage (id int PRIMARY KEY, name jsonb, done boolean);

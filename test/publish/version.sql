@@ -11,6 +11,9 @@ CREATE TABLE known (tab text, col text, type text, first int, last int);
 \copy known FROM PROGRAM 'cat "$PG_ABS_SRCDIR/test/odoo/columns.tsv"'
 SELECT format('CREATE TABLE %I (%s)', tab, string_agg(format('%I %s%s', col, type, CASE col WHEN 'id' THEN ' PRIMARY KEY' END), ', ')) FROM known
  WHERE :version BETWEEN first AND last GROUP BY tab ORDER BY tab \gexec
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 -- Writes a row, or changes it: as much of it as there are columns.  Of several names of a table the one that is there.
 CREATE FUNCTION put(tabs text, id int, cells jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

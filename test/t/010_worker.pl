@@ -13,6 +13,8 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE ROLE odoo LOGIN CREATEDB; CREATE ROLE stranger LOGIN CREATEDB');
 $node->safe_psql('postgres', 'CREATE DATABASE plant OWNER odoo');
 $node->safe_psql('plant', q{
+  CREATE TABLE ir_module_module (id int PRIMARY KEY);
+  ALTER TABLE ir_module_module OWNER TO odoo;
   CREATE TABLE ir_config_parameter (id serial PRIMARY KEY, key text, value text);
   ALTER TABLE ir_config_parameter OWNER TO odoo;
   INSERT INTO ir_config_parameter (key, value) VALUES ('database.uuid', 'uuid-of-plant')});

@@ -15,7 +15,10 @@ my $receiver = OdooEvents->receiver;
 my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo");
 $node->safe_psql($db, q{
+  CREATE TABLE ir_module_module (id int PRIMARY KEY);
+  ALTER TABLE ir_module_module OWNER TO odoo;
   CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, origin text, company_id int);
+  ALTER TABLE stock_picking OWNER TO odoo;
   INSERT INTO stock_picking SELECT i, 'T/' || i, 'confirmed', repeat('x', 300) FROM generate_series(1, 500) i;
   CREATE EXTENSION odoo_events});
 $node->safe_psql($db, q{SELECT count(*) FROM odoo_events.attach()});

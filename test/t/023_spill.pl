@@ -14,6 +14,8 @@ my $node = OdooEvents->node('spill', "max_wal_size = 4GB\nodoo_events.databases 
 my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo");
 $node->safe_psql($db, q{
+  CREATE TABLE ir_module_module (id int PRIMARY KEY);
+  ALTER TABLE ir_module_module OWNER TO odoo;
   CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, origin text, company_id int);
   ALTER TABLE stock_picking OWNER TO odoo;
   CREATE EXTENSION odoo_events});

@@ -16,6 +16,8 @@ mkdir $faults;
 my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo");
 $node->safe_psql($db, q{
+  CREATE TABLE ir_module_module (id int PRIMARY KEY);
+  ALTER TABLE ir_module_module OWNER TO odoo;
   CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, origin text, company_id int);
   CREATE TABLE stock_move (id int PRIMARY KEY, picking_id int, state text, product_uom_qty numeric);
   ALTER TABLE stock_picking OWNER TO odoo;
@@ -99,9 +101,9 @@ $node->poll_query_until($db, q{SELECT count(*) = 5000 FROM odoo_events.outbox WH
 is($node->safe_psql($db, q{SELECT count(*) = max(position), count(DISTINCT id) = count(*) FROM odoo_events.outbox}), 't|t', 'once, and without a gap in the positions');
 
 # what cannot be published is narrowed down to its documents: here, all of them
-$node->safe_psql($db, q{ALTER TABLE stock_move OWNER TO postgres; UPDATE stock_picking SET state = 'assigned' WHERE id <= 100});
+$node->safe_psql($db, q{REVOKE ALL ON stock_move FROM odoo; UPDATE stock_picking SET state = 'assigned' WHERE id <= 100});
 $node->poll_query_until($db, q{SELECT count(*) = 100 FROM odoo_events.quarantine WHERE reason LIKE '42501%'}) or die;
-$node->safe_psql($db, q{ALTER TABLE stock_move OWNER TO odoo; SELECT odoo_events.requeue()});
+$node->safe_psql($db, q{GRANT ALL ON stock_move TO odoo; SELECT odoo_events.requeue()});
 $node->poll_query_until($db, q{SELECT count(*) = 100 FROM odoo_events.outbox WHERE type LIKE '%.ready.v1'}) or die;
 
 # slices: by rows, by bytes

@@ -31,6 +31,8 @@ mkdir "$disk/tables";
 $node->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$disk/tables'");
 $node->safe_psql('postgres', 'CREATE DATABASE plant OWNER odoo');
 $node->safe_psql('plant', q{
+  CREATE TABLE ir_module_module (id int PRIMARY KEY);
+  ALTER TABLE ir_module_module OWNER TO odoo;
   CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, origin text, company_id int);
   ALTER TABLE stock_picking OWNER TO odoo;
   INSERT INTO stock_picking SELECT i, 'T/' || i, 'confirmed', repeat('x', 300) FROM generate_series(1, 5000) i;

@@ -42,7 +42,7 @@ sub falls_silent
 	my $from = -s $server->logfile;
 	$act->();
 	$node->safe_psql('plant', q{SELECT odoo_events._wake('config')}) if $server == $node;
-	ok($server->wait_for_log(qr/does not deliver from database \d+: .*$what/, $from), "$what: the worker stops");
+	ok($server->wait_for_log(qr/does not deliver from database "plant": .*$what/, $from), "$what: the worker stops");
 	return;
 }
 sub arrived { my ($id) = @_; return scalar(grep { $_->{id} eq $id } $receiver->events('/wms')) }

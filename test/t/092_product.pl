@@ -15,6 +15,7 @@ my $odoo = $node->connstr($db) . ' user=odoo';
 sub odoo { my ($sql) = @_; return $node->safe_psql($db, $sql, extra_params => [ '-U', 'odoo' ]); }
 
 odoo(<<SQL);
+CREATE TABLE ir_module_module (id int PRIMARY KEY);
 CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, product_qty numeric, company_id int, create_date timestamp, write_date timestamp);
 CREATE TABLE quality_certificate (id serial PRIMARY KEY, name varchar, state varchar, score numeric);
 INSERT INTO mrp_production SELECT i, 'MO/' || i, 'confirmed', i FROM generate_series(1, 3000) i;

@@ -18,6 +18,7 @@ sub create
 {
 	my ($db, $version) = @_;
 	$node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
+	$node->safe_psql($db, 'CREATE TABLE ir_module_module (id int PRIMARY KEY)', extra_params => [ '-U', 'odoo' ]);
 	$node->safe_psql($db, 'CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, priority text, picking_type_id int)', extra_params => [ '-U', 'odoo' ]);
 	$node->safe_psql($db, 'CREATE TABLE quality_certificate (id int PRIMARY KEY, name text, state text)', extra_params => [ '-U', 'odoo' ]);
 	$node->safe_psql($db, 'CREATE TABLE quality_line (id int PRIMARY KEY, certificate_id int, quantity numeric)', extra_params => [ '-U', 'odoo' ]);

@@ -17,6 +17,7 @@ my $node = OdooEvents->node('fuzz');
 my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
 $node->safe_psql($db, <<SQL, extra_params => [ '-U', 'odoo' ]);
+CREATE TABLE ir_module_module (id int PRIMARY KEY);
 CREATE TABLE thing (id serial PRIMARY KEY, name text, state text, n numeric, at timestamp, other_id int REFERENCES thing, j jsonb, company_id int);
 CREATE TABLE line (id serial PRIMARY KEY, thing_id int REFERENCES thing ON DELETE CASCADE, n numeric, state text);
 CREATE TABLE mrp_production (id serial PRIMARY KEY, name text, state text, product_qty numeric, company_id int);

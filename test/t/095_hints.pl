@@ -210,6 +210,7 @@ if ($node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name =
 my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
 $node->safe_psql($db, <<SQL, extra_params => [ '-U', 'odoo' ]);
+CREATE TABLE ir_module_module (id int PRIMARY KEY);
 CREATE TABLE ir_config_parameter (key text PRIMARY KEY, value text);
 CREATE TABLE res_partner (id int PRIMARY KEY, name text, ref text);
 CREATE TABLE res_users (id int PRIMARY KEY, login text);

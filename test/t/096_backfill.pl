@@ -16,6 +16,7 @@ my $db = 'plant';
 my $rows = 12000;
 $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
 $node->safe_psql($db, <<SQL, extra_params => [ '-U', 'odoo' ]);
+CREATE TABLE ir_module_module (id int PRIMARY KEY);
 CREATE TABLE mrp_production (id int PRIMARY KEY, name text, state text, product_qty numeric, company_id int, create_date timestamp, write_date timestamp);
 INSERT INTO mrp_production SELECT 3 * i, 'MO/' || i, 'confirmed', i FROM generate_series(1, $rows) i;
 SQL

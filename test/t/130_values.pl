@@ -14,6 +14,7 @@ $node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo");
 sub sql { return $node->safe_psql($db, $_[0]) }
 sub odoo { return $node->safe_psql($db, $_[0], extra_params => [ '-U', 'odoo' ]) }
 odoo(<<'SQL');
+CREATE TABLE ir_module_module (id int PRIMARY KEY);
 CREATE TABLE product_template (id int PRIMARY KEY, name jsonb, list_price numeric, company_id int);
 CREATE TABLE product_product (id int PRIMARY KEY, product_tmpl_id int, default_code text, standard_price jsonb, active boolean);
 INSERT INTO product_template VALUES (1, '{"en_US": "Table"}', 10, NULL);

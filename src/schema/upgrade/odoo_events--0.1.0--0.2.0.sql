@@ -83,14 +83,183 @@ ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DE
 ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}',
   ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
   ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
+
+-- covers: odoo_events.backfill_job
+ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
+DROP FUNCTION odoo_events._column_json(text[], text[]);
 DROP FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text);
 DROP FUNCTION odoo_events._filter_passes(text, jsonpath);
 DROP FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4);
 DROP FUNCTION odoo_events.alter_subscription(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text);
 DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text, text, boolean);
+DROP FUNCTION odoo_events._captured_table(text[]);
 CREATE FUNCTION odoo_events._legible(event text) RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_legible';
 COMMENT ON FUNCTION odoo_events._legible(text) IS 'internal: JSON as jsonb; what jsonb cannot hold is replaced, null where that does not help';
+-- Which table is Odoo's: the rule stands in src/base/relations.h, for SQL and C alike.  Odoo's schema is where an ordinary table
+-- ir_module_module of the database's owner is; a table of Odoo's stands in that schema and belongs to the same role.
+CREATE FUNCTION odoo_events._odoo_schema() RETURNS oid
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_schema';
+COMMENT ON FUNCTION odoo_events._odoo_schema() IS 'internal: oid of the schema that Odoo''s tables are in, null where this is not a database of Odoo''s';
+-- May a table of this role be Odoo's, or, builtin false, one that a DBA's own definition names?
+CREATE FUNCTION odoo_events._is_trusted_owner(role oid, builtin boolean) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_is_trusted_owner';
+COMMENT ON FUNCTION odoo_events._is_trusted_owner(oid, boolean) IS 'internal: does a role own tables that are captured';
+-- The first of "tables" that exists.  What a DBA's own definition names (builtin false) may also be in another schema, if it belongs to
+-- the owner of the database or of the extension, or to a superuser.
+CREATE FUNCTION odoo_events._captured_table(tables text[], builtin boolean) RETURNS oid
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_captured_table';
+COMMENT ON FUNCTION odoo_events._captured_table(text[], boolean) IS 'internal: oid of the table that a rule captures here, null if there is none';
+-- Why a database has no tables of Odoo's, and what to do; null where it has.  The hint names no role: any could have made a table
+-- ir_module_module.
+CREATE FUNCTION odoo_events._no_odoo(OUT detail text, OUT hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN m.there THEN format('database "%s" belongs to role "%s", but table ir_module_module to another one: no table counts as Odoo''s', d.datname, pg_get_userbyid(d.datdba))
+            ELSE format('database "%s" is not a database of Odoo''s: it has no table ir_module_module', d.datname) END,
+       CASE WHEN m.there THEN format('SELECT relnamespace::regnamespace, relowner::regrole FROM pg_catalog.pg_class WHERE relname = ''ir_module_module'';  -- then ALTER DATABASE %I OWNER TO the role of Odoo', d.datname)
+            ELSE 'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate;  -- connect to Odoo''s database, and create the extension there' END
+  FROM pg_database d, (SELECT EXISTS (SELECT 1 FROM pg_class c WHERE c.relname = 'ir_module_module' AND c.relkind = 'r' AND c.relpersistence <> 't') AS there) m
+ WHERE d.datname = current_database() AND odoo_events._odoo_schema() IS NULL
+$$;
+COMMENT ON FUNCTION odoo_events._no_odoo() IS 'internal: why this database has no tables of Odoo''s, and what to do about it; null where it has';
+-- What ALTER TRIGGER ... DEPENDS ON EXTENSION does, without its lock on the extension, which an open attach() would hold.
+CREATE FUNCTION odoo_events._trigger_depends(relid oid, name name) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_trigger_depends';
+COMMENT ON FUNCTION odoo_events._trigger_depends(oid, name) IS 'internal: a trigger of capture is dropped with the extension';
+-- Creates or mends the two triggers of a table.
+CREATE OR REPLACE FUNCTION odoo_events._capture_table(relid oid, rule text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rel  text := relid::regclass::text;           -- qualified: the search_path has pg_catalog only
+  done text;
+  want record;
+  have record;
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_attribute a
+                  WHERE a.attrelid = relid AND a.attname = 'id' AND NOT a.attisdropped AND a.atttypid IN ('int4'::regtype, 'int8'::regtype)) THEN
+    RAISE EXCEPTION 'table % has no integer column "id"', rel
+      USING ERRCODE = 'undefined_column', HINT = 'Capture knows rows by their integer id, as Odoo does.';
+  END IF;
+  FOR want IN SELECT * FROM (VALUES ('odoo_events_capture', 'INSERT OR UPDATE OR DELETE', 'ROW', 'capture'),
+                                    ('odoo_events_capture_truncate', 'TRUNCATE', 'STATEMENT', 'capture_truncate')) v(name, events, level, func)
+  LOOP
+    SELECT * INTO have FROM odoo_events._capture_trigger t WHERE t.relid = _capture_table.relid AND t.tgname = want.name;
+    IF have.rule IS DISTINCT FROM _capture_table.rule THEN
+      EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION odoo_events.%I(%L)',
+                     want.name, want.events, rel, want.level, want.func, rule);
+      PERFORM odoo_events._trigger_depends(relid, want.name);
+      done := 'triggers created';
+    END IF;
+    IF have.tgenabled IN ('D', 'R', 'A') THEN
+      EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', rel, want.name);
+      done := COALESCE(done, 'triggers enabled');
+    END IF;
+  END LOOP;
+  RETURN COALESCE(done, 'already attached');
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events._drop_idle_triggers() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t record;
+BEGIN
+  FOR t IN SELECT c.tgname, c.relid::regclass AS rel FROM odoo_events._idle_trigger c ORDER BY c.relation, c.tgname LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.rel);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._drop_idle_triggers() IS 'internal: drops the triggers that are not needed';
+CREATE OR REPLACE FUNCTION odoo_events._attach(entities text[], how text)
+RETURNS TABLE (entity text, relation text, mode text, event_types text[], note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  e     record;
+  r     record;
+  notes jsonb := '{}';                          -- by rule: what was done to its table
+BEGIN
+  IF how IS NULL OR how NOT IN ('trigger', 'wal', 'both') THEN
+    RAISE EXCEPTION 'argument "mode" cannot be "%"', how
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Use mode => ''trigger'', ''wal'' or ''both''.';
+  END IF;
+  PERFORM odoo_events._check_entities(entities);
+  SELECT * INTO r FROM odoo_events._no_odoo();
+  IF r.detail IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.entity d WHERE NOT d.builtin AND (entities IS NULL OR d.entity = ANY (entities))) THEN
+    RAISE WARNING '%', r.detail USING HINT = r.hint;
+  ELSIF r.detail IS NOT NULL THEN
+    RAISE EXCEPTION '%', r.detail USING ERRCODE = 'object_not_in_prerequisite_state', HINT = r.hint;
+  END IF;
+  IF how <> 'trigger' THEN
+    PERFORM odoo_events._wal_check();
+  END IF;
+  -- whoever says how to capture them knows that they fell back
+  UPDATE odoo_events.wal_fallback f SET entities = ARRAY(SELECT u FROM unnest(f.entities) u WHERE entities IS NOT NULL AND u <> ALL (entities));
+  DELETE FROM odoo_events.wal_fallback f WHERE f.entities = '{}';
+  FOR e IN SELECT d.entity, d.rules FROM odoo_events.entity d
+            WHERE entities IS NULL OR d.entity = ANY (entities) ORDER BY d.entity LOOP
+    IF NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule c
+                    WHERE c.rule = e.rules[1] AND odoo_events._captured_table(c.tables, c.builtin) IS NOT NULL) THEN
+      IF entities IS NOT NULL THEN
+        RETURN QUERY SELECT e.entity, NULL::text, NULL::text, NULL::text[], 'not attached: this database has no table for it'::text;
+      END IF;
+      CONTINUE;
+    END IF;
+    -- tables can be hot: nothing is captured by default for entities that would give no event
+    IF entities IS NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity)
+       AND odoo_events._nothing_enabled(e.entity) THEN
+      CONTINUE;
+    END IF;
+    PERFORM odoo_events.arm_first_time();
+    DELETE FROM odoo_events.detached d WHERE d.entity = e.entity;
+    INSERT INTO odoo_events.attached AS a (entity, mode) VALUES (e.entity, how)
+      ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE a.mode <> EXCLUDED.mode;
+    FOR r IN SELECT c.rule, odoo_events._captured_table(c.tables, c.builtin) AS relid
+               FROM unnest(e.rules) WITH ORDINALITY u(rule, n) JOIN odoo_events.capture_rule c ON c.rule = u.rule
+              ORDER BY u.n LOOP
+      IF r.relid IS NULL THEN
+        RETURN QUERY SELECT e.entity, NULL::text, NULL::text, NULL::text[], format('no table for rule %s', r.rule);
+        CONTINUE;
+      END IF;
+      IF NOT notes ? r.rule THEN
+        notes := notes || jsonb_build_object(r.rule, odoo_events._capture_rule(r.relid, r.rule));
+      END IF;
+      RETURN QUERY SELECT e.entity, r.relid::regclass::text, odoo_events._rule_mode(r.rule),
+        CASE WHEN r.rule = e.rules[1] THEN
+          (SELECT array_agg(DISTINCT regexp_replace(d.type, '[^.]+\.v[0-9]+$', '*'))
+             FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.enabled) END,
+        concat_ws('; ', notes ->> r.rule, CASE WHEN r.rule = e.rules[1] AND odoo_events._nothing_enabled(e.entity) THEN 'none of its events is enabled' END);
+    END LOOP;
+  END LOOP;
+  DELETE FROM odoo_events.capture_difference d WHERE NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = d.rule AND w.want = 'both');
+  PERFORM odoo_events._drop_idle_triggers();
+  PERFORM odoo_events._wake('config');
+END $$;
+-- A table of an attached entity that has no trigger: it was dropped and made again, or a module brought it.  What happened to it
+-- meanwhile was not captured: a gap says so.  A trigger that somebody disabled stays so; a table that is in use is left for the next time.
+CREATE OR REPLACE FUNCTION odoo_events._reattach() RETURNS int
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r record;
+  n int := 0;
+BEGIN
+  FOR r IN SELECT DISTINCT c.rule, x.relid
+             FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity
+             JOIN odoo_events.capture_rule c ON c.rule = ANY (e.rules)
+             CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
+            WHERE x.relid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = c.rule AND w.state = 'wal') AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) < 2
+  LOOP
+    BEGIN
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', r.relid::regclass);
+      PERFORM odoo_events._capture_table(r.relid, r.rule);
+      INSERT INTO odoo_events.capture_gap AS g (xid, rule, relid, at, changes, reason)
+      VALUES (pg_current_xact_id(), r.rule, r.relid, clock_timestamp(), 0, 'the table was new, or had lost its trigger: attached again');
+      n := n + 1;
+      RAISE LOG 'odoo_events captures % again', r.relid::regclass;
+    EXCEPTION
+      WHEN lock_not_available OR undefined_table OR undefined_column OR duplicate_object THEN
+        NULL;
+    END;
+  END LOOP;
+  RETURN n;
+END $$;
 -- What the server must allow; raises with the mend.
 CREATE OR REPLACE FUNCTION odoo_events._wal_check() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -121,6 +290,35 @@ BEGIN
             HINT = format('ALTER SYSTEM SET max_replication_slots = %s;  -- then restart the server', current_setting('max_replication_slots')::int + 4);
   END IF;
 END $$;
+-- What is in the WAL of some rules will not be read: that is said, and the publisher goes on.
+CREATE OR REPLACE FUNCTION odoo_events._wal_gap(rules text[], reason text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+INSERT INTO odoo_events.capture_gap (xid, rule, relid, at, changes, reason)
+SELECT pg_current_xact_id(), c.rule, COALESCE(odoo_events._captured_table(c.tables, c.builtin), 0), clock_timestamp(), 0, $2
+  FROM odoo_events.capture_rule c WHERE c.rule = ANY ($1)
+ON CONFLICT ON CONSTRAINT capture_gap_pkey DO NOTHING;
+SELECT odoo_events._wal_drained()
+$$;
+-- What is to be done that needs a table's lock.  "thorough": also what is rare and costs more to find.
+CREATE OR REPLACE FUNCTION odoo_events._wal_work(ready boolean, thorough boolean) RETURNS TABLE (what text, rule text, relid oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH m AS MATERIALIZED (SELECT * FROM odoo_events._rule_modes()),
+w AS (SELECT r.*, COALESCE(m.mode, 'none') AS mode FROM odoo_events.wal_rule r LEFT JOIN m ON m.rule = r.rule)
+SELECT CASE WHEN w.mode IN ('none', 'trigger') THEN 'leave' ELSE 'take over' END, w.rule, w.relid FROM w
+ WHERE w.mode IN ('none', 'trigger') OR ready AND w.state = 'waiting' AND EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = w.relid)
+UNION ALL
+SELECT 'restore', i.rule, i.relid FROM odoo_events.wal_identity i WHERE NOT EXISTS (SELECT 1 FROM w WHERE w.rule = i.rule)
+UNION ALL
+SELECT 'mend', w.rule, x.relid FROM w JOIN odoo_events.capture_rule c ON c.rule = w.rule CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
+ WHERE thorough AND w.mode IN ('wal', 'both') AND x.relid IS NOT NULL
+   AND (x.relid <> w.relid OR w.state <> 'waiting' AND EXISTS (SELECT 1 FROM odoo_events._wal_tables(x.relid) t WHERE t.identity IS DISTINCT FROM 'FULL'))
+UNION ALL
+-- a restored dump, or a module that came later: _reattach() has made the triggers
+SELECT 'join', c.rule, x.relid FROM m JOIN odoo_events.capture_rule c ON c.rule = m.rule CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
+ WHERE thorough AND m.mode IN ('wal', 'both') AND NOT EXISTS (SELECT 1 FROM w WHERE w.rule = c.rule)
+   AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) = 2
+ ORDER BY 1, 2
+$$;
 CREATE OR REPLACE VIEW odoo_events.progress AS
 SELECT * FROM odoo_events.progress_0 UNION ALL SELECT * FROM odoo_events.progress_1;
 COMMENT ON VIEW odoo_events.progress IS 'internal: both members of the progress ring';
@@ -820,51 +1018,90 @@ BEGIN
      WHERE p.subscription_id = c.id;
   END IF;
 END $$;
-CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 1000 AS $$
+CREATE OR REPLACE FUNCTION odoo_events.arm() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  none constant jsonb := '{}';
+  me record;
 BEGIN
-  RETURN QUERY
-  SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_events.version(), 'postgresql', current_setting('server_version')),
-         1::float8, 'Version of the library and of PostgreSQL.';
-  RETURN QUERY
-  SELECT v.name, v.kind, none, v.value::float8, v.help
-    FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events.worker_status s) w,
-         LATERAL (VALUES
-           ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
-           ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
-           ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
-            'How long ago all that was committed had been published.'),
-           ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
-           ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
-           ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
-           ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
-              WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
-           ('odoo_events_outbox_position', 'counter', odoo_events._last_position(), 'Position of the last event published.'),
-           ('odoo_events_outbox_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
-              WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^outbox_[0-9]+$'), 'Size of the outbox.'),
-           ('odoo_events_quarantined', 'gauge', (SELECT count(*) FROM odoo_events.quarantined), 'Changes that could not become events.'),
-           ('odoo_events_slot_retained_bytes', 'gauge', (SELECT COALESCE(sum(pg_wal_lsn_diff(
-                CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)), 0)
-              FROM pg_replication_slots s WHERE s.plugin = 'odoo_events' AND s.database = current_database()),
-            'WAL that replication slots of odoo_events keep.')
-         ) v(name, kind, value, help)
-   WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery();      -- a standby has no worker, and nothing is down there
-  RETURN QUERY
-  SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', CASE WHEN EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = st.rule AND w.state = 'wal') THEN 'wal' ELSE 'trigger' END), st.captured::float8,
-         'Changed rows written to the journal, since the server started.'
-    FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true;
-  RETURN QUERY
-  SELECT 'odoo_events_capture_errors_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'reason', 'not_written'), st.errors::float8,
-         'Changed rows that could not be written to the journal, since the server started; capture_error has the reasons.'
-    FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true;
-  RETURN QUERY
-  SELECT 'odoo_events_published_total', 'counter', jsonb_build_object('type', t.type), t.published::float8,
-         'Events published, since the server started.'
-    FROM odoo_events._type_stats() t ORDER BY t.type;
-  RETURN QUERY SELECT * FROM odoo_events._histogram_metrics();
-  RETURN QUERY SELECT * FROM odoo_events._subscription_metrics();
+  SELECT * INTO me FROM odoo_events._identity();
+  IF me.neutralized IS NULL THEN
+    RAISE EXCEPTION 'Odoo''s parameters cannot be read now: %', me.reason
+      USING ERRCODE = 'lock_not_available', HINT = 'Try again when the module upgrade or whatever else holds the lock has ended.';
+  END IF;
+  IF me.neutralized THEN
+    RAISE EXCEPTION 'database "%" is neutralized', current_database()
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Odoo''s parameter database.is_neutralized marks a copy for tests; remove it first if this is production.';
+  END IF;
+  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at)
+  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp()
+    FROM pg_database d WHERE d.datname = current_database()
+  ON CONFLICT (only_row) DO UPDATE
+     SET system_identifier = EXCLUDED.system_identifier, database_oid = EXCLUDED.database_oid,
+         database_uuid = EXCLUDED.database_uuid, disarmed = false,
+         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at;
+  PERFORM odoo_events._wake('config');
+END $$;
+CREATE FUNCTION odoo_events._worker_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_events.version(), 'postgresql', current_setting('server_version')),
+       1::float8, 'Version of the library and of PostgreSQL.'
+UNION ALL
+SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
+  FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events.worker_status s) w,
+       LATERAL (VALUES
+         ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
+         ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
+         ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
+          'How long ago all that was committed had been published.'),
+         ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
+         ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
+         ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
+         ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
+            WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
+         ('odoo_events_outbox_position', 'counter', odoo_events._last_position(), 'Position of the last event published.'),
+         ('odoo_events_outbox_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
+            WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^outbox_[0-9]+$'), 'Size of the outbox.'),
+         ('odoo_events_quarantined', 'gauge', (SELECT count(*) FROM odoo_events.quarantined), 'Changes that could not become events.'),
+         ('odoo_events_slot_retained_bytes', 'gauge', (SELECT COALESCE(sum(pg_wal_lsn_diff(
+              CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)), 0)
+            FROM pg_replication_slots s WHERE s.plugin = 'odoo_events' AND s.database = current_database()),
+          'WAL that replication slots of odoo_events keep.')
+       ) v(name, kind, value, help)
+ WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery()        -- a standby has no worker, and nothing is down there
+$$;
+COMMENT ON FUNCTION odoo_events._worker_metrics() IS 'internal: the metrics of the worker and of what is kept';
+CREATE FUNCTION odoo_events._capture_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_captured_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'source', CASE WHEN EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = st.rule AND w.state = 'wal') THEN 'wal' ELSE 'trigger' END), st.captured::float8,
+       'Changed rows written to the journal, since the server started.'
+  FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true
+UNION ALL
+SELECT 'odoo_events_capture_errors_total', 'counter', jsonb_build_object('entity', COALESCE(e.entity, st.rule), 'reason', 'not_written'), st.errors::float8,
+       'Changed rows that could not be written to the journal, since the server started; capture_error has the reasons.'
+  FROM odoo_events._rule_stats() st LEFT JOIN LATERAL (SELECT e.entity FROM odoo_events.entity e WHERE e.rules[1] = st.rule ORDER BY e.entity LIMIT 1) e ON true
+$$;
+COMMENT ON FUNCTION odoo_events._capture_metrics() IS 'internal: the metrics of each capture rule';
+CREATE FUNCTION odoo_events._type_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_published_total', 'counter', jsonb_build_object('type', t.type), t.published::float8,
+       'Events published, since the server started.'
+  FROM odoo_events._type_stats() t ORDER BY t.type
+$$;
+COMMENT ON FUNCTION odoo_events._type_metrics() IS 'internal: the metrics of each type';
+-- A family whose tables are locked is left out: a scrape neither waits nor fails.
+CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 1000 AS $$
+DECLARE
+  family text;
+BEGIN
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription'] LOOP
+    BEGIN
+      RETURN QUERY EXECUTE format('SELECT * FROM odoo_events._%s_metrics()', family);
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
+    END;
+  END LOOP;
 END $$;
 -- setup: what a DBA needs to install, update and remove the extension.
 
@@ -949,6 +1186,51 @@ COMMENT ON FUNCTION odoo_events._undelivered() IS 'internal: what DROP EXTENSION
 CREATE FUNCTION odoo_events._give_right(statement text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_give_right';
 COMMENT ON FUNCTION odoo_events._give_right(text) IS 'internal: runs a GRANT or REVOKE during an update as the DBA''s own, so that dumps carry it';
+-- observe: what a human should look at.
+
+-- capture: what is captured, and drift between what is wanted and what is there.
+CREATE OR REPLACE VIEW odoo_events.capture_status AS
+SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = s.relid) END AS relation,
+       s.mode, s.mode IS NOT NULL AND (s.triggers = 2 OR COALESCE(s.wal, '') IN ('wal', 'both')) AS attached, s.missing_columns, st.last_change_at,
+       COALESCE(st.captured, 0) AS captured, COALESCE(st.errors, 0) AS errors,
+       CASE WHEN s.relid = 0 THEN 'this database has no table for rule ' || s.rule
+            WHEN s.mode IS NULL AND odoo_events._nothing_enabled(s.entity) THEN pg_catalog.format('none of its events is enabled; then: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
+            WHEN s.mode IS NULL THEN pg_catalog.format('not attached: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
+            WHEN s.wal = 'waiting' THEN 'triggers capture until the reader of the WAL is ready'
+            WHEN s.triggers < 2 AND s.wal IS DISTINCT FROM 'wal' THEN pg_catalog.format('trigger missing or disabled: SELECT odoo_events.attach(%L);', '{' || s.entity || '}')
+            WHEN s.missing_columns IS NOT NULL THEN 'some columns do not exist here: what depends on them is not reported'
+       END AS note,
+       CASE WHEN s.wal IS NOT NULL THEN slot.retained END AS retained_bytes, CASE WHEN s.wal IS NOT NULL THEN slot.lag END AS lag_bytes
+  FROM (SELECT e.entity, u.n, r.rule, r.builtin, CASE WHEN a.entity IS NOT NULL THEN COALESCE(w.want, 'trigger') END AS mode, w.state AS wal, COALESCE(x.relid, 0) AS relid,
+               pg_catalog.first_value(x.relid) OVER (PARTITION BY e.entity ORDER BY u.n) AS main,
+               odoo_events._missing_columns(x.relid, ARRAY(SELECT c FROM pg_catalog.unnest(r.significant || r.carried) c
+                                                            WHERE pg_catalog.split_part(c, '=', 1) <> ALL (r.optional))) AS missing_columns,
+               (SELECT pg_catalog.count(*) FROM odoo_events._capture_trigger t
+                 WHERE t.relid = x.relid AND t.rule = r.rule AND t.tgenabled IN ('O', 'A')) AS triggers
+          FROM odoo_events.entity e
+          CROSS JOIN LATERAL pg_catalog.unnest(e.rules) WITH ORDINALITY u(rule, n)
+          JOIN odoo_events.capture_rule r ON r.rule = u.rule
+          CROSS JOIN LATERAL odoo_events._captured_table(r.tables, r.builtin) x(relid)
+          LEFT JOIN odoo_events.wal_rule w ON w.rule = r.rule
+          LEFT JOIN odoo_events.attached a ON a.entity = e.entity) s
+  LEFT JOIN odoo_events._rule_stats() st ON st.rule = s.rule
+  LEFT JOIN odoo_events._wal_state() slot ON true
+ WHERE (s.mode IS NOT NULL OR s.main IS NOT NULL)
+   AND NOT (s.relid = 0 AND s.builtin AND s.n > 1 AND s.main <> 0)     -- a part that this version of Odoo, or this choice of modules, has not
+ ORDER BY s.entity, s.n;
+-- Triggers of capture that nothing needs: no attached entity does, or they are on a table that is not Odoo's (an older version took
+-- the first table of that name, whoever it belonged to).  A table of the right owner keeps its triggers when it is renamed.
+CREATE OR REPLACE VIEW odoo_events._idle_trigger AS
+SELECT c.*, w.rule IS NOT NULL AS foreign_table
+  FROM odoo_events._capture_trigger c
+  JOIN pg_catalog.pg_class t ON t.oid = c.relid
+  LEFT JOIN odoo_events.capture_rule w ON w.rule = c.rule AND c.relid IS DISTINCT FROM odoo_events._captured_table(w.tables, w.builtin)
+   AND NOT odoo_events._is_trusted_owner(t.relowner, w.builtin)
+   AND (NOT w.builtin OR odoo_events._odoo_schema() IS NOT NULL)        -- else a database that was given to another role would lose all triggers
+ WHERE w.rule IS NOT NULL
+    OR NOT EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity WHERE c.rule = ANY (o.rules));
+COMMENT ON VIEW odoo_events._idle_trigger IS 'internal: triggers of capture that are not needed';
 -- Health: one small function per thing that can be wrong; health() puts them together.  Each answers one row at
 -- least, "ok" where nothing is wrong.  Every hint can be executed as it stands: test/t/082_health.pl does.
 
@@ -957,6 +1239,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
   wanted text := current_setting('odoo_events.databases', true);
+  not_named boolean := wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d);
 BEGIN
   "check" := 'worker';
   SELECT s.*, x.last_error_at INTO w FROM odoo_events.worker_status s, odoo_events._worker() x;
@@ -971,13 +1254,14 @@ BEGIN
     hint := odoo_events.preload_line() || '  -- then restart the server';
   ELSIF w.pid IS NULL THEN
     status := 'critical';
-    detail := format('no worker runs: %s%s', COALESCE(w.state, 'unknown'), ': ' || w.last_error);
+    detail := format('no worker runs: %s%s', CASE WHEN not_named THEN 'odoo_events.databases does not name this database' ELSE COALESCE(w.state, 'this database is not known to the launcher yet') END,
+                     ': ' || w.last_error);
     hint := CASE WHEN w.last_error ~ 'cannot log in'
                  THEN format('ALTER ROLE %s LOGIN;', (SELECT d.datdba::regrole FROM pg_database d WHERE d.datname = current_database()))
                  WHEN w.last_error ~ 'max_worker_processes'
                  THEN format('ALTER SYSTEM SET max_worker_processes = %s;  -- then restart the server',
                              current_setting('max_worker_processes')::int + 8)
-                 WHEN wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d)
+                 WHEN not_named
                  THEN format('ALTER SYSTEM SET odoo_events.databases = %L; SELECT pg_catalog.pg_reload_conf();', wanted || ', ' || current_database())
                  ELSE 'SELECT * FROM odoo_events.worker_status;' END;
   ELSIF w.last_error_at > clock_timestamp() - interval '90 seconds' THEN
@@ -994,6 +1278,54 @@ BEGIN
   END IF;
   RETURN NEXT;
 END $$;
+-- A database that finds no room in shared memory has no worker, and nothing of its own to say so.
+CREATE FUNCTION odoo_events._limits(OUT databases int4, OUT max_databases int4, OUT refused int4, OUT max_rules int4, OUT rules_full boolean)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_limits';
+COMMENT ON FUNCTION odoo_events._limits() IS 'internal: room in shared memory for databases and rules; nulls where the library is not preloaded';
+CREATE FUNCTION odoo_events._health_limits() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'limits', 'critical', format('all %s places for databases are taken: %s more databases have no worker, if they have the extension', l.max_databases, l.refused),
+       format('ALTER SYSTEM SET odoo_events.max_databases = %s;  -- then restart the server', l.databases + l.refused + 16)
+  FROM odoo_events._limits() l WHERE l.refused > 0
+UNION ALL
+SELECT 'limits', 'warn', format('more than %s tables are captured: the others are not counted in capture_status and metrics()', l.max_rules),
+       format('ALTER SYSTEM SET odoo_events.max_rules = %s;  -- then restart the server', GREATEST(2 * l.max_rules, (SELECT count(*) FROM odoo_events.capture_rule)))
+  FROM odoo_events._limits() l WHERE l.rules_full
+$$;
+COMMENT ON FUNCTION odoo_events._health_limits() IS 'internal: is there room in shared memory for all databases and rules; no rows where there is';
+CREATE OR REPLACE FUNCTION odoo_events._health_arming() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'arming', CASE WHEN i.armed THEN 'ok' ELSE 'critical' END,
+       CASE WHEN i.armed THEN 'armed' ELSE 'nothing is delivered: ' || i.reason END,
+       CASE WHEN i.armed THEN NULL
+            WHEN i.neutralized IS NULL THEN 'SELECT * FROM odoo_events.arming;  -- again when ir_config_parameter can be read'
+            WHEN i.neutralized THEN 'SELECT * FROM odoo_events.arming;  -- right for a copy; production has no parameter database.is_neutralized'
+            ELSE 'SELECT odoo_events.arm();  -- only if this is production' END
+  FROM odoo_events._identity() i
+$$;
+CREATE OR REPLACE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH bad AS MATERIALIZED (
+  SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
+SELECT 'capture', 'critical', COALESCE(n.detail, CASE WHEN p.possible THEN 'no entity is attached: nothing is captured' ELSE 'Odoo has no table that events are made of: none of its apps that the catalog knows is installed' END),
+       COALESCE(n.hint, CASE WHEN p.possible THEN 'SELECT * FROM odoo_events.attach();'
+                             ELSE 'SELECT DISTINCT unnest(tables) FROM odoo_events.capture_rule ORDER BY 1;  -- one of these tables comes with an app of Odoo''s' END)
+  FROM odoo_events._no_odoo() n,
+       (SELECT EXISTS (SELECT 1 FROM odoo_events.capture_rule r WHERE odoo_events._captured_table(r.tables, r.builtin) IS NOT NULL) AS possible) p
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached)
+UNION ALL
+SELECT 'capture', 'critical', n.detail || ': what is attached is not captured', n.hint FROM odoo_events._no_odoo() n
+ WHERE n.detail IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity WHERE e.builtin)
+UNION ALL
+SELECT 'capture', 'warn', format('%s has triggers of capture, but is not a table of Odoo''s', t.relation), 'SELECT * FROM odoo_events.attach(''{}'');  -- drops them'
+  FROM odoo_events._idle_trigger t WHERE t.foreign_table AND NOT t.truncates
+UNION ALL
+SELECT 'capture', 'critical', format('%s: %s is not captured%s', b.entity, b.relation, ': ' || b.note), format('SELECT * FROM odoo_events.attach(%L);', ARRAY[b.entity])
+  FROM bad b WHERE b.relation IS NOT NULL
+UNION ALL
+SELECT 'capture', 'ok', string_agg(t.entity, ', ' ORDER BY t.entity), NULL
+  FROM odoo_events.attached t HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM bad b WHERE b.relation IS NOT NULL)
+$$;
 -- Releases of PostgreSQL from 15.19 on load only output plugins that a setting names.
 CREATE OR REPLACE FUNCTION odoo_events._health_plugin() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1056,24 +1388,60 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
          UNION ALL SELECT 10, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
          ORDER BY n LIMIT 1) v
 $$;
-CREATE OR REPLACE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-SELECT h."check", h.status, h.detail, h.hint
-  FROM (SELECT 1 AS n, * FROM odoo_events._health_worker('1 minute')
-        UNION ALL SELECT 1, * FROM odoo_events._health_version()
-        UNION ALL SELECT 2, * FROM odoo_events._health_arming()
-        UNION ALL SELECT 3, * FROM odoo_events._health_capture()
-        UNION ALL SELECT 4, * FROM odoo_events._health_gaps()
-        UNION ALL SELECT 5, * FROM odoo_events._health_quarantine()
-        UNION ALL SELECT 6, * FROM odoo_events._health_journal(268435456)
-        UNION ALL SELECT 7, * FROM odoo_events._health_plugin()
-        UNION ALL SELECT 7, * FROM odoo_events._health_wal()
-        UNION ALL SELECT 8, * FROM odoo_events._health_subscriptions()
-        UNION ALL SELECT 9, * FROM odoo_events._health_owner()
-        UNION ALL SELECT 10, * FROM odoo_events._health_outbox()
-        UNION ALL SELECT 11, * FROM odoo_events._health_indexes(8388608)) h
- ORDER BY h.n, h."check", h.detail
+-- Null where the table is locked, by a module upgrade for example: monitoring does not wait for it.
+CREATE FUNCTION odoo_events._table_bytes(relid oid) RETURNS int8
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_table_bytes';
+COMMENT ON FUNCTION odoo_events._table_bytes(oid) IS 'internal: size of a table''s rows; null where it is locked or gone';
+-- Lines of documents are read by the column that names the document.  Odoo indexes most of these columns, to 16 not all; a small
+-- table (8 MB) is read whole as fast.
+CREATE OR REPLACE FUNCTION odoo_events._health_indexes(least_bytes int8) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'indexes', 'warn', format('%I.%I (%s) is read for %s by %I, without an index', n.nspname, c.relname, pg_size_pretty(min(z.bytes)), string_agg(DISTINCT l.entity, ', '), a.attname),
+       format('CREATE INDEX CONCURRENTLY ON %I.%I (%I) WHERE %I IS NOT NULL;', n.nspname, c.relname, a.attname, a.attname)
+  FROM (SELECT p.entity, x.relid, column_name
+          FROM odoo_events.part p
+          JOIN odoo_events.attached t ON t.entity = p.entity
+          JOIN odoo_events.capture_rule r ON r.rule = p.rule
+         CROSS JOIN LATERAL odoo_events._captured_table(r.tables, r.builtin) x(relid)
+         CROSS JOIN LATERAL unnest(p.parent) column_name
+         WHERE NOT p.tx_only AND column_name NOT LIKE '<%') l
+  JOIN pg_class c ON c.oid = l.relid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = l.column_name AND a.attnum > 0 AND NOT a.attisdropped
+ CROSS JOIN LATERAL odoo_events._table_bytes(c.oid) z(bytes)
+ WHERE z.bytes >= least_bytes
+   AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)
+ GROUP BY n.nspname, c.relname, c.oid, a.attname
 $$;
+-- No check waits for a lock for long, and none hides another: what holds the lock may be the very thing that is to be found.
+CREATE OR REPLACE FUNCTION odoo_events.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' AS $$
+DECLARE
+  one text;
+BEGIN
+  FOREACH one IN ARRAY ARRAY[
+    $c$worker('1 minute')$c$,
+    'version()',
+    'limits()',
+    'arming()',
+    'capture()',
+    'gaps()',
+    'quarantine()',
+    'journal(268435456)',
+    'plugin()',
+    'wal()',
+    'subscriptions()',
+    'owner()',
+    'outbox()',
+    'indexes(8388608)'] LOOP
+    BEGIN
+      RETURN QUERY EXECUTE format('SELECT h."check", h.status, h.detail, h.hint FROM odoo_events._health_%s h ORDER BY h."check", h.detail', one);
+    EXCEPTION WHEN lock_not_available THEN
+      RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
+        'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
+    END;
+  END LOOP;
+END $$;
 -- lineage: the whole way of a document, and why there was no event.
 
 -- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
@@ -1241,16 +1609,118 @@ BEGIN
   RETURN QUERY SELECT 'reach'::text, 'events'::text, COALESCE('events are known since ' || min(x.recordedtime) || ', position ' || min(x.position), 'no event is known: the outbox is empty')
                  FROM odoo_events.outbox_all x;
 END $$;
+-- contract: what receivers may rely on, as JSON Schema and AsyncAPI, made from the catalog and the columns that this database has.
+--
+-- Schemas are open: members may be added to an event without a new version.  Any member of data may be absent, because a subscription
+-- may not see it or this Odoo has no such column, but for the id of an object.  "base" is where definitions stand.
+
+-- What a column's values look like in an event.
+CREATE OR REPLACE FUNCTION odoo_events._type_json(typ oid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE
+       WHEN b.typcategory = 'A' THEN jsonb '{"type": "array"}'
+       WHEN b.oid = 'bool'::regtype THEN jsonb '{"type": "boolean"}'
+       WHEN b.oid IN ('int2'::regtype, 'int4'::regtype, 'oid'::regtype) THEN jsonb '{"type": "integer"}'
+       WHEN b.oid = 'int8'::regtype THEN jsonb '{"type": ["integer", "string"]}'
+       -- a string where a double would lose a digit
+       WHEN b.oid IN ('numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN jsonb '{"type": ["number", "string"]}'
+       -- years before 0 and after 9999 have a sign, as ISO 8601 writes them, and there are infinities
+       WHEN b.oid = 'date'::regtype
+       THEN jsonb '{"type": "string", "anyOf": [{"format": "date"}, {"pattern": "^(-?infinity|[+-][0-9]{4,}-[0-9]{2}-[0-9]{2})$"}]}'
+       WHEN b.oid IN ('timestamp'::regtype, 'timestamptz'::regtype)
+       THEN jsonb '{"type": "string", "anyOf": [{"format": "date-time"}, {"pattern": "^(-?infinity|[+-][0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)$"}]}'
+       WHEN b.typtype = 'c' THEN jsonb '{"type": "object"}'
+       WHEN b.oid IN ('json'::regtype, 'jsonb'::regtype) THEN jsonb '{}'
+       ELSE jsonb '{"type": "string"}' END
+  FROM pg_type b
+ WHERE b.oid = (WITH RECURSIVE base AS (SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = typ
+                                         UNION ALL SELECT t.oid, t.typbasetype FROM base x JOIN pg_type t ON t.oid = x.typbasetype)
+                SELECT x.oid FROM base x WHERE x.typbasetype = 0)
+$$;
+-- The first of "names" that the first of "tables" has; null where there is none.
+CREATE FUNCTION odoo_events._column_json(tables text[], builtin boolean, names text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN a.attnotnull THEN x.t WHEN NOT x.t ? 'type' THEN x.t
+            WHEN jsonb_typeof(x.t -> 'type') = 'array' THEN jsonb_set(x.t, '{type}', (x.t -> 'type') || jsonb '["null"]')
+            ELSE jsonb_set(x.t, '{type}', jsonb_build_array(x.t -> 'type', 'null')) END
+  FROM unnest(names) WITH ORDINALITY n(name, i)
+  JOIN pg_attribute a ON a.attrelid = odoo_events._captured_table(tables, builtin) AND a.attname::text = n.name AND a.attnum > 0 AND NOT a.attisdropped
+  CROSS JOIN LATERAL (SELECT odoo_events._type_json(a.atttypid) AS t) x
+ ORDER BY n.i LIMIT 1
+$$;
+COMMENT ON FUNCTION odoo_events._column_json(text[], boolean, text[]) IS 'internal: JSON Schema of the first of these columns that this database has';
+-- An id: a string where a table has bigint ids and a double would round it.
+CREATE FUNCTION odoo_events._id_json(tables text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(odoo_events._without_null(odoo_events._column_json(tables, '{id}')), '{"type": "integer"}')
+$$;
+COMMENT ON FUNCTION odoo_events._id_json(text[]) IS 'internal: JSON Schema of the ids of the first of these tables that there is';
+-- A row that an event names: its id, and the business keys that it has.
+CREATE OR REPLACE FUNCTION odoo_events._reference_json(reference text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties',
+         jsonb_build_object('id', odoo_events._id_json(r.tables)) || COALESCE((
+           SELECT jsonb_object_agg(f.field, COALESCE((
+                    SELECT CASE WHEN x.t = '{}' THEN jsonb '{"type": "string"}' ELSE odoo_events._without_null(x.t) END
+                      FROM unnest(f.paths) WITH ORDINALITY p(path, n)
+                      CROSS JOIN LATERAL (SELECT CASE WHEN p.path LIKE '%^%' THEN jsonb '{"type": "integer"}'
+                        WHEN p.path LIKE '%>%' THEN odoo_events._column_json(ARRAY[split_part(split_part(p.path, '>', 2), '.', 1)], r.builtin, ARRAY[split_part(p.path, '.', 2)])
+                        ELSE odoo_events._column_json(r.tables, r.builtin, ARRAY[p.path]) END AS t) x
+                     WHERE x.t IS NOT NULL ORDER BY p.n LIMIT 1), '{}'))
+             FROM odoo_events.reference_field f WHERE f.reference = r.reference AND f.shown), '{}'))
+  FROM odoo_events.reference r WHERE r.reference = _reference_json.reference
+$$;
+-- One source of a field; null where this database does not have it.
+CREATE OR REPLACE FUNCTION odoo_events._source_json(source text, rule text, reference text, base text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  path text[] := string_to_array(split_part(source, '@', 1), '.');
+  r    odoo_events.capture_rule;
+  ref  text;
+  t    jsonb;
+BEGIN
+  IF source LIKE 'sum(%' THEN
+    RETURN '{"type": ["number", "string"]}';
+  ELSIF source LIKE 'many(%' THEN
+    RETURN jsonb_build_object('type', 'array', 'items', COALESCE('{"$ref": "' || base || 'ref_' || reference || '"}', '{"type": "integer"}')::jsonb);
+  END IF;
+  SELECT * INTO r FROM odoo_events.capture_rule c WHERE c.rule = _source_json.rule;
+  SELECT l.reference INTO ref FROM odoo_events.link l WHERE l.rule = r.rule AND l.column_name = path[1];
+  t := odoo_events._column_json(r.tables, r.builtin, (SELECT string_to_array(s, '=') FROM unnest(r.significant || r.carried) s WHERE split_part(s, '=', 1) = path[1] LIMIT 1));
+  IF t IS NULL THEN
+    RETURN NULL;
+  END IF;
+  FOR i IN 2 .. cardinality(path) LOOP
+    SELECT f.target, (odoo_events._reference_json(f.reference) -> 'properties' -> f.field) INTO ref, t
+      FROM odoo_events.reference_field f WHERE f.reference = ref AND f.field = path[i];
+  END LOOP;
+  IF ref IS NOT NULL THEN
+    RETURN jsonb_build_object('anyOf', jsonb_build_array(jsonb_build_object('$ref', base || 'ref_' || ref), jsonb '{"type": "null"}'));
+  END IF;
+  RETURN t;
+END $$;
+-- The lines of a document that are this part, with those inside them.
+CREATE OR REPLACE FUNCTION odoo_events._part_json(p odoo_events.part, base text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_build_object('type', 'object', 'required', jsonb '["part", "id"]', 'properties',
+         jsonb_build_object('part', jsonb_build_object('const', p.part), 'id', odoo_events._id_json((SELECT r.tables FROM odoo_events.capture_rule r WHERE r.rule = p.rule)))
+         || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, p.rule, p.entity, base)) FROM odoo_events.field f WHERE f.owner = p.owner), '{}')
+         || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items',
+                               CASE count(*) WHEN 1 THEN (jsonb_agg(odoo_events._part_json(i, base)) -> 0) ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(i, base))) END))
+                        FROM odoo_events.part i WHERE i.entity = p.entity AND i.within = p.owner HAVING count(*) > 0), '{}'))
+$$;
 -- Everything that events about an entity are made of, by name of the definition.
 CREATE OR REPLACE FUNCTION odoo_events._entity_definitions(entity text, base text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   e    odoo_events.entity;
   defs jsonb;
+  ids  jsonb[];                       -- of its rules, its own first
 BEGIN
   SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _entity_definitions.entity;
+  ids := ARRAY(SELECT odoo_events._id_json(r.tables) FROM odoo_events.capture_rule r WHERE r.rule = e.rule OR r.rule = ANY (e.rules) ORDER BY r.rule <> e.rule);
   defs := jsonb_build_object(
-    e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb '{"id": {"type": "integer"}}'
+    e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb_build_object('id', ids[1])
       || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, e.rule, e.entity, base)) FROM odoo_events.field f WHERE f.owner = e.entity), '{}')
       || odoo_events._extra_json(e.entity) || odoo_events._sum_json(e)),
     'data_' || e.entity, jsonb_build_object('type', 'object', 'required', jsonb_build_array(COALESCE(e.label, e.entity)), 'properties',
@@ -1263,13 +1733,66 @@ BEGIN
       || jsonb_build_object('changes', jsonb_build_object('type', 'array', 'items', jsonb_build_object('type', 'object',
            'required', jsonb '["part", "id", "op", "fields"]', 'properties', jsonb_build_object(
              'part', jsonb_build_object('type', 'string', 'examples', jsonb_build_array(COALESCE(e.label, e.entity)) || COALESCE((SELECT jsonb_agg(p.part ORDER BY p.position) FROM odoo_events.part p WHERE p.entity = e.entity), '[]')),
-             'id', jsonb '{"type": "integer"}', 'op', jsonb '{"enum": ["added", "removed", "changed"]}',
+             'id', COALESCE((SELECT i FROM unnest(ids) i ORDER BY length(i::text) DESC LIMIT 1), '{"type": "integer"}'), 'op', jsonb '{"enum": ["added", "removed", "changed"]}',
              'fields', jsonb '{"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}}'))))
       || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items', CASE count(*) WHEN 1 THEN jsonb_agg(odoo_events._part_json(p, base)) -> 0
                            ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(p, base) ORDER BY p.position)) END))
                      FROM odoo_events.part p WHERE p.entity = e.entity AND p.within IS NULL HAVING count(*) > 0), '{}')));
   RETURN defs || COALESCE((SELECT jsonb_object_agg('ref_' || r.reference, odoo_events._reference_json(r.reference)) FROM odoo_events.reference r
                             WHERE position('"' || base || 'ref_' || r.reference || '"' IN defs::text) > 0), '{}');
+END $$;
+-- The attributes of every event.
+CREATE OR REPLACE FUNCTION odoo_events._envelope_json() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb '{
+  "type": "object",
+  "required": ["specversion", "id", "source", "type", "subject", "time", "recordedtime", "datacontenttype", "dataschema", "partitionkey", "sequence", "dataclassification", "odootx", "data"],
+  "properties": {
+    "specversion": {"const": "1.0"},
+    "id": {"type": "string", "format": "uuid", "description": "the same for ever: across retries, replays and subscriptions"},
+    "source": {"type": "string", "format": "uri-reference", "minLength": 1},
+    "type": {"type": "string"},
+    "subject": {"type": "string", "minLength": 1, "description": "a label for humans; may change, never a key"},
+    "time": {"type": "string", "format": "date-time", "description": "just before the commit"},
+    "recordedtime": {"type": "string", "format": "date-time", "description": "when the event was published"},
+    "datacontenttype": {"const": "application/json"},
+    "dataschema": {"type": "string", "format": "uri"},
+    "partitionkey": {"type": "string", "minLength": 1, "description": "the document: events of one key arrive in order"},
+    "sequence": {"type": "string", "pattern": "^[0-9]{20}$", "description": "position in the outbox, without gaps per source"},
+    "correlationid": {"type": "string", "description": "the business process that it belongs to"},
+    "causationid": {"type": "string", "description": "the event that caused it"},
+    "traceparent": {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
+    "tracestate": {"type": "string"},
+    "authtype": {"enum": ["app_user", "system"]},
+    "authid": {"type": "string", "pattern": "^[0-9]+$", "description": "Odoo''s user id"},
+    "dataclassification": {"enum": ["public", "internal", "confidential", "personal"]},
+    "odoocompany": {"type": "integer"},
+    "odoomodel": {"type": "string"},
+    "odoorecordid": {"type": ["integer", "string"], "description": "a string beyond 2147483647, which is the largest integer of CloudEvents"},
+    "odootx": {"type": "string", "pattern": "^[0-9]+$"},
+    "data": {"type": "object"}
+  }}'
+$$;
+-- What a condition looks at in a row that is named by rows of these rules: only what never changes, since by the time the event is published it
+-- may be another.
+CREATE OR REPLACE FUNCTION odoo_events._check_reference(place text, rules text[], col text, member text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known text[] := (SELECT array_agg(l.reference) FROM odoo_events.link l JOIN odoo_events.reference_field f ON f.reference = l.reference
+                    WHERE l.rule = ANY (rules) AND l.column_name = col AND f.field = member);
+BEGIN
+  IF known IS NULL THEN
+    RAISE EXCEPTION 'argument "condition" looks at %, which the catalog does not read', concat_ws('.', place, col, member)
+      USING ERRCODE = 'undefined_column', HINT = format('References: %s.', COALESCE((SELECT string_agg(format('%s.%s.%s', place, l.column_name, f.field), ', ' ORDER BY l.column_name, f.position)
+         FROM odoo_events.link l JOIN odoo_events.reference_field f ON f.reference = l.reference WHERE l.rule = ANY (rules)), 'none'));
+  ELSIF EXISTS (SELECT 1 FROM odoo_events.reference r WHERE r.reference = ANY (known) AND NOT r.builtin)
+     OR EXISTS (SELECT 1 FROM odoo_events.reference_field f JOIN odoo_events.reference r ON r.reference = f.reference
+                  JOIN odoo_events.capture_rule c ON odoo_events._captured_table(c.tables, c.builtin) = odoo_events._captured_table(r.tables, r.builtin)
+                  JOIN unnest(c.significant || c.carried) s ON split_part(s, '=', 1) = ANY (f.paths)
+                 WHERE f.reference = ANY (known) AND f.field = member) THEN
+    RAISE EXCEPTION 'argument "condition" looks at %, which may have changed by the time the event is published', concat_ws('.', place, col, member)
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Ask what the same transaction did to that row, for example ''exists($tx.*.* ? (@.new.state == "done"))'', or define the event on that row''s entity.';
+  END IF;
 END $$;
 -- Does capture write a value of this type as JSON?  What it would have to call functions of the database for is null.
 CREATE FUNCTION odoo_events._type_is_seen(type oid) RETURNS boolean
@@ -1292,7 +1815,7 @@ BEGIN
     FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) spec, pg_attribute t JOIN pg_type x ON x.oid = t.atttypid
     JOIN pg_type b ON b.oid = CASE x.typtype WHEN 'd' THEN x.typbasetype ELSE x.oid END
    WHERE r.rule = ANY (rules) AND split_part(spec, '=', 1) = col
-     AND t.attrelid = odoo_events._captured_table(r.tables) AND t.attname = ANY (string_to_array(spec, '=')) AND NOT t.attisdropped
+     AND t.attrelid = odoo_events._captured_table(r.tables, r.builtin) AND t.attname = ANY (string_to_array(spec, '=')) AND NOT t.attisdropped
    ORDER BY odoo_events._type_is_seen(t.atttypid) DESC, inside DESC LIMIT 1;
   IF NOT a.seen THEN
     RAISE EXCEPTION 'argument "condition" looks at %.%, whose type % is not captured', place, col, a.type
@@ -1377,6 +1900,66 @@ BEGIN
   END LOOP;
   RETURN path;
 END $$;
+-- The table that a definition names; raises an error for what cannot be captured.
+CREATE OR REPLACE FUNCTION odoo_events._own_table(relation text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  relid oid := odoo_events._captured_table(ARRAY[relation], false);
+BEGIN
+  IF relid IS NULL THEN
+    RAISE EXCEPTION 'table "%" in argument "relation" does not exist', relation
+      USING ERRCODE = 'undefined_table', HINT = 'Give the name of a table without its schema: Odoo''s model x.y is table x_y; views cannot be captured.';
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = relid AND a.attname = 'id' AND NOT a.attisdropped AND a.atttypid IN ('int4'::regtype, 'int8'::regtype)) THEN
+    RAISE EXCEPTION 'table "%" in argument "relation" has no integer column "id"', relation
+      USING ERRCODE = 'invalid_table_definition', HINT = 'Capture knows rows by their integer id, as Odoo does: a relation table cannot be captured, the table of its model can.';
+  END IF;
+  RETURN relid;
+END $$;
+-- What the catalog, or an earlier definition, calls the rows of a table.
+CREATE OR REPLACE FUNCTION odoo_events._reference_of(relid oid) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS 'SELECT r.reference FROM odoo_events.reference r WHERE odoo_events._captured_table(r.tables, r.builtin) = relid ORDER BY NOT r.builtin, r.reference LIMIT 1';
+-- The rows of the catalog that both entities and parts consist of.  owner: of the fields; more: columns that count beside them.
+CREATE OR REPLACE FUNCTION odoo_events._own_rows(relation text, relid oid, owner text, fields text[], more text[], classification jsonb, OUT rule text, OUT rows jsonb)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  k      record;
+  own    jsonb;
+  links  jsonb := '[]';
+  person text[] := '{}';                        -- columns that name people
+BEGIN
+  -- a table that is captured already keeps its rule: there is one pair of triggers per table
+  SELECT r.rule INTO rule FROM odoo_events.capture_rule r WHERE odoo_events._captured_table(r.tables, r.builtin) = relid AND r.builtin ORDER BY r.rule LIMIT 1;
+  IF FOUND THEN
+    rows := jsonb_build_object('more_columns', jsonb_build_object(rule, ARRAY(SELECT DISTINCT x FROM unnest(fields || more) x WHERE x IS NOT NULL)));
+  ELSE
+    rule := odoo_events._own_name(relation);
+    rows := jsonb_build_object('capture_rule', jsonb_build_array(jsonb_build_object('rule', rule, 'tables', ARRAY[relation],
+      'significant', ARRAY(SELECT DISTINCT x FROM unnest(fields || more) x WHERE x IS NOT NULL ORDER BY x),
+      'carried', ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = relid AND a.attname IN ('company_id', 'warehouse_id', 'write_uid', 'create_uid') AND NOT a.attisdropped))));
+  END IF;
+  rows := rows || '{"reference": [], "reference_field": []}';
+  FOR k IN SELECT f.column_name, f.target, odoo_events._reference_of(f.target) AS reference, c.relname FROM odoo_events._foreign_keys(relid) f JOIN pg_class c ON c.oid = f.target
+            WHERE f.column_name = ANY (fields || more) ORDER BY f.column_name
+  LOOP
+    IF k.reference IS NULL OR k.reference = odoo_events._own_name(k.relname) THEN
+      own := odoo_events._own_reference(k.target);
+      rows := rows || jsonb_build_object('reference', rows -> 'reference' || (own -> 'reference'), 'reference_field', rows -> 'reference_field' || (own -> 'reference_field'));
+      k.reference := own -> 'reference' -> 0 ->> 'reference';
+    END IF;
+    IF k.reference IN ('partner', 'user') OR k.relname ~ '(partner|user|employee|applicant|candidate|contact)' THEN
+      person := person || k.column_name;
+    END IF;
+    IF rule = odoo_events._own_name(relation) OR NOT EXISTS (SELECT 1 FROM odoo_events.link x WHERE x.rule = _own_rows.rule AND x.column_name = k.column_name) THEN
+      links := links || jsonb_build_object('rule', rule, 'column_name', k.column_name, 'reference', k.reference);
+    END IF;
+  END LOOP;
+  rows := rows || jsonb_build_object('link', links, 'field', (
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('owner', owner, 'position', f.n, 'field', regexp_replace(f.name, '_id$', ''), 'sources', ARRAY[f.name], 'builtin', false,
+             'classification', COALESCE(classification ->> f.name, CASE WHEN f.name = ANY (person) THEN 'personal' ELSE 'internal' END))), '[]')
+      FROM unnest(fields) WITH ORDINALITY f(name, n)));
+END $$;
 -- What an event told of columns that have another value by now: {column: what it told}; null: they agree.  absent: a member that the
 -- event lacks was null.
 CREATE OR REPLACE FUNCTION odoo_events._differing(fields jsonb, told jsonb, image jsonb, absent boolean) RETURNS jsonb
@@ -1386,7 +1969,7 @@ SELECT jsonb_object_agg(x.col, x.was)
                COALESCE(CASE WHEN jsonb_typeof(told -> f.value) = 'object' AND told -> f.value ? 'id' AND jsonb_typeof(image -> f.key) <> 'object' THEN told -> f.value -> 'id' ELSE told -> f.value END, 'null') AS was
           FROM jsonb_each_text(fields) f WHERE image ? f.key AND (absent OR told ? f.value)) x
  -- a translated text is one of several, times have their zone in the event, long numbers are strings there; a value per company is compared
- -- whole, what an event of one company lacks of it is no event (publish/jsonb.c)
+ -- whole, what an event of one company lacks of it is no event (publish/settle.c)
  WHERE jsonb_typeof(x.is_now) <> 'array' AND (jsonb_typeof(x.is_now) <> 'object' OR jsonb_typeof(x.was) <> 'string') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
 $$;
 -- What an entity's last events told, one row per record.
@@ -2684,7 +3267,7 @@ GRANT SELECT ON odoo_events.worker_status TO pg_monitor;
 GRANT SELECT ON odoo_events.capture_status, odoo_events.capture_error, odoo_events.attached TO pg_monitor;
 GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo_events.storage, odoo_events.arming TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._identity() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[]), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
+GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[], boolean), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
   odoo_events._wal_slot() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events.version(), odoo_events._schedule_next(text, timestamptz) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events.health(), odoo_events.metrics(), odoo_events.metrics_text() TO pg_monitor;

@@ -10,3 +10,6 @@ ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DE
 ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}',
   ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
   ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
+
+-- covers: odoo_events.backfill_job
+ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
