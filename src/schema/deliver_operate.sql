@@ -48,6 +48,15 @@ DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
   PERFORM odoo_events._platform_event('odoo.platform.subscription.pinged.v1', c.name, '{}');
+  IF NOT odoo_events._preloaded() THEN
+    RAISE WARNING 'the ping is not sent: the library is not in shared_preload_libraries' USING HINT = 'SELECT * FROM odoo_events.health();';
+  ELSIF NOT (SELECT a.armed FROM odoo_events._identity() a) THEN
+    RAISE WARNING 'the ping is not sent: nothing is delivered from this database' USING HINT = 'SELECT * FROM odoo_events.health();';
+  ELSIF c.state <> 'active' THEN
+    RAISE WARNING 'the ping waits: subscription "%" is %', c.name, c.state USING HINT = format('SELECT odoo_events.resume(%L);', c.name);
+  ELSIF c.url IS NULL THEN
+    RAISE NOTICE 'the ping is not sent: the consumer of subscription "%" gets it by fetch() if its types match', c.name;
+  END IF;
   PERFORM odoo_events._audit('ping', c.name);
 END $$;
 COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters';
@@ -71,7 +80,9 @@ DECLARE
 BEGIN
   SELECT array_agg(w.position) INTO found_positions
     FROM odoo_events.waiting w WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids);
-  IF found_positions IS NULL OR cardinality(found_positions) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
+  IF cardinality(ids) = 0 THEN
+    RETURN 0;
+  ELSIF found_positions IS NULL OR cardinality(found_positions) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
     RAISE EXCEPTION 'argument "ids" names an event that subscription "%" is not retrying', name USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT event_id FROM odoo_events.waiting WHERE state = ''retry'' lists them.';
   END IF;
@@ -157,6 +168,10 @@ BEGIN
     RAISE EXCEPTION 'nothing says what to replay' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give from_position, since, types, keys, subject, ids or dead_letters => true; from_position => 0 means all.';
   END IF;
+  IF from_position < 0 THEN
+    RAISE EXCEPTION 'argument "from_position" is %', from_position USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Positions of the outbox begin with 1; from_position => 0 means all.';
+  END IF;
   IF from_position > to_position OR since >= until THEN
     RAISE EXCEPTION 'the range to replay is empty' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'from_position must not be after to_position, since must be before until.';
@@ -176,6 +191,10 @@ BEGIN
     INTO job.matched, job.cursor, job.to_position, slow, unjudged
     FROM odoo_events._replay_events(job, -1, NULL) e;
   PERFORM odoo_events._check_filter_cost(name, slow, unjudged);
+  IF job.matched = 0 THEN
+    RAISE NOTICE 'no event that subscription "%" has had is selected', name
+      USING HINT = 'Only what is in the outbox, or in its dead letters, and passes its types and its filter can be sent again.';
+  END IF;
   IF NOT dry_run AND job.matched > 0 THEN
     INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
         dead_letters, matched, cursor, created_by, created_at)

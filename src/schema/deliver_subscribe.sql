@@ -200,6 +200,14 @@ BEGIN
     RAISE EXCEPTION 'argument "%" contains a null', CASE WHEN array_position(c.companies, NULL) IS NOT NULL THEN 'companies' ELSE 'warehouses' END
       USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the null out; shared_rows says whether events without a company are wanted.';
   END IF;
+  IF 0 > ANY (c.companies) OR 0 > ANY (c.warehouses) THEN
+    RAISE EXCEPTION 'argument "%" names a negative id', CASE WHEN 0 > ANY (c.companies) THEN 'companies' ELSE 'warehouses' END
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Ids in Odoo are positive numbers.';
+  END IF;
+  IF c.url ~ '#' THEN
+    RAISE EXCEPTION 'argument "url" has a fragment' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'What follows "#" is never sent: leave it out, or write %23.';
+  END IF;
   IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
     RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',
       HINT = 'structured: a CloudEvent per request; binary: its attributes as ce-* headers; batch: up to batch_size CloudEvents; standard: {type, timestamp, data}.';
@@ -316,6 +324,10 @@ BEGIN
     RAISE EXCEPTION 'argument "start_from" is "%"', start_from USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give now, earliest, a position of the outbox, or a time such as 2026-01-31 08:00+01.';
   END;
+  IF moment > clock_timestamp() THEN
+    RAISE WARNING 'argument "start_from" is %, which is in the future: the subscription begins now', moment
+      USING HINT = 'pause() lets it wait.';
+  END IF;
   RETURN COALESCE((SELECT min(o.position) FROM odoo_events.outbox_all o WHERE o.recordedtime >= moment) - 1, last);
 END $$;
 COMMENT ON FUNCTION odoo_events._start_cursor(text) IS 'internal: argument start_from as a position';
@@ -339,6 +351,9 @@ BEGIN
   c.rate_limit := NULLIF(c.rate_limit, 0);
   c.rate_burst := NULLIF(c.rate_burst, 0);
   c.expire_after := NULLIF(c.expire_after, '0');
+  IF cardinality(c.retry_schedule) = 1 AND c.retry_schedule[1] IS NULL THEN
+    c.retry_schedule := NULL;           -- '{null}': the default again
+  END IF;
   SELECT a.key INTO missing
     FROM jsonb_each(args) a
          JOIN pg_attribute t ON t.attrelid = 'odoo_events.subscription_config'::regclass AND t.attname = a.key

@@ -255,7 +255,7 @@ SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscri
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
 UNION ALL
 SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
-  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings,
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings, p.filter_passed, p.filter_refused, p.filter_errors, p.filter_error_at, p.filter_error_position,
                EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
                (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
                clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age
@@ -283,18 +283,26 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
          UNION ALL SELECT 6, 'warn', format('its old secret ends %s', s.overlap_until),
                 format('SELECT name, expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- until then the receiver needs the new secret', s.name)
           WHERE s.overlap_until BETWEEN now() AND now() + interval '6 hours'
-         UNION ALL SELECT 7, 'warn', format('its endpoint comes and goes: the breaker opened %s times within an hour', o.n),
+         UNION ALL SELECT 6.2, 'warn', format('its endpoint comes and goes: the breaker opened %s times within an hour', o.n),
                 format('SELECT at, status, error FROM odoo_events.attempt WHERE subscription = %L AND COALESCE(status, 0) NOT BETWEEN 200 AND 299 ORDER BY at DESC LIMIT 20;', s.name)
            FROM (SELECT count(*) AS n FROM unnest(s.openings) x WHERE x > now() - interval '1 hour') o WHERE o.n >= 3
-         UNION ALL SELECT 7, 'warn', format('its filter could not judge %s events, the latest is %s: %s', d.n, d.subject, d.last_error),
+         UNION ALL SELECT 6.4, 'warn', format('its filter could not judge %s events, the latest is %s: %s', d.n, d.subject, d.last_error),
                 format('SELECT odoo_events.replay(%L, dead_letters => true);  -- sends them without asking the filter; discard() drops them', s.name)
            FROM (SELECT count(*) OVER () AS n, x.subject, x.last_error FROM odoo_events.dead x
                   WHERE x.subscription_id = s.id AND x.last_error LIKE 'the filter could not be judged: %' ORDER BY x.position DESC LIMIT 1) d
+         UNION ALL SELECT 6.6, 'warn', format('its filter has let none of %s events pass', s.filter_refused),
+                format('SELECT filter, types FROM odoo_events.subscription WHERE name = %L;  -- alter_subscription(%L, filter => ...) gives it another', s.name, s.name)
+          WHERE s.filter_passed = 0 AND s.filter_refused >= 20 AND s.delivered = 0
+         UNION ALL SELECT 6.8, 'warn', format('its filter was neither true nor false for %s events, the latest at position %s', s.filter_errors, s.filter_error_position),
+                format('SELECT * FROM odoo_events.trace(event_id => (SELECT o.id FROM odoo_events.outbox o WHERE o.position = %s));', s.filter_error_position)
+          WHERE s.filter_error_at > now() - interval '1 hour'
          UNION ALL SELECT 7, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
          UNION ALL SELECT 8, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
           WHERE s.state = 'paused' AND s.lag > 0 AND s.state_since < clock_timestamp() - interval '1 day'
          UNION ALL SELECT 9, 'warn', format('%s events behind, the oldest by %s', s.lag, s.age),
-                format('SELECT * FROM odoo_events.waiting WHERE subscription = %L ORDER BY position LIMIT 20;', s.name)
+                CASE WHEN s.url IS NULL
+                     THEN format('SELECT position, lag_events, last_success_at FROM odoo_events.subscription_status WHERE name = %L;  -- its consumer has to call fetch() and ack()', s.name)
+                     ELSE format('SELECT * FROM odoo_events.waiting WHERE subscription = %L ORDER BY position LIMIT 20;', s.name) END
           WHERE s.state = 'active' AND s.age > interval '15 minutes'
          UNION ALL SELECT 10, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
          ORDER BY n LIMIT 1) v
