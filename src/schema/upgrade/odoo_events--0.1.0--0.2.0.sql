@@ -86,6 +86,9 @@ ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DE
 
 -- covers: odoo_events.backfill_job
 ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
+
+-- it calls _captured_table(text[]), which has another argument by now
+DROP VIEW odoo_events.capture_status;
 DROP FUNCTION odoo_events._column_json(text[], text[]);
 DROP FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text);
 DROP FUNCTION odoo_events._filter_passes(text, jsonpath);
@@ -466,6 +469,14 @@ BEGIN
     RAISE EXCEPTION 'argument "%" contains a null', CASE WHEN array_position(c.companies, NULL) IS NOT NULL THEN 'companies' ELSE 'warehouses' END
       USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the null out; shared_rows says whether events without a company are wanted.';
   END IF;
+  IF 0 > ANY (c.companies) OR 0 > ANY (c.warehouses) THEN
+    RAISE EXCEPTION 'argument "%" names a negative id', CASE WHEN 0 > ANY (c.companies) THEN 'companies' ELSE 'warehouses' END
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Ids in Odoo are positive numbers.';
+  END IF;
+  IF c.url ~ '#' THEN
+    RAISE EXCEPTION 'argument "url" has a fragment' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'What follows "#" is never sent: leave it out, or write %23.';
+  END IF;
   IF c.format NOT IN ('structured', 'binary', 'batch', 'standard') THEN
     RAISE EXCEPTION 'argument "format" is "%"', c.format USING ERRCODE = 'invalid_parameter_value',
       HINT = 'structured: a CloudEvent per request; binary: its attributes as ce-* headers; batch: up to batch_size CloudEvents; standard: {type, timestamp, data}.';
@@ -535,6 +546,43 @@ BEGIN
       HINT = 'Give up to 100 delays from 0 to 30 days, one before each retry: retry_schedule => ''{5s,1min,10min}''';
   END IF;
 END $$;
+-- Where a new subscription begins: the cursor before its first event.
+CREATE OR REPLACE FUNCTION odoo_events._start_cursor(start_from text) RETURNS int8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  last int8 := odoo_events._last_position();
+  first int8;
+  moment timestamptz;
+BEGIN
+  IF start_from IS NULL THEN
+    RAISE EXCEPTION 'argument "start_from" is null' USING ERRCODE = 'null_value_not_allowed',
+      HINT = 'Give now, earliest, a position of the outbox, or a time such as 2026-01-31 08:00+01.';
+  ELSIF start_from = 'now' THEN
+    RETURN last;
+  END IF;
+  SELECT min(o.position) INTO first FROM odoo_events.outbox_all o;
+  first := COALESCE(first, last + 1);
+  IF start_from = 'earliest' THEN
+    RETURN first - 1;
+  ELSIF start_from ~ '^[0-9]{1,18}$' THEN
+    IF start_from::int8 < first OR start_from::int8 > last + 1 THEN
+      RAISE EXCEPTION 'argument "start_from" is position %, which is not in the outbox', start_from USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('It holds the positions %s to %s.', first, last);
+    END IF;
+    RETURN start_from::int8 - 1;
+  END IF;
+  BEGIN
+    moment := start_from::timestamptz;
+  EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION 'argument "start_from" is "%"', start_from USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give now, earliest, a position of the outbox, or a time such as 2026-01-31 08:00+01.';
+  END;
+  IF moment > clock_timestamp() THEN
+    RAISE WARNING 'argument "start_from" is %, which is in the future: the subscription begins now', moment
+      USING HINT = 'pause() lets it wait.';
+  END IF;
+  RETURN COALESCE((SELECT min(o.position) FROM odoo_events.outbox_all o WHERE o.recordedtime >= moment) - 1, last);
+END $$;
 -- The functions that take secrets are C wrappers of the same name without the underscore: they keep the statement out of the
 -- server's log when it fails, and hand all arguments over as one object.  So an argument is added in three places: a column
 -- of subscription_config of the same name and type, a line in each of the two signatures, and its check in _check_config().
@@ -554,6 +602,9 @@ BEGIN
   c.rate_limit := NULLIF(c.rate_limit, 0);
   c.rate_burst := NULLIF(c.rate_burst, 0);
   c.expire_after := NULLIF(c.expire_after, '0');
+  IF cardinality(c.retry_schedule) = 1 AND c.retry_schedule[1] IS NULL THEN
+    c.retry_schedule := NULL;           -- '{null}': the default again
+  END IF;
   SELECT a.key INTO missing
     FROM jsonb_each(args) a
          JOIN pg_attribute t ON t.attrelid = 'odoo_events.subscription_config'::regclass AND t.attname = a.key
@@ -673,6 +724,42 @@ CREATE FUNCTION odoo_events.alter_subscription(
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
 'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls and success_statuses; filter => ''true'' lets all pass';
+CREATE OR REPLACE FUNCTION odoo_events.ping(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  PERFORM odoo_events._platform_event('odoo.platform.subscription.pinged.v1', c.name, '{}');
+  IF NOT odoo_events._preloaded() THEN
+    RAISE WARNING 'the ping is not sent: the library is not in shared_preload_libraries' USING HINT = 'SELECT * FROM odoo_events.health();';
+  ELSIF NOT (SELECT a.armed FROM odoo_events._identity() a) THEN
+    RAISE WARNING 'the ping is not sent: nothing is delivered from this database' USING HINT = 'SELECT * FROM odoo_events.health();';
+  ELSIF c.state <> 'active' THEN
+    RAISE WARNING 'the ping waits: subscription "%" is %', c.name, c.state USING HINT = format('SELECT odoo_events.resume(%L);', c.name);
+  ELSIF c.url IS NULL THEN
+    RAISE NOTICE 'the ping is not sent: the consumer of subscription "%" gets it by fetch() if its types match', c.name;
+  END IF;
+  PERFORM odoo_events._audit('ping', c.name);
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.skip(name text, ids uuid[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  found_positions int8[];
+BEGIN
+  SELECT array_agg(w.position) INTO found_positions
+    FROM odoo_events.waiting w WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids);
+  IF cardinality(ids) = 0 THEN
+    RETURN 0;
+  ELSIF found_positions IS NULL OR cardinality(found_positions) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
+    RAISE EXCEPTION 'argument "ids" names an event that subscription "%" is not retrying', name USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT event_id FROM odoo_events.waiting WHERE state = ''retry'' lists them.';
+  END IF;
+  INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'skip', found_positions, session_user);
+  PERFORM odoo_events._audit('skip', c.name, NULL, jsonb_build_object('ids', ids));
+  PERFORM odoo_events._wake('config');
+  RETURN cardinality(found_positions);
+END $$;
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
 -- selectors they are what fetch() answers.  filtered => false leaves the filter to the worker, which bounds its time over all events;
 -- unjudged: why the filter cannot say whether it lets the event pass.
@@ -732,6 +819,10 @@ BEGIN
     RAISE EXCEPTION 'nothing says what to replay' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give from_position, since, types, keys, subject, ids or dead_letters => true; from_position => 0 means all.';
   END IF;
+  IF from_position < 0 THEN
+    RAISE EXCEPTION 'argument "from_position" is %', from_position USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Positions of the outbox begin with 1; from_position => 0 means all.';
+  END IF;
   IF from_position > to_position OR since >= until THEN
     RAISE EXCEPTION 'the range to replay is empty' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'from_position must not be after to_position, since must be before until.';
@@ -751,6 +842,10 @@ BEGIN
     INTO job.matched, job.cursor, job.to_position, slow, unjudged
     FROM odoo_events._replay_events(job, -1, NULL) e;
   PERFORM odoo_events._check_filter_cost(name, slow, unjudged);
+  IF job.matched = 0 THEN
+    RAISE NOTICE 'no event that subscription "%" has had is selected', name
+      USING HINT = 'Only what is in the outbox, or in its dead letters, and passes its types and its filter can be sent again.';
+  END IF;
   IF NOT dry_run AND job.matched > 0 THEN
     INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
         dead_letters, matched, cursor, created_by, created_at)
@@ -1219,6 +1314,10 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
  WHERE (s.mode IS NOT NULL OR s.main IS NOT NULL)
    AND NOT (s.relid = 0 AND s.builtin AND s.n > 1 AND s.main <> 0)     -- a part that this version of Odoo, or this choice of modules, has not
  ORDER BY s.entity, s.n;
+COMMENT ON VIEW odoo_events.capture_status IS
+'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
+'was captured since the server started; errors counts changes that could not be written, see capture_error; retained_bytes: WAL that the slot of capture '
+'from the WAL keeps, lag_bytes: of it still to be read';
 -- Triggers of capture that nothing needs: no attached entity does, or they are on a table that is not Odoo's (an older version took
 -- the first table of that name, whoever it belonged to).  A table of the right owner keeps its triggers when it is renamed.
 CREATE OR REPLACE VIEW odoo_events._idle_trigger AS
@@ -1344,7 +1443,7 @@ SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscri
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
 UNION ALL
 SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
-  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings,
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings, p.filter_passed, p.filter_refused, p.filter_errors, p.filter_error_at, p.filter_error_position,
                EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
                (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
                clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age
@@ -1372,18 +1471,26 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
          UNION ALL SELECT 6, 'warn', format('its old secret ends %s', s.overlap_until),
                 format('SELECT name, expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- until then the receiver needs the new secret', s.name)
           WHERE s.overlap_until BETWEEN now() AND now() + interval '6 hours'
-         UNION ALL SELECT 7, 'warn', format('its endpoint comes and goes: the breaker opened %s times within an hour', o.n),
+         UNION ALL SELECT 6.2, 'warn', format('its endpoint comes and goes: the breaker opened %s times within an hour', o.n),
                 format('SELECT at, status, error FROM odoo_events.attempt WHERE subscription = %L AND COALESCE(status, 0) NOT BETWEEN 200 AND 299 ORDER BY at DESC LIMIT 20;', s.name)
            FROM (SELECT count(*) AS n FROM unnest(s.openings) x WHERE x > now() - interval '1 hour') o WHERE o.n >= 3
-         UNION ALL SELECT 7, 'warn', format('its filter could not judge %s events, the latest is %s: %s', d.n, d.subject, d.last_error),
+         UNION ALL SELECT 6.4, 'warn', format('its filter could not judge %s events, the latest is %s: %s', d.n, d.subject, d.last_error),
                 format('SELECT odoo_events.replay(%L, dead_letters => true);  -- sends them without asking the filter; discard() drops them', s.name)
            FROM (SELECT count(*) OVER () AS n, x.subject, x.last_error FROM odoo_events.dead x
                   WHERE x.subscription_id = s.id AND x.last_error LIKE 'the filter could not be judged: %' ORDER BY x.position DESC LIMIT 1) d
+         UNION ALL SELECT 6.6, 'warn', format('its filter has let none of %s events pass', s.filter_refused),
+                format('SELECT filter, types FROM odoo_events.subscription WHERE name = %L;  -- alter_subscription(%L, filter => ...) gives it another', s.name, s.name)
+          WHERE s.filter_passed = 0 AND s.filter_refused >= 20 AND s.delivered = 0
+         UNION ALL SELECT 6.8, 'warn', format('its filter was neither true nor false for %s events, the latest at position %s', s.filter_errors, s.filter_error_position),
+                format('SELECT * FROM odoo_events.trace(event_id => (SELECT o.id FROM odoo_events.outbox o WHERE o.position = %s));', s.filter_error_position)
+          WHERE s.filter_error_at > now() - interval '1 hour'
          UNION ALL SELECT 7, 'warn', format('%s dead letters', s.dead), format('SELECT odoo_events.replay(%L, dead_letters => true);', s.name) WHERE s.dead > 0
          UNION ALL SELECT 8, 'warn', format('paused since %s, %s events wait', s.state_since, s.lag), format('SELECT odoo_events.resume(%L);', s.name)
           WHERE s.state = 'paused' AND s.lag > 0 AND s.state_since < clock_timestamp() - interval '1 day'
          UNION ALL SELECT 9, 'warn', format('%s events behind, the oldest by %s', s.lag, s.age),
-                format('SELECT * FROM odoo_events.waiting WHERE subscription = %L ORDER BY position LIMIT 20;', s.name)
+                CASE WHEN s.url IS NULL
+                     THEN format('SELECT position, lag_events, last_success_at FROM odoo_events.subscription_status WHERE name = %L;  -- its consumer has to call fetch() and ack()', s.name)
+                     ELSE format('SELECT * FROM odoo_events.waiting WHERE subscription = %L ORDER BY position LIMIT 20;', s.name) END
           WHERE s.state = 'active' AND s.age > interval '15 minutes'
          UNION ALL SELECT 10, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
          ORDER BY n LIMIT 1) v

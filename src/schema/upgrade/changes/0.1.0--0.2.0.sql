@@ -13,3 +13,6 @@ ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DE
 
 -- covers: odoo_events.backfill_job
 ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
+
+-- it calls _captured_table(text[]), which has another argument by now
+DROP VIEW odoo_events.capture_status;
