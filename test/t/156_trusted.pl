@@ -24,7 +24,7 @@ sub restore
 	$node->safe_psql('postgres', "CREATE DATABASE $db OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'");
 	my $err = '';
 	IPC::Run::run([ 'pg_restore', @odoo, '--no-owner', '-d', $db, $dump ], '2>', \$err);
-	return ($? >> 8, $err =~ /error: .*?(?:ERROR:  )?([^\n]*)/g);
+	return ($? >> 8, $err =~ /error: (?:could not execute query: )?(?:ERROR:  )?([^\n]*)/g);
 }
 my $rows = 'SELECT count(*) FROM stock_move';
 
