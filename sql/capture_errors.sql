@@ -75,9 +75,10 @@ COMMIT;
 TABLE j;
 
 -- capture off; a replica; a session that calls itself local
-SET odoo_events.capture = off;
+BEGIN;
+SET LOCAL odoo_events.capture = off;
 UPDATE doc SET state = 'off';
-RESET odoo_events.capture;
+COMMIT;
 SET session_replication_role = replica;
 UPDATE doc SET state = 'replica';
 SET session_replication_role = local;
@@ -114,9 +115,10 @@ TABLE j;
 SELECT * FROM odoo_events.capture_error WHERE reason !~ 'not written down';
 
 -- the application's trace context
+BEGIN;
 SET odoo_events.traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 UPDATE doc SET state = 'traced';
-RESET odoo_events.traceparent;
+COMMIT;
 UPDATE doc SET state = 'untraced';
 SELECT new::json ->> 'state' AS state, traceparent, at BETWEEN now() - interval '1 hour' AND now() AS at,
        xid = (SELECT max(xid::text)::xid8 FROM odoo_events.journal_0) AS last

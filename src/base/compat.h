@@ -47,6 +47,13 @@
 #define oe_extension_ownercheck(ext, role) pg_extension_ownercheck((ext), (role))
 #endif
 
+/* Memory for the "extra" of a setting; NULL where there is none. */
+#if PG_VERSION_NUM >= 160000
+#define oe_guc_alloc(size) guc_malloc(LOG, (size))
+#else
+#define oe_guc_alloc(size) malloc(size)
+#endif
+
 /* All of "size" bytes, or an error. */
 #if PG_VERSION_NUM >= 160000
 #define oe_buffile_read(file, ptr, size) BufFileReadExact((file), (ptr), (size))

@@ -13,14 +13,13 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
+#include "base/bound.h"
 #include "base/fault.h"
 #include "base/guc.h"
 
-bool		oe_guc_capture = true;
 bool		oe_guc_strict = false;
 int			oe_guc_capture_memory = 65536;
 int			oe_guc_merge_memory = 65536;
-char	   *oe_guc_traceparent = NULL;
 char	   *oe_guc_databases = NULL;
 char	   *oe_guc_source = NULL;
 char	   *oe_guc_language = NULL;
@@ -45,18 +44,50 @@ int			oe_guc_filter_timeout = 100;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
 
+/* Two that count in one transaction, and in which. */
+static bool oe_guc_capture = true;
+static char *oe_guc_traceparent = NULL;
+static LocalTransactionId oe_capture_bound = InvalidLocalTransactionId;
+static LocalTransactionId oe_traceparent_bound = InvalidLocalTransactionId;
+
+/* ---- capture ---- */
+
+static bool
+oe_check_capture(bool *newval, void **extra, GucSource source)
+{
+	return *newval || oe_bound_check(extra, source, "odoo_events.capture",
+									 "SET LOCAL odoo_events.capture = off; ...; COMMIT;");
+}
+
+static void
+oe_assign_capture(bool newval, void *extra)
+{
+	oe_capture_bound = oe_bound_to(extra);
+}
+
+bool
+oe_capture_on(void)
+{
+	return oe_guc_capture || !oe_bound_here(oe_capture_bound);
+}
+
+static const char *
+oe_show_capture(void)
+{
+	return oe_capture_on() ? "on" : "off";
+}
+
+/* ---- traceparent ---- */
+
 /*
  * Accepts '' or a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>: it goes into
  * a header as it stands.
  */
 static bool
-oe_check_traceparent(char **newval, void **extra, GucSource source)
+oe_is_traceparent(const char *s)
 {
 	static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-	const char *s = *newval;
 
-	if (s[0] == '\0')
-		return true;
 	if (strlen(s) == sizeof(form) - 1)
 	{
 		int			i = 0;
@@ -68,9 +99,39 @@ oe_check_traceparent(char **newval, void **extra, GucSource source)
 		if (form[i] == '\0')
 			return true;
 	}
-	GUC_check_errdetail("A W3C trace context has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case.");
 	return false;
 }
+
+static bool
+oe_check_traceparent(char **newval, void **extra, GucSource source)
+{
+	if (*newval[0] == '\0')
+		return true;
+	if (!oe_is_traceparent(*newval))
+	{
+		GUC_check_errdetail("A W3C trace context has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case.");
+		return false;
+	}
+	return oe_bound_check(extra, source, "odoo_events.traceparent",
+						  "SET LOCAL odoo_events.traceparent = '00-...'; ...; COMMIT;");
+}
+
+static void
+oe_assign_traceparent(const char *newval, void *extra)
+{
+	oe_traceparent_bound = oe_bound_to(extra);
+}
+
+/*
+ * The trace context of the current transaction; '' for none.
+ */
+const char *
+oe_traceparent_here(void)
+{
+	return oe_guc_traceparent && oe_bound_here(oe_traceparent_bound) ? oe_guc_traceparent : "";
+}
+
+/* ---- the rest ---- */
 
 /*
  * Refuses control characters and spaces in what becomes part of every event.
@@ -162,9 +223,10 @@ oe_guc_define(void)
 							   NULL, &oe_guc_ca_file, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomBoolVariable("odoo_events.capture",
-							 "Capture changes made by this session.",
-							 NULL, &oe_guc_capture, true,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
+							 "Capture the changes of the current transaction.",
+							 "Off counts only in the transaction that sets it.",
+							 &oe_guc_capture, true,
+							 PGC_SUSET, 0, oe_check_capture, oe_assign_capture, oe_show_capture);
 	DefineCustomIntVariable("odoo_events.capture_memory",
 							"Memory that a transaction's noted changes may take before they go to a temporary file.",
 							NULL, &oe_guc_capture_memory,
@@ -277,8 +339,9 @@ oe_guc_define(void)
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.traceparent",
 							   "W3C trace context of the application, carried into the events of the transaction.",
-							   NULL, &oe_guc_traceparent, "",
-							   PGC_USERSET, 0, oe_check_traceparent, NULL, NULL);
+							   "It counts only in the transaction that sets it.",
+							   &oe_guc_traceparent, "",
+							   PGC_USERSET, 0, oe_check_traceparent, oe_assign_traceparent, oe_traceparent_here);
 	DefineCustomStringVariable("odoo_events.webhook_origin",
 							   "DNS name that validation handshakes give as their origin; empty for this machine's name.",
 							   NULL, &oe_guc_webhook_origin, "",

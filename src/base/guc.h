@@ -11,11 +11,9 @@
 #define OE_FULL_KEEP 0
 #define OE_FULL_DROP 1
 
-extern bool oe_guc_capture;		/* odoo_events.capture */
 extern bool oe_guc_strict;		/* odoo_events.strict */
 extern int	oe_guc_capture_memory;	/* odoo_events.capture_memory, kB */
 extern int	oe_guc_merge_memory;	/* odoo_events.merge_memory, kB */
-extern char *oe_guc_traceparent;	/* odoo_events.traceparent, '' for none */
 extern char *oe_guc_databases;	/* odoo_events.databases, '' for all */
 extern char *oe_guc_source;		/* odoo_events.source, '' for /odoo/<uuid> */
 extern char *oe_guc_language;	/* odoo_events.language, 'en_US' */
@@ -40,6 +38,11 @@ extern int	oe_guc_read_timeout;	/* odoo_events.read_timeout, ms */
 extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
 extern char *oe_guc_webhook_origin; /* odoo_events.webhook_origin, '' for the
 									 * machine's */
+
+/* odoo_events.capture and odoo_events.traceparent ('' for none), which count
+ * only in the transaction that set them */
+extern bool oe_capture_on(void);
+extern const char *oe_traceparent_here(void);
 
 extern void oe_guc_define(void);
 

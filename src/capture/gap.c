@@ -29,7 +29,7 @@
 #include "capture/journal.h"
 #include "capture/log.h"
 
-/* Columns of capture_gap, in their order. */
+/* Columns of capture_gap, in their order; what follows is null. */
 enum
 {
 	OE_G_XID, OE_G_RULE, OE_G_RELID, OE_G_AT, OE_G_CHANGES, OE_G_REASON,
@@ -71,6 +71,8 @@ oe_gaps_write(void *arg)
 		if (t->lost == 0)
 			continue;
 		slot = oe_insert_slot(&ins);
+		/* an older version of the table has no more columns than these */
+		memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
 		memset(slot->tts_isnull, false, OE_G_COLUMNS * sizeof(bool));
 		slot->tts_values[OE_G_XID] = FullTransactionIdGetDatum(xid);
 		slot->tts_values[OE_G_RULE] = PointerGetDatum(cstring_to_text(t->rule));

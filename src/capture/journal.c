@@ -126,9 +126,9 @@ oe_journal_begin(OeJournal *j)
 	j->xid = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	if (j->at == 0)
 		j->at = GetCurrentTimestamp();
-	j->traceparent_null = oe_guc_traceparent == NULL || oe_guc_traceparent[0] == '\0';
+	j->traceparent_null = oe_traceparent_here()[0] == '\0';
 	if (!j->traceparent_null)
-		j->traceparent = PointerGetDatum(cstring_to_text(oe_guc_traceparent));
+		j->traceparent = PointerGetDatum(cstring_to_text(oe_traceparent_here()));
 	oe_insert_begin(&j->ins, oe_journal_open(), false);
 }
 
@@ -208,19 +208,32 @@ oe_count(bool unnoted)
 	}
 }
 
-static bool
-oe_log_has(bool lost)
+typedef struct OeTally
 {
+	int64		written;
+	int64		lost;
+	int64		left_out;
+} OeTally;
+
+static OeTally
+oe_tally(void)
+{
+	OeTally		sum = {0};
+
 	for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
-		if (lost ? t->lost > 0 : t->written > 0)
-			return true;
-	return false;
+	{
+		sum.written += t->written;
+		sum.lost += t->lost;
+		sum.left_out += t->left_out;
+	}
+	return sum;
 }
 
 void
 oe_journal_flush(void)
 {
 	const char *failure;
+	OeTally		sum;
 	bool		unnoted = false;
 
 	if (oe_log->cxt == NULL)
@@ -235,10 +248,13 @@ oe_journal_flush(void)
 			oe_log_fail(failure);
 		}
 	}
-	if (oe_log_has(true))
+	sum = oe_tally();
+	if (sum.lost > 0)
 		unnoted = oe_try(oe_gaps_write, NULL, "write the table of capture errors") != NULL;
+	if (sum.left_out > 0)
+		(void) oe_try(oe_left_out_write, NULL, "write the audit log");
 	oe_count(unnoted);
-	if (oe_log_has(false) || unnoted)
+	if (sum.written > 0 || unnoted)
 		oe_wake_at_commit(OE_WAKE_CHANGES);
 	oe_log_close();
 	OE_FAULT("journal-flushed");

@@ -49,4 +49,8 @@ extern void oe_journal_flush(void);
  * of oe_try()). */
 extern void oe_gaps_write(void *arg);
 
+/* Notes in the audit log what the transaction left out by its own choice
+ * (another step). */
+extern void oe_left_out_write(void *arg);
+
 #endif							/* OE_JOURNAL_H */

@@ -32,6 +32,7 @@ typedef struct OeTarget
 	int64		noted;			/* notes in the log, before any is cut */
 	int64		lost;			/* changes that could not be noted */
 	int64		written;		/* rows written to the journal */
+	int64		left_out;		/* changes while odoo_events.capture was off */
 	const char *reason;			/* of the loss */
 	struct OeTarget *next;
 } OeTarget;

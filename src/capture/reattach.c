@@ -10,11 +10,32 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/fault.h"
 #include "base/oe.h"
 #include "base/session.h"
 #include "capture/capture.h"
+
+PG_FUNCTION_INFO_V1(oe_sql_complete_at);
+
+/* When this process last found that all was captured; 0: not yet. */
+static TimestampTz oe_complete_at = 0;
+
+/*
+ * _complete_at(complete): what is found uncaptured later has been so since
+ * then at the earliest.
+ */
+Datum
+oe_sql_complete_at(PG_FUNCTION_ARGS)
+{
+	if (PG_GETARG_BOOL(0))
+		oe_complete_at = GetCurrentTimestamp();
+	if (oe_complete_at == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(oe_complete_at);
+}
 
 void
 oe_capture_reattach(void)

@@ -48,10 +48,22 @@ oe_trigger_check(FunctionCallInfo fcinfo, bool row)
 				 errhint("SELECT odoo_events.attach() creates it.")));
 }
 
+/*
+ * Is the change to be left out?  By odoo_events.capture it is counted, so that
+ * somebody learns of it.
+ */
 static bool
-oe_capture_is_off(void)
+oe_left_out(TriggerData *td)
 {
-	return !oe_guc_capture || SessionReplicationRole == SESSION_REPLICATION_ROLE_LOCAL;
+	OeRule	   *rule;
+
+	if (unlikely(SessionReplicationRole == SESSION_REPLICATION_ROLE_LOCAL))
+		return true;
+	if (likely(oe_capture_on()))
+		return false;
+	rule = oe_rule_of(td);
+	oe_log_target(rule->shape ? rule->shape->root : rule->relid, rule->rule)->left_out++;
+	return true;
 }
 
 static void
@@ -152,7 +164,7 @@ oe_sql_capture(PG_FUNCTION_ARGS)
 	bool		noted;
 
 	oe_trigger_check(fcinfo, true);
-	if (oe_capture_is_off())
+	if (oe_left_out(td))
 		return PointerGetDatum(NULL);
 	rule = oe_rule_of(td);
 	if (unlikely(rule->shape == NULL))
@@ -183,7 +195,7 @@ oe_sql_capture_truncate(PG_FUNCTION_ARGS)
 	OeRule	   *rule;
 
 	oe_trigger_check(fcinfo, false);
-	if (oe_capture_is_off())
+	if (oe_left_out(td))
 		return PointerGetDatum(NULL);
 	rule = oe_rule_of(td);
 	if (rule->shape == NULL)

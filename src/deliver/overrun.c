@@ -130,7 +130,7 @@ oe_sub_overrun(OeSub *sub, int64 upto)
 	sub->lost_to = upto;
 	sub->dirty = true;
 	ereport(WARNING,
-			(errcode(ERRCODE_DISK_FULL),
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 			 errmsg("subscription \"%s\" has lost the positions " INT64_FORMAT " to " INT64_FORMAT,
 					sub->conf->name, o.first, upto),
 			 errhint("odoo_events.on_full = 'drop' lets the oldest events go when the outbox exceeds odoo_events.max_outbox_size.")));

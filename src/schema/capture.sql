@@ -56,6 +56,7 @@ CREATE TABLE odoo_events.capture_gap (
     at      timestamptz NOT NULL,
     changes int8 NOT NULL,
     reason  text NOT NULL,
+    since   timestamptz,                            -- when it began, at the earliest; null: at
     PRIMARY KEY (xid, rule, relid)
 );
 COMMENT ON TABLE odoo_events.capture_gap IS
@@ -64,7 +65,8 @@ COMMENT ON TABLE odoo_events.capture_gap IS
 CREATE TABLE odoo_events.attached (
     entity text PRIMARY KEY,
     mode   text NOT NULL,
-    at     timestamptz NOT NULL DEFAULT pg_catalog.now()
+    at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    always boolean                                  -- whether triggers fire for logical replication, too; null: as somebody left them
 );
 COMMENT ON TABLE odoo_events.attached IS 'entities that are captured; written by attach() and detach()';
 
@@ -75,7 +77,20 @@ CREATE TABLE odoo_events.detached (
 );
 COMMENT ON TABLE odoo_events.detached IS 'entities that were detached, and since which transaction';
 
+-- Whoever attached everything wants what comes later, too: a module that is installed then.
+CREATE TABLE odoo_events.attached_all (
+    one  boolean PRIMARY KEY DEFAULT true CHECK (one),
+    mode text NOT NULL,
+    at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    always boolean
+);
+COMMENT ON TABLE odoo_events.attached_all IS 'a row: attach() was called for all entities, and the worker attaches those whose tables come later';
+
 -- A dump carries what the DBA chose; the triggers are dumped with Odoo's tables.
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached_all
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('one');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached_all
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('mode', 'attach all', 'attach all', 'detach all', 'one,at');
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('entity');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached
@@ -106,10 +121,10 @@ CREATE VIEW odoo_events.capture_error AS
 SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
                          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                         WHERE c.oid = g.relid), g.rule) AS relation,
-       g.changes, g.reason
-  FROM (SELECT at, rule, relid, changes, reason FROM odoo_events.capture_gap
+       g.changes, g.reason, COALESCE(g.since, g.at) AS since
+  FROM (SELECT at, rule, relid, changes, reason, since FROM odoo_events.capture_gap
         UNION ALL
-        SELECT s.unnoted_at, s.rule, s.unnoted_relid, s.unnoted, 'neither the journal nor capture_gap could be written; not written down yet'
+        SELECT s.unnoted_at, s.rule, s.unnoted_relid, s.unnoted, 'neither the journal nor capture_gap could be written; not written down yet', NULL
           FROM odoo_events._rule_stats() s WHERE s.unnoted > 0) g;
 COMMENT ON VIEW odoo_events.capture_error IS
 'gaps: changes that capture could not write and that no event tells of; changes is the number of noted changes, at most so many rows';
@@ -185,6 +200,7 @@ DECLARE
   done text;
   want record;
   have record;
+  always boolean := (SELECT bool_or(a.always) FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity WHERE _capture_table.rule = ANY (e.rules));
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_attribute a
                   WHERE a.attrelid = relid AND a.attname = 'id' AND NOT a.attisdropped AND a.atttypid IN ('int4'::regtype, 'int8'::regtype)) THEN
@@ -201,7 +217,10 @@ BEGIN
       PERFORM odoo_events._trigger_depends(relid, want.name);
       done := 'triggers created';
     END IF;
-    IF have.tgenabled IN ('D', 'R', 'A') THEN
+    IF always AND have.tgenabled IS DISTINCT FROM 'A' THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', rel, want.name);
+      done := COALESCE(done, 'triggers enabled') || ', for replicated changes, too';
+    ELSIF have.tgenabled IN ('D', 'R') OR have.tgenabled = 'A' AND NOT always THEN
       EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', rel, want.name);
       done := COALESCE(done, 'triggers enabled');
     END IF;
@@ -242,7 +261,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._drop_idle_triggers() IS 'internal: drops the triggers that are not needed';
 
-CREATE FUNCTION odoo_events._attach(entities text[], how text)
+CREATE FUNCTION odoo_events._attach(entities text[], how text, always boolean DEFAULT NULL)
 RETURNS TABLE (entity text, relation text, mode text, event_types text[], note text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -268,6 +287,11 @@ BEGIN
   -- whoever says how to capture them knows that they fell back
   UPDATE odoo_events.wal_fallback f SET entities = ARRAY(SELECT u FROM unnest(f.entities) u WHERE entities IS NOT NULL AND u <> ALL (entities));
   DELETE FROM odoo_events.wal_fallback f WHERE f.entities = '{}';
+  IF entities IS NULL THEN
+    INSERT INTO odoo_events.attached_all AS a (mode, always) VALUES (how, _attach.always)
+      ON CONFLICT ON CONSTRAINT attached_all_pkey DO UPDATE SET mode = EXCLUDED.mode, always = COALESCE(EXCLUDED.always, a.always)
+      WHERE a.mode <> EXCLUDED.mode OR a.always IS DISTINCT FROM COALESCE(EXCLUDED.always, a.always);
+  END IF;
   FOR e IN SELECT d.entity, d.rules FROM odoo_events.entity d
             WHERE entities IS NULL OR d.entity = ANY (entities) ORDER BY d.entity LOOP
     IF NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule c
@@ -284,8 +308,9 @@ BEGIN
     END IF;
     PERFORM odoo_events.arm_first_time();
     DELETE FROM odoo_events.detached d WHERE d.entity = e.entity;
-    INSERT INTO odoo_events.attached AS a (entity, mode) VALUES (e.entity, how)
-      ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE a.mode <> EXCLUDED.mode;
+    INSERT INTO odoo_events.attached AS a (entity, mode, always) VALUES (e.entity, how, _attach.always)
+      ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode, always = COALESCE(EXCLUDED.always, a.always)
+      WHERE a.mode <> EXCLUDED.mode OR a.always IS DISTINCT FROM COALESCE(EXCLUDED.always, a.always);
     FOR r IN SELECT c.rule, odoo_events._captured_table(c.tables, c.builtin) AS relid
                FROM unnest(e.rules) WITH ORDINALITY u(rule, n) JOIN odoo_events.capture_rule c ON c.rule = u.rule
               ORDER BY u.n LOOP
@@ -307,17 +332,18 @@ BEGIN
   PERFORM odoo_events._drop_idle_triggers();
   PERFORM odoo_events._wake('config');
 END $$;
-COMMENT ON FUNCTION odoo_events._attach(text[], text) IS 'internal: attach()';
+COMMENT ON FUNCTION odoo_events._attach(text[], text, boolean) IS 'internal: attach()';
 
-CREATE FUNCTION odoo_events.attach(entities text[] DEFAULT NULL, mode text DEFAULT 'trigger',
+CREATE FUNCTION odoo_events.attach(entities text[] DEFAULT NULL, mode text DEFAULT 'trigger', always boolean DEFAULT NULL,
   OUT entity text, OUT relation text, OUT mode text, OUT event_types text[], OUT note text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS 'SELECT a.entity, a.relation, a.mode, a.event_types, a.note FROM odoo_events._attach($1, $2) a';
-COMMENT ON FUNCTION odoo_events.attach(text[], text) IS
+AS 'SELECT a.entity, a.relation, a.mode, a.event_types, a.note FROM odoo_events._attach($1, $2, $3) a';
+COMMENT ON FUNCTION odoo_events.attach(text[], text, boolean) IS
 'captures the given entities (default: all whose tables exist and of whose events any is enabled).  mode trigger: creates two triggers per table, which takes '
 'ShareRowExclusiveLock on it for a moment: set lock_timeout and repeat where Odoo has long transactions.  wal: reads the WAL instead: once the reader is ready '
 'the worker sets REPLICA IDENTITY FULL and drops the triggers, table by table; a table that several entities need is read from the WAL if one of them is.  '
-'both: both ways, events by the triggers, differences in capture_difference.  Mends what is missing or disabled; can be repeated';
+'both: both ways, events by the triggers, differences in capture_difference.  always true: changes that logical replication applies here are captured, too; '
+'false: they are not; null: as it is.  Mends what is missing or disabled; can be repeated.  Called for all entities, the worker also attaches those whose tables come later';
 
 
 CREATE FUNCTION odoo_events.detach(entities text[] DEFAULT NULL)
@@ -330,6 +356,7 @@ BEGIN
   PERFORM odoo_events._check_entities(entities);
   WITH d AS (DELETE FROM odoo_events.attached a WHERE entities IS NULL OR a.entity = ANY (entities) RETURNING a.entity)
   SELECT array_agg(d.entity ORDER BY d.entity) INTO gone FROM d;
+  DELETE FROM odoo_events.attached_all WHERE entities IS NULL;
   RETURN QUERY SELECT u, NULL::text, 'was not attached'::text FROM unnest(entities) u WHERE NOT u = ANY (COALESCE(gone, '{}'));
   RETURN QUERY
     SELECT g, t.relation,
@@ -348,42 +375,88 @@ BEGIN
   PERFORM odoo_events._drop_idle_triggers();
   -- whoever captured something has begun by now
   INSERT INTO odoo_events.detached AS d (entity, before)
-    SELECT g, pg_snapshot_xmax(pg_current_snapshot()) FROM unnest(gone) g
+    SELECT DISTINCT g, pg_snapshot_xmax(pg_current_snapshot()) FROM unnest(gone || entities) g
     ON CONFLICT ON CONSTRAINT detached_pkey DO UPDATE SET before = EXCLUDED.before;
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.detach(text[]) IS
 'stops capturing the given entities (default: all): drops the triggers that no other entity needs, gives tables that were read from the WAL their replica identity back';
 
+-- When the worker last found that all was captured; with true: it has found so now.
+CREATE FUNCTION odoo_events._complete_at(complete boolean) RETURNS timestamptz
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_complete_at';
+COMMENT ON FUNCTION odoo_events._complete_at(boolean) IS 'internal: when this worker last found all tables captured, null if it has not yet';
+
+-- Entities that are not attached although all are to be: a module was installed after attach().
+CREATE FUNCTION odoo_events._unattached() RETURNS TABLE (entity text, relid oid, mode text, always boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT e.entity, t.relid, m.mode, m.always
+  FROM odoo_events.attached_all m, odoo_events.entity e JOIN odoo_events.capture_rule c ON c.rule = e.rules[1]
+ CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) t(relid)
+ WHERE t.relid IS NOT NULL AND NOT odoo_events._nothing_enabled(e.entity)
+   AND NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity) AND NOT EXISTS (SELECT 1 FROM odoo_events.detached d WHERE d.entity = e.entity)
+ ORDER BY e.entity
+$$;
+COMMENT ON FUNCTION odoo_events._unattached() IS 'internal: entities whose tables came after attach() of all, and were not detached';
+
+CREATE FUNCTION odoo_events._attach_later() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  u    record;
+  done boolean := true;
+BEGIN
+  FOR u IN SELECT * FROM odoo_events._unattached() LOOP
+    BEGIN
+      IF u.mode = 'trigger' THEN
+        INSERT INTO odoo_events.attached (entity, mode, always) VALUES (u.entity, u.mode, u.always);
+      ELSE
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', u.relid::regclass);
+        PERFORM odoo_events._attach(ARRAY[u.entity], u.mode, u.always);
+      END IF;
+      PERFORM odoo_events._wake('config');
+    EXCEPTION
+      WHEN lock_not_available OR undefined_table OR undefined_column THEN
+        done := false;
+    END;
+  END LOOP;
+  RETURN done;
+END $$;
+COMMENT ON FUNCTION odoo_events._attach_later() IS 'internal: attaches entities whose tables came after attach() of all';
+
 -- A table of an attached entity that has no trigger: it was dropped and made again, or a module brought it.  What happened to it
--- meanwhile was not captured: a gap says so.  A trigger that somebody disabled stays so; a table that is in use is left for the next time.
+-- meanwhile was not captured: a gap says so, and since when at the earliest.  A trigger that somebody disabled stays so; a table that
+-- is in use is left for the next time.
 CREATE FUNCTION odoo_events._reattach() RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  r record;
-  n int := 0;
+  r        record;
+  n        int := 0;
+  since    timestamptz := odoo_events._complete_at(false);
+  complete boolean := odoo_events._attach_later();
 BEGIN
-  FOR r IN SELECT DISTINCT c.rule, x.relid
+  FOR r IN SELECT c.rule, x.relid, LEAST(min(a.at), (SELECT l.at FROM odoo_events.attached_all l)) AS attached_at
              FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity
              JOIN odoo_events.capture_rule c ON c.rule = ANY (e.rules)
              CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
             WHERE x.relid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = c.rule AND w.state = 'wal') AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) < 2
+            GROUP BY c.rule, x.relid
   LOOP
     BEGIN
       EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', r.relid::regclass);
       PERFORM odoo_events._capture_table(r.relid, r.rule);
-      INSERT INTO odoo_events.capture_gap AS g (xid, rule, relid, at, changes, reason)
-      VALUES (pg_current_xact_id(), r.rule, r.relid, clock_timestamp(), 0, 'the table was new, or had lost its trigger: attached again');
+      INSERT INTO odoo_events.capture_gap AS g (xid, rule, relid, at, changes, reason, since)
+      VALUES (pg_current_xact_id(), r.rule, r.relid, clock_timestamp(), 0, 'the table was new, or had lost its trigger: attached again', COALESCE(since, r.attached_at));
       n := n + 1;
       RAISE LOG 'odoo_events captures % again', r.relid::regclass;
     EXCEPTION
       WHEN lock_not_available OR undefined_table OR undefined_column OR duplicate_object THEN
-        NULL;
+        complete := false;
     END;
   END LOOP;
+  PERFORM odoo_events._complete_at(true) WHERE complete;
   RETURN n;
 END $$;
-COMMENT ON FUNCTION odoo_events._reattach() IS 'internal: makes the triggers that tables of attached entities lack; answers on how many tables';
+COMMENT ON FUNCTION odoo_events._reattach() IS 'internal: makes the triggers that tables of attached entities lack, attaches entities that came later; answers on how many tables';
 
 -- Own events.  They are noted like changed rows and written just before commit, so they need no privilege on the journal.
 CREATE FUNCTION odoo_events.emit(type text, subject text, data jsonb, key text DEFAULT NULL, correlation text DEFAULT NULL) RETURNS uuid

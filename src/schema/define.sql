@@ -410,8 +410,9 @@ BEGIN
     -- what the condition looks at counts, also where the catalog only carries it along
     || CASE WHEN path IS NULL THEN '{}' ELSE jsonb_build_object('more_columns', jsonb_build_object(e.rule,
          ARRAY(SELECT DISTINCT m[2] FROM regexp_matches(path::text, '\$\."(old|new)"\."([^"]+)"', 'g') m WHERE m[2] <> 'id'))) END);
-  -- the DBA's own table is captured from its first event on
+  -- the DBA's own table is captured from its first event on; so is one of the catalog's that was left alone because all its events are off
   PERFORM odoo_events._attach(ARRAY[entity], 'trigger') WHERE NOT e.builtin;
+  PERFORM odoo_events._attach(ARRAY[entity], u.mode, u.always) FROM odoo_events._unattached() u WHERE u.entity = entity AND e.builtin;
 END $$;
 COMMENT ON FUNCTION odoo_events.define_event(text, text, text, text, text[], text, text, boolean, boolean, int, text, text, boolean, boolean) IS
 'which change of an entity is an event: a row that was inserted, updated, deleted ..., where the condition (jsonpath over $.old and $.new) holds, or that reached '

@@ -127,6 +127,25 @@ SELECT 'arming', CASE WHEN i.armed THEN 'ok' ELSE 'critical' END,
 $$;
 COMMENT ON FUNCTION odoo_events._health_arming() IS 'internal: may this database send';
 
+-- Event types that cannot come because a captured table lacks columns that they depend on, and who subscribes to them.
+CREATE FUNCTION odoo_events._blind_types() RETURNS TABLE (entity text, relation text, missing text[], types text[], subscribed_by text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT x.entity, x.relation, x.missing_columns, x.types,
+       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM odoo_events.subscription s
+         WHERE EXISTS (SELECT 1 FROM unnest(s.types) p, unnest(x.types) t WHERE t LIKE replace(replace(p, '_', '\_'), '*', '%')))
+  FROM (SELECT c.entity, c.relation, c.missing_columns, array_agg(DISTINCT d.type ORDER BY d.type) AS types
+          FROM odoo_events.capture_status c
+          JOIN odoo_events.entity e ON e.entity = c.entity
+          JOIN odoo_events.event_def d ON d.entity = c.entity AND d.enabled AND d.emit
+         WHERE c.missing_columns IS NOT NULL AND c.mode IS NOT NULL
+           AND (d.occasion IN ('milestone', 'cancelled', 'open', 'changed') AND e.state_column = ANY (c.missing_columns)
+                AND (SELECT odoo_events._captured_table(r.tables, r.builtin) FROM odoo_events.capture_rule r WHERE r.rule = e.rule) = to_regclass(c.relation)
+                OR EXISTS (SELECT 1 FROM unnest(c.missing_columns) m
+                            WHERE strpos(d.condition::text, '."' || m || '"') > 0 OR m = ANY (SELECT split_part(w, '@', 1) FROM unnest(d.watches) w)))
+         GROUP BY c.entity, c.relation, c.missing_columns) x
+$$;
+COMMENT ON FUNCTION odoo_events._blind_types() IS 'internal: event types that depend on columns that a captured table lacks';
+
 CREATE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 WITH bad AS MATERIALIZED (
@@ -147,6 +166,32 @@ UNION ALL
 SELECT 'capture', 'critical', format('%s: %s is not captured%s', b.entity, b.relation, ': ' || b.note), format('SELECT * FROM odoo_events.attach(%L);', ARRAY[b.entity])
   FROM bad b WHERE b.relation IS NOT NULL
 UNION ALL
+SELECT 'capture', 'warn', format('%s: %s came after attach() and is not captured yet: the worker attaches it within a minute', u.entity, u.relid::regclass),
+       format('SELECT * FROM odoo_events.attach(%L);', ARRAY[u.entity])
+  FROM odoo_events._unattached() u
+UNION ALL
+SELECT 'capture', 'warn', format('the logical replication of subscription %s changes %s, and none of that is captured: the triggers do not fire for it', s.names, s.relations),
+       format('SELECT * FROM odoo_events.attach(%L, always => true);  -- unless the publisher of these tables sends the events itself', s.entities)
+  FROM (SELECT string_agg(DISTINCT u.subname, ', ') AS names, string_agg(DISTINCT t.relation, ', ') AS relations,
+               (SELECT array_agg(a.entity ORDER BY a.entity) FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity WHERE e.rules && array_agg(t.rule)) AS entities
+          FROM pg_subscription u JOIN pg_subscription_rel r ON r.srsubid = u.oid JOIN odoo_events._capture_trigger t ON t.relid = r.srrelid AND NOT t.truncates AND t.tgenabled <> 'A'
+         WHERE u.subenabled AND u.subdbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())) s
+ WHERE s.names IS NOT NULL
+UNION ALL
+SELECT 'capture', CASE WHEN b.subscribed_by IS NULL THEN 'warn' ELSE 'critical' END,
+       format('%s: %s lacks %s: %s cannot come%s', b.entity, b.relation, array_to_string(b.missing, ', '), array_to_string(b.types, ', '), '; subscribed by ' || b.subscribed_by),
+       format('SELECT * FROM odoo_events.capture_status WHERE entity = %L;  -- who took the column away? it is captured again as soon as it is back', b.entity)
+  FROM odoo_events._blind_types() b
+UNION ALL
+SELECT 'capture', 'critical', 'odoo_events.capture is off in the server''s configuration: nothing is captured',
+       'ALTER SYSTEM SET odoo_events.capture = on; SELECT pg_catalog.pg_reload_conf();'
+  FROM pg_settings g WHERE g.name = 'odoo_events.capture' AND g.reset_val = 'off'
+UNION ALL
+SELECT 'capture', 'warn', format('%s changes (%s) were left out by odoo_events.capture = off, last by %s at %s', sum((a.new ->> 'changes')::int8),
+         string_agg(DISTINCT a.object, ', '), (array_agg(a.who ORDER BY a.id DESC))[1], max(a.at)),
+       'SELECT * FROM odoo_events.reconcile();  -- what no event tells of; with repair => true it is told'
+  FROM odoo_events.audit a WHERE a.what = 'leave out' AND a.at > now() - interval '1 day' HAVING count(*) > 0
+UNION ALL
 SELECT 'capture', 'ok', string_agg(t.entity, ', ' ORDER BY t.entity), NULL
   FROM odoo_events.attached t HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM bad b WHERE b.relation IS NOT NULL)
 $$;
@@ -156,7 +201,7 @@ CREATE FUNCTION odoo_events._health_gaps() RETURNS TABLE ("check" text, status t
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'gaps', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'critical' END,
        CASE WHEN count(*) = 0 THEN 'no change was missed'
-            ELSE format('%s changes could not be captured between %s and %s', sum(e.changes), min(e.at), max(e.at)) END,
+            ELSE format('%s changes could not be captured between %s and %s', sum(e.changes), min(e.since), max(e.at)) END,
        CASE WHEN count(*) > 0 THEN 'SELECT * FROM odoo_events.capture_error;' END
   FROM odoo_events.capture_error e
 $$;
@@ -310,6 +355,19 @@ $$;
 COMMENT ON FUNCTION odoo_events._health_subscriptions() IS 'internal: how each subscription goes: the worst of it';
 
 -- What the worker separates is one where the database's owner is a superuser.
+-- Somebody who writes into Odoo what events told him is told of that, and so on.  Each round is a transaction of its own.
+CREATE FUNCTION odoo_events._health_loops(at_least int, period interval) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'loops', 'warn', format('%s has had %s events %s within %s s, each of another transaction: does a receiver write back what it is told?', x.partitionkey, x.n, x.type, extract(epoch FROM period)::int),
+       format('SELECT position, "time", event::json ->> ''authid'' AS authid FROM odoo_events.outbox WHERE partitionkey = %L ORDER BY position DESC LIMIT 20;  -- then docs/receivers.md, "A receiver that writes back"', x.partitionkey)
+  FROM (SELECT o.partitionkey, o.type, count(DISTINCT o.odootx) AS n
+          FROM odoo_events.outbox o
+         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 2000 AND o.recordedtime > clock_timestamp() - period AND o.record_id IS NOT NULL
+         GROUP BY o.partitionkey, o.type) x
+ WHERE x.n >= at_least ORDER BY x.n DESC LIMIT 3
+$$;
+COMMENT ON FUNCTION odoo_events._health_loops(int, interval) IS 'internal: does something change the same document again and again';
+
 CREATE FUNCTION odoo_events._health_owner() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'owner', CASE WHEN o.rolsuper THEN 'warn' ELSE 'ok' END,
@@ -382,6 +440,7 @@ BEGIN
     'plugin()',
     'wal()',
     'subscriptions()',
+    $c$loops(30, '1 minute')$c$,
     'owner()',
     'outbox()',
     'indexes(8388608)'] LOOP

@@ -92,7 +92,8 @@ missing_packages() {
       node)                     # for the public libraries that judge signatures, events and schemas
         $have node >/dev/null || echo nodejs
         [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm ;;
-      receivers)                # the languages of docs/examples, and brokers
+      receivers)                # the languages of docs/examples, brokers, and a connection pooler
+        [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
         [ -x /usr/sbin/nats-server ] || echo nats-server
         [ -x /usr/sbin/rabbitmq-server ] || echo rabbitmq-server
         /usr/bin/python3 -c "import pika" 2>/dev/null || echo python3-pika

@@ -54,7 +54,7 @@ is($node->safe_psql('plant', 'SELECT d.*, e.rule FROM odoo_events.capture_differ
 is($node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.capture_error'), '0', 'no gap');
 
 # it can fail: a change that triggers did not see
-$node->safe_psql('plant', q{SET odoo_events.capture = off; INSERT INTO doc (id, state) VALUES (-1, 'draft')});
+$node->safe_psql('plant', q{BEGIN; SET LOCAL odoo_events.capture = off; INSERT INTO doc (id, state) VALUES (-1, 'draft'); COMMIT});
 ok($node->poll_query_until('plant', q{SELECT count(*) = 1 FROM odoo_events.capture_difference WHERE record_id = -1 AND trigger IS NULL AND wal = 'I'}), 'what only the WAL has is a difference');
 $node->stop;
 done_testing();
