@@ -64,12 +64,13 @@ SELECT jsonb_path_query_array(odoo_events.json_schema('odoo.manufacturing.manufa
 -- they agree
 SELECT * FROM odoo_events.reconcile();
 -- capture was off for a while
-SET odoo_events.capture = off;
+BEGIN;
+SET LOCAL odoo_events.capture = off;
 UPDATE mrp_production SET state = 'done' WHERE id = 2;
 UPDATE mrp_production SET product_qty = 7 WHERE id = 3;
 INSERT INTO mrp_production VALUES (2001, 'MO/2001', 'confirmed', 1), (2002, 'MO/2002', 'draft', 1);
 DELETE FROM mrp_production WHERE id = 5;
-RESET odoo_events.capture;
+COMMIT;
 SELECT * FROM odoo_events.reconcile();
 -- what is on its way is no difference
 UPDATE mrp_production SET state = 'done' WHERE id = 1000;
@@ -100,14 +101,15 @@ INSERT INTO mrp_production VALUES (3001, 'MO/3001', 'confirmed', 1), (3002, 'MO/
 INSERT INTO stock_move SELECT 100 + i, 'confirmed', i, 3002 FROM generate_series(1, 3) i;
 SELECT odoo_events.publish();
 SELECT * FROM odoo_events.reconcile();
-SET odoo_events.capture = off;
+BEGIN;
+SET LOCAL odoo_events.capture = off;
 -- 3003 is done: nobody would have been told of that
 UPDATE mrp_production SET product_qty = 70 WHERE id IN (3001, 3003);
 UPDATE stock_move SET product_uom_qty = 7 WHERE id = 101;
 DELETE FROM stock_move WHERE id = 102;
 INSERT INTO stock_move VALUES (120, 'confirmed', 1, 3002);
-RESET odoo_events.capture;
--- a column that no event is made of
+COMMIT;
+-- a new name is an event, and then no difference
 UPDATE mrp_production SET name = 'MO/3004-001' WHERE id = 3004;
 SELECT odoo_events.publish();
 SELECT * FROM odoo_events.reconcile();
@@ -129,9 +131,10 @@ SELECT * FROM odoo_events.reconcile();
 -- many differences at once, in pieces; nothing of it in memory at once
 INSERT INTO mrp_production SELECT i, 'MO/' || i, 'confirmed', 1 FROM generate_series(4001, 5200) i;
 SELECT odoo_events.publish();
-SET odoo_events.capture = off;
+BEGIN;
+SET LOCAL odoo_events.capture = off;
 UPDATE mrp_production SET state = 'done' WHERE id > 4000;
-RESET odoo_events.capture;
+COMMIT;
 SELECT count(*), count(DISTINCT record_id), min(note), max(note) FROM odoo_events.reconcile(repair => true);
 SELECT odoo_events.publish();
 SELECT count(*) FROM odoo_events.reconcile();

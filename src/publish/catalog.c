@@ -343,6 +343,7 @@ oe_load_defs(OeCatalog *cat)
 	{
 		OeEntity   *e = oe_entity_find(cat, oe_col(i, 1));
 		OeDef	   *d;
+		char	  **watches;
 
 		if (e->defs == NULL)
 			e->defs = palloc0(sizeof(OeDef) * (SPI_processed + 1));
@@ -367,7 +368,8 @@ oe_load_defs(OeCatalog *cat)
 		d->emit = oe_col_bool(i, 15);
 		d->class = oe_class_of(oe_col(i, 16));
 		d->minor = oe_col_int(i, 17);
-		d->watches = oe_col_list(i, 18, &d->nwatches);
+		watches = oe_col_list(i, 18, &d->nwatches);
+		oe_parse_watches(watches, d);
 		d->own = oe_col_bool(i, 19);
 	}
 }

@@ -64,7 +64,7 @@ oe_container_row(OeCycle *cy, OeTx *tx, OeRule *rule, int64 id)
 	return oe_row_of(cy, rule, id);
 }
 
-static bool
+bool
 oe_direct_parent(OePart *part, const OeRow *row, int64 *id)
 {
 	for (int i = 0; i < part->nparents; i++)
@@ -114,7 +114,7 @@ oe_add_change(OeDoc *doc, OePart *part, OeChange *c, const char *op)
 	return pc;
 }
 
-static void
+void
 oe_add_column(OePartChange *pc, const char *column, const OeText *old, const OeText *new)
 {
 	OeColumnChange *cc = palloc0(sizeof(OeColumnChange));
@@ -478,24 +478,6 @@ oe_doc_event(OeDoc *doc, OeDef *def, OeKind *kind)
 			ev->to = *to;
 	}
 	doc->events = lappend(doc->events, ev);
-}
-
-/* Did one of the columns that the definition watches change in a part? */
-static bool
-oe_def_watched(OeDef *d, OeDoc *doc)
-{
-	ListCell   *lc;
-
-	foreach(lc, doc->nets)
-	{
-		OeChange   *c = ((OePartNet *) lfirst(lc))->change;
-
-		for (int i = 0; i < d->nwatches; i++)
-			if (!oe_text_equal(c->old.n ? oe_row_find(&c->old, d->watches[i]) : NULL,
-							   c->new.n ? oe_row_find(&c->new, d->watches[i]) : NULL))
-				return true;
-	}
-	return d->nwatches == 0;
 }
 
 /* Is there any definition that has to be looked at? */

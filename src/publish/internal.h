@@ -291,6 +291,14 @@ typedef enum OeOccasion
 	OE_ON_SUMMED
 } OeOccasion;
 
+/* 'column', or 'column@state': only in rows that stay in that state, or come
+ * or go in it. */
+typedef struct OeWatch
+{
+	const char *column;
+	const char *state;			/* NULL: in any */
+} OeWatch;
+
 typedef struct OeDef
 {
 	const char *type;
@@ -308,7 +316,9 @@ typedef struct OeDef
 	int			ncovers;
 	char	  **covers;
 	int			nwatches;
-	char	  **watches;
+	OeWatch    *watches;
+	bool		corrects;		/* its changes are those that it watches, in
+								 * rows that are done */
 	bool		with_lines;
 	bool		with_changes;
 	const char *extra;			/* JSON object text or NULL */
@@ -683,6 +693,7 @@ extern OePath *oe_parse_paths(char **list, int n);
 extern OeKeyPath *oe_parse_keys(char **list, int n);
 extern void oe_parse_source(char *s, OeSource *src);
 extern void oe_parse_def_key(char *s, OeDef *d);
+extern void oe_parse_watches(char **list, OeDef *d);
 extern OeOccasion oe_occasion_of(const char *s);
 extern OeRule *oe_rule_find(OeCatalog *cat, const char *name);
 extern OeReference *oe_reference_find(OeCatalog *cat, const char *name);
@@ -768,8 +779,14 @@ extern OeDoc *oe_doc(OeTx *tx, OeEntity *e, int64 id, OeChange *c);
 extern bool oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeRow *row, int64 *id);
 extern void oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c);
 extern bool oe_doc_open(OeDoc *doc);
+extern bool oe_direct_parent(OePart *part, const OeRow *row, int64 *id);
+extern void oe_add_column(OePartChange *pc, const char *column, const OeText *old, const OeText *new);
 extern void oe_doc_prepare(OeCycle *cy, OeDoc *doc);
 extern void oe_doc_decide(OeCycle *cy, OeDoc *doc);
+
+/* correct.c */
+extern bool oe_def_watched(OeDef *d, OeDoc *doc);
+extern List *oe_doc_corrections(OeDoc *doc, OeDef *d);
 
 /* cycle.c */
 extern bool oe_breathe(void);

@@ -294,6 +294,22 @@ oe_write_part(StringInfo buf, const char *part, int64 id)
 	oe_json_id(buf, id);
 }
 
+/*
+ * A line of a document that is done by this event, which was done before the
+ * transaction: an earlier event of the kind has told of it.
+ */
+static bool
+oe_line_earlier(OeEvent *ev, const OeRendered *r)
+{
+	const OeText *state = oe_row_find(r->row, r->part->state_column);
+	OeChange   *c;
+
+	if (ev->def->milestone == NULL || strcmp(ev->def->milestone, "done") != 0 || oe_text_null(state) || !oe_text_equal(state, &ev->to))
+		return false;
+	c = oe_tx_find(ev->tx, r->part->rule, r->id);
+	return c == NULL || (c->old.n > 0 && oe_text_equal(oe_row_find(&c->old, r->part->state_column), state));
+}
+
 void
 oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 {
@@ -319,6 +335,11 @@ oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 
 			if (f->sources[0].kind == OE_SOURCE_MANY && oe_write_many(cy, buf, f, r->id, &first))
 				ev->read_later = true;
+			if (f->sources[0].kind == OE_SOURCE_COMPUTED && oe_line_earlier(ev, r))
+			{
+				oe_write_member(buf, &first, f->name);
+				appendStringInfoString(buf, "true");
+			}
 			if (!oe_field_value(cy, r->part->rule, r->row, r->part->state_column, f, r->inner, &value, &ref) ||
 				oe_text_null(&value))
 				continue;
@@ -381,6 +402,12 @@ oe_changes_of(OeEvent *ev)
 
 	if (ev->doc == NULL || !ev->def->with_changes)
 		return NIL;
+	if (ev->def->corrects)
+	{
+		list = oe_doc_corrections(ev->doc, ev->def);
+		list_sort(list, oe_part_change_cmp);
+		return list;
+	}
 	list_sort(ev->doc->changes, oe_part_change_cmp);
 	if (oe_doc_open(ev->doc) || (ev->def->occasion == OE_ON_TOUCHED && ev->doc->own == NULL))
 		return ev->doc->changes;

@@ -227,3 +227,21 @@ oe_parse_def_key(char *s, OeDef *d)
 		d->key_alternative = alt;
 	}
 }
+
+/* 'column' or 'column@state' */
+void
+oe_parse_watches(char **list, OeDef *d)
+{
+	d->watches = palloc0(sizeof(OeWatch) * (d->nwatches + 1));
+	d->corrects = d->nwatches > 0;
+	for (int i = 0; i < d->nwatches; i++)
+	{
+		char	   *at = strchr(list[i], '@');
+
+		if (at)
+			*at++ = '\0';
+		d->watches[i].column = list[i];
+		d->watches[i].state = at;
+		d->corrects &= at != NULL;
+	}
+}

@@ -314,6 +314,46 @@ oe_subject_of(OeCycle *cy, OeEvent *ev)
 	return buf.data;
 }
 
+/*
+ * Who wrote the row, as it says itself; 0 where it does not.
+ */
+static int64
+oe_writer(const OeChange *c)
+{
+	int64		id;
+
+	if (c->new.n == 0)
+		return 0;				/* who deletes a row does not say so in it */
+	if (oe_text_int(oe_row_find(&c->new, "write_uid"), &id) ||
+		(c->op == 'I' && oe_text_int(oe_row_find(&c->new, "create_uid"), &id)))
+		return id;
+	return 0;
+}
+
+/*
+ * Who did it: the user that the document's own row names, or, where only its
+ * lines changed, the first of these that names one.
+ */
+static int64
+oe_actor(OeCycle *cy, OeEvent *ev)
+{
+	int64		id;
+	ListCell   *lc;
+
+	if (ev->change->rule == ev->e->rule)
+		return oe_first_id(cy, ev, ev->e->nactor, ev->e->actor);
+	id = oe_writer(ev->change);
+	foreach(lc, ev->doc && id == 0 ? ev->doc->changes : NIL)
+	{
+		id = id ? id : oe_writer(((OePartChange *) lfirst(lc))->change);
+	}
+	foreach(lc, ev->doc && id == 0 ? ev->doc->nets : NIL)
+	{
+		id = id ? id : oe_writer(((OePartNet *) lfirst(lc))->change);
+	}
+	return id;
+}
+
 static void
 oe_render_envelope(OeCycle *cy, OeEvent *ev)
 {
@@ -343,7 +383,7 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 	ev->correlation = oe_correlation(cy, ev);
 	ev->company = oe_first_id(cy, ev, e->ncompany, e->company);
 	ev->warehouse = oe_first_id(cy, ev, e->nwarehouse, e->warehouse);
-	ev->actor = ev->change->rule == e->rule ? oe_first_id(cy, ev, e->nactor, e->actor) : 0;
+	ev->actor = oe_actor(cy, ev);
 	ev->enveloped = !cy->missing;
 	cy->missing |= missing;
 }

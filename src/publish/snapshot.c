@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -31,6 +32,7 @@
 #define OE_FETCH_ROWS 5000
 
 PG_FUNCTION_INFO_V1(oe_sql_odoo_lines);
+PG_FUNCTION_INFO_V1(oe_sql_odoo_lines_of);
 PG_FUNCTION_INFO_V1(oe_sql_odoo_rows);
 PG_FUNCTION_INFO_V1(oe_sql_snapshot);
 
@@ -90,6 +92,8 @@ oe_snapshot_event(OeCycle *cy, OeTx *tx, OeChange *c)
 	d->class = 1;
 	ev = oe_event_new(tx, e, d, c, row ? row : palloc0(sizeof(OeRow)), c->record_id,
 					  row ? oe_kind_of(cy, tx, e, row) : NULL);
+	if (row && e->id_column)
+		(void) oe_text_int(oe_row_find(row, e->id_column), &ev->record_id);
 	ev->read_later = true;
 }
 
@@ -155,6 +159,7 @@ typedef struct OeRowsWork
 {
 	OeEntity   *e;
 	ArrayType  *columns;		/* those that are wanted */
+	char	   *documents;		/* whose lines, as an array's text */
 	ReturnSetInfo *rsinfo;
 } OeRowsWork;
 
@@ -283,6 +288,27 @@ oe_lines_read(OeCycle *cy, void *arg)
 	}
 }
 
+/* The lines of the documents that are named, of the same parts and of those that do not count. */
+static void
+oe_lines_of_read(OeCycle *cy, void *arg)
+{
+	OeRowsWork *w = arg;
+
+	for (int i = 0; i < w->e->nparts; i++)
+	{
+		OePart	   *p = w->e->parts[i];
+		const char *table = oe_rule_table(p->rule);
+
+		if (table == NULL || p->within || p->tx_only || p->reverse || p->nparents != 1 || !oe_rule_has_column(p->rule, p->parents[0]))
+			continue;
+		oe_rows_fetch(cy, w->rsinfo,
+					  psprintf("SELECT t.%s::pg_catalog.int8, %s::pg_catalog.text, %s::pg_catalog.text, t.id::pg_catalog.int8, %s FROM %s t"
+							   " WHERE t.%s OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.int8[])",
+							   quote_identifier(p->parents[0]), quote_literal_cstr(p->name), quote_literal_cstr(p->rule->name),
+							   oe_columns_object(p->rule, w->columns), table, quote_identifier(p->parents[0]), quote_literal_cstr(w->documents)));
+	}
+}
+
 static Datum
 oe_sql_rows(FunctionCallInfo fcinfo, void (*body) (OeCycle *cy, void *arg))
 {
@@ -295,6 +321,7 @@ oe_sql_rows(FunctionCallInfo fcinfo, void (*body) (OeCycle *cy, void *arg))
 	cy = oe_snapshot_cycle();
 	w.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	w.columns = PG_GETARG_ARRAYTYPE_P(1);
+	w.documents = PG_NARGS() > 2 ? OidOutputFunctionCall(F_ARRAY_OUT, PG_GETARG_DATUM(2)) : NULL;
 	w.e = oe_catalog_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	failure = w.e ? oe_foreign(cy, body, &w, &code) : NULL;
 	if (failure)
@@ -317,6 +344,16 @@ Datum
 oe_sql_odoo_lines(PG_FUNCTION_ARGS)
 {
 	return oe_sql_rows(fcinfo, oe_lines_read);
+}
+
+/*
+ * _odoo_lines_of(entity, columns, documents): the same of some documents,
+ * whatever their state.
+ */
+Datum
+oe_sql_odoo_lines_of(PG_FUNCTION_ARGS)
+{
+	return oe_sql_rows(fcinfo, oe_lines_of_read);
 }
 
 /*

@@ -78,7 +78,7 @@ CREATE TABLE odoo_events.event_def (
     precedence  int NOT NULL DEFAULT 1,
     condition   jsonpath,
     rank        int NOT NULL,                       -- order among the events of one key in one transaction
-    watches     text[] NOT NULL DEFAULT '{}',       -- touched: only if one of these columns of a part changed
+    watches     text[] NOT NULL DEFAULT '{}',       -- touched: only if one of these columns of a part changed; 'column@state', each: in rows that are in that state before and after, of a part or the row itself, and these are its changes
     key         text,                               -- other document, 'entity=column' or 'entity=tx:column[=column]'
     covers      text[] NOT NULL DEFAULT '{}',       -- changed columns that need no "changed" beside it; * for all
     with_lines  boolean NOT NULL DEFAULT false,

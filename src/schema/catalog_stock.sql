@@ -2,8 +2,8 @@
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('stock_picking', '{stock_picking}',
- '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id}',
- '{name,origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
+ '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id,name}',
+ '{origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
 ('stock_move', '{stock_move}',
  '{state,product_id,product_uom,product_uom_qty,quantity,value,location_id,location_dest_id,partner_id,picking_id,raw_material_production_id,production_id,repair_line_type,date,date_deadline}',
  '{reference,origin,company_id,picking_type_id,warehouse_id,picked,scrap_id,scrapped,is_inventory,inventory_name,origin_returned_move_id,unbuild_id,consume_unbuild_id,repair_id,sale_line_id,purchase_line_id,bom_line_id,byproduct_id,workorder_id,operation_id,group_id,procure_method,create_uid,write_uid}'),
@@ -58,7 +58,7 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column,
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}',
  '{sales_order=sale_line_id.order_id,purchase_order=purchase_line_id.order_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id}'),
 ('transfer', 'logistics', 'stock.picking', 'stock_picking', '{stock_picking,stock_move,stock_move_line,ir_attachment}', 'name', 'state', '{draft}',
- '{waiting,confirmed,assigned}', '{cancel}', false, '{partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline}', '{}',
+ '{waiting,confirmed,assigned}', '{cancel}', false, '{name,partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline}', '{}',
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_id}'),
 ('transfer_batch', 'logistics', 'stock.picking.batch', 'stock_picking_batch', '{stock_picking_batch,stock_picking}', 'name', 'state', '{draft}', '{in_progress}', '{cancel}',
  false, '{}', '{}', '{picking_type_id.warehouse_id}', '{}'),
@@ -121,14 +121,14 @@ INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition,
 ('odoo.inventory.stock_move.reserved.v1', 'stock_move', 'milestone', 'reserved', NULL, 60, true, false, false, false, 'the whole demand is reserved'),
 ('odoo.inventory.stock_move.unreserved.v1', 'stock_move', 'updated', NULL, '($.old.state == "assigned" || $.old.state == "partially_available") && ($.new.state == "confirmed" || $.new.state == "waiting")', 60, true, false, false, false, 'a reservation was given back'),
 ('odoo.inventory.stock_move.cancelled.v1', 'stock_move', 'cancelled', NULL, NULL, 60, false, false, false, false, 'a move was cancelled'),
-('odoo.inventory.stock_move.deleted.v1', 'stock_move', 'deleted', NULL, NULL, 60, false, false, false, false, 'a move was deleted'),
-('odoo.inventory.stock_move.corrected.v1', 'stock_move', 'updated', NULL, '$.old.state == "done" && $.new.state == "done" && $.old.quantity != $.new.quantity', 60, true, true, true, true, 'the quantity of a done move was corrected');
+('odoo.inventory.stock_move.deleted.v1', 'stock_move', 'deleted', NULL, NULL, 60, false, false, false, false, 'a move was deleted');
 
--- To Odoo 16 the quantity of a move is that of its lines: a line that changes, comes or goes after the move was done.
-INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, watches, rank, with_lines, with_changes, description) VALUES
-('odoo.inventory.stock_move.corrected.v1', 2, 'stock_move', 'touched',
- 'exists($.parts.detail[*] ? (@.old.state == "done" && (!exists(@.new) || @.new.state == "done") || !exists(@.old) && @.new.state == "done")) && !exists($.old ? (@.state != "done"))',
- '{qty_done}', 60, true, true, 'the quantity of a done move was corrected');
+-- After a move was done: its quantity, which to Odoo 16 is that of its lines alone, or what, and where, its lines say; a line that comes or goes then.
+INSERT INTO odoo_events.event_def (type, entity, occasion, condition, watches, rank, with_lines, with_changes, description) VALUES
+('odoo.inventory.stock_move.corrected.v1', 'stock_move', 'touched',
+ '!exists($.old ? (@.state != "done")) && !exists($.new ? (@.state != "done")) && (exists($.old) || exists($.parts.detail[*]))',
+ '{quantity@done,qty_done@done,lot_id@done,package_id@done,result_package_id@done,owner_id@done,location_id@done,location_dest_id@done}', 60, true, true,
+ 'the quantity, lot, package, owner or place of what a done move moved was corrected');
 
 -- Transfers: the type names the kind.
 INSERT INTO odoo_events.event_def (type, variant, entity, kind, occasion, milestone, condition, rank, covers, with_lines, with_changes, enabled, on_by_default, key, description)
@@ -222,7 +222,7 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('line.move', 4, 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'), ('line.move', 5, 'done', '{quantity@done,sum(detail.qty_done)}', 'internal'),
 ('line.move', 6, 'unit', '{product_uom}', 'internal'), ('line.move', 7, 'from', '{location_id}', 'internal'), ('line.move', 8, 'to', '{location_dest_id}', 'internal'),
 ('line.move', 9, 'date', '{date}', 'internal'), ('line.move', 10, 'date_deadline', '{date_deadline}', 'internal'), ('line.move', 11, 'partner', '{partner_id}', 'personal'),
-('line.move', 12, 'sales_order_line', '{sale_line_id}', 'internal'), ('line.move', 13, 'purchase_order_line', '{purchase_line_id}', 'internal'),
+('line.move', 12, 'sales_order_line', '{sale_line_id}', 'internal'), ('line.move', 13, 'purchase_order_line', '{purchase_line_id}', 'internal'), ('line.move', 14, 'earlier', '{#earlier}', 'internal'),
 ('line.detail', 1, 'quantity', '{quantity,qty_done}', 'internal'), ('line.detail', 2, 'reserved', '{product_uom_qty}', 'internal'), ('line.detail', 3, 'unit', '{product_uom_id}', 'internal'),
 ('line.detail', 4, 'lot', '{lot_id}', 'internal'), ('line.detail', 5, 'lot_name', '{lot_name}', 'internal'), ('line.detail', 6, 'package', '{package_id}', 'internal'),
 ('line.detail', 7, 'result_package', '{result_package_id}', 'internal'), ('line.detail', 8, 'owner', '{owner_id}', 'personal'),

@@ -6,14 +6,14 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALU
 -- Amounts are significant because a line's price or quantity is a change of its order: then the order's state is known.
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('purchase_order', '{purchase_order}',
- '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total}',
- '{name,origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+ '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total,name}',
+ '{origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
 ('purchase_order_line', '{purchase_order_line}',
  '{order_id,state,product_id,product_qty,product_uom_id=product_uom,price_unit,date_planned,qty_received}',
  '{name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
 ('sale_order', '{sale_order}',
- '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total}',
- '{name,origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+ '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total,name}',
+ '{origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
 ('sale_order_line', '{sale_order_line}',
  '{order_id,state,product_id,product_uom_qty,product_uom_id=product_uom,price_unit,qty_delivered}',
  '{name,sequence,display_type,is_delivery,is_downpayment,discount,price_subtotal,qty_invoiced,customer_lead,company_id,write_uid,write_date}');
@@ -32,9 +32,9 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
                                 change_columns, warehouse, correlation) VALUES
 ('purchase_order', 'procurement', 'purchase.order', 'purchase_order', '{purchase_order,purchase_order_line,stock_move}', 'name', 'state', '{draft}', '{purchase,done}', '{cancel}',
- '{partner_id,partner_ref,dest_address_id,picking_type_id,date_planned}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
+ '{name,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
 ('sales_order', 'sales', 'sale.order', 'sale_order', '{sale_order,sale_order_line}', 'name', 'state', '{draft}', '{sale,done}', '{cancel}',
- '{partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy}', '{warehouse_id}', '{sales_order=id}');
+ '{name,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy}', '{warehouse_id}', '{sales_order=id}');
 
 INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
 ('purchase_order', 1, 'created', '{draft}', true), ('purchase_order', 2, 'sent', '{sent}', false), ('purchase_order', 3, 'approval_requested', '{"to approve"}', false),

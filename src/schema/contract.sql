@@ -115,6 +115,7 @@ BEGIN
       WHEN '#kind' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.kind) FROM odoo_events.entity_kind k WHERE k.entity = e.entity))
       WHEN '#purpose' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.purpose) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose IS NOT NULL))
       WHEN '#reservation' THEN jsonb '{"enum": ["full", "partial", "none"]}'
+      WHEN '#earlier' THEN jsonb '{"const": true}'
       WHEN '#document' THEN jsonb '{"type": "object", "required": ["entity", "id"], "properties": {"entity": {"type": "string"}, "id": {"type": "integer"}, "name": {"type": "string"}}}'
       ELSE '{}' END;
   END IF;

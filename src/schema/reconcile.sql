@@ -9,6 +9,17 @@ CREATE FUNCTION odoo_events._odoo_lines(entity text, columns text[], OUT documen
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_lines';
 COMMENT ON FUNCTION odoo_events._odoo_lines(text, text[]) IS 'internal: the lines of an entity''s open documents, read as the database''s owner';
 
+CREATE FUNCTION odoo_events._odoo_lines_of(entity text, columns text[], documents int8[], OUT document int8, OUT part text, OUT rule text, OUT id int8, OUT image jsonb) RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_lines_of';
+COMMENT ON FUNCTION odoo_events._odoo_lines_of(text, text[], int8[]) IS 'internal: the lines of some documents of an entity, read as the database''s owner';
+
+-- The state in which an entity's lines are still compared, because an event tells of what is corrected then; null: there is none.
+CREATE FUNCTION odoo_events._corrected_state(entity text) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+SELECT min(split_part(w, '@', 2)) FROM odoo_events.event_def d, unnest(d.watches) w WHERE d.entity = $1 AND d.enabled AND w LIKE '%@%'
+$$;
+COMMENT ON FUNCTION odoo_events._corrected_state(text) IS 'internal: the state of which an entity''s corrections are told';
+
 CREATE FUNCTION odoo_events._would_tell(entity text, docs int8[], rules text[], ids int8[], ops text[], olds text[], explain boolean,
                                         OUT record_id int8, OUT step text, OUT verdict text, OUT detail text) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_would_tell';
@@ -36,6 +47,14 @@ SELECT jsonb_object_agg(x.col, x.was)
 $$;
 COMMENT ON FUNCTION odoo_events._differing(jsonb, jsonb, jsonb, boolean) IS 'internal: columns of which an event told another value than the row has by now';
 
+-- Several entities may have one name in events, and their records the same ids: the valuation of a move and that of a landed cost.
+CREATE FUNCTION odoo_events._told_of(e odoo_events.entity, event text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT NOT EXISTS (SELECT 1 FROM odoo_events.entity x WHERE COALESCE(x.label, x.entity) = COALESCE(e.label, e.entity) AND x.model <> e.model)
+    OR strpos(event, '"odoomodel":"' || e.model || '"') > 0
+$$;
+COMMENT ON FUNCTION odoo_events._told_of(odoo_events.entity, text) IS 'internal: whether an event under the name of an entity is about this one';
+
 -- What an entity's last events told, one row per record.
 CREATE FUNCTION odoo_events._told(e odoo_events.entity) RETURNS TABLE (record_id int8, state text, gone boolean, image jsonb, lines jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -43,7 +62,7 @@ SELECT l.record_id, COALESCE(l.image ->> e.state_column, l.event -> 'data' -> 't
   FROM (SELECT x.record_id, v.event, v.event -> 'data' -> COALESCE(e.label, e.entity) AS image,
                x.type LIKE '%.deleted.v_' OR (v.event -> 'data' ->> 'deleted') IS NOT NULL AS gone
           FROM (SELECT DISTINCT ON (o.record_id) o.record_id, o.type, o.event
-                  FROM odoo_events.outbox_all o WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL ORDER BY o.record_id, o.position DESC) x
+                  FROM odoo_events.outbox_all o WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL AND odoo_events._told_of(e, o.event) ORDER BY o.record_id, o.position DESC) x
                CROSS JOIN LATERAL (SELECT odoo_events._legible(x.event) AS event OFFSET 0) v) l
   -- an event that only its lines made does not carry the state
   LEFT JOIN (SELECT x.record_id, (array_agg(x.lines ORDER BY x.position DESC) FILTER (WHERE x.lines IS NOT NULL))[1] AS lines,
@@ -51,7 +70,7 @@ SELECT l.record_id, COALESCE(l.image ->> e.state_column, l.event -> 'data' -> 't
                FROM (SELECT o.record_id, o.position, v.event -> 'data' -> 'lines' AS lines,
                             COALESCE(v.event -> 'data' -> COALESCE(e.label, e.entity) ->> e.state_column, v.event -> 'data' -> 'transition' ->> 'to') AS state
                        FROM odoo_events.outbox_all o CROSS JOIN LATERAL (SELECT odoo_events._legible(o.event) AS event OFFSET 0) v
-                      WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL) x
+                      WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL AND odoo_events._told_of(e, o.event)) x
               GROUP BY x.record_id) w ON w.record_id = l.record_id
 $$;
 COMMENT ON FUNCTION odoo_events._told(odoo_events.entity) IS 'internal: what the last events of each record of an entity said of it';
@@ -62,34 +81,43 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT x.rule, x.id, CASE WHEN x.was IS NULL THEN 'I' WHEN x.image IS NULL THEN 'D' ELSE 'U' END,
        CASE WHEN x.was IS NULL THEN NULL
             WHEN x.image IS NULL THEN (odoo_events._differing(x.fields, x.was, (SELECT jsonb_object_agg(k, '"?"'::jsonb) FROM jsonb_object_keys(x.fields) k), true)
-                                       || jsonb_build_object(x.parent, document))::text
+                                       || jsonb_build_object(x.parent, document)
+                                       || COALESCE((SELECT jsonb_build_object(x.state_column, c) FROM odoo_events._corrected_state(e.entity) c WHERE c IS NOT NULL), '{}'))::text
             ELSE odoo_events._differing(x.fields, x.was, x.image, true)::text END
   -- a row may be one of several parts by what it is: it is told of as one of them
-  FROM (SELECT COALESCE(t.rule, n.rule) AS rule, COALESCE(t.id, n.id) AS id, t.line AS was, n.image, t.parent, t.fields
-          FROM (SELECT p.rule, (l ->> 'id')::int8 AS id, l AS line, p.parent[1] AS parent, odoo_events._plain_fields(p.owner) AS fields FROM jsonb_array_elements(told) l
-                  JOIN odoo_events.part p ON p.entity = e.entity AND p.part = l ->> 'part' AND p.within IS NULL AND NOT p.tx_only AND p.counted) t
+  FROM (SELECT COALESCE(t.rule, n.rule) AS rule, COALESCE(t.id, n.id) AS id, t.line AS was, n.image, t.parent, t.state_column, t.fields
+          FROM (SELECT p.rule, (l ->> 'id')::int8 AS id, l AS line, p.parent[1] AS parent, p.state_column, odoo_events._plain_fields(p.owner) AS fields FROM jsonb_array_elements(told) l
+                  JOIN odoo_events.part p ON p.entity = e.entity AND p.part = l ->> 'part' AND p.within IS NULL AND NOT p.tx_only
+                   AND (p.counted OR odoo_events._corrected_state(e.entity) IS NOT NULL)) t
           FULL JOIN (SELECT DISTINCT ON (l ->> 'rule', l ->> 'id') l ->> 'rule' AS rule, (l ->> 'id')::int8 AS id, l -> 'image' AS image FROM jsonb_array_elements(there) l
                       ORDER BY l ->> 'rule', l ->> 'id') n ON n.rule = t.rule AND n.id = t.id) x
  WHERE x.was IS NULL OR x.image IS NULL OR odoo_events._differing(x.fields, x.was, x.image, true) IS NOT NULL
 $$;
 COMMENT ON FUNCTION odoo_events._line_changes(odoo_events.entity, int8, jsonb, jsonb) IS 'internal: lines of a document that differ from what its last event told';
 
-CREATE TYPE odoo_events._candidate AS (record_id int8, odoo_state text, last_event_state text, note text, op text, old jsonb, told_lines jsonb, lines jsonb, doubt boolean);
-COMMENT ON TYPE odoo_events._candidate IS 'internal: a record that may not be as its last event says; op and old: the change as _would_tell() takes it; doubt: it may have changed while capture failed';
+CREATE TYPE odoo_events._candidate AS (record_id int8, odoo_state text, last_event_state text, note text, op text, old jsonb, told_lines jsonb, lines jsonb, doubt boolean, row_id int8);
+COMMENT ON TYPE odoo_events._candidate IS 'internal: a record that may not be as its last event says; op and old: the change as _would_tell() takes it; doubt: it may have changed while capture failed; row_id: of its row, where that is the row of another thing';
 
 -- Records whose row is not what their last event says, at first sight.
 CREATE FUNCTION odoo_events._candidates(e odoo_events.entity, since timestamptz, gap_at timestamptz) RETURNS SETOF odoo_events._candidate
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   fields  constant jsonb := odoo_events._plain_fields(e.entity);
-  columns constant text[] := ARRAY(SELECT jsonb_object_keys(fields));
+  columns constant text[] := ARRAY(SELECT jsonb_object_keys(fields)) || e.id_column;
+  corrected constant text := odoo_events._corrected_state(e.entity);
   inside  constant text[] := ARRAY(SELECT DISTINCT k FROM odoo_events.part p, jsonb_object_keys(odoo_events._plain_fields(p.owner)) k WHERE p.entity = e.entity);
 BEGIN
   RETURN QUERY
   WITH told AS MATERIALIZED (SELECT * FROM odoo_events._told(e)),
-  there AS MATERIALIZED (SELECT r.* FROM odoo_events._odoo_rows(e.entity, columns) r),
-  line AS MATERIALIZED (SELECT l.document, jsonb_agg(jsonb_build_object('rule', l.rule, 'id', l.id, 'image', l.image)) AS lines FROM odoo_events._odoo_lines(e.entity, inside) l GROUP BY l.document),
-  x AS (SELECT COALESCE(r.id, t.record_id) AS id, r.id IS NOT NULL AS here, r.state AS is_now, t.state AS was, t.record_id IS NOT NULL AS told, t.gone, r.created, t.lines AS told_lines, l.lines,
+  -- the row of a payment's entry, for example, tells which payment it is about; most entries are about none
+  there AS MATERIALIZED (SELECT CASE WHEN e.id_column IS NULL THEN r.id ELSE (r.image ->> e.id_column)::int8 END AS id, r.id AS row_id, r.state, r.created, r.written, r.image
+                           FROM odoo_events._odoo_rows(e.entity, columns) r WHERE e.id_column IS NULL OR r.image ->> e.id_column IS NOT NULL),
+  line AS MATERIALIZED (SELECT l.document, jsonb_agg(jsonb_build_object('rule', l.rule, 'id', l.id, 'image', l.image)) AS lines 
+             FROM (SELECT l.* FROM odoo_events._odoo_lines(e.entity, inside) l
+                   UNION ALL
+                   SELECT l.* FROM odoo_events._odoo_lines_of(e.entity, inside, ARRAY(SELECT t.record_id FROM told t WHERE NOT t.gone AND t.lines IS NOT NULL AND t.state = corrected)) l
+                    WHERE corrected IS NOT NULL) l GROUP BY l.document),
+  x AS (SELECT COALESCE(r.id, t.record_id) AS id, COALESCE(r.row_id, t.record_id) AS row_id, r.id IS NOT NULL AS here, r.state AS is_now, t.state AS was, t.record_id IS NOT NULL AS told, t.gone, r.created, t.lines AS told_lines, l.lines,
                odoo_events._differing(fields, t.image, r.image, false) AS other, CASE WHEN r.state <> t.state THEN jsonb_build_object(e.state_column, t.state) END AS other_state,
                COALESCE(r.written >= gap_at - interval '1 hour' OR gap_at IS NOT NULL AND r.state = ANY (e.open_states), false) AS doubt
           FROM there r FULL JOIN told t ON t.record_id = r.id LEFT JOIN line l ON l.document = r.id)
@@ -102,12 +130,12 @@ BEGIN
               ELSE 'other lines than those of the last event' END,
          CASE WHEN NOT x.here OR x.gone THEN NULL WHEN NOT x.told THEN 'I' ELSE 'U' END,
          CASE WHEN x.other IS NULL THEN x.other_state ELSE x.other || COALESCE(x.other_state, '{}') END,
-         x.told_lines, COALESCE(x.lines, '[]'), x.doubt
+         x.told_lines, COALESCE(x.lines, '[]'), x.doubt, x.row_id
     FROM x
    WHERE CASE WHEN NOT x.here THEN NOT x.gone AND (x.was IS NULL OR x.was <> ALL (e.draft_states || e.cancelled_states))
                    AND EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.enabled AND d.emit AND d.occasion = 'deleted')
               WHEN NOT x.told THEN x.created >= since
-              ELSE x.gone OR x.other IS NOT NULL OR x.other_state IS NOT NULL OR x.told_lines IS NOT NULL AND x.lines IS NOT NULL OR x.doubt END;
+              ELSE x.gone OR x.other IS NOT NULL OR x.other_state IS NOT NULL OR x.told_lines IS NOT NULL AND (x.lines IS NOT NULL OR x.was = corrected) OR x.doubt END;
 END $$;
 COMMENT ON FUNCTION odoo_events._candidates(odoo_events.entity, timestamptz, timestamptz) IS 'internal: records whose row and last event do not agree, at first sight';
 
@@ -124,7 +152,7 @@ $$;
 COMMENT ON FUNCTION odoo_events._pending(odoo_events.entity) IS 'internal: records of an entity of which the journal or the quarantine has still to tell';
 
 -- Of some candidates those that are differences.  tip: position up to which the events were read that they were compared with.
-CREATE FUNCTION odoo_events._judge(e odoo_events.entity, candidates odoo_events._candidate[], tip int8) RETURNS TABLE (record_id int8, odoo_state text, last_event_state text, note text)
+CREATE FUNCTION odoo_events._judge(e odoo_events.entity, candidates odoo_events._candidate[], tip int8) RETURNS TABLE (record_id int8, odoo_state text, last_event_state text, note text, row_id int8)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -134,7 +162,7 @@ DECLARE
   pending int8[];
 BEGIN
   SELECT array_agg(x.doc) AS docs, array_agg(x.rule) AS rules, array_agg(x.id) AS ids, array_agg(x.op) AS ops, array_agg(x.old) AS olds INTO w
-    FROM (SELECT c.record_id AS doc, e.rule AS rule, c.record_id AS id, c.op, c.old::text AS old FROM unnest(candidates) c WHERE c.op = 'I' OR c.op = 'U' AND c.old IS NOT NULL
+    FROM (SELECT c.record_id AS doc, e.rule AS rule, c.row_id AS id, c.op, c.old::text AS old FROM unnest(candidates) c WHERE c.op = 'I' OR c.op = 'U' AND c.old IS NOT NULL
           UNION ALL
           SELECT c.record_id, l.rule, l.id, l.op, l.old FROM unnest(candidates) c, odoo_events._line_changes(e, c.record_id, c.told_lines, c.lines) l WHERE c.op = 'U' AND c.told_lines IS NOT NULL
           ORDER BY 1) x;
@@ -154,9 +182,9 @@ BEGIN
   PERFORM odoo_events._wal_wait(e.rules);
   pending := odoo_events._pending(e);
   RETURN QUERY
-  SELECT c.record_id, c.odoo_state, c.last_event_state, CASE WHEN c.op IS NULL OR c.record_id = ANY (tells) THEN c.note ELSE 'may have changed while capture failed' END
+  SELECT c.record_id, c.odoo_state, c.last_event_state, CASE WHEN c.op IS NULL OR c.record_id = ANY (tells) THEN c.note ELSE 'may have changed while capture failed' END, c.row_id
     FROM unnest(candidates) c
-   WHERE (c.op IS NULL OR c.record_id = ANY (tells) OR c.doubt) AND c.record_id <> ALL (pending)
+   WHERE (c.op IS NULL OR c.record_id = ANY (tells) OR c.doubt) AND c.row_id <> ALL (pending)
      AND NOT EXISTS (SELECT 1 FROM odoo_events.outbox_all o WHERE o.position > tip AND o.entity = COALESCE(e.label, e.entity) AND o.record_id = c.record_id)
    ORDER BY c.record_id;
 END $$;
@@ -178,7 +206,7 @@ BEGIN
   LOOP
     ids := '{}';
     FOR d IN SELECT * FROM odoo_events._judge(e, piece.candidates, tip) LOOP
-      ids := ids || d.record_id;
+      ids := ids || d.row_id;
       RETURN QUERY VALUES (d.record_id, d.odoo_state, d.last_event_state, d.note || CASE WHEN repair THEN ': snapshot sent' ELSE '' END);
     END LOOP;
     IF repair THEN

@@ -84,12 +84,15 @@ UNION ALL
 SELECT DISTINCT xid, 'transfer', (new->>'res_id')::int, 'delivery_proven' FROM net
  WHERE tab = 'ir_attachment' AND old IS NULL AND new->>'res_model' = 'stock.picking' AND new->>'res_field' = 'signature'
 UNION ALL
--- a done move whose quantity changed: its own column, or, to Odoo 16, its lines'
-SELECT xid, 'stock_move', id, 'corrected' FROM changed_rows WHERE tab = 'stock_move' AND s1 = 'done' AND s2 = 'done' AND old->>'quantity' <> new->>'quantity'
-UNION ALL
-SELECT DISTINCT l.xid, 'stock_move', coalesce(l.new->>'move_id', l.old->>'move_id')::int, 'corrected' FROM changed_rows l
- WHERE l.tab = 'stock_move_line' AND coalesce(l.s1, 'done') = 'done' AND coalesce(l.s2, 'done') = 'done' AND l.old->>'qty_done' IS DISTINCT FROM l.new->>'qty_done'
-   AND NOT EXISTS (SELECT 1 FROM changed_rows m WHERE m.xid = l.xid AND m.tab = 'stock_move' AND m.id = coalesce(l.new->>'move_id', l.old->>'move_id')::int AND m.s1 IS DISTINCT FROM m.s2)
+-- a done move of which the quantity or the place changed, or what its done lines say
+SELECT DISTINCT c.xid, 'stock_move', c.id, 'corrected'
+  FROM (SELECT m.xid, m.id, m.old, m.new FROM changed_rows m WHERE m.tab = 'stock_move' AND m.s1 = 'done' AND m.s2 = 'done'
+        UNION ALL
+        SELECT l.xid, coalesce(l.new->>'move_id', l.old->>'move_id')::int, l.old, l.new FROM changed_rows l
+         WHERE l.tab = 'stock_move_line' AND coalesce(l.s1, 'done') = 'done' AND coalesce(l.s2, 'done') = 'done') c
+ WHERE EXISTS (SELECT 1 FROM unnest('{quantity,qty_done,lot_id,package_id,result_package_id,owner_id,location_id,location_dest_id}'::text[]) k
+                WHERE c.old->>k IS DISTINCT FROM c.new->>k)
+   AND NOT EXISTS (SELECT 1 FROM changed_rows m WHERE m.xid = c.xid AND m.tab = 'stock_move' AND m.id = c.id AND m.s1 IS DISTINCT FROM m.s2)
 UNION ALL
 SELECT xid, 'transfer', id, m FROM changed_rows,
 LATERAL (VALUES ('carrier_assigned', new->>'carrier_id' IS NOT NULL AND old->>'carrier_id' IS DISTINCT FROM new->>'carrier_id'),
