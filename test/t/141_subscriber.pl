@@ -6,7 +6,7 @@ use lib "$FindBin::RealBin/../lib";
 use OdooEvents;
 use Test::More;
 
-my $node = OdooEvents->node('both');
+my $node = OdooEvents->node('both', "max_wal_senders = 4\nmax_replication_slots = 4\n");
 OdooEvents->load($node, $_, 'odoo19') for 'primary', 'replica';
 $node->safe_psql('replica', 'SELECT odoo_events.attach()');
 
