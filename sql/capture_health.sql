@@ -11,6 +11,9 @@ CREATE TABLE stock_scrap (id int PRIMARY KEY, name text, state text, origin text
   scrap_location_id int, picking_id int, production_id int, workorder_id int, date_done timestamp, company_id int, create_uid int, write_uid int);
 ALTER TABLE stock_scrap OWNER TO regress_publish_owner;
 CREATE EXTENSION odoo_events;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 \set capture 'SELECT status, detail, hint FROM odoo_events.health() WHERE "check" IN (\'capture\', \'loops\') ORDER BY status, detail'
 SELECT entity FROM odoo_events.attach();
 SELECT odoo_events._reattach();
@@ -33,6 +36,7 @@ SELECT entity, note FROM odoo_events.detach('{unbuild_order}');
 SELECT odoo_events._reattach();
 SELECT entity, note FROM odoo_events.detach('{transfer_batch}');
 CREATE TABLE stock_picking_batch (id int PRIMARY KEY, name text, state text);
+ALTER TABLE stock_picking_batch OWNER TO regress_publish_owner;
 SELECT odoo_events._reattach();
 SELECT entity FROM odoo_events.attached ORDER BY 1;
 SELECT entity FROM odoo_events.attach('{unbuild_order}');
@@ -40,6 +44,7 @@ SELECT entity FROM odoo_events.attach('{unbuild_order}');
 SELECT convert_from(decode(rtrim(line, ';'), 'hex'), 'UTF8')::jsonb -> 'row' -> 'mode' AS mode FROM odoo_events.saved_config WHERE id LIKE 'attached_all%';
 SELECT count(*) FROM odoo_events.detach();
 CREATE TABLE stock_quant_package (id int PRIMARY KEY, name text);
+ALTER TABLE stock_quant_package OWNER TO regress_publish_owner;
 SELECT odoo_events._reattach();
 TABLE odoo_events.attached_all;
 -- one entity alone asks for nothing else

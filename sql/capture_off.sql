@@ -10,6 +10,9 @@ SELECT session_user AS me \gset
 SET client_min_messages = warning;
 CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text);
 CREATE EXTENSION odoo_events;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT count(*) > 0 AS attached FROM odoo_events.attach('{transfer}');
 \set seen 'SELECT record_id, traceparent FROM odoo_events.journal ORDER BY id'
 

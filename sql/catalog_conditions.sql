@@ -78,8 +78,8 @@ DELETE FROM gauge;
 SELECT count(*) FROM odoo_events.quarantine;
 
 -- refused: what is never there
-SELECT odoo_events.define_event('acme.custom.gauge.wide.v1', 'gauge', '$.new.c.w > 1');
-SELECT odoo_events.define_event('acme.custom.gauge.wide.v1', 'gauge', '$.new.cs[0].w > 1');
+SELECT odoo_events.define_event('acme.custom.gauge.in_row.v1', 'gauge', '$.new.c.w > 1');
+SELECT odoo_events.define_event('acme.custom.gauge.in_rows.v1', 'gauge', '$.new.cs[0].w > 1');
 SELECT odoo_events.define_event('acme.custom.gauge.wide.v1', 'gauge', '$.new.name.en_US == "x"');
 SELECT odoo_events.define_event('acme.logistics.transfer.wide.v1', 'transfer', 'exists($.parts.move[*] ? (@.new.qty > 1))');
 SELECT odoo_events.define_event('acme.logistics.transfer.wide.v1', 'transfer', 'exists($tx.*.* ? (@.new.nothing_of_this == "x"))');

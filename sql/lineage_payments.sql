@@ -13,6 +13,9 @@ CREATE TABLE stock_move (id int PRIMARY KEY, state text, product_id int, quantit
 CREATE TABLE stock_landed_cost (id int PRIMARY KEY, name text, state text, amount_total numeric, create_date timestamp DEFAULT (now() AT TIME ZONE 'UTC'), write_date timestamp DEFAULT (now() AT TIME ZONE 'UTC'));
 DO $$DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP EXECUTE format('ALTER TABLE %I OWNER TO regress_publish_owner', t); END LOOP; END$$;
 CREATE EXTENSION odoo_events;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT count(*) > 0 AS attached FROM odoo_events.attach('{payment_entry,valuation_of_move,landed_cost}');
 -- the entry of payment 3 is row 7; row 3 is an invoice, and no payment
 INSERT INTO account_payment VALUES (3, 'PAY/3', 'inbound', 1, 7);

@@ -18,6 +18,9 @@ INSERT INTO stock_lot VALUES (1, 'L1'), (2, 'L2');
 INSERT INTO stock_location VALUES (8, 'Stock', 'WH/Stock', 'internal'), (9, 'Shelf', 'WH/Stock/Shelf', 'internal');
 DO $$DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP EXECUTE format('ALTER TABLE %I OWNER TO regress_publish_owner', t); END LOOP; END$$;
 CREATE EXTENSION odoo_events;
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 SELECT count(*) > 0 AS attached FROM odoo_events.attach('{stock_move,transfer,manufacturing_order}');
 CREATE TABLE seen AS SELECT 0::int8 AS upto;
 CREATE VIEW told AS SELECT position, regexp_replace(type, '^.*\.([^.]+\.[^.]+)\.v1$', '\1') AS type, partitionkey AS key, event::jsonb ->> 'authid' AS authid,

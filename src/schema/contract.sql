@@ -49,17 +49,17 @@ $$;
 COMMENT ON FUNCTION odoo_events._without_null(jsonb) IS 'internal: the same JSON Schema, for a member that is left out instead of being null';
 
 -- An id: a string where a table has bigint ids and a double would round it.
-CREATE FUNCTION odoo_events._id_json(tables text[]) RETURNS jsonb
+CREATE FUNCTION odoo_events._id_json(tables text[], builtin boolean) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT COALESCE(odoo_events._without_null(odoo_events._column_json(tables, '{id}')), '{"type": "integer"}')
+SELECT COALESCE(odoo_events._without_null(odoo_events._column_json(tables, builtin, '{id}')), '{"type": "integer"}')
 $$;
-COMMENT ON FUNCTION odoo_events._id_json(text[]) IS 'internal: JSON Schema of the ids of the first of these tables that there is';
+COMMENT ON FUNCTION odoo_events._id_json(text[], boolean) IS 'internal: JSON Schema of the ids of the first of these tables that there is';
 
 -- A row that an event names: its id, and the business keys that it has.
 CREATE FUNCTION odoo_events._reference_json(reference text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties',
-         jsonb_build_object('id', odoo_events._id_json(r.tables)) || COALESCE((
+         jsonb_build_object('id', odoo_events._id_json(r.tables, r.builtin)) || COALESCE((
            SELECT jsonb_object_agg(f.field, COALESCE((
                     SELECT CASE WHEN x.t = '{}' THEN jsonb '{"type": "string"}' ELSE odoo_events._without_null(x.t) END
                       FROM unnest(f.paths) WITH ORDINALITY p(path, n)
@@ -138,7 +138,7 @@ COMMENT ON FUNCTION odoo_events._field_json(odoo_events.field, text, text, text)
 CREATE FUNCTION odoo_events._part_json(p odoo_events.part, base text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb_build_object('type', 'object', 'required', jsonb '["part", "id"]', 'properties',
-         jsonb_build_object('part', jsonb_build_object('const', p.part), 'id', odoo_events._id_json((SELECT r.tables FROM odoo_events.capture_rule r WHERE r.rule = p.rule)))
+         jsonb_build_object('part', jsonb_build_object('const', p.part), 'id', (SELECT odoo_events._id_json(r.tables, r.builtin) FROM odoo_events.capture_rule r WHERE r.rule = p.rule))
          || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, p.rule, p.entity, base)) FROM odoo_events.field f WHERE f.owner = p.owner), '{}')
          || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items',
                                CASE count(*) WHEN 1 THEN (jsonb_agg(odoo_events._part_json(i, base)) -> 0) ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(i, base))) END))
@@ -172,7 +172,7 @@ DECLARE
   ids  jsonb[];                       -- of its rules, its own first
 BEGIN
   SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _entity_definitions.entity;
-  ids := ARRAY(SELECT odoo_events._id_json(r.tables) FROM odoo_events.capture_rule r WHERE r.rule = e.rule OR r.rule = ANY (e.rules) ORDER BY r.rule <> e.rule);
+  ids := ARRAY(SELECT odoo_events._id_json(r.tables, r.builtin) FROM odoo_events.capture_rule r WHERE r.rule = e.rule OR r.rule = ANY (e.rules) ORDER BY r.rule <> e.rule);
   defs := jsonb_build_object(
     e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb_build_object('id', ids[1])
       || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, e.rule, e.entity, base)) FROM odoo_events.field f WHERE f.owner = e.entity), '{}')

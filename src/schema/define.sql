@@ -238,7 +238,7 @@ CREATE FUNCTION odoo_events._type_is_seen(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN t.typtype = 'd' THEN odoo_events._type_is_seen(t.typbasetype)
             WHEN t.typelem <> 0 AND t.typoutput = 'array_out'::regproc THEN odoo_events._type_is_seen(t.typelem)
-            ELSE t.typtype = 'e' OR t.oid < 16384 END
+            ELSE t.typtype IN ('e', 'c') OR t.oid < 16384 END
   FROM pg_type t WHERE t.oid = type
 $$;
 COMMENT ON FUNCTION odoo_events._type_is_seen(oid) IS 'internal: whether events and conditions have the values of a type';
