@@ -6,6 +6,9 @@
 A job is a line of three fields with tabs between them: its name, the name of the job that must have succeeded before (or nothing), and a command for
 bash. A job's last line is "N passed, N failed"; the pool's is their sum. FILE says how long jobs take, by the last word of their names: it decides the
 order only, and is never compared with what a job took. Before the sum the pool prints the ten tests that took longest.
+
+Tests that run side by side disturb one another on a small machine. A few jobs that failed so are run once more, each by itself, and that result counts.
+The pool says which they were: a name that comes again and again has a race of its own. Where many fail the tree is broken, and nothing is repeated.
 """
 import argparse
 import collections
@@ -18,6 +21,8 @@ import time
 
 LIMIT = 3000            # seconds after which a job that hangs is ended
 UNKNOWN = 20            # seconds expected of a job that FILE does not name
+REPEATED = 8            # more failures than these are not repeated
+REPEAT_BEFORE = 4200    # seconds after which nothing is repeated any more
 RESULT = re.compile(r"^(\d+) passed, (\d+) failed$")
 TEST = re.compile(r"^(?:ok|FAILED) +(.*)  \((\d+) s\)$")
 
@@ -29,7 +34,7 @@ class Job:
         self.seconds = seconds.get(self.name, seconds.get(words[-1], UNKNOWN))
         self.weight = self.seconds      # with the longest chain of jobs that wait for it
         self.process = self.started = self.log = None
-        self.ended = self.passed = False
+        self.ended = self.passed = self.repeated = False
 
 
 class Pool:
@@ -37,6 +42,8 @@ class Pool:
         self.jobs, self.logs = jobs, logs
         self.counts = collections.Counter()
         self.tests = []
+        self.begun = time.monotonic()
+        self.to_repeat = []
         by_name = {job.name: job for job in jobs}
         for job in sorted(jobs, key=lambda job: -job.seconds):
             while job.after:
@@ -85,8 +92,22 @@ class Pool:
             if test:
                 self.tests.append((int(test[2]), test[1]))
         sys.stdout.flush()
-        self.counts.update(passed=passed, failed=failed)
         job.ended, job.passed, job.process = True, failed == 0, None
+        if failed and not job.repeated and not any(other.after == job.name for other in self.jobs):
+            self.to_repeat.append((job, passed, failed))
+        else:
+            self.counts.update(passed=passed, failed=failed)
+
+    def repeat(self):
+        """Runs the jobs that failed beside others once more, each by itself."""
+        again, self.to_repeat = self.to_repeat, []
+        for job, passed, failed in again:
+            if len(again) > REPEATED or time.monotonic() - self.begun > REPEAT_BEFORE:
+                self.counts.update(passed=passed, failed=failed)
+                continue
+            print(f"-- again, by itself: {job.name}", flush=True)
+            job.repeated, job.ended = True, False
+            self.run(1)
 
     def stop(self):
         """Ends what still runs, so that an interrupted run leaves no server behind."""
@@ -135,6 +156,7 @@ def main():
         signal.signal(sign, lambda *_: sys.exit(143))
     try:
         pool.run(options.jobs)
+        pool.repeat()
     finally:
         pool.stop()
     print("The slowest:")
