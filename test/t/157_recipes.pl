@@ -55,14 +55,14 @@ foreach my $case ([ 'python', 'readme.py', 'int(__import__("os").environ["PORT"]
 }
 
 certified('a queue in between', [ $python, "$examples/queue_receiver.py" ], QUEUE => "$dir/queue.db");
-certified('Go', ["$dir/receiver"]) if installed('Go', 'go', 'version') && runs('env', "GOCACHE=$dir/go", 'GO111MODULE=off', 'go', 'build', '-o', "$dir/receiver", "$examples/receiver.go");
+certified('Go', ["$dir/receiver"]) if installed('Go', 'go', 'version') && runs('env', "GOCACHE=$ENV{TESTDIR}/../go", 'GO111MODULE=off', 'go', 'build', '-o', "$dir/receiver", "$examples/receiver.go");
 certified('PHP', [ 'php', '-S', '127.0.0.1:PORT', "$examples/receiver.php" ], PHP_CLI_SERVER_WORKERS => 10) if installed('PHP', 'php', '-v');
 certified('FastAPI', [ $python, '-m', 'uvicorn', '--app-dir', $examples, '--port', 'PORT', 'fastapi_receiver:app' ], PYTHONDONTWRITEBYTECODE => 1)
   if installed('FastAPI', $python, '-c', 'import fastapi, uvicorn');
-if (installed('Express', 'node', '-e', 'require("express")'))
+if (installed('Express', 'test', '-d', '/usr/share/nodejs/express'))
 {
 	copy("$examples/express_receiver.mjs", "$dir/express_receiver.mjs") or die $!;
-	certified('Express', [ 'node', "$dir/express_receiver.mjs" ]);
+	certified('Express', [ 'node', "$dir/express_receiver.mjs" ], NODE_PATH => '/usr/share/nodejs');
 }
 
 sub installed
