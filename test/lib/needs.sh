@@ -55,17 +55,21 @@ headers_would_be_newer() { # headers_would_be_newer MAJOR
 
 can_include() { echo "#include <$1>" | "${CC:-gcc}" -E -x c - >/dev/null 2>&1; }
 
+# The library is linked where a source includes its header (Makefile), and needed only then.
+uses_jansson() { grep -qs '^#include <jansson.h>' "$(dirname "${BASH_SOURCE[0]}")"/../../src/*/*.c; }
+
 # What compiling needs.  The compiler says what it finds, so that another system's packages do as well.
 missing_to_compile() { # missing_to_compile PG_CONFIG
   local major config=$1
   major=$(wanted_postgresql)
   if ! command -v "${CC:-gcc}" >/dev/null; then
-    echo "gcc libc6-dev libcurl4-openssl-dev libssl-dev libjansson-dev"
+    echo "gcc libc6-dev libcurl4-openssl-dev libssl-dev"
+    ! uses_jansson || echo libjansson-dev
   else
     can_include stdio.h || echo libc6-dev
     can_include curl/curl.h || pkg-config --exists libcurl 2>/dev/null || echo libcurl4-openssl-dev
     can_include openssl/evp.h || pkg-config --exists libcrypto 2>/dev/null || echo libssl-dev
-    can_include jansson.h || pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
+    ! uses_jansson || can_include jansson.h || pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
   fi
   command -v pkg-config >/dev/null || echo pkg-config
   if ! has_headers "$config"; then

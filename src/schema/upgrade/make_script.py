@@ -151,8 +151,8 @@ class Script:
 
     def mentions(self, old, new):
         """Does CHANGES name every column and constraint that a statement has and its former text has not?"""
-        former = {line.strip(" ,") for line in (old or self.former(new)).bare.splitlines()}
-        lines = [line.strip(" ,") for line in new.bare.splitlines()]
+        separator = ", " if new.kind == "type" else "\n"
+        former, lines = ([part.strip(" ,)") for part in s.bare.split(separator)] for s in (old or self.former(new), new))
         return all(re.search(rf"\b{re.escape(line.split()[0])}", self.changes) for line in lines if line and line not in former)
 
     def former(self, new):

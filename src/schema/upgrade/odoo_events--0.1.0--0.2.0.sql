@@ -89,16 +89,68 @@ ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0
 
 -- it calls _captured_table(text[]), which has another argument by now
 DROP VIEW odoo_events.capture_status;
+
+-- covers: odoo_events.capture_gap
+ALTER TABLE odoo_events.capture_gap ADD COLUMN since timestamptz;
+
+-- covers: odoo_events.attached
+ALTER TABLE odoo_events.attached ADD COLUMN always boolean;
+
+-- covers: odoo_events._candidate
+ALTER TYPE odoo_events._candidate ADD ATTRIBUTE row_id int8;
 DROP FUNCTION odoo_events._column_json(text[], text[]);
 DROP FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text);
 DROP FUNCTION odoo_events._filter_passes(text, jsonpath);
 DROP FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4);
 DROP FUNCTION odoo_events.alter_subscription(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text);
 DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text, text, boolean);
+DROP FUNCTION odoo_events.attach(text[], text);
+DROP FUNCTION odoo_events._attach(text[], text);
 DROP FUNCTION odoo_events._captured_table(text[]);
+DROP FUNCTION odoo_events._judge(odoo_events.entity, odoo_events._candidate[], int8);
+-- Runs when a restore fills saved_config: the row goes back to where it came from.  The dump may be of another version: columns
+-- that it lacks get their defaults, those that went are left out.
+CREATE OR REPLACE FUNCTION odoo_events._restore_config() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
+  target regclass := (SELECT t.oid FROM pg_class t WHERE t.relnamespace = 'odoo_events'::regnamespace AND t.relname = saved ->> 'table'
+                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config'));
+  columns text;
+BEGIN
+  IF target IS NOT NULL THEN
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO columns
+      FROM pg_attribute a WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND saved -> 'row' ? a.attname;
+    EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1) ON CONFLICT DO NOTHING', target, columns)
+      USING saved -> 'row';
+  END IF;
+  RETURN NULL;
+END $$;
 CREATE FUNCTION odoo_events._legible(event text) RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_legible';
 COMMENT ON FUNCTION odoo_events._legible(text) IS 'internal: JSON as jsonb; what jsonb cannot hold is replaced, null where that does not help';
+-- Whoever attached everything wants what comes later, too: a module that is installed then.
+CREATE TABLE odoo_events.attached_all (
+    one  boolean PRIMARY KEY DEFAULT true CHECK (one),
+    mode text NOT NULL,
+    at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    always boolean
+);
+COMMENT ON TABLE odoo_events.attached_all IS 'a row: attach() was called for all entities, and the worker attaches those whose tables come later';
+-- A dump carries what the DBA chose; the triggers are dumped with Odoo's tables.
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached_all
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('one');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached_all
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('mode', 'attach all', 'attach all', 'detach all', 'one,at');
+CREATE OR REPLACE VIEW odoo_events.capture_error AS
+SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+                         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                        WHERE c.oid = g.relid), g.rule) AS relation,
+       g.changes, g.reason, COALESCE(g.since, g.at) AS since
+  FROM (SELECT at, rule, relid, changes, reason, since FROM odoo_events.capture_gap
+        UNION ALL
+        SELECT s.unnoted_at, s.rule, s.unnoted_relid, s.unnoted, 'neither the journal nor capture_gap could be written; not written down yet', NULL
+          FROM odoo_events._rule_stats() s WHERE s.unnoted > 0) g;
 -- Which table is Odoo's: the rule stands in src/base/relations.h, for SQL and C alike.  Odoo's schema is where an ordinary table
 -- ir_module_module of the database's owner is; a table of Odoo's stands in that schema and belongs to the same role.
 CREATE FUNCTION odoo_events._odoo_schema() RETURNS oid
@@ -137,6 +189,7 @@ DECLARE
   done text;
   want record;
   have record;
+  always boolean := (SELECT bool_or(a.always) FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity WHERE _capture_table.rule = ANY (e.rules));
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_attribute a
                   WHERE a.attrelid = relid AND a.attname = 'id' AND NOT a.attisdropped AND a.atttypid IN ('int4'::regtype, 'int8'::regtype)) THEN
@@ -153,7 +206,10 @@ BEGIN
       PERFORM odoo_events._trigger_depends(relid, want.name);
       done := 'triggers created';
     END IF;
-    IF have.tgenabled IN ('D', 'R', 'A') THEN
+    IF always AND have.tgenabled IS DISTINCT FROM 'A' THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', rel, want.name);
+      done := COALESCE(done, 'triggers enabled') || ', for replicated changes, too';
+    ELSIF have.tgenabled IN ('D', 'R') OR have.tgenabled = 'A' AND NOT always THEN
       EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', rel, want.name);
       done := COALESCE(done, 'triggers enabled');
     END IF;
@@ -170,7 +226,7 @@ BEGIN
   END LOOP;
 END $$;
 COMMENT ON FUNCTION odoo_events._drop_idle_triggers() IS 'internal: drops the triggers that are not needed';
-CREATE OR REPLACE FUNCTION odoo_events._attach(entities text[], how text)
+CREATE FUNCTION odoo_events._attach(entities text[], how text, always boolean DEFAULT NULL)
 RETURNS TABLE (entity text, relation text, mode text, event_types text[], note text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -196,6 +252,11 @@ BEGIN
   -- whoever says how to capture them knows that they fell back
   UPDATE odoo_events.wal_fallback f SET entities = ARRAY(SELECT u FROM unnest(f.entities) u WHERE entities IS NOT NULL AND u <> ALL (entities));
   DELETE FROM odoo_events.wal_fallback f WHERE f.entities = '{}';
+  IF entities IS NULL THEN
+    INSERT INTO odoo_events.attached_all AS a (mode, always) VALUES (how, _attach.always)
+      ON CONFLICT ON CONSTRAINT attached_all_pkey DO UPDATE SET mode = EXCLUDED.mode, always = COALESCE(EXCLUDED.always, a.always)
+      WHERE a.mode <> EXCLUDED.mode OR a.always IS DISTINCT FROM COALESCE(EXCLUDED.always, a.always);
+  END IF;
   FOR e IN SELECT d.entity, d.rules FROM odoo_events.entity d
             WHERE entities IS NULL OR d.entity = ANY (entities) ORDER BY d.entity LOOP
     IF NOT EXISTS (SELECT 1 FROM odoo_events.capture_rule c
@@ -212,8 +273,9 @@ BEGIN
     END IF;
     PERFORM odoo_events.arm_first_time();
     DELETE FROM odoo_events.detached d WHERE d.entity = e.entity;
-    INSERT INTO odoo_events.attached AS a (entity, mode) VALUES (e.entity, how)
-      ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE a.mode <> EXCLUDED.mode;
+    INSERT INTO odoo_events.attached AS a (entity, mode, always) VALUES (e.entity, how, _attach.always)
+      ON CONFLICT ON CONSTRAINT attached_pkey DO UPDATE SET mode = EXCLUDED.mode, always = COALESCE(EXCLUDED.always, a.always)
+      WHERE a.mode <> EXCLUDED.mode OR a.always IS DISTINCT FROM COALESCE(EXCLUDED.always, a.always);
     FOR r IN SELECT c.rule, odoo_events._captured_table(c.tables, c.builtin) AS relid
                FROM unnest(e.rules) WITH ORDINALITY u(rule, n) JOIN odoo_events.capture_rule c ON c.rule = u.rule
               ORDER BY u.n LOOP
@@ -235,34 +297,122 @@ BEGIN
   PERFORM odoo_events._drop_idle_triggers();
   PERFORM odoo_events._wake('config');
 END $$;
+COMMENT ON FUNCTION odoo_events._attach(text[], text, boolean) IS 'internal: attach()';
+CREATE FUNCTION odoo_events.attach(entities text[] DEFAULT NULL, mode text DEFAULT 'trigger', always boolean DEFAULT NULL,
+  OUT entity text, OUT relation text, OUT mode text, OUT event_types text[], OUT note text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'SELECT a.entity, a.relation, a.mode, a.event_types, a.note FROM odoo_events._attach($1, $2, $3) a';
+COMMENT ON FUNCTION odoo_events.attach(text[], text, boolean) IS
+'captures the given entities (default: all whose tables exist and of whose events any is enabled).  mode trigger: creates two triggers per table, which takes '
+'ShareRowExclusiveLock on it for a moment: set lock_timeout and repeat where Odoo has long transactions.  wal: reads the WAL instead: once the reader is ready '
+'the worker sets REPLICA IDENTITY FULL and drops the triggers, table by table; a table that several entities need is read from the WAL if one of them is.  '
+'both: both ways, events by the triggers, differences in capture_difference.  always true: changes that logical replication applies here are captured, too; '
+'false: they are not; null: as it is.  Mends what is missing or disabled; can be repeated.  Called for all entities, the worker also attaches those whose tables come later';
+CREATE OR REPLACE FUNCTION odoo_events.detach(entities text[] DEFAULT NULL)
+RETURNS TABLE (entity text, relation text, note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  gone text[];
+BEGIN
+  PERFORM odoo_events._check_entities(entities);
+  WITH d AS (DELETE FROM odoo_events.attached a WHERE entities IS NULL OR a.entity = ANY (entities) RETURNING a.entity)
+  SELECT array_agg(d.entity ORDER BY d.entity) INTO gone FROM d;
+  DELETE FROM odoo_events.attached_all WHERE entities IS NULL;
+  RETURN QUERY SELECT u, NULL::text, 'was not attached'::text FROM unnest(entities) u WHERE NOT u = ANY (COALESCE(gone, '{}'));
+  RETURN QUERY
+    SELECT g, t.relation,
+           CASE WHEN n.entities IS NOT NULL THEN 'still captured for ' || n.entities
+                WHEN t.wal THEN 'no longer read from the WAL' ELSE 'triggers dropped' END
+      FROM unnest(gone) g JOIN odoo_events.entity e ON e.entity = g
+      JOIN (SELECT c.rule, c.relation, false AS wal FROM odoo_events._capture_trigger c WHERE NOT c.truncates
+            UNION ALL
+            SELECT w.rule, x.name, true FROM odoo_events.wal_rule w, odoo_events._table_name(w.relid) x(name) WHERE w.state = 'wal') t ON t.rule = ANY (e.rules)
+      LEFT JOIN LATERAL (SELECT string_agg(o.entity, ', ' ORDER BY o.entity) AS entities
+                           FROM odoo_events.attached a JOIN odoo_events.entity o ON o.entity = a.entity
+                          WHERE t.rule = ANY (o.rules)) n ON true
+     ORDER BY g, t.relation;
+  PERFORM odoo_events._wal_leave(w.rule, odoo_events._rule_mode(w.rule) IS NOT NULL)
+    FROM odoo_events.wal_rule w WHERE COALESCE(odoo_events._rule_mode(w.rule), 'trigger') = 'trigger' ORDER BY w.rule;
+  PERFORM odoo_events._drop_idle_triggers();
+  -- whoever captured something has begun by now
+  INSERT INTO odoo_events.detached AS d (entity, before)
+    SELECT DISTINCT g, pg_snapshot_xmax(pg_current_snapshot()) FROM unnest(gone || entities) g
+    ON CONFLICT ON CONSTRAINT detached_pkey DO UPDATE SET before = EXCLUDED.before;
+  PERFORM odoo_events._wake('config');
+END $$;
+-- When the worker last found that all was captured; with true: it has found so now.
+CREATE FUNCTION odoo_events._complete_at(complete boolean) RETURNS timestamptz
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_complete_at';
+COMMENT ON FUNCTION odoo_events._complete_at(boolean) IS 'internal: when this worker last found all tables captured, null if it has not yet';
+-- Entities that are not attached although all are to be: a module was installed after attach().
+CREATE FUNCTION odoo_events._unattached() RETURNS TABLE (entity text, relid oid, mode text, always boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT e.entity, t.relid, m.mode, m.always
+  FROM odoo_events.attached_all m, odoo_events.entity e JOIN odoo_events.capture_rule c ON c.rule = e.rules[1]
+ CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) t(relid)
+ WHERE t.relid IS NOT NULL AND NOT odoo_events._nothing_enabled(e.entity)
+   AND NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity) AND NOT EXISTS (SELECT 1 FROM odoo_events.detached d WHERE d.entity = e.entity)
+ ORDER BY e.entity
+$$;
+COMMENT ON FUNCTION odoo_events._unattached() IS 'internal: entities whose tables came after attach() of all, and were not detached';
+CREATE FUNCTION odoo_events._attach_later() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  u    record;
+  done boolean := true;
+BEGIN
+  FOR u IN SELECT * FROM odoo_events._unattached() LOOP
+    BEGIN
+      IF u.mode = 'trigger' THEN
+        INSERT INTO odoo_events.attached (entity, mode, always) VALUES (u.entity, u.mode, u.always);
+      ELSE
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', u.relid::regclass);
+        PERFORM odoo_events._attach(ARRAY[u.entity], u.mode, u.always);
+      END IF;
+      PERFORM odoo_events._wake('config');
+    EXCEPTION
+      WHEN lock_not_available OR undefined_table OR undefined_column THEN
+        done := false;
+    END;
+  END LOOP;
+  RETURN done;
+END $$;
+COMMENT ON FUNCTION odoo_events._attach_later() IS 'internal: attaches entities whose tables came after attach() of all';
 -- A table of an attached entity that has no trigger: it was dropped and made again, or a module brought it.  What happened to it
--- meanwhile was not captured: a gap says so.  A trigger that somebody disabled stays so; a table that is in use is left for the next time.
+-- meanwhile was not captured: a gap says so, and since when at the earliest.  A trigger that somebody disabled stays so; a table that
+-- is in use is left for the next time.
 CREATE OR REPLACE FUNCTION odoo_events._reattach() RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  r record;
-  n int := 0;
+  r        record;
+  n        int := 0;
+  since    timestamptz := odoo_events._complete_at(false);
+  complete boolean := odoo_events._attach_later();
 BEGIN
-  FOR r IN SELECT DISTINCT c.rule, x.relid
+  FOR r IN SELECT c.rule, x.relid, LEAST(min(a.at), (SELECT l.at FROM odoo_events.attached_all l)) AS attached_at
              FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity
              JOIN odoo_events.capture_rule c ON c.rule = ANY (e.rules)
              CROSS JOIN LATERAL odoo_events._captured_table(c.tables, c.builtin) x(relid)
             WHERE x.relid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.wal_rule w WHERE w.rule = c.rule AND w.state = 'wal') AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) < 2
+            GROUP BY c.rule, x.relid
   LOOP
     BEGIN
       EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', r.relid::regclass);
       PERFORM odoo_events._capture_table(r.relid, r.rule);
-      INSERT INTO odoo_events.capture_gap AS g (xid, rule, relid, at, changes, reason)
-      VALUES (pg_current_xact_id(), r.rule, r.relid, clock_timestamp(), 0, 'the table was new, or had lost its trigger: attached again');
+      INSERT INTO odoo_events.capture_gap AS g (xid, rule, relid, at, changes, reason, since)
+      VALUES (pg_current_xact_id(), r.rule, r.relid, clock_timestamp(), 0, 'the table was new, or had lost its trigger: attached again', COALESCE(since, r.attached_at));
       n := n + 1;
       RAISE LOG 'odoo_events captures % again', r.relid::regclass;
     EXCEPTION
       WHEN lock_not_available OR undefined_table OR undefined_column OR duplicate_object THEN
-        NULL;
+        complete := false;
     END;
   END LOOP;
+  PERFORM odoo_events._complete_at(true) WHERE complete;
   RETURN n;
 END $$;
+COMMENT ON FUNCTION odoo_events._reattach() IS 'internal: makes the triggers that tables of attached entities lack, attaches entities that came later; answers on how many tables';
 -- What the server must allow; raises with the mend.
 CREATE OR REPLACE FUNCTION odoo_events._wal_check() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1402,6 +1552,24 @@ SELECT 'arming', CASE WHEN i.armed THEN 'ok' ELSE 'critical' END,
             ELSE 'SELECT odoo_events.arm();  -- only if this is production' END
   FROM odoo_events._identity() i
 $$;
+-- Event types that cannot come because a captured table lacks columns that they depend on, and who subscribes to them.
+CREATE FUNCTION odoo_events._blind_types() RETURNS TABLE (entity text, relation text, missing text[], types text[], subscribed_by text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT x.entity, x.relation, x.missing_columns, x.types,
+       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM odoo_events.subscription s
+         WHERE EXISTS (SELECT 1 FROM unnest(s.types) p, unnest(x.types) t WHERE t LIKE replace(replace(p, '_', '\_'), '*', '%')))
+  FROM (SELECT c.entity, c.relation, c.missing_columns, array_agg(DISTINCT d.type ORDER BY d.type) AS types
+          FROM odoo_events.capture_status c
+          JOIN odoo_events.entity e ON e.entity = c.entity
+          JOIN odoo_events.event_def d ON d.entity = c.entity AND d.enabled AND d.emit
+         WHERE c.missing_columns IS NOT NULL AND c.mode IS NOT NULL
+           AND (d.occasion IN ('milestone', 'cancelled', 'open', 'changed') AND e.state_column = ANY (c.missing_columns)
+                AND (SELECT odoo_events._captured_table(r.tables, r.builtin) FROM odoo_events.capture_rule r WHERE r.rule = e.rule) = to_regclass(c.relation)
+                OR EXISTS (SELECT 1 FROM unnest(c.missing_columns) m
+                            WHERE strpos(d.condition::text, '."' || m || '"') > 0 OR m = ANY (SELECT split_part(w, '@', 1) FROM unnest(d.watches) w)))
+         GROUP BY c.entity, c.relation, c.missing_columns) x
+$$;
+COMMENT ON FUNCTION odoo_events._blind_types() IS 'internal: event types that depend on columns that a captured table lacks';
 CREATE OR REPLACE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 WITH bad AS MATERIALIZED (
@@ -1422,8 +1590,42 @@ UNION ALL
 SELECT 'capture', 'critical', format('%s: %s is not captured%s', b.entity, b.relation, ': ' || b.note), format('SELECT * FROM odoo_events.attach(%L);', ARRAY[b.entity])
   FROM bad b WHERE b.relation IS NOT NULL
 UNION ALL
+SELECT 'capture', 'warn', format('%s: %s came after attach() and is not captured yet: the worker attaches it within a minute', u.entity, u.relid::regclass),
+       format('SELECT * FROM odoo_events.attach(%L);', ARRAY[u.entity])
+  FROM odoo_events._unattached() u
+UNION ALL
+SELECT 'capture', 'warn', format('the logical replication of subscription %s changes %s, and none of that is captured: the triggers do not fire for it', s.names, s.relations),
+       format('SELECT * FROM odoo_events.attach(%L, always => true);  -- unless the publisher of these tables sends the events itself', s.entities)
+  FROM (SELECT string_agg(DISTINCT u.subname, ', ') AS names, string_agg(DISTINCT t.relation, ', ') AS relations,
+               (SELECT array_agg(a.entity ORDER BY a.entity) FROM odoo_events.attached a JOIN odoo_events.entity e ON e.entity = a.entity WHERE e.rules && array_agg(t.rule)) AS entities
+          FROM pg_subscription u JOIN pg_subscription_rel r ON r.srsubid = u.oid JOIN odoo_events._capture_trigger t ON t.relid = r.srrelid AND NOT t.truncates AND t.tgenabled <> 'A'
+         WHERE u.subenabled AND u.subdbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())) s
+ WHERE s.names IS NOT NULL
+UNION ALL
+SELECT 'capture', CASE WHEN b.subscribed_by IS NULL THEN 'warn' ELSE 'critical' END,
+       format('%s: %s lacks %s: %s cannot come%s', b.entity, b.relation, array_to_string(b.missing, ', '), array_to_string(b.types, ', '), '; subscribed by ' || b.subscribed_by),
+       format('SELECT * FROM odoo_events.capture_status WHERE entity = %L;  -- who took the column away? it is captured again as soon as it is back', b.entity)
+  FROM odoo_events._blind_types() b
+UNION ALL
+SELECT 'capture', 'critical', 'odoo_events.capture is off in the server''s configuration: nothing is captured',
+       'ALTER SYSTEM SET odoo_events.capture = on; SELECT pg_catalog.pg_reload_conf();'
+  FROM pg_settings g WHERE g.name = 'odoo_events.capture' AND g.reset_val = 'off'
+UNION ALL
+SELECT 'capture', 'warn', format('%s changes (%s) were left out by odoo_events.capture = off, last by %s at %s', sum((a.new ->> 'changes')::int8),
+         string_agg(DISTINCT a.object, ', '), (array_agg(a.who ORDER BY a.id DESC))[1], max(a.at)),
+       'SELECT * FROM odoo_events.reconcile();  -- what no event tells of; with repair => true it is told'
+  FROM odoo_events.audit a WHERE a.what = 'leave out' AND a.at > now() - interval '1 day' HAVING count(*) > 0
+UNION ALL
 SELECT 'capture', 'ok', string_agg(t.entity, ', ' ORDER BY t.entity), NULL
   FROM odoo_events.attached t HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM bad b WHERE b.relation IS NOT NULL)
+$$;
+CREATE OR REPLACE FUNCTION odoo_events._health_gaps() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'gaps', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'critical' END,
+       CASE WHEN count(*) = 0 THEN 'no change was missed'
+            ELSE format('%s changes could not be captured between %s and %s', sum(e.changes), min(e.since), max(e.at)) END,
+       CASE WHEN count(*) > 0 THEN 'SELECT * FROM odoo_events.capture_error;' END
+  FROM odoo_events.capture_error e
 $$;
 -- Releases of PostgreSQL from 15.19 on load only output plugins that a setting names.
 CREATE OR REPLACE FUNCTION odoo_events._health_plugin() RETURNS TABLE ("check" text, status text, detail text, hint text)
@@ -1495,6 +1697,19 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
          UNION ALL SELECT 10, 'ok', format('%s, %s events behind', s.state, s.lag), NULL
          ORDER BY n LIMIT 1) v
 $$;
+-- What the worker separates is one where the database's owner is a superuser.
+-- Somebody who writes into Odoo what events told him is told of that, and so on.  Each round is a transaction of its own.
+CREATE FUNCTION odoo_events._health_loops(at_least int, period interval) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'loops', 'warn', format('%s has had %s events %s within %s s, each of another transaction: does a receiver write back what it is told?', x.partitionkey, x.n, x.type, extract(epoch FROM period)::int),
+       format('SELECT position, "time", event::json ->> ''authid'' AS authid FROM odoo_events.outbox WHERE partitionkey = %L ORDER BY position DESC LIMIT 20;  -- then docs/receivers.md, "A receiver that writes back"', x.partitionkey)
+  FROM (SELECT o.partitionkey, o.type, count(DISTINCT o.odootx) AS n
+          FROM odoo_events.outbox o
+         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 2000 AND o.recordedtime > clock_timestamp() - period AND o.record_id IS NOT NULL
+         GROUP BY o.partitionkey, o.type) x
+ WHERE x.n >= at_least ORDER BY x.n DESC LIMIT 3
+$$;
+COMMENT ON FUNCTION odoo_events._health_loops(int, interval) IS 'internal: does something change the same document again and again';
 -- Null where the table is locked, by a module upgrade for example: monitoring does not wait for it.
 CREATE FUNCTION odoo_events._table_bytes(relid oid) RETURNS int8
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_table_bytes';
@@ -1538,6 +1753,7 @@ BEGIN
     'plugin()',
     'wal()',
     'subscriptions()',
+    $c$loops(30, '1 minute')$c$,
     'owner()',
     'outbox()',
     'indexes(8388608)'] LOOP
@@ -1606,15 +1822,17 @@ RETURNS TABLE (at timestamptz, step text, "position" int8, type text, subscripti
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  o record;
-  c odoo_events.subscription_config;
+  o     record;
+  c     odoo_events.subscription_config;
+  named text[];                         -- the records that have had this subject
 BEGIN
   IF num_nonnulls(trace.key, trace.subject, trace.event_id) = 0 THEN
     RAISE EXCEPTION 'nothing says what to trace' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT * FROM odoo_events.trace(key => ''manufacturing_order:1'');';
   END IF;
+  SELECT array_agg(DISTINCT x.entity || ':' || x.record_id) INTO named FROM odoo_events.outbox_all x WHERE x.subject = trace.subject AND x.record_id IS NOT NULL;
   FOR o IN SELECT x.* FROM odoo_events.outbox_all x
-            WHERE (trace.key IS NULL OR x.partitionkey = trace.key) AND (trace.subject IS NULL OR x.subject = trace.subject)
+            WHERE (trace.key IS NULL OR x.partitionkey = trace.key) AND (trace.subject IS NULL OR x.subject = trace.subject OR x.entity || ':' || x.record_id = ANY (named))
               AND (trace.event_id IS NULL OR x.id = trace.event_id) ORDER BY x.position
   LOOP
     RETURN QUERY VALUES (o."time", 'committed', o.position, o.type, NULL::text, format('%s %s, transaction %s', o.entity, o.record_id, o.odootx)),
@@ -1634,6 +1852,10 @@ BEGIN
                      FROM odoo_events._settled(c, o.id, o.position, o.recordedtime) s;
     END LOOP;
   END LOOP;
+  -- a document that was renamed meanwhile, by the part of the subject that is its name
+  RETURN QUERY SELECT l."time", 'renamed', l.position, l.type, NULL::text, format('%s %s is now %s', l.entity, l.record_id, l.subject)
+                 FROM (SELECT DISTINCT ON (x.entity, x.record_id) x.* FROM odoo_events.outbox_all x WHERE x.entity || ':' || x.record_id = ANY (named) ORDER BY x.entity, x.record_id, x.position DESC) l
+                WHERE substr(l.subject, strpos(l.subject, '/')) <> substr(trace.subject, strpos(trace.subject, '/')) ORDER BY l.position;
   RETURN QUERY SELECT q.at, 'quarantined', NULL::int8, NULL::text, NULL::text, format('%s %s, change %s: %s', q.entity, q.record_id, q.change_id, q.reason)
                  FROM odoo_events.quarantined q WHERE q.key = trace.key ORDER BY q.change_id;
   -- what waits for the publisher: by the record that the key names
@@ -1757,16 +1979,16 @@ SELECT CASE WHEN a.attnotnull THEN x.t WHEN NOT x.t ? 'type' THEN x.t
 $$;
 COMMENT ON FUNCTION odoo_events._column_json(text[], boolean, text[]) IS 'internal: JSON Schema of the first of these columns that this database has';
 -- An id: a string where a table has bigint ids and a double would round it.
-CREATE FUNCTION odoo_events._id_json(tables text[]) RETURNS jsonb
+CREATE FUNCTION odoo_events._id_json(tables text[], builtin boolean) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT COALESCE(odoo_events._without_null(odoo_events._column_json(tables, '{id}')), '{"type": "integer"}')
+SELECT COALESCE(odoo_events._without_null(odoo_events._column_json(tables, builtin, '{id}')), '{"type": "integer"}')
 $$;
-COMMENT ON FUNCTION odoo_events._id_json(text[]) IS 'internal: JSON Schema of the ids of the first of these tables that there is';
+COMMENT ON FUNCTION odoo_events._id_json(text[], boolean) IS 'internal: JSON Schema of the ids of the first of these tables that there is';
 -- A row that an event names: its id, and the business keys that it has.
 CREATE OR REPLACE FUNCTION odoo_events._reference_json(reference text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties',
-         jsonb_build_object('id', odoo_events._id_json(r.tables)) || COALESCE((
+         jsonb_build_object('id', odoo_events._id_json(r.tables, r.builtin)) || COALESCE((
            SELECT jsonb_object_agg(f.field, COALESCE((
                     SELECT CASE WHEN x.t = '{}' THEN jsonb '{"type": "string"}' ELSE odoo_events._without_null(x.t) END
                       FROM unnest(f.paths) WITH ORDINALITY p(path, n)
@@ -1806,11 +2028,40 @@ BEGIN
   END IF;
   RETURN t;
 END $$;
+CREATE OR REPLACE FUNCTION odoo_events._field_json(f odoo_events.field, rule text, entity text, base text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  e     odoo_events.entity;
+  found jsonb;
+BEGIN
+  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _field_json.entity;
+  IF f.sources[1] LIKE '#%' THEN
+    RETURN CASE f.sources[1]
+      WHEN '#kind' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.kind) FROM odoo_events.entity_kind k WHERE k.entity = e.entity))
+      WHEN '#purpose' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.purpose) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose IS NOT NULL))
+      WHEN '#reservation' THEN jsonb '{"enum": ["full", "partial", "none"]}'
+      WHEN '#earlier' THEN jsonb '{"const": true}'
+      WHEN '#document' THEN jsonb '{"type": "object", "required": ["entity", "id"], "properties": {"entity": {"type": "string"}, "id": {"type": "integer"}, "name": {"type": "string"}}}'
+      ELSE '{}' END;
+  END IF;
+  SELECT jsonb_agg(DISTINCT s.t) INTO found
+    FROM unnest(f.sources) WITH ORDINALITY u(source, n), LATERAL (SELECT odoo_events._source_json(u.source, rule, f.reference, base) AS t) s
+   WHERE s.t IS NOT NULL;
+  found := CASE COALESCE(jsonb_array_length(found), 0) WHEN 0 THEN jsonb '{}' WHEN 1 THEN found -> 0 ELSE jsonb_build_object('anyOf', found) END;
+  -- the states that the catalog knows; another Odoo module may add more
+  IF f.owner = e.entity AND f.sources = ARRAY[e.state_column] THEN
+    found := found || COALESCE((SELECT jsonb_build_object('examples', jsonb_agg(DISTINCT s)) FROM (
+        SELECT unnest(e.draft_states || e.open_states || e.cancelled_states) AS s
+        UNION SELECT unnest(m.states) FROM odoo_events.milestone m WHERE m.entity = e.entity) x
+      HAVING count(*) > 0), '{}');
+  END IF;
+  RETURN found;
+END $$;
 -- The lines of a document that are this part, with those inside them.
 CREATE OR REPLACE FUNCTION odoo_events._part_json(p odoo_events.part, base text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb_build_object('type', 'object', 'required', jsonb '["part", "id"]', 'properties',
-         jsonb_build_object('part', jsonb_build_object('const', p.part), 'id', odoo_events._id_json((SELECT r.tables FROM odoo_events.capture_rule r WHERE r.rule = p.rule)))
+         jsonb_build_object('part', jsonb_build_object('const', p.part), 'id', (SELECT odoo_events._id_json(r.tables, r.builtin) FROM odoo_events.capture_rule r WHERE r.rule = p.rule))
          || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, p.rule, p.entity, base)) FROM odoo_events.field f WHERE f.owner = p.owner), '{}')
          || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items',
                                CASE count(*) WHEN 1 THEN (jsonb_agg(odoo_events._part_json(i, base)) -> 0) ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(i, base))) END))
@@ -1825,7 +2076,7 @@ DECLARE
   ids  jsonb[];                       -- of its rules, its own first
 BEGIN
   SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _entity_definitions.entity;
-  ids := ARRAY(SELECT odoo_events._id_json(r.tables) FROM odoo_events.capture_rule r WHERE r.rule = e.rule OR r.rule = ANY (e.rules) ORDER BY r.rule <> e.rule);
+  ids := ARRAY(SELECT odoo_events._id_json(r.tables, r.builtin) FROM odoo_events.capture_rule r WHERE r.rule = e.rule OR r.rule = ANY (e.rules) ORDER BY r.rule <> e.rule);
   defs := jsonb_build_object(
     e.entity, jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties', jsonb_build_object('id', ids[1])
       || COALESCE((SELECT jsonb_object_agg(f.field, odoo_events._field_json(f, e.rule, e.entity, base)) FROM odoo_events.field f WHERE f.owner = e.entity), '{}')
@@ -1906,7 +2157,7 @@ CREATE FUNCTION odoo_events._type_is_seen(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN t.typtype = 'd' THEN odoo_events._type_is_seen(t.typbasetype)
             WHEN t.typelem <> 0 AND t.typoutput = 'array_out'::regproc THEN odoo_events._type_is_seen(t.typelem)
-            ELSE t.typtype = 'e' OR t.oid < 16384 END
+            ELSE t.typtype IN ('e', 'c') OR t.oid < 16384 END
   FROM pg_type t WHERE t.oid = type
 $$;
 COMMENT ON FUNCTION odoo_events._type_is_seen(oid) IS 'internal: whether events and conditions have the values of a type';
@@ -2007,6 +2258,77 @@ BEGIN
   END LOOP;
   RETURN path;
 END $$;
+CREATE OR REPLACE FUNCTION odoo_events.define_event(type text, entity text, condition text DEFAULT NULL, occasion text DEFAULT 'updated', states text[] DEFAULT NULL,
+  kind text DEFAULT NULL, description text DEFAULT NULL, with_lines boolean DEFAULT false, with_changes boolean DEFAULT false, rank int DEFAULT 55,
+  classification text DEFAULT 'internal', owner text DEFAULT NULL, deprecated boolean DEFAULT false, or_replace boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  e     odoo_events.entity;
+  path  jsonpath;
+  state text;
+  words text[] := string_to_array(type, '.');
+  def   jsonb;
+BEGIN
+  IF type IS NULL OR entity IS NULL THEN
+    RAISE EXCEPTION 'arguments "type" and "entity" must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  PERFORM odoo_events._check_type(type);
+  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = entity;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'entity "%" in argument "entity" is not in the catalog', entity
+      USING ERRCODE = 'undefined_object', HINT = format('SELECT odoo_events.define_entity(%L, %L);', entity, entity);
+  END IF;
+  IF kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM odoo_events.entity_kind k WHERE k.entity = entity AND k.kind = kind) THEN
+    RAISE EXCEPTION 'argument "kind" cannot be "%"', kind
+      USING ERRCODE = 'invalid_parameter_value', HINT = format('Kinds of %s: %s.', entity, COALESCE((SELECT string_agg(DISTINCT k.kind, ', ') FROM odoo_events.entity_kind k WHERE k.entity = entity), 'none'));
+  END IF;
+  IF words[cardinality(words) - 2] NOT IN (entity, COALESCE(kind, entity)) THEN
+    words[cardinality(words) - 2] := COALESCE(kind, entity);
+    RAISE EXCEPTION 'type "%" does not name its entity', type
+      USING ERRCODE = 'invalid_parameter_value', HINT = format('Use %s.', array_to_string(words, '.'));
+  END IF;
+  IF EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.type = type) AND NOT or_replace THEN
+    RAISE EXCEPTION 'event type "%" exists', type USING ERRCODE = 'duplicate_object', HINT = 'Use or_replace => true, or the next version of the type.';
+  END IF;
+  IF occasion IS NULL OR occasion NOT IN ('inserted', 'updated', 'deleted', 'open', 'cancelled', 'touched', 'changed') THEN
+    RAISE EXCEPTION 'argument "occasion" cannot be "%"', occasion
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Occasions are inserted, updated, deleted, open, cancelled, touched and changed; for a state that is reached give states.';
+  END IF;
+  IF e.state_column IS NULL AND (states IS NOT NULL OR occasion IN ('open', 'cancelled')) THEN
+    RAISE EXCEPTION 'entity "%" has no state', entity
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Name its state_column in define_entity, or use occasion => ''updated'' with a condition.';
+  END IF;
+  IF states IS NOT NULL AND (occasion <> 'updated' OR cardinality(states) = 0 OR array_position(states, NULL) IS NOT NULL) THEN
+    RAISE EXCEPTION 'argument "states" is a list of states that are reached, without another occasion'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Use states => ''{done}'' and leave occasion out.';
+  END IF;
+  PERFORM odoo_events._check_class('classification', classification);
+  IF rank NOT BETWEEN 0 AND 1000 OR rank IS NULL THEN
+    RAISE EXCEPTION 'argument "rank" must be between 0 and 1000' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out.';
+  END IF;
+  IF condition IS NOT NULL THEN
+    path := odoo_events._check_condition(condition, e);
+  END IF;
+  def := jsonb_strip_nulls(jsonb_build_object('type', type, 'variant', 1, 'entity', entity, 'kind', kind, 'occasion', occasion, 'condition', path::text, 'rank', rank,
+           'with_lines', with_lines, 'with_changes', with_changes, 'classification', classification, 'owner', COALESCE(owner, session_user), 'deprecated', deprecated,
+           'description', COALESCE(description, type), 'enabled', true, 'builtin', false));
+  IF states IS NOT NULL THEN
+    state := (SELECT string_agg(format('$.new.%s == %s', to_json(e.state_column), to_json(s)), ' || ') FROM unnest(states) s);
+    def := jsonb_build_array(
+      def || jsonb_build_object('occasion', 'inserted', 'condition', concat_ws(' && ', '(' || state || ')', '(' || path::text || ')')),
+      def || jsonb_build_object('variant', 2, 'condition', concat_ws(' && ', '(' || state || ')', '!(' || replace(state, '$.new.', '$.old.') || ')', '(' || path::text || ')')));
+  ELSE
+    def := jsonb_build_array(def);
+  END IF;
+  PERFORM odoo_events._define('event', type, jsonb_build_object('event_def', def)
+    -- what the condition looks at counts, also where the catalog only carries it along
+    || CASE WHEN path IS NULL THEN '{}' ELSE jsonb_build_object('more_columns', jsonb_build_object(e.rule,
+         ARRAY(SELECT DISTINCT m[2] FROM regexp_matches(path::text, '\$\."(old|new)"\."([^"]+)"', 'g') m WHERE m[2] <> 'id'))) END);
+  -- the DBA's own table is captured from its first event on; so is one of the catalog's that was left alone because all its events are off
+  PERFORM odoo_events._attach(ARRAY[entity], 'trigger') WHERE NOT e.builtin;
+  PERFORM odoo_events._attach(ARRAY[entity], u.mode, u.always) FROM odoo_events._unattached() u WHERE u.entity = entity AND e.builtin;
+END $$;
 -- The table that a definition names; raises an error for what cannot be captured.
 CREATE OR REPLACE FUNCTION odoo_events._own_table(relation text) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -2067,6 +2389,15 @@ BEGIN
              'classification', COALESCE(classification ->> f.name, CASE WHEN f.name = ANY (person) THEN 'personal' ELSE 'internal' END))), '[]')
       FROM unnest(fields) WITH ORDINALITY f(name, n)));
 END $$;
+CREATE FUNCTION odoo_events._odoo_lines_of(entity text, columns text[], documents int8[], OUT document int8, OUT part text, OUT rule text, OUT id int8, OUT image jsonb) RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_lines_of';
+COMMENT ON FUNCTION odoo_events._odoo_lines_of(text, text[], int8[]) IS 'internal: the lines of some documents of an entity, read as the database''s owner';
+-- The state in which an entity's lines are still compared, because an event tells of what is corrected then; null: there is none.
+CREATE FUNCTION odoo_events._corrected_state(entity text) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+SELECT min(split_part(w, '@', 2)) FROM odoo_events.event_def d, unnest(d.watches) w WHERE d.entity = $1 AND d.enabled AND w LIKE '%@%'
+$$;
+COMMENT ON FUNCTION odoo_events._corrected_state(text) IS 'internal: the state of which an entity''s corrections are told';
 -- What an event told of columns that have another value by now: {column: what it told}; null: they agree.  absent: a member that the
 -- event lacks was null.
 CREATE OR REPLACE FUNCTION odoo_events._differing(fields jsonb, told jsonb, image jsonb, absent boolean) RETURNS jsonb
@@ -2079,6 +2410,13 @@ SELECT jsonb_object_agg(x.col, x.was)
  -- whole, what an event of one company lacks of it is no event (publish/settle.c)
  WHERE jsonb_typeof(x.is_now) <> 'array' AND (jsonb_typeof(x.is_now) <> 'object' OR jsonb_typeof(x.was) <> 'string') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
 $$;
+-- Several entities may have one name in events, and their records the same ids: the valuation of a move and that of a landed cost.
+CREATE FUNCTION odoo_events._told_of(e odoo_events.entity, event text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT NOT EXISTS (SELECT 1 FROM odoo_events.entity x WHERE COALESCE(x.label, x.entity) = COALESCE(e.label, e.entity) AND x.model <> e.model)
+    OR strpos(event, '"odoomodel":"' || e.model || '"') > 0
+$$;
+COMMENT ON FUNCTION odoo_events._told_of(odoo_events.entity, text) IS 'internal: whether an event under the name of an entity is about this one';
 -- What an entity's last events told, one row per record.
 CREATE OR REPLACE FUNCTION odoo_events._told(e odoo_events.entity) RETURNS TABLE (record_id int8, state text, gone boolean, image jsonb, lines jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -2086,7 +2424,7 @@ SELECT l.record_id, COALESCE(l.image ->> e.state_column, l.event -> 'data' -> 't
   FROM (SELECT x.record_id, v.event, v.event -> 'data' -> COALESCE(e.label, e.entity) AS image,
                x.type LIKE '%.deleted.v_' OR (v.event -> 'data' ->> 'deleted') IS NOT NULL AS gone
           FROM (SELECT DISTINCT ON (o.record_id) o.record_id, o.type, o.event
-                  FROM odoo_events.outbox_all o WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL ORDER BY o.record_id, o.position DESC) x
+                  FROM odoo_events.outbox_all o WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL AND odoo_events._told_of(e, o.event) ORDER BY o.record_id, o.position DESC) x
                CROSS JOIN LATERAL (SELECT odoo_events._legible(x.event) AS event OFFSET 0) v) l
   -- an event that only its lines made does not carry the state
   LEFT JOIN (SELECT x.record_id, (array_agg(x.lines ORDER BY x.position DESC) FILTER (WHERE x.lines IS NOT NULL))[1] AS lines,
@@ -2094,11 +2432,69 @@ SELECT l.record_id, COALESCE(l.image ->> e.state_column, l.event -> 'data' -> 't
                FROM (SELECT o.record_id, o.position, v.event -> 'data' -> 'lines' AS lines,
                             COALESCE(v.event -> 'data' -> COALESCE(e.label, e.entity) ->> e.state_column, v.event -> 'data' -> 'transition' ->> 'to') AS state
                        FROM odoo_events.outbox_all o CROSS JOIN LATERAL (SELECT odoo_events._legible(o.event) AS event OFFSET 0) v
-                      WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL) x
+                      WHERE o.entity = COALESCE(e.label, e.entity) AND o.record_id IS NOT NULL AND odoo_events._told_of(e, o.event)) x
               GROUP BY x.record_id) w ON w.record_id = l.record_id
 $$;
+-- The changes of the lines of a document since its last event, as arguments of _would_tell().
+CREATE OR REPLACE FUNCTION odoo_events._line_changes(e odoo_events.entity, document int8, told jsonb, there jsonb, OUT rule text, OUT id int8, OUT op text, OUT old text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT x.rule, x.id, CASE WHEN x.was IS NULL THEN 'I' WHEN x.image IS NULL THEN 'D' ELSE 'U' END,
+       CASE WHEN x.was IS NULL THEN NULL
+            WHEN x.image IS NULL THEN (odoo_events._differing(x.fields, x.was, (SELECT jsonb_object_agg(k, '"?"'::jsonb) FROM jsonb_object_keys(x.fields) k), true)
+                                       || jsonb_build_object(x.parent, document)
+                                       || COALESCE((SELECT jsonb_build_object(x.state_column, c) FROM odoo_events._corrected_state(e.entity) c WHERE c IS NOT NULL), '{}'))::text
+            ELSE odoo_events._differing(x.fields, x.was, x.image, true)::text END
+  -- a row may be one of several parts by what it is: it is told of as one of them
+  FROM (SELECT COALESCE(t.rule, n.rule) AS rule, COALESCE(t.id, n.id) AS id, t.line AS was, n.image, t.parent, t.state_column, t.fields
+          FROM (SELECT p.rule, (l ->> 'id')::int8 AS id, l AS line, p.parent[1] AS parent, p.state_column, odoo_events._plain_fields(p.owner) AS fields FROM jsonb_array_elements(told) l
+                  JOIN odoo_events.part p ON p.entity = e.entity AND p.part = l ->> 'part' AND p.within IS NULL AND NOT p.tx_only
+                   AND (p.counted OR odoo_events._corrected_state(e.entity) IS NOT NULL)) t
+          FULL JOIN (SELECT DISTINCT ON (l ->> 'rule', l ->> 'id') l ->> 'rule' AS rule, (l ->> 'id')::int8 AS id, l -> 'image' AS image FROM jsonb_array_elements(there) l
+                      ORDER BY l ->> 'rule', l ->> 'id') n ON n.rule = t.rule AND n.id = t.id) x
+ WHERE x.was IS NULL OR x.image IS NULL OR odoo_events._differing(x.fields, x.was, x.image, true) IS NOT NULL
+$$;
+COMMENT ON TYPE odoo_events._candidate IS 'internal: a record that may not be as its last event says; op and old: the change as _would_tell() takes it; doubt: it may have changed while capture failed; row_id: of its row, where that is the row of another thing';
+-- Records whose row is not what their last event says, at first sight.
+CREATE OR REPLACE FUNCTION odoo_events._candidates(e odoo_events.entity, since timestamptz, gap_at timestamptz) RETURNS SETOF odoo_events._candidate
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  fields  constant jsonb := odoo_events._plain_fields(e.entity);
+  columns constant text[] := ARRAY(SELECT jsonb_object_keys(fields)) || e.id_column;
+  corrected constant text := odoo_events._corrected_state(e.entity);
+  inside  constant text[] := ARRAY(SELECT DISTINCT k FROM odoo_events.part p, jsonb_object_keys(odoo_events._plain_fields(p.owner)) k WHERE p.entity = e.entity);
+BEGIN
+  RETURN QUERY
+  WITH told AS MATERIALIZED (SELECT * FROM odoo_events._told(e)),
+  -- the row of a payment's entry, for example, tells which payment it is about; most entries are about none
+  there AS MATERIALIZED (SELECT CASE WHEN e.id_column IS NULL THEN r.id ELSE (r.image ->> e.id_column)::int8 END AS id, r.id AS row_id, r.state, r.created, r.written, r.image
+                           FROM odoo_events._odoo_rows(e.entity, columns) r WHERE e.id_column IS NULL OR r.image ->> e.id_column IS NOT NULL),
+  line AS MATERIALIZED (SELECT l.document, jsonb_agg(jsonb_build_object('rule', l.rule, 'id', l.id, 'image', l.image)) AS lines 
+             FROM (SELECT l.* FROM odoo_events._odoo_lines(e.entity, inside) l
+                   UNION ALL
+                   SELECT l.* FROM odoo_events._odoo_lines_of(e.entity, inside, ARRAY(SELECT t.record_id FROM told t WHERE NOT t.gone AND t.lines IS NOT NULL AND t.state = corrected)) l
+                    WHERE corrected IS NOT NULL) l GROUP BY l.document),
+  x AS (SELECT COALESCE(r.id, t.record_id) AS id, COALESCE(r.row_id, t.record_id) AS row_id, r.id IS NOT NULL AS here, r.state AS is_now, t.state AS was, t.record_id IS NOT NULL AS told, t.gone, r.created, t.lines AS told_lines, l.lines,
+               odoo_events._differing(fields, t.image, r.image, false) AS other, CASE WHEN r.state <> t.state THEN jsonb_build_object(e.state_column, t.state) END AS other_state,
+               COALESCE(r.written >= gap_at - interval '1 hour' OR gap_at IS NOT NULL AND r.state = ANY (e.open_states), false) AS doubt
+          FROM there r FULL JOIN told t ON t.record_id = r.id LEFT JOIN line l ON l.document = r.id)
+  SELECT x.id, x.is_now, x.was,
+         CASE WHEN NOT x.here THEN 'the row is gone, and no event told'
+              WHEN NOT x.told THEN 'no event tells of it'
+              WHEN x.gone THEN 'it is there, the last event says that it is gone'
+              WHEN x.other_state IS NOT NULL THEN 'another state than that of the last event'
+              WHEN x.other IS NOT NULL THEN 'other values than those of the last event: ' || (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(x.other) k)
+              ELSE 'other lines than those of the last event' END,
+         CASE WHEN NOT x.here OR x.gone THEN NULL WHEN NOT x.told THEN 'I' ELSE 'U' END,
+         CASE WHEN x.other IS NULL THEN x.other_state ELSE x.other || COALESCE(x.other_state, '{}') END,
+         x.told_lines, COALESCE(x.lines, '[]'), x.doubt, x.row_id
+    FROM x
+   WHERE CASE WHEN NOT x.here THEN NOT x.gone AND (x.was IS NULL OR x.was <> ALL (e.draft_states || e.cancelled_states))
+                   AND EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.enabled AND d.emit AND d.occasion = 'deleted')
+              WHEN NOT x.told THEN x.created >= since
+              ELSE x.gone OR x.other IS NOT NULL OR x.other_state IS NOT NULL OR x.told_lines IS NOT NULL AND (x.lines IS NOT NULL OR x.was = corrected) OR x.doubt END;
+END $$;
 -- Of some candidates those that are differences.  tip: position up to which the events were read that they were compared with.
-CREATE OR REPLACE FUNCTION odoo_events._judge(e odoo_events.entity, candidates odoo_events._candidate[], tip int8) RETURNS TABLE (record_id int8, odoo_state text, last_event_state text, note text)
+CREATE FUNCTION odoo_events._judge(e odoo_events.entity, candidates odoo_events._candidate[], tip int8) RETURNS TABLE (record_id int8, odoo_state text, last_event_state text, note text, row_id int8)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -2108,7 +2504,7 @@ DECLARE
   pending int8[];
 BEGIN
   SELECT array_agg(x.doc) AS docs, array_agg(x.rule) AS rules, array_agg(x.id) AS ids, array_agg(x.op) AS ops, array_agg(x.old) AS olds INTO w
-    FROM (SELECT c.record_id AS doc, e.rule AS rule, c.record_id AS id, c.op, c.old::text AS old FROM unnest(candidates) c WHERE c.op = 'I' OR c.op = 'U' AND c.old IS NOT NULL
+    FROM (SELECT c.record_id AS doc, e.rule AS rule, c.row_id AS id, c.op, c.old::text AS old FROM unnest(candidates) c WHERE c.op = 'I' OR c.op = 'U' AND c.old IS NOT NULL
           UNION ALL
           SELECT c.record_id, l.rule, l.id, l.op, l.old FROM unnest(candidates) c, odoo_events._line_changes(e, c.record_id, c.told_lines, c.lines) l WHERE c.op = 'U' AND c.told_lines IS NOT NULL
           ORDER BY 1) x;
@@ -2128,11 +2524,36 @@ BEGIN
   PERFORM odoo_events._wal_wait(e.rules);
   pending := odoo_events._pending(e);
   RETURN QUERY
-  SELECT c.record_id, c.odoo_state, c.last_event_state, CASE WHEN c.op IS NULL OR c.record_id = ANY (tells) THEN c.note ELSE 'may have changed while capture failed' END
+  SELECT c.record_id, c.odoo_state, c.last_event_state, CASE WHEN c.op IS NULL OR c.record_id = ANY (tells) THEN c.note ELSE 'may have changed while capture failed' END, c.row_id
     FROM unnest(candidates) c
-   WHERE (c.op IS NULL OR c.record_id = ANY (tells) OR c.doubt) AND c.record_id <> ALL (pending)
+   WHERE (c.op IS NULL OR c.record_id = ANY (tells) OR c.doubt) AND c.row_id <> ALL (pending)
      AND NOT EXISTS (SELECT 1 FROM odoo_events.outbox_all o WHERE o.position > tip AND o.entity = COALESCE(e.label, e.entity) AND o.record_id = c.record_id)
    ORDER BY c.record_id;
+END $$;
+COMMENT ON FUNCTION odoo_events._judge(odoo_events.entity, odoo_events._candidate[], int8) IS 'internal: of records that do not agree at first sight those that are a difference';
+-- The differences of one entity, in pieces of bounded size: what is kept of all of them lies in files.
+CREATE OR REPLACE FUNCTION odoo_events._differences(e odoo_events.entity, since timestamptz, gap_at timestamptz, repair boolean)
+RETURNS TABLE (record_id int8, odoo_state text, last_event_state text, note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_hashagg = off AS $$
+#variable_conflict use_column
+DECLARE
+  tip   constant int8 := COALESCE((SELECT max(o.position) FROM odoo_events.outbox_all o), 0);
+  piece record;
+  d     record;
+  ids   int8[];
+BEGIN
+  FOR piece IN SELECT array_agg(c.c) AS candidates
+                 FROM (SELECT x AS c, (row_number() OVER (ORDER BY x.record_id) - 1) / 500 AS n FROM odoo_events._candidates(e, since, gap_at) x) c GROUP BY c.n ORDER BY c.n
+  LOOP
+    ids := '{}';
+    FOR d IN SELECT * FROM odoo_events._judge(e, piece.candidates, tip) LOOP
+      ids := ids || d.row_id;
+      RETURN QUERY VALUES (d.record_id, d.odoo_state, d.last_event_state, d.note || CASE WHEN repair THEN ': snapshot sent' ELSE '' END);
+    END LOOP;
+    IF repair THEN
+      PERFORM odoo_events._snapshot(e.rule, e.entity, ids);
+    END IF;
+  END LOOP;
 END $$;
 CREATE OR REPLACE FUNCTION odoo_events._reconcile(only_entity text, since timestamptz, repair boolean)
 RETURNS TABLE (entity text, record_id int8, odoo_state text, last_event_state text, note text)
@@ -2255,8 +2676,8 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('stock_picking', '{stock_picking}',
- '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id}',
- '{name,origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
+ '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id,name}',
+ '{origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
 ('stock_move', '{stock_move}',
  '{state,product_id,product_uom,product_uom_qty,quantity,value,location_id,location_dest_id,partner_id,picking_id,raw_material_production_id,production_id,repair_line_type,date,date_deadline}',
  '{reference,origin,company_id,picking_type_id,warehouse_id,picked,scrap_id,scrapped,is_inventory,inventory_name,origin_returned_move_id,unbuild_id,consume_unbuild_id,repair_id,sale_line_id,purchase_line_id,bom_line_id,byproduct_id,workorder_id,operation_id,group_id,procure_method,create_uid,write_uid}'),
@@ -2311,7 +2732,7 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column,
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}',
  '{sales_order=sale_line_id.order_id,purchase_order=purchase_line_id.order_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id}'),
 ('transfer', 'logistics', 'stock.picking', 'stock_picking', '{stock_picking,stock_move,stock_move_line,ir_attachment}', 'name', 'state', '{draft}',
- '{waiting,confirmed,assigned}', '{cancel}', false, '{partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline}', '{}',
+ '{waiting,confirmed,assigned}', '{cancel}', false, '{name,partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline}', '{}',
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_id}'),
 ('transfer_batch', 'logistics', 'stock.picking.batch', 'stock_picking_batch', '{stock_picking_batch,stock_picking}', 'name', 'state', '{draft}', '{in_progress}', '{cancel}',
  false, '{}', '{}', '{picking_type_id.warehouse_id}', '{}'),
@@ -2374,14 +2795,14 @@ INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition,
 ('odoo.inventory.stock_move.reserved.v1', 'stock_move', 'milestone', 'reserved', NULL, 60, true, false, false, false, 'the whole demand is reserved'),
 ('odoo.inventory.stock_move.unreserved.v1', 'stock_move', 'updated', NULL, '($.old.state == "assigned" || $.old.state == "partially_available") && ($.new.state == "confirmed" || $.new.state == "waiting")', 60, true, false, false, false, 'a reservation was given back'),
 ('odoo.inventory.stock_move.cancelled.v1', 'stock_move', 'cancelled', NULL, NULL, 60, false, false, false, false, 'a move was cancelled'),
-('odoo.inventory.stock_move.deleted.v1', 'stock_move', 'deleted', NULL, NULL, 60, false, false, false, false, 'a move was deleted'),
-('odoo.inventory.stock_move.corrected.v1', 'stock_move', 'updated', NULL, '$.old.state == "done" && $.new.state == "done" && $.old.quantity != $.new.quantity', 60, true, true, true, true, 'the quantity of a done move was corrected');
+('odoo.inventory.stock_move.deleted.v1', 'stock_move', 'deleted', NULL, NULL, 60, false, false, false, false, 'a move was deleted');
 
--- To Odoo 16 the quantity of a move is that of its lines: a line that changes, comes or goes after the move was done.
-INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, watches, rank, with_lines, with_changes, description) VALUES
-('odoo.inventory.stock_move.corrected.v1', 2, 'stock_move', 'touched',
- 'exists($.parts.detail[*] ? (@.old.state == "done" && (!exists(@.new) || @.new.state == "done") || !exists(@.old) && @.new.state == "done")) && !exists($.old ? (@.state != "done"))',
- '{qty_done}', 60, true, true, 'the quantity of a done move was corrected');
+-- After a move was done: its quantity, which to Odoo 16 is that of its lines alone, or what, and where, its lines say; a line that comes or goes then.
+INSERT INTO odoo_events.event_def (type, entity, occasion, condition, watches, rank, with_lines, with_changes, description) VALUES
+('odoo.inventory.stock_move.corrected.v1', 'stock_move', 'touched',
+ '!exists($.old ? (@.state != "done")) && !exists($.new ? (@.state != "done")) && (exists($.old) || exists($.parts.detail[*]))',
+ '{quantity@done,qty_done@done,lot_id@done,package_id@done,result_package_id@done,owner_id@done,location_id@done,location_dest_id@done}', 60, true, true,
+ 'the quantity, lot, package, owner or place of what a done move moved was corrected');
 
 -- Transfers: the type names the kind.
 INSERT INTO odoo_events.event_def (type, variant, entity, kind, occasion, milestone, condition, rank, covers, with_lines, with_changes, enabled, on_by_default, key, description)
@@ -2475,7 +2896,7 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('line.move', 4, 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'), ('line.move', 5, 'done', '{quantity@done,sum(detail.qty_done)}', 'internal'),
 ('line.move', 6, 'unit', '{product_uom}', 'internal'), ('line.move', 7, 'from', '{location_id}', 'internal'), ('line.move', 8, 'to', '{location_dest_id}', 'internal'),
 ('line.move', 9, 'date', '{date}', 'internal'), ('line.move', 10, 'date_deadline', '{date_deadline}', 'internal'), ('line.move', 11, 'partner', '{partner_id}', 'personal'),
-('line.move', 12, 'sales_order_line', '{sale_line_id}', 'internal'), ('line.move', 13, 'purchase_order_line', '{purchase_line_id}', 'internal'),
+('line.move', 12, 'sales_order_line', '{sale_line_id}', 'internal'), ('line.move', 13, 'purchase_order_line', '{purchase_line_id}', 'internal'), ('line.move', 14, 'earlier', '{#earlier}', 'internal'),
 ('line.detail', 1, 'quantity', '{quantity,qty_done}', 'internal'), ('line.detail', 2, 'reserved', '{product_uom_qty}', 'internal'), ('line.detail', 3, 'unit', '{product_uom_id}', 'internal'),
 ('line.detail', 4, 'lot', '{lot_id}', 'internal'), ('line.detail', 5, 'lot_name', '{lot_name}', 'internal'), ('line.detail', 6, 'package', '{package_id}', 'internal'),
 ('line.detail', 7, 'result_package', '{result_package_id}', 'internal'), ('line.detail', 8, 'owner', '{owner_id}', 'personal'),
@@ -2541,8 +2962,8 @@ INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('mrp_production', '{mrp_production}',
- '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline}',
- '{name,origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
+ '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name}',
+ '{origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
 ('mrp_workorder', '{mrp_workorder}',
  '{state,production_availability,workcenter_id,operation_id,production_id,date_start,date_planned_start,qty_produced}',
  '{name,sequence,duration_expected,duration,date_finished,date_planned_finished,create_uid,write_uid}'),
@@ -2569,7 +2990,7 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column,
                                 one_event, change_columns, keys, warehouse, correlation) VALUES
 ('manufacturing_order', 'manufacturing', 'mrp.production', 'mrp_production', '{mrp_production,stock_move,stock_move_line,mrp_workorder,mrp_workcenter_productivity}', 'name', 'state', '{draft}',
  '{confirmed,planned,progress,to_close}', '{cancel}', false,
- '{product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_deadline}', '{}',
+ '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_deadline}', '{}',
  '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_line_id.order_id,manufacturing_order=id}'),
 ('work_order', 'manufacturing', 'mrp.workorder', 'mrp_workorder', '{mrp_workorder,mrp_workcenter_productivity}', NULL, 'state', '{}',
  '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{}', '{manufacturing_order=production_id}',
@@ -2595,7 +3016,7 @@ SELECT 'odoo.manufacturing.manufacturing_order.' || d.verb || '.v1', d.variant, 
   ('confirmed', 1, 'milestone', 'confirmed', NULL, 20, '{*}', true, true, true, NULL, 'a manufacturing order was released'),
   ('changed', 1, 'changed', NULL, NULL, 30, '{}', true, true, true, NULL, 'components, operations or outputs of an open order were changed'),
   ('rescheduled', 1, 'open', NULL, '$.old.date_deadline != $.new.date_deadline || $.old.state == $.new.state && $.old.date_planned_start != $.new.date_planned_start || !exists($.new.date_planned_start) && $.new.state == "confirmed" && $.old.state == "confirmed" && $.old.date_start != $.new.date_start', 31, '{date_planned_start,date_start,date_deadline,date}', true, true, true, NULL, 'the dates of an open order moved'),
-  ('quantity_changed', 1, 'open', NULL, '$.old.product_qty != $.new.product_qty', 32, '{product_qty,product_uom_qty}', true, true, true, NULL, 'the quantity to produce was changed'),
+  ('quantity_changed', 1, 'open', NULL, '$.old.product_qty != $.new.product_qty', 32, '{product_qty,product_uom_qty,name}', true, true, true, NULL, 'the quantity to produce was changed'),
   ('components_available', 1, 'open', NULL, '$.old.reservation_state != "assigned" && $.new.reservation_state == "assigned"', 40, '{}', true, false, true, NULL, 'all components are reserved'),
   ('components_short', 1, 'open', NULL, '$.old.reservation_state != "confirmed" && $.new.reservation_state == "confirmed"', 40, '{}', true, false, true, NULL, 'components are missing'),
   ('started', 1, 'milestone', 'started', NULL, 50, '{*}', false, true, true, NULL, 'work on it began'),
@@ -2707,14 +3128,14 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALU
 -- Amounts are significant because a line's price or quantity is a change of its order: then the order's state is known.
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('purchase_order', '{purchase_order}',
- '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total}',
- '{name,origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+ '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total,name}',
+ '{origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
 ('purchase_order_line', '{purchase_order_line}',
  '{order_id,state,product_id,product_qty,product_uom_id=product_uom,price_unit,date_planned,qty_received}',
  '{name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
 ('sale_order', '{sale_order}',
- '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total}',
- '{name,origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+ '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total,name}',
+ '{origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
 ('sale_order_line', '{sale_order_line}',
  '{order_id,state,product_id,product_uom_qty,product_uom_id=product_uom,price_unit,qty_delivered}',
  '{name,sequence,display_type,is_delivery,is_downpayment,discount,price_subtotal,qty_invoiced,customer_lead,company_id,write_uid,write_date}');
@@ -2733,9 +3154,9 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
                                 change_columns, warehouse, correlation) VALUES
 ('purchase_order', 'procurement', 'purchase.order', 'purchase_order', '{purchase_order,purchase_order_line,stock_move}', 'name', 'state', '{draft}', '{purchase,done}', '{cancel}',
- '{partner_id,partner_ref,dest_address_id,picking_type_id,date_planned}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
+ '{name,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
 ('sales_order', 'sales', 'sale.order', 'sale_order', '{sale_order,sale_order_line}', 'name', 'state', '{draft}', '{sale,done}', '{cancel}',
- '{partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy}', '{warehouse_id}', '{sales_order=id}');
+ '{name,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy}', '{warehouse_id}', '{sales_order=id}');
 
 INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
 ('purchase_order', 1, 'created', '{draft}', true), ('purchase_order', 2, 'sent', '{sent}', false), ('purchase_order', 3, 'approval_requested', '{"to approve"}', false),

@@ -16,3 +16,12 @@ ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0
 
 -- it calls _captured_table(text[]), which has another argument by now
 DROP VIEW odoo_events.capture_status;
+
+-- covers: odoo_events.capture_gap
+ALTER TABLE odoo_events.capture_gap ADD COLUMN since timestamptz;
+
+-- covers: odoo_events.attached
+ALTER TABLE odoo_events.attached ADD COLUMN always boolean;
+
+-- covers: odoo_events._candidate
+ALTER TYPE odoo_events._candidate ADD ATTRIBUTE row_id int8;
