@@ -46,7 +46,7 @@ EXTENSION = odoo_events
 EXTVERSION = 0.2.0
 MODULE_big = odoo_events
 
-SRCS = $(sort $(wildcard src/*.c src/*/*.c))
+SRCS = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c src/*/*/*/*.c))
 OBJS = $(SRCS:.c=.o)
 
 # One file per step of an event's way, in the order in which they depend on one another.
@@ -101,7 +101,7 @@ FLAGS_FILE = .build-flags
 FLAGS = FAULTS=$(FAULTS) COPT=$(COPT) $(VERSION) $(includedir_server)
 $(shell echo '$(FLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(FLAGS)' >$(FLAGS_FILE))
 
-$(OBJS): $(wildcard src/*/*.h) $(FLAGS_FILE)
+$(OBJS): $(wildcard src/*/*.h src/*/*/*.h src/*/*/*/*.h) $(FLAGS_FILE)
 
 $(DATA_built): $(SCHEMA_FILES) Makefile
 	@(printf '%s\n' '\echo Use "CREATE EXTENSION odoo_events" to load this file. \quit'; cat $(SCHEMA_FILES)) > $@.tmp && mv $@.tmp $@

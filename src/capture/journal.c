@@ -38,7 +38,7 @@
 #include "capture/journal.h"
 #include "capture/merge.h"
 #include "capture/text.h"
-#include "capture/try.h"
+#include "capture/subtransaction.h"
 
 /* Columns of journal_<n>, in their order. */
 enum

@@ -19,7 +19,7 @@
 
 #include "base/guc.h"
 #include "capture/log.h"
-#include "capture/try.h"
+#include "capture/subtransaction.h"
 
 #define OE_LOG_FIRST_SIZE 8192
 #define OE_WINDOW_SIZE (64 * 1024)

@@ -32,7 +32,7 @@
 #include "capture/image.h"
 #include "capture/log.h"
 #include "capture/rules.h"
-#include "capture/try.h"
+#include "capture/subtransaction.h"
 
 #define OE_RULE_NATTS 7			/* of capture_rule, as far as we read it */
 #define OE_FILL_TRIES 10

@@ -40,8 +40,8 @@
 #include "utils/jsonpath.h"
 #include "utils/uuid.h"
 
-#include "deliver/address.h"
-#include "deliver/cron.h"
+#include "deliver/transport/http/address.h"
+#include "deliver/queue/cron.h"
 
 #define OE_ID_LEN 37			/* a UUID's text with its end */
 #define OE_CHAIN_MAX 32			/* items of one key in memory, or two batches */

@@ -47,7 +47,7 @@
 #include "capture/capture.h"
 #include "deliver/deliver.h"
 #include "publish/publish.h"
-#include "reader/reader.h"
+#include "walreader/reader.h"
 #include "worker/worker.h"
 
 /* Journal rows per cycle: few enough that HTTP does not wait long. */

@@ -27,10 +27,10 @@ static char *fuzz_psprintf(const char *fmt,...);
 
 #include "../../src/base/classification.c"
 #include "../../src/base/scan.c"
-#include "../../src/deliver/address.c"
-#include "../../src/deliver/body.c"
-#include "../../src/deliver/cron.c"
-#include "../../src/deliver/handle.c"
+#include "../../src/deliver/transport/http/address.c"
+#include "../../src/deliver/message/body.c"
+#include "../../src/deliver/queue/cron.c"
+#include "../../src/deliver/transport/http/handle.c"
 
 #define FUZZ_MAX_BLOCKS 4096
 

@@ -60,7 +60,7 @@ sub hint_of
 	return $text;
 }
 
-foreach my $file (sort(glob("$top/src/{*,*/*,*/*/*}/*.c"), glob("$top/src/*/*.c")))
+foreach my $file (sort(glob("$top/src/{*,*/*,*/*/*}/*.c"), glob("$top/src/{*,*/*,*/*/*}/*.c")))
 {
 	(my $name = $file) =~ s!.*/src/!!;
 	my $source = slurp($file);

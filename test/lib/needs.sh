@@ -56,7 +56,7 @@ headers_would_be_newer() { # headers_would_be_newer MAJOR
 can_include() { echo "#include <$1>" | "${CC:-gcc}" -E -x c - >/dev/null 2>&1; }
 
 # The library is linked where a source includes its header (Makefile), and needed only then.
-uses_jansson() { grep -qs '^#include <jansson.h>' "$(dirname "${BASH_SOURCE[0]}")"/../../src/*/*.c; }
+uses_jansson() { grep -qs '^#include <jansson.h>' "$(dirname "${BASH_SOURCE[0]}")"/../../src/{*,*/*,*/*/*}/*.c; }
 
 # What compiling needs.  The compiler says what it finds, so that another system's packages do as well.
 missing_to_compile() { # missing_to_compile PG_CONFIG

@@ -32,7 +32,7 @@ $node->restart;
 
 # The points, as the source names them.
 my (@points, @rings);
-foreach my $file (glob "$FindBin::RealBin/../../src/*/*.c")
+foreach my $file (glob "$FindBin::RealBin/../../src/{*,*/*,*/*/*}/*.c")
 {
 	my $text = slurp_file($file);
 	push @rings, $text =~ /oe_ring_empty\("(\w+)"/g;

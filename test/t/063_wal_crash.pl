@@ -26,7 +26,7 @@ my $plant = OdooCrash->new($node, $receiver, 'wal');
 is($node->safe_psql('plant', 'SELECT count(*) FROM odoo_events._capture_trigger'), '0', 'no trigger captures');
 
 my @points;
-foreach my $file (glob "$FindBin::RealBin/../../src/reader/*.c")
+foreach my $file (glob "$FindBin::RealBin/../../src/walreader/*.c")
 {
 	push @points, slurp_file($file) =~ /OE_FAULT\("(wal-[a-z]+)"/g;
 }

@@ -22,7 +22,7 @@ sub pattern
 }
 
 my %sites;    # "file: text" => pattern
-foreach my $file (glob("$top/src/*/*.c"), glob("$top/src/schema/*.sql"))
+foreach my $file (glob("$top/src/{*,*/*,*/*/*}/*.c"), glob("$top/src/schema/*.sql"))
 {
 	my $source = slurp_file($file);
 	(my $name = $file) =~ s!.*/src/!!;
@@ -59,9 +59,9 @@ my %elsewhere = (
 	'stream/relation.c: CREATE EXTENSION odoo_events;' => 'needs a database without the extension: sql/stream_details',
 	'publish/cycle.c: The worker publishes by itself; try again where you want to be sure.' => 'needs a publisher that is stopped in the middle: sql/publish_stopped',
 	'worker/launcher.c: ALTER ROLE ... LOGIN, or give the database to a role that can.' => 'in the log of the server only: t/010_worker',
-	'reader/control.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
-	'reader/recorder.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
-	"reader/reader.c: SELECT pg_drop_replication_slot('%s');" => 'in the log of the server: t/062_wal',
+	'walreader/control.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
+	'walreader/recorder.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
+	"walreader/reader.c: SELECT pg_drop_replication_slot('%s');" => 'in the log of the server: t/062_wal',
 	'schema/wal.sql: ALTER SYSTEM SET shared_preload_libraries = %s;  -- then restart the server' => 'needs a server without the library: t/010_worker',
 	'schema/wal.sql: ALTER SYSTEM SET wal_level = logical;  -- then restart the server' => 'needs a restart: t/062_wal',
 	'schema/wal.sql: ALTER SYSTEM SET output_plugin_libraries = %s; SELECT pg_catalog.pg_reload_conf();' => 'a setting that not every server has: t/062_wal',
@@ -69,9 +69,9 @@ my %elsewhere = (
 	"schema/wal.sql: SELECT * FROM odoo_events.attach(%L, mode => 'trigger');" => 'needs the reader: t/062_wal',
 	'schema/wal.sql: SELECT * FROM odoo_events.health();' => 'needs a reader that does not run: t/062_wal',
 	'worker/launcher.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
-	"deliver/overrun.c: odoo_events.on_full = 'drop' lets the oldest events go when the outbox exceeds odoo_events.max_outbox_size." => 'in the log of the server, says what was configured: nothing to mend',
-	'deliver/address.c: Events wait and are retried until it does; addresses are checked when a connection is made.' => 'of a warning: nothing has to be done',
-	'deliver/http.c: Install a libcurl that was built with the threaded resolver or c-ares.' => 'needs another libcurl',
+	"deliver/settle/overrun.c: odoo_events.on_full = 'drop' lets the oldest events go when the outbox exceeds odoo_events.max_outbox_size." => 'in the log of the server, says what was configured: nothing to mend',
+	'deliver/transport/http/address.c: Events wait and are retried until it does; addresses are checked when a connection is made.' => 'of a warning: nothing has to be done',
+	'deliver/transport/http/http.c: Install a libcurl that was built with the threaded resolver or c-ares.' => 'needs another libcurl',
 	'capture/trigger.c: SELECT * FROM odoo_events.capture_status; or set odoo_events.strict to off.' => 'needs memory or disk that has run out: t/042_out_of_disk',
 	'base/session.c: CREATE EXTENSION %s;' => 'between two transactions of a session that loses the extension: t/010_worker',
 	'base/ring.c: Look in pg_locks for who holds a strong lock on the tables of schema %s.' => 'needs somebody who locks all members: sql/capture_emit',

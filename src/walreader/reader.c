@@ -40,7 +40,7 @@
 #include "base/oe.h"
 #include "base/session.h"
 #include "base/shmem.h"
-#include "reader/reader.h"
+#include "walreader/reader.h"
 #include "stream/stream.h"
 
 #define OE_CONFIRM_MS 1000

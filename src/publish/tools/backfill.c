@@ -26,7 +26,7 @@
 #include "base/session.h"
 #include "capture/emit.h"
 #include "publish/internal.h"
-#include "publish/odoo.h"
+#include "publish/odoo/tables.h"
 #include "publish/publish.h"
 
 /* A step ends after its first rows when it has taken so long. */

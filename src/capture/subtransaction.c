@@ -12,7 +12,7 @@
 
 #include "base/guc.h"
 #include "capture/rules.h"
-#include "capture/try.h"
+#include "capture/subtransaction.h"
 
 /*
  * RollbackAndReleaseCurrentSubTransaction() asserts that the level above goes

@@ -31,7 +31,7 @@
 #include "base/oe.h"
 #include "base/session.h"
 #include "base/shmem.h"
-#include "reader/reader.h"
+#include "walreader/reader.h"
 
 /* Between two attempts at a table's lock. */
 #define OE_BLOCKED_MIN_MS 200

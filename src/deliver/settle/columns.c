@@ -14,7 +14,7 @@
 #include "utils/uuid.h"
 
 #include "base/session.h"
-#include "deliver/columns.h"
+#include "deliver/settle/columns.h"
 
 /*
  * Room for n rows of these types.

@@ -13,7 +13,7 @@
 
 #include "base/cut.h"
 #include "base/json.h"
-#include "publish/render.h"
+#include "publish/render/render.h"
 
 /* ---- values ---- */
 

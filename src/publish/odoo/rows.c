@@ -18,7 +18,7 @@
 
 #include "base/json.h"
 #include "publish/internal.h"
-#include "publish/odoo.h"
+#include "publish/odoo/tables.h"
 
 typedef struct OeReadKey
 {

@@ -26,7 +26,7 @@
 
 #include "capture/emit.h"
 #include "publish/internal.h"
-#include "publish/odoo.h"
+#include "publish/odoo/tables.h"
 
 /* Rows fetched at a time where a whole table is read. */
 #define OE_FETCH_ROWS 5000

@@ -16,7 +16,7 @@
 #include "base/json.h"
 #include "base/scan.h"
 #include "publish/internal.h"
-#include "publish/odoo.h"
+#include "publish/odoo/tables.h"
 
 static void
 oe_row_malformed(const char *text, const char *at)

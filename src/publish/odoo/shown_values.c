@@ -22,7 +22,7 @@
 #include "base/guc.h"
 #include "base/scan.h"
 #include "publish/internal.h"
-#include "publish/odoo.h"
+#include "publish/odoo/tables.h"
 
 /* That stay of a float. */
 #define OE_DECIMALS 9

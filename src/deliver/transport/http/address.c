@@ -20,7 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/inet.h"
 
-#include "deliver/address.h"
+#include "deliver/transport/http/address.h"
 
 #define OE_URL_MAX 2048
 

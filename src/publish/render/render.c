@@ -15,7 +15,7 @@
 
 #include "base/guc.h"
 #include "base/json.h"
-#include "publish/render.h"
+#include "publish/render/render.h"
 
 /* Bytes of a name in the subject. */
 #define OE_SUBJECT_MAX 1000

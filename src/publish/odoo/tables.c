@@ -23,7 +23,7 @@
 #include "base/guc.h"
 #include "base/parameters.h"
 #include "publish/internal.h"
-#include "publish/odoo.h"
+#include "publish/odoo/tables.h"
 
 /* Everything that was detected lives here; NULL: to be detected. */
 static MemoryContext oe_cxt = NULL;

@@ -12,7 +12,7 @@
 
 #include "base/relations.h"
 #include "publish/internal.h"
-#include "publish/odoo.h"
+#include "publish/odoo/tables.h"
 
 /* A table that the catalog names, and which one that is here. */
 typedef struct OeWanted

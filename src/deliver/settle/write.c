@@ -19,7 +19,7 @@
 #include "base/oe.h"
 #include "base/ring.h"
 #include "base/session.h"
-#include "deliver/columns.h"
+#include "deliver/settle/columns.h"
 #include "deliver/internal.h"
 
 int			oe_progress_hint = 0;

@@ -13,7 +13,7 @@
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
-#include "deliver/cron.h"
+#include "deliver/queue/cron.h"
 
 #define OE_DAYS_AHEAD (366 * 9) /* a 29th of February may be eight years away */
 

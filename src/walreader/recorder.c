@@ -41,7 +41,7 @@
 #include "base/session.h"
 #include "base/shmem.h"
 #include "capture/journal.h"
-#include "reader/reader.h"
+#include "walreader/reader.h"
 
 #define OE_FLUSH_MS 200
 #define OE_PREDECESSOR_MS 10
