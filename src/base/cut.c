@@ -10,7 +10,7 @@
 
 #include "base/compat.h"
 #include "base/cut.h"
-#include "base/json.h"
+#include "base/json_string.h"
 
 #define OE_CUT_MARK "...[cut, of "
 #define OE_CUT_END " bytes]"

@@ -38,50 +38,6 @@ static void oe_json_array_level(StringInfo buf, ArrayType *arr, Oid elem,
 								bool *nulls, int *next);
 static void oe_json_other(StringInfo buf, Oid type, FmgrInfo *out, Datum value);
 
-/*
- * Appends a JSON string, runs of harmless bytes at once: much cheaper than
- * escape_json().  The text is in the server's encoding and stays so.
- */
-void
-oe_json_string(StringInfo buf, const char *s, int len)
-{
-	int			run = 0;
-
-	enlargeStringInfo(buf, len + 2);
-	appendStringInfoCharMacro(buf, '"');
-	for (int i = 0; i < len; i++)
-	{
-		unsigned char ch = s[i];
-
-		if (likely(ch >= 0x20 && ch != '"' && ch != '\\'))
-			continue;
-		appendBinaryStringInfo(buf, s + run, i - run);
-		run = i + 1;
-		switch (ch)
-		{
-			case '"':
-				appendBinaryStringInfo(buf, "\\\"", 2);
-				break;
-			case '\\':
-				appendBinaryStringInfo(buf, "\\\\", 2);
-				break;
-			case '\n':
-				appendBinaryStringInfo(buf, "\\n", 2);
-				break;
-			case '\r':
-				appendBinaryStringInfo(buf, "\\r", 2);
-				break;
-			case '\t':
-				appendBinaryStringInfo(buf, "\\t", 2);
-				break;
-			default:
-				appendStringInfo(buf, "\\u%04x", ch);
-		}
-	}
-	appendBinaryStringInfo(buf, s + run, len - run);
-	appendStringInfoCharMacro(buf, '"');
-}
-
 void
 oe_json_cstring(StringInfo buf, const char *s)
 {

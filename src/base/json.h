@@ -19,7 +19,8 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
-extern void oe_json_string(StringInfo buf, const char *s, int len);
+#include "base/json_string.h"
+
 extern void oe_json_cstring(StringInfo buf, const char *s);
 extern void oe_json_timestamptz(StringInfo buf, int64 t);
 extern void oe_json_int(StringInfo buf, int64 value);

@@ -1,5 +1,5 @@
 /*
- * row.c
+ * json_row.c
  *	  Rows as JSON text: reading the flat objects of the journal.
  *
  * Any process.  The journal's text is written by capture in one fixed form;
@@ -11,12 +11,11 @@
 #include <ctype.h>
 
 #include "common/shortest_dec.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-#include "base/json.h"
+#include "base/json_row.h"
 #include "base/scan.h"
-#include "publish/internal.h"
-#include "publish/odoo/tables.h"
 
 static void
 oe_row_malformed(const char *text, const char *at)
@@ -44,7 +43,7 @@ oe_key_tag(const char *key, int len)
  * Splits an object into its members; the slices point into "text".
  */
 void
-oe_row_parse(const char *text, OeRow *row)
+oe_row_parse(const char *text, OeJsonRow *row)
 {
 	const char *p = oe_scan_space(text);
 	int			room = 0;
@@ -94,7 +93,7 @@ oe_member_is(const OeMember *m, const char *key, int len, uint32 tag)
 }
 
 static inline const OeText *
-oe_row_search(const OeRow *row, const char *key, int len, uint32 tag, int *at)
+oe_row_search(const OeJsonRow *row, const char *key, int len, uint32 tag, int *at)
 {
 	for (int i = 0; i < row->n; i++)
 		if (oe_member_is(&row->m[i], key, len, tag))
@@ -109,7 +108,7 @@ oe_row_search(const OeRow *row, const char *key, int len, uint32 tag, int *at)
  * A column's value, null included; NULL where the row has no such column.
  */
 const OeText *
-oe_row_find(const OeRow *row, const char *key)
+oe_row_find(const OeJsonRow *row, const char *key)
 {
 	int			len = strlen(key);
 	int			at;
@@ -118,17 +117,15 @@ oe_row_find(const OeRow *row, const char *key)
 }
 
 /*
- * The same of a path's first column; in most rows it stands where it stood in
- * the last one.
+ * The same where the caller knows the key's length and tag, and at which index
+ * the previous row had it (*at): most rows of a table have the same columns.
  */
 const OeText *
-oe_row_at(const OeRow *row, const OePath *path)
+oe_row_find_near(const OeJsonRow *row, const char *key, int len, uint32 tag, int *at)
 {
-	int			at = path->seen->at;
-
-	if (at < row->n && oe_member_is(&row->m[at], path->column, path->len, path->tag))
-		return &row->m[at].value;
-	return oe_row_search(row, path->column, path->len, path->tag, &path->seen->at);
+	if (*at < row->n && oe_member_is(&row->m[*at], key, len, tag))
+		return &row->m[*at].value;
+	return oe_row_search(row, key, len, tag, at);
 }
 
 bool
@@ -337,80 +334,4 @@ oe_text_write(StringInfo buf, const OeText *t)
 	}
 	else
 		appendBinaryStringInfo(buf, t->s, t->len);
-}
-
-/* new with the members of "diff" put in: the row before an update. */
-static void
-oe_row_overlay(const OeRow *new, const OeRow *diff, OeRow *old)
-{
-	old->n = new->n;
-	old->m = palloc(sizeof(OeMember) * Max(new->n, 1));
-	memcpy(old->m, new->m, sizeof(OeMember) * new->n);
-	for (int i = 0; i < diff->n; i++)
-	{
-		OeMember   *d = &diff->m[i];
-		int			j;
-
-		for (j = 0; j < old->n; j++)
-			if (old->m[j].tag == d->tag && old->m[j].len == d->len && memcmp(old->m[j].key, d->key, d->len) == 0)
-				break;
-		if (j == old->n)
-			old->m = repalloc(old->m, sizeof(OeMember) * ++old->n);
-		old->m[j] = *d;
-	}
-}
-
-/*
- * Makes the values of a change what events show, once it is known what Odoo's
- * tables are.  An update of which nothing is left then, as a text in a language
- * that is not shown, tells nothing.
- */
-static void
-oe_change_settle(OeChange *c)
-{
-	if (c->settled || c->rule == NULL || oe_odoo_context() == NULL)
-		return;
-	c->settled = true;
-	oe_row_settle(c->rule, &c->new);
-	oe_row_settle(c->rule, &c->old);
-	c->unseen = c->op == 'U' && c->rule->nsettled > 0;
-	for (int i = 0; c->unseen && i < c->old.n; i++)
-		c->unseen = i < c->new.n && oe_text_equal(&c->old.m[i].value, &c->new.m[i].value);
-}
-
-/*
- * Splits the two images of a change, once.  False for a marker (truncated
- * table, ready-made event), which has none.
- */
-bool
-oe_change_parse(OeChange *c)
-{
-	OeRow		diff = {0};
-
-	if (c->op != 'I' && c->op != 'U' && c->op != 'D')
-		return false;
-	if (c->parsed)
-	{
-		oe_change_settle(c);
-		return true;
-	}
-	if (c->quarantined)
-		return false;			/* as if it were not there */
-	if ((c->op != 'D' && c->new_text == NULL) || (c->op != 'I' && c->old_text == NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a row of the journal lacks an image of the record")));
-	if (c->op != 'D')
-		oe_row_parse(c->new_text, &c->new);
-	if (c->op != 'I')
-		oe_row_parse(c->old_text, &diff);
-	if (c->op == 'D')
-		c->old = diff;
-	else if (c->op == 'U')
-		oe_row_overlay(&c->new, &diff, &c->old);
-	c->old.id.s = c->new.id.s = psprintf(INT64_FORMAT, c->record_id);
-	c->old.id.len = c->new.id.len = strlen(c->new.id.s);
-	c->parsed = true;
-	oe_change_settle(c);
-	return true;
 }

@@ -7,10 +7,7 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
-
 #include "base/metrics.h"
-#include "base/shmem.h"
 
 const int64 oe_bucket_us[OE_BUCKETS] = {
 	1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000
@@ -70,47 +67,4 @@ oe_histogram_add(OeHistogram *h, int64 us)
 		b++;
 	pg_atomic_fetch_add_u64(&h->counts[b], 1);
 	pg_atomic_fetch_add_u64(&h->sum_us, us);
-}
-
-/*
- * The entry of a type, or where it would stand; NULL when all are taken.
- */
-static OeTypeStats *
-oe_type_search(OeMetrics *m, const char *type, uint32 hash)
-{
-	for (int i = 0; i < OE_MAX_TYPES; i++)
-	{
-		OeTypeStats *s = &m->types[(hash + i) % OE_MAX_TYPES];
-
-		if (s->type[0] == '\0' || strcmp(s->type, type) == 0)
-			return s;
-	}
-	return NULL;
-}
-
-/*
- * Types never leave their place, so that only a new one needs the lock: who
- * sees an entry half made takes it for another one, and looks again.
- */
-void
-oe_metrics_published(OeMetrics *m, const char *type, TimestampTz at)
-{
-	uint32		hash = hash_bytes((const unsigned char *) type, (int) strlen(type));
-	OeTypeStats *s;
-
-	if (strlen(type) >= OE_TYPE_LEN)
-		return;
-	s = oe_type_search(m, type, hash);
-	if (s != NULL && s->type[0] == '\0')
-	{
-		oe_slots_lock(true);
-		s = oe_type_search(m, type, hash);
-		if (s != NULL && s->type[0] == '\0')
-			strlcpy(s->type, type, OE_TYPE_LEN);
-		oe_slots_unlock();
-	}
-	if (s == NULL)
-		return;
-	pg_atomic_fetch_add_u64(&s->published, 1);
-	pg_atomic_write_u64(&s->last_at, (uint64) at);
 }

@@ -52,7 +52,4 @@ extern void oe_metrics_clear(OeMetrics *m);
 
 extern void oe_histogram_add(OeHistogram *h, int64 us);
 
-/* Whoever publishes, once the events are written. */
-extern void oe_metrics_published(OeMetrics *m, const char *type, TimestampTz at);
-
 #endif							/* OE_METRICS_H */

@@ -13,13 +13,7 @@
 
 #include "postgres.h"
 
-#define OE_PARAMETER_LEN 128
-
-typedef struct OeParameters
-{
-	char		database_uuid[OE_PARAMETER_LEN];	/* empty: there is none */
-	bool		neutralized;	/* a neutralized copy */
-} OeParameters;
+#include "base/parameter_values.h"
 
 typedef enum OeParametersState
 {

@@ -2,8 +2,8 @@
  * session.c
  *	  Brackets around the two kinds of transaction (session.h).
  *
- * Worker, and backends that run publish() and the like.  Own work holds the
- * lock against DROP EXTENSION (below) until its transaction ends.
+ * Worker, and backends that run publish() and the like.  A trusted transaction
+ * holds an AccessShareLock on the extension until it ends.
  */
 #include "postgres.h"
 
@@ -129,10 +129,11 @@ oe_report_versions(void)
 }
 
 /*
- * The lock between DROP EXTENSION and own work.  It is not PostgreSQL's lock on
- * the extension: any role can take that one with ALTER INDEX ... DEPENDS ON
- * EXTENSION on a table of its own, and keep it for as long as it likes.  This
- * one is of a class of advisory locks that no SQL function uses.
+ * The lock between DROP EXTENSION and trusted transaction.  It is not
+ * PostgreSQL's lock on the extension: any role can take that one with ALTER
+ * INDEX ...  DEPENDS ON EXTENSION on a table of its own, and keep it for as long
+ * as it likes.  This one is of a class of advisory locks that no SQL function
+ * uses.
  */
 static bool
 oe_extension_lock_acquire(LOCKMODE mode, bool wait)
@@ -166,9 +167,10 @@ oe_extension_lock(OeExtension *ext)
 }
 
 /*
- * Before DROP EXTENSION: waits for own work that is under way, and keeps new
- * work from beginning until the end of the transaction.  Nothing of the
- * extension is locked yet, so that there can be no deadlock with own work.
+ * Before DROP EXTENSION: waits for trusted transaction that is under way, and
+ * keeps new work from beginning until the end of the transaction.  Nothing of
+ * the extension is locked yet, so that there can be no deadlock with trusted
+ * transaction.
  */
 void
 oe_extension_lock_for_drop(void)
@@ -207,7 +209,7 @@ oe_session_enter(OeSession *s, Oid user, int sec)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* The worker is in a transaction of own work. */
+/* The worker is in a trusted transaction. */
 static bool oe_owning = false;
 
 void
@@ -257,7 +259,7 @@ oe_own_end(OeSession *s)
 }
 
 /*
- * Until when foreign work of the worker may run; 0: there is none.
+ * Until when as-owner transaction of the worker may run; 0: there is none.
  */
 static TimestampTz oe_foreign_end_at = 0;
 
@@ -313,9 +315,10 @@ oe_foreign_begin(OeSession *s)
 }
 
 /*
- * Rolls foreign work back, and drops what would outlive a transaction of the
- * worker's: a function in place of something of Odoo's may have left advisory
- * locks of the session or prepared statements.  A backend's are its user's.
+ * Rolls an as-owner transaction back, and drops what would outlive a
+ * transaction of the worker: a function in place of an object of Odoo's may
+ * have left session-level advisory locks or prepared statements.  A backend's
+ * belong to its user.
  */
 void
 oe_foreign_failed(OeSession *s)

@@ -1,30 +1,27 @@
 /*
  * session.h
- *	  The two kinds of transaction, never mixed: ours and Odoo's.
+ *	  The two kinds of transaction, never mixed: trusted ("own") and as-owner
+ *	  ("foreign").
  *
- * "Own" work reads and writes the extension's tables as the extension's
- * owner, with qualified names only; it touches no foreign object, so that no
- * user-defined code runs with those rights, and it gives the user id back
- * before it commits.  "Foreign" work reads Odoo's tables as the owner of the
- * database, in a security-restricted operation, read only, with settings in a
- * nest level that is undone, and ends by ABORT: it leaves nothing behind but
- * the plain values its caller copied out.
+ * A trusted transaction reads and writes the extension's tables as the
+ * extension's owner, with qualified names only.  It touches no other object, so
+ * that no user-defined code runs with these rights, and it gives the user id
+ * back before it commits.  An as-owner transaction reads Odoo's tables as the
+ * owner of the database, in a security-restricted operation, read only, with
+ * settings in a nest level that is undone.  It always rolls back: the caller
+ * copies plain values out before.
  *
- * Reading Odoo's tables runs what Odoo's role has attached to them (policies,
- * index expressions, even while planning), so the worker gives it
- * odoo_events.read_timeout each time, after which it is cancelled.
+ * In the worker each of them is a transaction, but a trusted one that is begun
+ * within another trusted one is part of that.  In a backend (publish()) a trusted
+ * transaction is part of the caller's, and an as-owner transaction is a
+ * subtransaction that is rolled back.  Both connect SPI.  A trusted transaction
+ * takes an AccessShareLock on the extension, so that DROP EXTENSION waits for it,
+ * and raises ERRCODE_UNDEFINED_OBJECT if the extension is gone.
  *
- * In the worker each is a transaction of its own, but for own work that is
- * begun inside own work, of which it is a part.  In a backend (publish())
- * own work is part of the caller's transaction and foreign work a
- * subtransaction that is rolled back.  Both connect SPI.  Own work takes a
- * lock that DROP EXTENSION waits for (oe_extension_lock()); it raises
- * ERRCODE_UNDEFINED_OBJECT if the extension is gone, and ERRCODE_OBJECT_IN_USE
- * while it is being dropped.  It waits for no lock on the extension itself.
- *
- * After an error in own work nothing need be called: aborting the transaction
- * undoes all.  After one in foreign work see oe_foreign_failed().
- * Both switch back to the memory context they were called in when they end.
+ * After an error in a trusted transaction nothing has to be called: aborting it
+ * undoes everything.  After one in an as-owner transaction see
+ * oe_foreign_failed().  Both switch back to the memory context of their caller
+ * when they end.
  */
 #ifndef OE_SESSION_H
 #define OE_SESSION_H
@@ -39,7 +36,8 @@ typedef struct OeSession
 	int			save_nest;		/* GUC nest level */
 	MemoryContext save_cxt;
 	void	   *save_owner;		/* ResourceOwner of the caller */
-	bool		inner;			/* own work of the worker, part of another one */
+	bool		inner;			/* trusted transaction of the worker, part of
+								 * another one */
 } OeSession;
 
 /* True in the worker process: it has no transaction of a caller's. */
@@ -60,7 +58,7 @@ extern Oid	oe_session_extension;
 #define OE_LOCK_PUBLISHER 0x6f65
 #define OE_LOCK_EXTENSION 0x6f66
 
-/* In a transaction: what own work begins with; and before DROP EXTENSION
+/* In a transaction: what trusted transaction begins with; and before DROP EXTENSION
  * (worker/hooks.c). */
 extern void oe_extension_lock(OeExtension *ext);
 extern void oe_extension_lock_for_drop(void);
@@ -75,7 +73,7 @@ extern void oe_own_end(OeSession *s);	/* commits in the worker */
 extern void oe_foreign_begin(OeSession *s);
 extern void oe_foreign_end(OeSession *s);	/* always rolls back */
 
-/* In the PG_CATCH of foreign work that failed, after FlushErrorState(): undoes
+/* In the PG_CATCH of as-owner transaction that failed, after FlushErrorState(): undoes
  * the bracket.  Needed wherever the error does not end the caller's whole
  * transaction: a handler further out, PL/pgSQL's EXCEPTION for one, would
  * take our subtransaction for its own. */
@@ -98,10 +96,10 @@ extern const char *oe_session_aborted(int sqlerrcode);
 extern void oe_session_reset_settings(void);
 
 /*
- * Runs one SPI statement with a cached plan.  "slot" is a static variable of
- * the caller that keeps the plan (own work only: foreign tables change).
- * Raises on any SPI error.  Returns SPI's result code; rows are in
- * SPI_tuptable and SPI_processed.
+ * Runs one SPI statement with a cached plan.  "slot" is a static variable of the
+ * caller that keeps the plan (trusted transaction only: foreign tables change).
+ * Raises on any SPI error.  Returns SPI's result code; rows are in SPI_tuptable
+ * and SPI_processed.
  */
 struct _SPI_plan;
 extern int	oe_spi(struct _SPI_plan **slot, const char *sql, int nargs,

@@ -293,6 +293,19 @@ oe_rule_stats(OeSlot *slot, const char *rule)
 }
 
 void
+oe_reader_wake(void)
+{
+	OeSlot	   *slot = oe_slot_mine(false);
+
+	if (slot == NULL || slot->reader == NULL)
+		return;
+	oe_slots_lock(false);
+	if (slot->reader)
+		SetLatch(&slot->reader->procLatch);
+	oe_slots_unlock();
+}
+
+void
 oe_launcher_set_latch(PGPROC *proc)
 {
 	LWLockAcquire(oe_shared->lock, LW_EXCLUSIVE);

@@ -25,7 +25,7 @@
 #include "storage/proc.h"
 
 #include "base/metrics.h"
-#include "base/parameters.h"
+#include "base/parameter_values.h"
 
 /* Why a worker is woken (bits of OeSlot.wakes). */
 #define OE_WAKE_CHANGES 0x01	/* a transaction committed journal rows */
@@ -131,6 +131,10 @@ extern OeRuleStats *oe_rule_stats(OeSlot *slot, const char *rule);
  */
 extern void oe_wake(Oid dboid, uint32 why);
 extern void oe_wake_at_commit(uint32 why);
+
+/* Any backend, at the commit of a transaction that wrote WAL: wakes the WAL
+ * reader of this database, if there is one. */
+extern void oe_reader_wake(void);
 
 /* Launcher */
 extern void oe_launcher_set_latch(PGPROC *proc);

@@ -26,7 +26,6 @@
 #include "capture/journal.h"
 #include "capture/log.h"
 #include "capture/rules.h"
-#include "walreader/reader.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_rule_changed);
 PG_FUNCTION_INFO_V1(oe_sql_rule_stats);

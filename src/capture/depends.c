@@ -5,7 +5,7 @@
  * Backends that run attach(), and the worker.  The same dependency as ALTER
  * TRIGGER ... DEPENDS ON EXTENSION makes, without its AccessExclusiveLock on
  * the extension: an open transaction with attach() would hold that until it
- * ends, and another role's would keep attach() waiting.  The lock of own work
+ * ends, and another role's would keep attach() waiting.  The lock of trusted transaction
  * (base/session.h) keeps the extension from being dropped meanwhile.
  */
 #include "postgres.h"

@@ -34,8 +34,8 @@ PG_FUNCTION_INFO_V1(oe_sql_emit);
 PG_FUNCTION_INFO_V1(oe_sql_emit_platform);
 
 /* What stands for the table of such notes. */
-static OeShape oe_emit_shape = {.rule = OE_EMIT_RULE};
-static OeShape *oe_snapshot_shapes = NULL;	/* one per rule, for good */
+static OeRowLayout oe_emit_shape = {.rule = OE_EMIT_RULE};
+static OeRowLayout *oe_snapshot_shapes = NULL;	/* one per rule, for good */
 
 static void
 oe_emit_member(StringInfo buf, const char *name, const char *value)
@@ -51,14 +51,14 @@ oe_emit_member(StringInfo buf, const char *name, const char *value)
  * transaction has already failed.
  */
 static void
-oe_emit_note(OeShape *shape, char op, int64 id, const char *text, int len)
+oe_emit_note(OeRowLayout *shape, char op, int64 id, const char *text, int len)
 {
-	Size		size = MAXALIGN(sizeof(OeNote)) + MAXALIGN(len);
-	OeNote	   *note = oe_log_reserve(size);
+	Size		size = MAXALIGN(sizeof(OeChangeRecord)) + MAXALIGN(len);
+	OeChangeRecord *note = oe_log_reserve(size);
 
 	if (note == NULL)
 	{
-		OeTarget   *t = oe_log_shape_target(shape);
+		OeTarget   *t = oe_log_layout_target(shape);
 
 		t->lost++;
 		if (t->reason == NULL)
@@ -70,7 +70,7 @@ oe_emit_note(OeShape *shape, char op, int64 id, const char *text, int len)
 	note->shape = shape;
 	note->op = op;
 	note->id = id;
-	note->new_image = MAXALIGN(sizeof(OeNote));
+	note->new_image = MAXALIGN(sizeof(OeChangeRecord));
 	note->new_len = len;
 	memcpy((char *) note + note->new_image, text, len);
 	oe_log->matters = true;
@@ -98,13 +98,13 @@ oe_emit(const char *type, const char *subject, const char *data,
 void
 oe_note_snapshot(const char *rule, const char *entity, int64 id)
 {
-	OeShape    *shape = oe_snapshot_shapes;
+	OeRowLayout *shape = oe_snapshot_shapes;
 
 	while (shape && strcmp(shape->rule, rule) != 0)
 		shape = shape->next;
 	if (shape == NULL)
 	{
-		shape = MemoryContextAllocZero(TopMemoryContext, sizeof(OeShape));
+		shape = MemoryContextAllocZero(TopMemoryContext, sizeof(OeRowLayout));
 		strlcpy(shape->rule, rule, NAMEDATALEN);
 		shape->next = oe_snapshot_shapes;
 		oe_snapshot_shapes = shape;

@@ -5,7 +5,7 @@
  * Odoo's backend, just before commit, in a subtransaction of its own.  Locks
  * the table conditionally.  Sets all columns itself.  Where not even that
  * succeeds the loss stands in shared memory, and the worker notes it as soon
- * as it can (own work).
+ * as it can (trusted transaction).
  */
 #include "postgres.h"
 
@@ -22,11 +22,11 @@
 #include "utils/xid8.h"
 
 #include "base/fault.h"
+#include "base/insert.h"
 #include "base/oe.h"
 #include "base/session.h"
 #include "base/shmem.h"
-#include "capture/capture.h"
-#include "capture/journal.h"
+#include "capture/gap.h"
 #include "capture/log.h"
 
 /* Columns of capture_gap, in their order; what follows is null. */

@@ -26,7 +26,7 @@
  * values in how they are stored.
  */
 static bool
-oe_same_slow(const OeColumn *col, Datum a, Datum b)
+oe_same_slow(const OeLayoutColumn *col, Datum a, Datum b)
 {
 	if (datum_image_eq(a, b, col->byval, col->len))
 		return true;
@@ -35,7 +35,7 @@ oe_same_slow(const OeColumn *col, Datum a, Datum b)
 }
 
 static bool
-oe_same_varlena(const OeColumn *col, char *a, char *b)
+oe_same_varlena(const OeLayoutColumn *col, char *a, char *b)
 {
 	/* equal bytes: also the same value in TOAST, which is not fetched then */
 	if (VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0)
@@ -46,7 +46,7 @@ oe_same_varlena(const OeColumn *col, char *a, char *b)
 }
 
 bool
-oe_same(const OeColumn *col, Datum a, bool a_null, Datum b, bool b_null)
+oe_column_same(const OeLayoutColumn *col, Datum a, bool a_null, Datum b, bool b_null)
 {
 	if (a_null || b_null)
 		return a_null == b_null;
@@ -61,7 +61,7 @@ oe_same(const OeColumn *col, Datum a, bool a_null, Datum b, bool b_null)
  * Two stored values of a column, neither null.
  */
 static inline bool
-oe_same_stored(const OeColumn *col, char *a, char *b)
+oe_same_stored(const OeLayoutColumn *col, char *a, char *b)
 {
 	switch (col->len)
 	{
@@ -127,20 +127,20 @@ oe_walk_next(OeWalker *w, int attr, int len, Size align_mask)
  * The general way, for versions that are older than a column of the table.
  */
 static bool
-oe_tuples_differ_slow(const OeShape *shape, HeapTuple old, HeapTuple new,
+oe_tuples_differ_slow(const OeRowLayout *shape, HeapTuple old, HeapTuple new,
 					  uint64 *changed)
 {
 	bool		differ = false;
 
 	for (int i = 0; i < shape->ncols; i++)
 	{
-		const OeColumn *col = &shape->cols[i];
+		const OeLayoutColumn *col = &shape->cols[i];
 		bool		old_null,
 					new_null;
 		Datum		old_value = heap_getattr(old, col->attnum, shape->desc, &old_null);
 		Datum		new_value = heap_getattr(new, col->attnum, shape->desc, &new_null);
 
-		if (oe_same(col, old_value, old_null, new_value, new_null))
+		if (oe_column_same(col, old_value, old_null, new_value, new_null))
 			continue;
 		oe_bit_set(changed, i);
 		differ = true;
@@ -149,7 +149,7 @@ oe_tuples_differ_slow(const OeShape *shape, HeapTuple old, HeapTuple new,
 }
 
 bool
-oe_significant(const OeShape *shape, const uint64 *changed)
+oe_significant(const OeRowLayout *shape, const uint64 *changed)
 {
 	for (int i = 0; i < oe_nwords(shape->ncols); i++)
 		if (changed[i] & shape->significant[i])
@@ -158,7 +158,7 @@ oe_significant(const OeShape *shape, const uint64 *changed)
 }
 
 bool
-oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new, uint64 *changed)
+oe_tuples_differ(const OeRowLayout *shape, HeapTuple old, HeapTuple new, uint64 *changed)
 {
 	bool		differ = false;
 	OeWalker	a,
@@ -174,7 +174,7 @@ oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new, uint64 *cha
 	oe_walk_begin(&b, new);
 	for (int attr = 0; attr < shape->maxatt; attr++)
 	{
-		const OeStep *step = &shape->steps[attr];
+		const OeLayoutStep *step = &shape->steps[attr];
 		char	   *was = oe_walk_next(&a, attr, step->len, step->align_mask);
 		char	   *is = oe_walk_next(&b, attr, step->len, step->align_mask);
 
@@ -190,9 +190,9 @@ oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new, uint64 *cha
 }
 
 bool
-oe_tuple_id(const OeShape *shape, HeapTuple tup, int64 *id)
+oe_tuple_id(const OeRowLayout *shape, HeapTuple tup, int64 *id)
 {
-	const OeColumn *col = &shape->cols[0];
+	const OeLayoutColumn *col = &shape->cols[0];
 	bool		isnull;
 	Datum		value = heap_getattr(tup, col->attnum, shape->desc, &isnull);
 
@@ -207,13 +207,13 @@ oe_tuple_id(const OeShape *shape, HeapTuple tup, int64 *id)
  * in TOAST, which cannot be read while decoding.
  */
 bool
-oe_unavailable(const OeColumn *col, Datum value, bool isnull)
+oe_unavailable(const OeLayoutColumn *col, Datum value, bool isnull)
 {
 	return !isnull && col->len == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
 }
 
 HeapTuple
-oe_tuple_complete(const OeShape *shape, HeapTuple new, HeapTuple old)
+oe_tuple_complete(const OeRowLayout *shape, HeapTuple new, HeapTuple old)
 {
 	int			natts = shape->desc->natts;
 	Datum	   *values = palloc(natts * sizeof(Datum));
@@ -240,7 +240,7 @@ oe_tuple_complete(const OeShape *shape, HeapTuple new, HeapTuple old)
  * Needs the snapshot of the statement, which is why it is done when noting.
  */
 static HeapTuple
-oe_flatten(const OeShape *shape, HeapTuple tup, const uint64 *wanted)
+oe_flatten(const OeRowLayout *shape, HeapTuple tup, const uint64 *wanted)
 {
 	int			natts = shape->desc->natts;
 	Datum	   *values = palloc(natts * sizeof(Datum));
@@ -282,7 +282,7 @@ oe_only_holds(const OeOnly *only, Datum value)
 
 /* Is this row version one that the rule is about? */
 static bool
-oe_tuple_wanted(const OeShape *shape, HeapTuple tup)
+oe_tuple_wanted(const OeRowLayout *shape, HeapTuple tup)
 {
 	for (int i = 0; i < shape->nonly; i++)
 	{
@@ -299,7 +299,7 @@ oe_tuple_wanted(const OeShape *shape, HeapTuple tup)
  * The same of a note's old or new version; of what is not known, yes.
  */
 bool
-oe_note_wanted(const OeNote *note, bool old)
+oe_record_wanted(const OeChangeRecord *note, bool old)
 {
 	HeapTupleData tup = {0};
 	uint32		at = old ? note->old_image : note->new_image;
@@ -312,20 +312,20 @@ oe_note_wanted(const OeNote *note, bool old)
 }
 
 bool
-oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
-		HeapTuple old, HeapTuple new, const uint64 *changed)
+oe_record_change(OeRowLayout *shape, char op, CommandId cid, bool foreign, int64 id,
+				 HeapTuple old, HeapTuple new, const uint64 *changed)
 {
 	Size		bits = changed ? oe_nwords(shape->ncols) * sizeof(uint64) : 0;
 	uint32		old_at,
 				new_at;
 	Size		size;
-	OeNote	   *note;
+	OeChangeRecord *note;
 
 	if (old && HeapTupleHasExternal(old) && !oe_log->decoding)
 		old = oe_flatten(shape, old, changed);
 	if (new && HeapTupleHasExternal(new) && !oe_log->decoding)
 		new = oe_flatten(shape, new, NULL);
-	old_at = MAXALIGN(sizeof(OeNote)) + MAXALIGN(bits);
+	old_at = MAXALIGN(sizeof(OeChangeRecord)) + MAXALIGN(bits);
 	new_at = old_at + (old ? MAXALIGN(old->t_len) : 0);
 	size = new_at + (new ? MAXALIGN(new->t_len) : 0);
 
@@ -344,7 +344,7 @@ oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 	note->new_len = new ? new->t_len : 0;
 	if (changed)
 	{
-		memcpy((char *) note + MAXALIGN(sizeof(OeNote)), changed, bits);
+		memcpy((char *) note + MAXALIGN(sizeof(OeChangeRecord)), changed, bits);
 		oe_log->matters |= oe_significant(shape, changed) && (oe_tuple_wanted(shape, new) || oe_tuple_wanted(shape, old));
 	}
 	else						/* what was, if that is not known, may count */
@@ -358,7 +358,7 @@ oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
 }
 
 static void
-oe_image_read(const OeNote *note, uint32 offset, uint32 len, OeRow *row)
+oe_image_read(const OeChangeRecord *note, uint32 offset, uint32 len, OeRowValues *row)
 {
 	HeapTupleData tup = {0};
 
@@ -367,10 +367,10 @@ oe_image_read(const OeNote *note, uint32 offset, uint32 len, OeRow *row)
 	heap_deform_tuple(&tup, note->shape->desc, row->values, row->nulls);
 }
 
-static OeRow
-oe_row_alloc(const OeShape *shape)
+static OeRowValues
+oe_row_alloc(const OeRowLayout *shape)
 {
-	OeRow		row;
+	OeRowValues row;
 
 	row.values = palloc(shape->desc->natts * sizeof(Datum));
 	row.nulls = palloc(shape->desc->natts * sizeof(bool));
@@ -378,7 +378,7 @@ oe_row_alloc(const OeShape *shape)
 }
 
 void
-oe_image_new(const OeNote *note, OeRow *row)
+oe_image_new(const OeChangeRecord *note, OeRowValues *row)
 {
 	*row = oe_row_alloc(note->shape);
 	oe_image_read(note, note->new_image, note->new_len, row);
@@ -389,10 +389,10 @@ oe_image_new(const OeNote *note, OeRow *row)
  * them are in the new one.
  */
 void
-oe_image_old(const OeNote *note, OeRow *row)
+oe_image_old(const OeChangeRecord *note, OeRowValues *row)
 {
-	const OeShape *shape = note->shape;
-	OeRow		after;
+	const OeRowLayout *shape = note->shape;
+	OeRowValues after;
 
 	*row = oe_row_alloc(shape);
 	oe_image_read(note, note->old_image, note->old_len, row);
@@ -400,9 +400,9 @@ oe_image_old(const OeNote *note, OeRow *row)
 		return;
 	oe_image_new(note, &after);
 	for (int i = 0; i < shape->ncols; i++)
-		if (!oe_bit_test(oe_note_changed(note), i))
+		if (!oe_bit_test(oe_record_changed(note), i))
 		{
-			oe_value(row, &shape->cols[i]) = oe_value(&after, &shape->cols[i]);
-			oe_null(row, &shape->cols[i]) = oe_null(&after, &shape->cols[i]);
+			oe_column_value(row, &shape->cols[i]) = oe_column_value(&after, &shape->cols[i]);
+			oe_column_null(row, &shape->cols[i]) = oe_column_null(&after, &shape->cols[i]);
 		}
 }

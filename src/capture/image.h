@@ -20,46 +20,46 @@
 
 /* Values of all attributes of a table; those of column i of a shape are at
  * index cols[i].attnum - 1. */
-typedef struct OeRow
+typedef struct OeRowValues
 {
 	Datum	   *values;
 	bool	   *nulls;
-} OeRow;
+} OeRowValues;
 
-#define oe_value(row, col) ((row)->values[(col)->attnum - 1])
-#define oe_null(row, col) ((row)->nulls[(col)->attnum - 1])
+#define oe_column_value(row, col) ((row)->values[(col)->attnum - 1])
+#define oe_column_null(row, col) ((row)->nulls[(col)->attnum - 1])
 
 /* Whether two values of a column are the same. */
-extern bool oe_same(const OeColumn *col, Datum a, bool a_null, Datum b, bool b_null);
+extern bool oe_column_same(const OeLayoutColumn *col, Datum a, bool a_null, Datum b, bool b_null);
 
 /* Whether an update that changed these columns matters by itself. */
-extern bool oe_significant(const OeShape *shape, const uint64 *changed);
+extern bool oe_significant(const OeRowLayout *shape, const uint64 *changed);
 
 /* Sets the bits of the columns that differ between two versions of a row;
  * false if none does.  "changed" is oe_nwords(shape->ncols) long. */
-extern bool oe_tuples_differ(const OeShape *shape, HeapTuple old, HeapTuple new,
+extern bool oe_tuples_differ(const OeRowLayout *shape, HeapTuple old, HeapTuple new,
 							 uint64 *changed);
 
 /* The id of a row; false if it is null. */
-extern bool oe_tuple_id(const OeShape *shape, HeapTuple tup, int64 *id);
+extern bool oe_tuple_id(const OeRowLayout *shape, HeapTuple tup, int64 *id);
 
 /* The new version of a decoded row with the values in it that the WAL gives:
  * those that are in TOAST and unchanged are the old version's, if that is
  * known, and else left for oe_unavailable() to recognize. */
-extern HeapTuple oe_tuple_complete(const OeShape *shape, HeapTuple new, HeapTuple old);
-extern bool oe_unavailable(const OeColumn *col, Datum value, bool isnull);
+extern HeapTuple oe_tuple_complete(const OeRowLayout *shape, HeapTuple new, HeapTuple old);
+extern bool oe_unavailable(const OeLayoutColumn *col, Datum value, bool isnull);
 
 /* Appends a note.  old, new and changed (U) may be NULL.  False when the log
  * has failed.  A decoded version is complete as far as it can be. */
-extern bool oe_note(OeShape *shape, char op, CommandId cid, bool foreign, int64 id,
-					HeapTuple old, HeapTuple new, const uint64 *changed);
+extern bool oe_record_change(OeRowLayout *shape, char op, CommandId cid, bool foreign, int64 id,
+							 HeapTuple old, HeapTuple new, const uint64 *changed);
 
 /* The row before and after a note; by-reference values point into it. */
-extern void oe_image_old(const OeNote *note, OeRow *row);
-extern bool oe_note_wanted(const OeNote *note, bool old);
-extern void oe_image_new(const OeNote *note, OeRow *row);
+extern void oe_image_old(const OeChangeRecord *note, OeRowValues *row);
+extern bool oe_record_wanted(const OeChangeRecord *note, bool old);
+extern void oe_image_new(const OeChangeRecord *note, OeRowValues *row);
 
 /* U: the columns that differ. */
-#define oe_note_changed(note) ((const uint64 *) ((const char *) (note) + MAXALIGN(sizeof(OeNote))))
+#define oe_record_changed(note) ((const uint64 *) ((const char *) (note) + MAXALIGN(sizeof(OeChangeRecord))))
 
 #endif							/* OE_IMAGE_H */

@@ -34,11 +34,11 @@
 #include "base/oe.h"
 #include "base/ring.h"
 #include "base/shmem.h"
-#include "capture/capture.h"
+#include "capture/gap.h"
 #include "capture/journal.h"
 #include "capture/merge.h"
-#include "capture/text.h"
 #include "capture/subtransaction.h"
+#include "capture/text.h"
 
 /* Columns of journal_<n>, in their order. */
 enum
@@ -150,7 +150,7 @@ oe_journal_write(void *arg)
 	OeJournal	j = {0};
 	OeTexts		texts;
 	OeMerge    *merge;
-	OeNet		net;
+	OeNetChange net;
 
 	OE_FAULT("journal-begin");
 	/* a transaction may have become read only after it wrote; undone with us */
@@ -240,7 +240,7 @@ oe_journal_flush(void)
 		return;
 	if (oe_log_end() > 0 && oe_log->matters)
 	{
-		failure = oe_try(oe_journal_write, NULL, "write the journal");
+		failure = oe_subtransaction_run(oe_journal_write, NULL, "write the journal");
 		if (failure)
 		{
 			for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
@@ -250,9 +250,9 @@ oe_journal_flush(void)
 	}
 	sum = oe_tally();
 	if (sum.lost > 0)
-		unnoted = oe_try(oe_gaps_write, NULL, "write the table of capture errors") != NULL;
+		unnoted = oe_subtransaction_run(oe_gaps_write, NULL, "write the table of capture errors") != NULL;
 	if (sum.left_out > 0)
-		(void) oe_try(oe_left_out_write, NULL, "write the audit log");
+		(void) oe_subtransaction_run(oe_left_out_write, NULL, "write the audit log");
 	oe_count(unnoted);
 	if (sum.written > 0 || unnoted)
 		oe_wake_at_commit(OE_WAKE_CHANGES);

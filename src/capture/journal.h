@@ -45,10 +45,6 @@ extern void oe_journal_end(OeJournal *j);
 /* XACT_EVENT_PRE_COMMIT and XACT_EVENT_PRE_PREPARE. */
 extern void oe_journal_flush(void);
 
-/* Notes in the table of gaps what the targets of the log have lost (a step
- * of oe_try()). */
-extern void oe_gaps_write(void *arg);
-
 /* Notes in the audit log what the transaction left out by its own choice
  * (another step). */
 extern void oe_left_out_write(void *arg);

@@ -1,11 +1,11 @@
 /*
  * log.c
- *	  Append-only log of noted changes (log.h).
+ *	  Append-only log of the change records of one transaction (log.h).
  *
- * Odoo's backend.  Memory is a context under TopTransactionContext, the file
- * belongs to the top transaction's resource owner: both go with the
- * transaction, neither with a subtransaction.  A subtransaction that aborts
- * after the log has been spilled only moves the end of the file back.
+ * Odoo's backend.  The memory is a context under TopTransactionContext, the file
+ * belongs to the top transaction's resource owner: both end with the
+ * transaction, not with a subtransaction.  A subtransaction that aborts after
+ * the log was spilled to the file only moves the end of the file back.
  */
 #include "postgres.h"
 
@@ -35,7 +35,7 @@ oe_log_mine(void)
 }
 
 /*
- * Makes the log at the first note of a transaction.
+ * Makes the log at the first change record of a transaction.
  */
 static void
 oe_log_begin(void)
@@ -75,7 +75,7 @@ oe_log_target(Oid relid, const char *rule)
 }
 
 OeTarget *
-oe_log_shape_target(OeShape *shape)
+oe_log_layout_target(OeRowLayout *shape)
 {
 	if (unlikely(shape->target == NULL || oe_log->cxt == NULL ||
 				 shape->target_tx != oe_log->tx))
@@ -148,8 +148,8 @@ oe_log_spill_out(void *arg)
 }
 
 /*
- * Spills; in Odoo's transaction in a subtransaction, so that a full disk costs
- * the events of this transaction, not the transaction.
+ * Spills to the file; in Odoo's transaction within a subtransaction, so that a
+ * full disk costs the events of this transaction and not the transaction.
  */
 static void
 oe_log_spill(void)
@@ -159,7 +159,7 @@ oe_log_spill(void)
 	if (oe_log->decoding)
 		oe_log_spill_out(NULL);
 	else
-		failure = oe_try(oe_log_spill_out, NULL, "keep the changes of this transaction");
+		failure = oe_subtransaction_run(oe_log_spill_out, NULL, "keep the changes of this transaction");
 	if (failure)
 	{
 		oe_log_fail(failure);
@@ -170,7 +170,7 @@ oe_log_spill(void)
 }
 
 /*
- * Grows the memory to at least "size" bytes.  Where the machine has none left
+ * Grows the memory to at least "size" bytes.  If the machine has no memory left
  * the log goes to the file instead.
  */
 static bool
@@ -192,7 +192,7 @@ oe_log_grow(Size size)
 	return true;
 }
 
-OeNote *
+OeChangeRecord *
 oe_log_reserve(Size size)
 {
 	Size		limit = (Size) (oe_log->decoding ? oe_guc_merge_memory : oe_guc_capture_memory) * 1024;
@@ -212,11 +212,11 @@ oe_log_reserve(Size size)
 		if (oe_log->failed)
 			return NULL;
 	}
-	return (OeNote *) (oe_log->memory + oe_log->used);
+	return (OeChangeRecord *) (oe_log->memory + oe_log->used);
 }
 
 /*
- * Remembers where a subtransaction's first note stands.
+ * Remembers where the first record of a subtransaction is.
  */
 static void
 oe_log_mark(SubTransactionId sub)
@@ -232,7 +232,7 @@ oe_log_mark(SubTransactionId sub)
 }
 
 static void
-oe_log_add_truncation(OeNote *note)
+oe_log_add_truncation(OeChangeRecord *note)
 {
 	OeTruncation *t;
 
@@ -248,12 +248,12 @@ oe_log_add_truncation(OeNote *note)
 	}
 	t = &oe_log->truncations[oe_log->ntruncations++];
 	t->pos = oe_log_end();
-	t->target = oe_log_shape_target(note->shape);
+	t->target = oe_log_layout_target(note->shape);
 	t->relid = note->shape->relid;
 }
 
 void
-oe_log_append(OeNote *note)
+oe_log_append(OeChangeRecord *note)
 {
 	SubTransactionId sub = GetCurrentSubTransactionId();
 
@@ -262,13 +262,13 @@ oe_log_append(OeNote *note)
 		oe_log_mark(sub);
 	if (note->op == 'T')
 		oe_log_add_truncation(note);
-	oe_log_shape_target(note->shape)->noted++;
+	oe_log_layout_target(note->shape)->noted++;
 	oe_log->used += note->size;
 }
 
 /*
- * Copies a part of the file; notes are mostly read one after another, so a
- * window of it is kept.
+ * Reads a part of the file.  Records are mostly read in sequence, so a buffer of
+ * the file is kept.
  */
 static void
 oe_log_read_file(uint64 pos, char *data, Size size)
@@ -301,22 +301,22 @@ oe_log_read_file(uint64 pos, char *data, Size size)
 	}
 }
 
-const OeNote *
+const OeChangeRecord *
 oe_log_read(uint64 pos, StringInfo buf)
 {
-	OeNote		head;
+	OeChangeRecord head;
 
 	if (pos >= oe_log->spilled)
-		return (const OeNote *) (oe_log->memory + (pos - oe_log->spilled));
+		return (const OeChangeRecord *) (oe_log->memory + (pos - oe_log->spilled));
 	oe_log_read_file(pos, (char *) &head, sizeof(head));
 	resetStringInfo(buf);
 	enlargeStringInfo(buf, head.size);
 	oe_log_read_file(pos, buf->data, head.size);
-	return (const OeNote *) buf->data;
+	return (const OeChangeRecord *) buf->data;
 }
 
 /*
- * What a subtransaction noted is its parent's from now on.
+ * The records of a committed subtransaction belong to its parent.
  */
 void
 oe_log_sub_commit(SubTransactionId sub, SubTransactionId parent)
@@ -336,7 +336,7 @@ oe_log_sub_commit(SubTransactionId sub, SubTransactionId parent)
 }
 
 /*
- * Cuts off what an aborted subtransaction noted; raises nothing.
+ * Cuts off the records of an aborted subtransaction; raises nothing.
  */
 void
 oe_log_sub_abort(SubTransactionId sub)
@@ -370,8 +370,8 @@ oe_log_close(void)
 }
 
 /*
- * End of the transaction: memory goes by itself, and so does the file of a
- * transaction that aborts.
+ * End of the transaction: its memory context is deleted by PostgreSQL, and so
+ * is the file of a transaction that aborts.
  */
 void
 oe_log_reset(void)

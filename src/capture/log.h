@@ -16,7 +16,7 @@
 #include "storage/fd.h"
 
 #include "base/shmem.h"
-#include "capture/rules.h"
+#include "capture/layout.h"
 
 #define OE_NOWHERE PG_UINT64_MAX
 
@@ -41,12 +41,12 @@ typedef struct OeTarget
  * One noted change.  After the header: for U a bitmap of the columns that
  * differ (uint64 words), then the old and the new version of the row.
  */
-typedef struct OeNote
+typedef struct OeChangeRecord
 {
 	uint32		size;			/* of it all, a multiple of MAXALIGN */
 	CommandId	cid;			/* orders the changes of one row */
 	int64		id;
-	OeShape    *shape;
+	OeRowLayout *shape;
 	char		op;				/* I, U, D; T truncated; E a ready-made event,
 								 * S one to be made of the row: the new
 								 * version is a text */
@@ -56,7 +56,7 @@ typedef struct OeNote
 	uint32		old_len;
 	uint32		new_image;
 	uint32		new_len;
-} OeNote;
+} OeChangeRecord;
 
 /* A TRUNCATE: voids the notes of the relation that stand before it. */
 typedef struct OeTruncation
@@ -113,15 +113,15 @@ extern void oe_log_mine(void);
 #define oe_log_end() (oe_log->spilled + oe_log->used)
 
 extern OeTarget *oe_log_target(Oid relid, const char *rule);
-extern OeTarget *oe_log_shape_target(OeShape *shape);
+extern OeTarget *oe_log_layout_target(OeRowLayout *shape);
 
 /* Room for a note at the end of the log; NULL when the log has failed.  The
  * note counts once oe_log_append() is called. */
-extern OeNote *oe_log_reserve(Size size);
-extern void oe_log_append(OeNote *note);
+extern OeChangeRecord *oe_log_reserve(Size size);
+extern void oe_log_append(OeChangeRecord *note);
 
 /* The note at a position; "buf" holds it where it comes from the file. */
-extern const OeNote *oe_log_read(uint64 pos, StringInfo buf);
+extern const OeChangeRecord *oe_log_read(uint64 pos, StringInfo buf);
 
 /* Gives the log up: what was noted is counted as lost. */
 extern void oe_log_fail(const char *reason);

@@ -44,7 +44,7 @@ struct OeMerge
 {
 	bool		external;
 	/* in memory */
-	OeNet	   *nets;
+	OeNetChange *nets;
 	Size		nnets;
 	Size		maxnets;
 	Size		next;
@@ -80,7 +80,7 @@ oe_record_cmp(const OeRecord *a, const OeRecord *b)
 #include "lib/sort_template.h"
 
 #define ST_SORT oe_sort_nets
-#define ST_ELEMENT_TYPE OeNet
+#define ST_ELEMENT_TYPE OeNetChange
 #define ST_COMPARE(a, b) ((a)->first < (b)->first ? -1 : (a)->first > (b)->first)
 #define ST_SCOPE static
 #define ST_DEFINE
@@ -91,7 +91,7 @@ oe_record_cmp(const OeRecord *a, const OeRecord *b)
  * dropped altogether, later in the transaction.
  */
 static uint64
-oe_void_before(OeShape *shape)
+oe_void_before(OeRowLayout *shape)
 {
 	if (shape->void_merge == oe_merges)
 		return shape->void_before;
@@ -111,19 +111,19 @@ oe_void_before(OeShape *shape)
  * ready-made event or one that is asked for is a row by itself.
  */
 static bool
-oe_record_of(const OeNote *note, uint64 pos, OeRecord *rec)
+oe_record_of(const OeChangeRecord *note, uint64 pos, OeRecord *rec)
 {
 	if (note->op == 'E' || note->op == 'S')
 	{
 		*rec = (OeRecord)
 		{
-			.target = oe_log_shape_target(note->shape)->number,.id = (int64) pos,.op = OE_OP_INSERT,.pos = pos
+			.target = oe_log_layout_target(note->shape)->number,.id = (int64) pos,.op = OE_OP_INSERT,.pos = pos
 		};
 		return true;
 	}
 	if (note->op == 'T' || pos < oe_void_before(note->shape))
 		return false;
-	rec->target = oe_log_shape_target(note->shape)->number;
+	rec->target = oe_log_layout_target(note->shape)->number;
 	rec->id = note->id;
 	rec->cid = note->cid;
 	rec->op = note->op == 'I' ? OE_OP_INSERT : note->op == 'U' ? OE_OP_UPDATE : OE_OP_DELETE;
@@ -186,7 +186,7 @@ oe_row_reorder(OeRecord *recs, Size n, bool exists)
  * The net change of one row; false if there is none.
  */
 static bool
-oe_row_net(OeRecord *recs, Size n, OeNet *net)
+oe_row_net(OeRecord *recs, Size n, OeNetChange *net)
 {
 	net->first = recs[0].pos;
 	if (n > 1)
@@ -259,7 +259,7 @@ oe_sort_get(Tuplesortstate *sort, TupleTableSlot *slot, int n, int64 *values)
  * Takes in the net change of a row.
  */
 static void
-oe_merge_add(OeMerge *m, const OeNet *net)
+oe_merge_add(OeMerge *m, const OeNetChange *net)
 {
 	if (m->external)
 	{
@@ -273,7 +273,7 @@ oe_merge_add(OeMerge *m, const OeNet *net)
 	if (m->nnets == m->maxnets)
 	{
 		m->maxnets *= 2;
-		m->nets = repalloc_huge(m->nets, m->maxnets * sizeof(OeNet));
+		m->nets = repalloc_huge(m->nets, m->maxnets * sizeof(OeNetChange));
 	}
 	m->nets[m->nnets++] = *net;
 }
@@ -287,7 +287,7 @@ oe_merge_truncations(OeMerge *m)
 	for (int i = 0; i < oe_log->ntruncations; i++)
 	{
 		OeTruncation *t = &oe_log->truncations[i];
-		OeNet		net = {t->pos, OE_NOWHERE, OE_NOWHERE};
+		OeNetChange net = {t->pos, OE_NOWHERE, OE_NOWHERE};
 		bool		last = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(t->relid));
 
 		for (int j = i + 1; j < oe_log->ntruncations && last; j++)
@@ -307,7 +307,7 @@ oe_merge_memory(OeMerge *m)
 
 	while (pos < oe_log_end())
 	{
-		const OeNote *note = oe_log_read(pos, NULL);
+		const OeChangeRecord *note = oe_log_read(pos, NULL);
 
 		if (n == max)
 		{
@@ -321,7 +321,7 @@ oe_merge_memory(OeMerge *m)
 	oe_sort_records(recs, n);
 	for (Size i = 0, end; i < n; i = end)
 	{
-		OeNet		net;
+		OeNetChange net;
 
 		for (end = i + 1; end < n && oe_record_same_row(&recs[i], &recs[end]);)
 			end++;
@@ -357,7 +357,7 @@ oe_merge_sort_log(TupleTableSlot **slot)
 	initStringInfo(&buf);
 	while (pos < oe_log_end())
 	{
-		const OeNote *note = oe_log_read(pos, &buf);
+		const OeChangeRecord *note = oe_log_read(pos, &buf);
 		OeRecord	rec;
 
 		oe_merge_alive();
@@ -396,7 +396,7 @@ oe_merge_external(OeMerge *m)
 	OeRecord   *row = palloc(max * sizeof(OeRecord));
 	int64		v[OE_RECORD_COLUMNS];
 	bool		more;
-	OeNet		net;
+	OeNetChange net;
 
 	m->sort = oe_sort_new(OE_NET_COLUMNS, 1, &m->slot);
 	do
@@ -439,14 +439,14 @@ oe_merge_begin(void)
 	else
 	{
 		m->maxnets = 64;
-		m->nets = palloc(m->maxnets * sizeof(OeNet));
+		m->nets = palloc(m->maxnets * sizeof(OeNetChange));
 		oe_merge_memory(m);
 	}
 	return m;
 }
 
 bool
-oe_merge_next(OeMerge *m, OeNet *net)
+oe_merge_next(OeMerge *m, OeNetChange *net)
 {
 	int64		v[OE_NET_COLUMNS];
 

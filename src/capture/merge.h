@@ -14,12 +14,12 @@
  * there was none; "after" the one that has it as it is now.  They may be the
  * same.  A truncated table has "first" alone.
  */
-typedef struct OeNet
+typedef struct OeNetChange
 {
 	uint64		first;			/* first note of this row: the order */
 	uint64		before;
 	uint64		after;
-} OeNet;
+} OeNetChange;
 
 typedef struct OeMerge OeMerge;
 
@@ -27,7 +27,7 @@ typedef struct OeMerge OeMerge;
  * which their rows were first noted, false at the end.  Allocates in the
  * caller's context. */
 extern OeMerge *oe_merge_begin(void);
-extern bool oe_merge_next(OeMerge *m, OeNet *net);
+extern bool oe_merge_next(OeMerge *m, OeNetChange *net);
 extern void oe_merge_end(OeMerge *m);
 
 #endif							/* OE_MERGE_H */

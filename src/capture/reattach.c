@@ -4,7 +4,7 @@
  *
  * Worker, outside a transaction, now and then, and only where this database is
  * armed: in a restore the triggers come last, and are the dump's to make.
- * Own work; locks a table of Odoo's conditionally, so it neither waits nor
+ * Trusted transaction; locks a table of Odoo's conditionally, so it neither waits nor
  * lets anybody wait.  Runs no code of the database.
  */
 #include "postgres.h"
@@ -16,7 +16,7 @@
 #include "base/fault.h"
 #include "base/oe.h"
 #include "base/session.h"
-#include "capture/capture.h"
+#include "capture/reattach.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_complete_at);
 

@@ -37,8 +37,8 @@
 #define OE_RULE_NATTS 7			/* of capture_rule, as far as we read it */
 #define OE_FILL_TRIES 10
 
-static OeRule *oe_rules = NULL;
-static OeShape *oe_retired = NULL;
+static OeCaptureRule *oe_rules = NULL;
+static OeRowLayout *oe_retired = NULL;
 static bool oe_rules_stale = false;
 static Oid	oe_rule_table = InvalidOid;
 
@@ -48,7 +48,7 @@ static Oid	oe_rule_table = InvalidOid;
 static void
 oe_rules_invalidate(Datum arg, Oid relid)
 {
-	for (OeRule *r = oe_rules; r != NULL; r = r->next)
+	for (OeCaptureRule *r = oe_rules; r != NULL; r = r->next)
 		if (relid == InvalidOid || relid == oe_rule_table || relid == r->relid)
 		{
 			r->state = OE_RULE_INVALID;
@@ -76,13 +76,13 @@ oe_attnum_by_name(TupleDesc desc, const char *name)
  * table lacks it or the shape has it already.  Allocates in the shape.
  */
 static void
-oe_shape_add(OeShape *shape, char *spec, bool significant)
+oe_shape_add(OeRowLayout *shape, char *spec, bool significant)
 {
 	TupleDesc	desc = shape->desc;
 	char	   *name = spec;
 	char	   *rest = strchr(spec, '=');
 	AttrNumber	attnum;
-	OeColumn   *col = &shape->cols[shape->ncols];
+	OeLayoutColumn *col = &shape->cols[shape->ncols];
 	StringInfoData key;
 	Oid			outfunc;
 	bool		varlena;
@@ -127,7 +127,7 @@ oe_shape_add(OeShape *shape, char *spec, bool significant)
  * Adds the columns of one array of the rule.
  */
 static void
-oe_shape_add_all(OeShape *shape, ArrayType *specs, bool significant)
+oe_shape_add_all(OeRowLayout *shape, ArrayType *specs, bool significant)
 {
 	Datum	   *elems;
 	bool	   *nulls;
@@ -144,9 +144,9 @@ oe_shape_add_all(OeShape *shape, ArrayType *specs, bool significant)
  * same column of the table.
  */
 static void
-oe_shape_add_steps(OeShape *shape)
+oe_shape_add_steps(OeRowLayout *shape)
 {
-	OeStep	   *steps = palloc(shape->maxatt * sizeof(OeStep));
+	OeLayoutStep *steps = palloc(shape->maxatt * sizeof(OeLayoutStep));
 
 	for (int i = 0; i < shape->maxatt; i++)
 	{
@@ -158,7 +158,7 @@ oe_shape_add_steps(OeShape *shape)
 	}
 	for (int i = 0; i < shape->ncols; i++)
 	{
-		OeStep	   *step = &steps[shape->cols[i].attnum - 1];
+		OeLayoutStep *step = &steps[shape->cols[i].attnum - 1];
 
 		if (step->col >= 0)
 			return;
@@ -184,7 +184,7 @@ oe_partition_root(Oid relid)
  * Which rows count: 'column=value'; of columns that the table has.
  */
 static void
-oe_shape_add_only(OeShape *shape, ArrayType *specs)
+oe_shape_add_only(OeRowLayout *shape, ArrayType *specs)
 {
 	Datum	   *elems;
 	bool	   *nulls;
@@ -210,13 +210,13 @@ oe_shape_add_only(OeShape *shape, ArrayType *specs)
 	}
 }
 
-OeShape *
-oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
-			  ArrayType *carried, ArrayType *only)
+OeRowLayout *
+oe_row_layout_make(Relation rel, const char *rule, ArrayType *significant,
+				   ArrayType *carried, ArrayType *only)
 {
 	int			max = 1 + ArrayGetNItems(ARR_NDIM(significant), ARR_DIMS(significant)) +
 	ArrayGetNItems(ARR_NDIM(carried), ARR_DIMS(carried));
-	OeShape    *shape = palloc0(sizeof(OeShape));
+	OeRowLayout *shape = palloc0(sizeof(OeRowLayout));
 	char		id[] = "id";
 
 	shape->cxt = CurrentMemoryContext;
@@ -226,7 +226,7 @@ oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 	strlcpy(shape->rule, rule, NAMEDATALEN);
 	/* with the values that rows lack which are older than their column */
 	shape->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
-	shape->cols = palloc0(max * sizeof(OeColumn));
+	shape->cols = palloc0(max * sizeof(OeLayoutColumn));
 
 	oe_shape_add(shape, id, false);
 	if (shape->ncols == 0 ||
@@ -250,11 +250,11 @@ oe_shape_make(Relation rel, const char *rule, ArrayType *significant,
 /*
  * Reads the row of a rule and makes the shape; raises when there is none.
  */
-static OeShape *
+static OeRowLayout *
 oe_rule_read(Relation rel, const char *rule)
 {
 	Oid			relid = get_relname_relid("capture_rule", get_namespace_oid(OE_SCHEMA, false));
-	OeShape    *shape = NULL;
+	OeRowLayout *shape = NULL;
 	Relation	rules;
 	Snapshot	snapshot;
 	SysScanDesc scan;
@@ -283,9 +283,9 @@ oe_rule_read(Relation rel, const char *rule)
 		if (nulls[0] || nulls[2] || nulls[3] ||
 			strcmp(TextDatumGetCString(values[0]), rule) != 0)
 			continue;
-		shape = oe_shape_make(rel, rule, DatumGetArrayTypeP(values[2]),
-							  DatumGetArrayTypeP(values[3]),
-							  nulls[6] ? NULL : DatumGetArrayTypeP(values[6]));
+		shape = oe_row_layout_make(rel, rule, DatumGetArrayTypeP(values[2]),
+								   DatumGetArrayTypeP(values[3]),
+								   nulls[6] ? NULL : DatumGetArrayTypeP(values[6]));
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
@@ -302,7 +302,7 @@ typedef struct OeFill
 {
 	Relation	rel;
 	const char *rule;
-	OeShape    *shape;
+	OeRowLayout *shape;
 } OeFill;
 
 static void
@@ -322,11 +322,11 @@ oe_rule_fill_step(void *arg)
  * Fills an entry; an error leaves nothing behind but its message.
  */
 static void
-oe_rule_fill(OeRule *r, Relation rel)
+oe_rule_fill(OeCaptureRule *r, Relation rel)
 {
 	OeFill		f = {rel, r->rule, NULL};
 	char	   *what = psprintf("capture table \"%s\"", RelationGetRelationName(rel));
-	const char *failure = oe_try(oe_rule_fill_step, &f, what);
+	const char *failure = oe_subtransaction_run(oe_rule_fill_step, &f, what);
 
 	if (failure)
 		strlcpy(r->reason, failure, sizeof(r->reason));
@@ -335,11 +335,12 @@ oe_rule_fill(OeRule *r, Relation rel)
 }
 
 /*
- * Notes of this transaction may refer to the shape: keep it until its end.
- * What did not matter by it may matter by the next one.
+ * Change records of this transaction still point to the old layout, so it is
+ * freed at the end of the transaction.  Columns that did not matter by the old
+ * rule may matter by the new one.
  */
 static void
-oe_shape_retire(OeShape *shape)
+oe_shape_retire(OeRowLayout *shape)
 {
 	if (shape == NULL)
 		return;
@@ -349,10 +350,10 @@ oe_shape_retire(OeShape *shape)
 	oe_rules_stale = true;
 }
 
-static OeRule *
+static OeCaptureRule *
 oe_rule_new(const TriggerData *td)
 {
-	OeRule	   *r;
+	OeCaptureRule *r;
 
 	if (td->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
@@ -367,7 +368,7 @@ oe_rule_new(const TriggerData *td)
 			CacheRegisterRelcacheCallback(oe_rules_invalidate, (Datum) 0);
 		registered = true;
 	}
-	r = MemoryContextAllocZero(TopMemoryContext, sizeof(OeRule));
+	r = MemoryContextAllocZero(TopMemoryContext, sizeof(OeCaptureRule));
 	r->tgoid = td->tg_trigger->tgoid;
 	r->relid = RelationGetRelid(td->tg_relation);
 	strlcpy(r->rule, td->tg_trigger->tgargs[0], NAMEDATALEN);
@@ -376,11 +377,11 @@ oe_rule_new(const TriggerData *td)
 	return r;
 }
 
-OeRule *
+OeCaptureRule *
 oe_rule_of(const TriggerData *td)
 {
-	OeRule	   *r = oe_rules;
-	OeRule	  **link = &oe_rules;
+	OeCaptureRule *r = oe_rules;
+	OeCaptureRule **link = &oe_rules;
 
 	/* the last one used stands first */
 	if (likely(r != NULL && r->tgoid == td->tg_trigger->tgoid &&
@@ -412,21 +413,21 @@ oe_rule_of(const TriggerData *td)
 void
 oe_rules_at_end(void)
 {
-	OeRule	  **link = &oe_rules;
+	OeCaptureRule **link = &oe_rules;
 
 	if (!oe_rules_stale)
 		return;
 	oe_rules_stale = false;
 	while (oe_retired != NULL)
 	{
-		OeShape    *shape = oe_retired;
+		OeRowLayout *shape = oe_retired;
 
 		oe_retired = shape->next;
 		MemoryContextDelete(shape->cxt);
 	}
 	while (*link != NULL)
 	{
-		OeRule	   *r = *link;
+		OeCaptureRule *r = *link;
 
 		if (r->state != OE_RULE_INVALID)
 		{

@@ -1,6 +1,6 @@
 /*
- * try.c
- *	  Runs steps of capture in subtransactions of their own (try.h).
+ * subtransaction.c
+ *	  Runs steps of capture in subtransactions of their own (subtransaction.h).
  *
  * Odoo's backend.  Locks nothing by itself.
  */
@@ -11,7 +11,6 @@
 #include "utils/resowner.h"
 
 #include "base/guc.h"
-#include "capture/rules.h"
 #include "capture/subtransaction.h"
 
 /*
@@ -59,7 +58,7 @@ oe_error_is_ours(int sqlerrcode)
 }
 
 const char *
-oe_try(void (*step) (void *arg), void *arg, const char *what)
+oe_subtransaction_run(void (*step) (void *arg), void *arg, const char *what)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;

@@ -1,5 +1,5 @@
 /*
- * try.h
+ * subtransaction.h
  *	  A step of capture whose failure must not become Odoo's.
  */
 #ifndef OE_TRY_H
@@ -15,6 +15,6 @@
  * error that may not be turned into a gap (a cancelled statement, and any in
  * strict mode) is raised.
  */
-extern const char *oe_try(void (*step) (void *arg), void *arg, const char *what);
+extern const char *oe_subtransaction_run(void (*step) (void *arg), void *arg, const char *what);
 
 #endif							/* OE_TRY_H */

@@ -31,7 +31,7 @@ oe_append(StringInfo buf, const char *data, int len)
  * Appends "name":value, with a comma where it is not the first.
  */
 static inline void
-oe_json_member(StringInfo buf, OeColumn *col, Datum value, bool isnull)
+oe_json_member(StringInfo buf, OeLayoutColumn *col, Datum value, bool isnull)
 {
 	int			skip = buf->data[buf->len - 1] == '{' ? 1 : 0;
 
@@ -41,20 +41,20 @@ oe_json_member(StringInfo buf, OeColumn *col, Datum value, bool isnull)
 }
 
 static void
-oe_json_row(OeTexts *t, StringInfo buf, OeShape *shape, const OeRow *row)
+oe_json_row(OeTexts *t, StringInfo buf, OeRowLayout *shape, const OeRowValues *row)
 {
 	appendStringInfoCharMacro(buf, '{');
 	for (int i = 0; i < shape->ncols; i++)
 	{
-		OeColumn   *col = &shape->cols[i];
+		OeLayoutColumn *col = &shape->cols[i];
 
 		if (unlikely(oe_log->decoding) &&
-			oe_unavailable(col, oe_value(row, col), oe_null(row, col)))
+			oe_unavailable(col, oe_column_value(row, col), oe_column_null(row, col)))
 		{
 			oe_append(&t->unavailable, col->key, col->keylen - 1);
 			continue;
 		}
-		oe_json_member(buf, col, oe_value(row, col), oe_null(row, col));
+		oe_json_member(buf, col, oe_column_value(row, col), oe_column_null(row, col));
 	}
 	appendStringInfoCharMacro(buf, '}');
 }
@@ -64,7 +64,7 @@ oe_json_row(OeTexts *t, StringInfo buf, OeShape *shape, const OeRow *row)
  * their values if the type is the same, else by what would be written.
  */
 static bool
-oe_same_across(OeColumn *a, Datum va, bool na, OeColumn *b, Datum vb, bool nb)
+oe_same_across(OeLayoutColumn *a, Datum va, bool na, OeLayoutColumn *b, Datum vb, bool nb)
 {
 	StringInfoData ta,
 				tb;
@@ -72,7 +72,7 @@ oe_same_across(OeColumn *a, Datum va, bool na, OeColumn *b, Datum vb, bool nb)
 	if (na || nb)
 		return na == nb;
 	if (a->type == b->type)
-		return oe_same(a, va, na, vb, nb);
+		return oe_column_same(a, va, na, vb, nb);
 	initStringInfo(&ta);
 	initStringInfo(&tb);
 	oe_json_datum(&ta, a->type, &a->out, va);
@@ -81,7 +81,7 @@ oe_same_across(OeColumn *a, Datum va, bool na, OeColumn *b, Datum vb, bool nb)
 }
 
 static int
-oe_column_like(const OeShape *shape, const OeColumn *col)
+oe_column_like(const OeRowLayout *shape, const OeLayoutColumn *col)
 {
 	for (int i = 0; i < shape->ncols; i++)
 		if (strcmp(shape->cols[i].key, col->key) == 0)
@@ -94,21 +94,21 @@ oe_column_like(const OeShape *shape, const OeColumn *col)
  * is among them.  A column that the table did not have before was null.
  */
 static bool
-oe_json_difference(StringInfo buf, OeShape *was, const OeRow *before,
-				   OeShape *is, const OeRow *after)
+oe_json_difference(StringInfo buf, OeRowLayout *was, const OeRowValues *before,
+				   OeRowLayout *is, const OeRowValues *after)
 {
 	bool		significant = false;
 
 	appendStringInfoCharMacro(buf, '{');
 	for (int i = 0; i < is->ncols; i++)
 	{
-		OeColumn   *col = &is->cols[i];
+		OeLayoutColumn *col = &is->cols[i];
 		int			j = was == is ? i : oe_column_like(was, col);
-		OeColumn   *old = j < 0 ? col : &was->cols[j];
-		Datum		value = j < 0 ? (Datum) 0 : oe_value(before, old);
-		bool		isnull = j < 0 || oe_null(before, old);
+		OeLayoutColumn *old = j < 0 ? col : &was->cols[j];
+		Datum		value = j < 0 ? (Datum) 0 : oe_column_value(before, old);
+		bool		isnull = j < 0 || oe_column_null(before, old);
 
-		if (oe_same_across(old, value, isnull, col, oe_value(after, col), oe_null(after, col)))
+		if (oe_same_across(old, value, isnull, col, oe_column_value(after, col), oe_column_null(after, col)))
 			continue;
 		oe_json_member(buf, old, value, isnull);
 		significant |= col->significant;
@@ -121,10 +121,10 @@ oe_json_difference(StringInfo buf, OeShape *was, const OeRow *before,
  * The usual case of an update: one note, which knows what differs.
  */
 static bool
-oe_json_noted_difference(StringInfo buf, const OeNote *note)
+oe_json_noted_difference(StringInfo buf, const OeChangeRecord *note)
 {
-	OeShape    *shape = note->shape;
-	const uint64 *changed = oe_note_changed(note);
+	OeRowLayout *shape = note->shape;
+	const uint64 *changed = oe_record_changed(note);
 	HeapTupleData old = {0};
 
 	if (!oe_significant(shape, changed))
@@ -149,9 +149,9 @@ oe_json_noted_difference(StringInfo buf, const OeNote *note)
  * none that matters.
  */
 static char
-oe_net_texts(OeTexts *t, const OeNote *before, const OeNote *after)
+oe_net_texts(OeTexts *t, const OeChangeRecord *before, const OeChangeRecord *after)
 {
-	OeRow		was,
+	OeRowValues was,
 				is;
 
 	oe_text_begin(t, &t->old);
@@ -164,7 +164,7 @@ oe_net_texts(OeTexts *t, const OeNote *before, const OeNote *after)
 		return after->op;
 	}
 	/* neither was nor is one that counts */
-	if (!(before && oe_note_wanted(before, true)) && !(after && oe_note_wanted(after, false)))
+	if (!(before && oe_record_wanted(before, true)) && !(after && oe_record_wanted(after, false)))
 		return 0;
 	t->partial = before && before->old_image == 0;
 	if (t->partial)
@@ -212,12 +212,12 @@ oe_texts_init(OeTexts *t, int reserve)
 }
 
 bool
-oe_texts_of(OeTexts *t, const OeNet *net)
+oe_texts_of(OeTexts *t, const OeNetChange *net)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->row_cxt);
-	const OeNote *before = NULL;
-	const OeNote *after = NULL;
-	const OeNote *any;
+	const OeChangeRecord *before = NULL;
+	const OeChangeRecord *after = NULL;
+	const OeChangeRecord *any;
 
 	if (net->before != OE_NOWHERE)
 		before = oe_log_read(net->before, &t->note_buf[0]);
@@ -234,7 +234,7 @@ oe_texts_of(OeTexts *t, const OeNet *net)
 		t->op = 'T';
 	}
 	t->shape = any->shape;
-	t->target = oe_log_shape_target(any->shape);
+	t->target = oe_log_layout_target(any->shape);
 	t->id = any->id;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(t->row_cxt);

@@ -20,7 +20,7 @@ typedef struct OeTexts
 	char		op;				/* I, U, D; T: truncated, without texts; E: a
 								 * ready-made event */
 	int64		id;
-	OeShape    *shape;			/* of the later version */
+	OeRowLayout *shape;			/* of the later version */
 	OeTarget   *target;
 	bool		partial;		/* the row as it was is not known: U has no
 								 * old text, D has the id alone */
@@ -37,7 +37,7 @@ extern void oe_texts_init(OeTexts *t, int reserve);
 
 /* Fills "t" with a net change; false if it is none that matters: the row
  * neither came nor went, and no significant column differs. */
-extern bool oe_texts_of(OeTexts *t, const OeNet *net);
+extern bool oe_texts_of(OeTexts *t, const OeNetChange *net);
 
 /* The texts that a net change has; NULL: none. */
 #define oe_texts_old(t) ((t)->op == 'D' || ((t)->op == 'U' && !(t)->partial) ? &(t)->old : NULL)

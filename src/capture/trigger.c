@@ -55,7 +55,7 @@ oe_trigger_check(FunctionCallInfo fcinfo, bool row)
 static bool
 oe_left_out(TriggerData *td)
 {
-	OeRule	   *rule;
+	OeCaptureRule *rule;
 
 	if (unlikely(SessionReplicationRole == SESSION_REPLICATION_ROLE_LOCAL))
 		return true;
@@ -110,7 +110,7 @@ oe_is_foreign(HeapTuple tup)
  * than those of the outer one.
  */
 static bool
-oe_note_update(TriggerData *td, OeShape *shape)
+oe_note_update(TriggerData *td, OeRowLayout *shape)
 {
 	HeapTuple	old = td->tg_trigtuple;
 	HeapTuple	new = td->tg_newtuple;
@@ -127,30 +127,30 @@ oe_note_update(TriggerData *td, OeShape *shape)
 	cid = HeapTupleHeaderGetCmin(new->t_data);
 	foreign = oe_is_foreign(old);
 	if (likely(old_id == new_id))
-		return oe_note(shape, 'U', cid, foreign, new_id, old, new, oe_changed);
-	return oe_note(shape, 'D', cid, foreign, old_id, old, NULL, NULL) &&
-		oe_note(shape, 'I', cid, false, new_id, NULL, new, NULL);
+		return oe_record_change(shape, 'U', cid, foreign, new_id, old, new, oe_changed);
+	return oe_record_change(shape, 'D', cid, foreign, old_id, old, NULL, NULL) &&
+		oe_record_change(shape, 'I', cid, false, new_id, NULL, new, NULL);
 }
 
 static bool
-oe_note_insert(TriggerData *td, OeShape *shape)
+oe_note_insert(TriggerData *td, OeRowLayout *shape)
 {
 	HeapTuple	tup = td->tg_trigtuple;
 	int64		id;
 
 	return oe_tuple_id(shape, tup, &id) &&
-		oe_note(shape, 'I', HeapTupleHeaderGetCmin(tup->t_data), false, id, NULL, tup, NULL);
+		oe_record_change(shape, 'I', HeapTupleHeaderGetCmin(tup->t_data), false, id, NULL, tup, NULL);
 }
 
 static bool
-oe_note_delete(TriggerData *td, OeShape *shape)
+oe_note_delete(TriggerData *td, OeRowLayout *shape)
 {
 	HeapTuple	tup = td->tg_trigtuple;
 	int64		id;
 
 	return oe_tuple_id(shape, tup, &id) &&
-		oe_note(shape, 'D', HeapTupleHeaderGetCmax(tup->t_data), oe_is_foreign(tup), id,
-				tup, NULL, NULL);
+		oe_record_change(shape, 'D', HeapTupleHeaderGetCmax(tup->t_data), oe_is_foreign(tup), id,
+						 tup, NULL, NULL);
 }
 
 /*
@@ -160,7 +160,7 @@ Datum
 oe_sql_capture(PG_FUNCTION_ARGS)
 {
 	TriggerData *td = (TriggerData *) fcinfo->context;
-	OeRule	   *rule;
+	OeCaptureRule *rule;
 	bool		noted;
 
 	oe_trigger_check(fcinfo, true);
@@ -192,7 +192,7 @@ Datum
 oe_sql_capture_truncate(PG_FUNCTION_ARGS)
 {
 	TriggerData *td = (TriggerData *) fcinfo->context;
-	OeRule	   *rule;
+	OeCaptureRule *rule;
 
 	oe_trigger_check(fcinfo, false);
 	if (oe_left_out(td))
@@ -200,7 +200,7 @@ oe_sql_capture_truncate(PG_FUNCTION_ARGS)
 	rule = oe_rule_of(td);
 	if (rule->shape == NULL)
 		oe_count_lost(rule->relid, rule->rule, rule->reason);
-	else if (!oe_note(rule->shape, 'T', GetCurrentCommandId(false), false, 0, NULL, NULL, NULL))
+	else if (!oe_record_change(rule->shape, 'T', GetCurrentCommandId(false), false, 0, NULL, NULL, NULL))
 		oe_count_lost(rule->shape->root, rule->rule,
 					  "the transaction's changes could not be kept");
 	return PointerGetDatum(NULL);

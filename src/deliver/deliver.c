@@ -1,45 +1,75 @@
 /*
  * deliver.c
- *	  The dispatcher: what is started when (deliver.h).
+ *	  The dispatcher: one step of delivery (deliver.h).
  *
- * Worker only.  A step loads configuration if asked, takes events in, freezes
- * batches, starts requests and settles answers; each of these that touches
- * tables is a short transaction of own work, and none is open while curl
- * works.  Nothing of one subscription's troubles reaches another: each has its
- * window, its breaker and its share of the requests, in turn.
+ * Worker only.  A step loads the configuration if that is asked for, reads
+ * events, forms batches, starts requests and commits results.  Each of these
+ * that accesses tables is a short trusted transaction; none is open while curl
+ * works.  One subscription's trouble does not affect another one: each has its
+ * own prefetch limit, breaker and share of the requests.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
 #include "deliver/deliver.h"
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
+#include "deliver/queue/clock_shift.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/outbox_reader.h"
+#include "deliver/queue/scheduler.h"
+#include "deliver/settle/measure.h"
+#include "deliver/settle/result.h"
+#include "deliver/settle/settle.h"
+#include "deliver/subscription/configuration.h"
+#include "deliver/transport/http/http.h"
+#include "deliver/transport/http/multi.h"
+#include "deliver/transport/http/prepare.h"
 
 #define OE_IDLE_MS OE_TUNED("deliver-idle-ms", 60000)
 
-static MemoryContext oe_scratch = NULL; /* of a breath */
+static MemoryContext oe_scratch = NULL; /* of oe_deliver_yield() */
 static bool oe_armed = false;
 static int64 oe_last_position = 0;
+
+/*
+ * The clock was set: all times in memory are moved along with it.
+ */
+static int64
+oe_times_shift(int64 by)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &oe_delivery.subs)
+		oe_clock_shift(dlist_container(OeSub, node, it.cur), by);
+	oe_settle_shift(by);
+	return oe_last_position;
+}
 
 void
 oe_deliver_init(void)
 {
+	oe_clock_init(oe_times_shift);
 	oe_state_init();
-	oe_scratch = AllocSetContextCreate(oe_deliver_cxt, "odoo_events breath", ALLOCSET_DEFAULT_SIZES);
+	oe_delivery.now = oe_clock();
+	oe_scratch = AllocSetContextCreate(oe_delivery.cxt, "odoo_events breath", ALLOCSET_DEFAULT_SIZES);
 	oe_http_init();
+	oe_http_on_result(oe_result_take);
 }
 
 /*
  * The last event that there was when delivery was last told.
  */
-int64
-oe_deliver_last_position(void)
-{
-	return oe_last_position;
-}
 
 int
 oe_deliver_fd(void)
@@ -48,13 +78,13 @@ oe_deliver_fd(void)
 }
 
 void
-oe_deliver_pump(void)
+oe_deliver_poll(void)
 {
-	oe_http_pump();
+	oe_http_poll();
 }
 
 /*
- * Keys whose time has come move from waiting to loading (or ready).
+ * Moves keys whose retry is due from waiting to loading or ready.
  */
 static void
 oe_wake_keys(OeSub *sub)
@@ -63,26 +93,26 @@ oe_wake_keys(OeSub *sub)
 	{
 		OeKey	   *key = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting));
 
-		if (key->due > oe_now)
+		if (key->due > oe_delivery.now)
 			break;
 		oe_key_schedule(key);
 	}
 }
 
 /*
- * An open breaker whose time has come probes with what is ready, or else with
- * a held key, ahead of its time if need be.
+ * The probe interval of an open breaker is over: chooses what to send.  Prefers
+ * a ready key; else takes the first blocked key, ahead of its time.
  */
 static void
 oe_choose_probe(OeSub *sub)
 {
 	OeKey	   *key;
 
-	if (sub->breaker != OE_BREAKER_OPEN || sub->not_before > oe_now || !oe_sub_has_room(sub) ||
+	if (sub->breaker != OE_BREAKER_OPEN || sub->not_before > oe_delivery.now || !oe_sub_has_room(sub) ||
 		!dlist_is_empty(&sub->loading) || pairingheap_is_empty(&sub->waiting) || sub->nready > 0)
 		return;
 	key = pairingheap_container(OeKey, heap, pairingheap_first(&sub->waiting));
-	if (key->implicit_from != 0)
+	if (key->blocked_from != 0)
 		oe_key_hurry(key);
 }
 
@@ -93,7 +123,7 @@ oe_attempt_of(OeItem *item)
 }
 
 /*
- * Starts the first item of the key whose turn it is.
+ * Starts the first item of the next ready key.
  */
 static bool
 oe_start_single(OeSub *sub)
@@ -120,15 +150,14 @@ oe_start_batch(OeSub *sub)
 	if (batch == NULL)
 		return false;
 	oe_http_start(sub, NULL, batch, batch->attempts + 1);
-	batch->early = batch->state == OE_BATCH_WAITING && batch->next_at > oe_now;
+	batch->early = batch->state == OE_BATCH_WAITING && batch->next_at > oe_delivery.now;
 	batch->hurried = false;
 	batch->state = OE_BATCH_BUSY;
 	return true;
 }
 
 /*
- * Starts one request of a subscription whose turn it is; false if there is
- * nothing to start.
+ * Starts one request of a subscription; false if it has nothing to start.
  */
 static bool
 oe_start_one(OeSub *sub)
@@ -143,7 +172,7 @@ oe_expire_due(void)
 {
 	dlist_iter	it;
 
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -153,7 +182,8 @@ oe_expire_due(void)
 }
 
 /*
- * Freezes batches of what is ready; they are committed before they are sent.
+ * Forms batches of ready items.  They are committed before they are sent, so
+ * that they are the same after a crash.
  */
 static void
 oe_form_batches(void)
@@ -161,7 +191,7 @@ oe_form_batches(void)
 	bool		formed = false;
 	dlist_iter	it;
 
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -171,7 +201,7 @@ oe_form_batches(void)
 	if (formed)
 	{
 		OE_FAULT("batch-formed");
-		oe_settle();
+		oe_settle_commit();
 		OE_FAULT("batch-committed");
 	}
 }
@@ -179,15 +209,15 @@ oe_form_batches(void)
 static void
 oe_start_due(void)
 {
-	if (!oe_take_turns(oe_start_one))
+	if (!oe_scheduler_run(oe_start_one))
 		return;
-	oe_http_pump();
+	oe_http_poll();
 	OE_FAULT("deliver-sent");
 }
 
 /*
- * See deliver.h.  Where a part raises, memory is as it was before that part
- * or a part of its work is done; nothing needs to be undone.
+ * See deliver.h.  Where a part raises, memory is as it was before, or a part of
+ * its work is done; nothing needs to be undone.
  */
 void
 oe_deliver_step(bool reload, bool armed, int64 last_position)
@@ -195,14 +225,14 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 	dlist_iter	it;
 	bool		fresh;
 
-	oe_now = oe_clock();
+	oe_delivery.now = oe_clock();
 	oe_armed = armed;
 	oe_last_position = last_position;
-	if (reload || !oe_config_loaded())
+	if (reload || !oe_delivery.config_loaded)
 		oe_config_load(last_position);
 	if (armed)
 	{
-		dlist_foreach(it, &oe_subs)
+		dlist_foreach(it, &oe_delivery.subs)
 		{
 			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -210,7 +240,7 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 			oe_wake_keys(sub);
 			oe_choose_probe(sub);
 		}
-		fresh = oe_read_wanted(last_position) && oe_read(last_position);
+		fresh = oe_outbox_read_wanted(last_position) && oe_outbox_read(last_position);
 		oe_expire_due();
 		/* what is new does not wait for the batches of others */
 		if (fresh)
@@ -219,33 +249,33 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 		oe_start_due();
 	}
 	if (oe_settle_due())
-		oe_settle();
+		oe_settle_commit();
 	oe_measure_in_flight();
 }
 
 /*
- * See deliver.h.  What it changes in memory stays true whatever becomes of the
- * transaction around it: reading alone is part of that.
+ * See deliver.h.  Only reading happens within the surrounding transaction; what
+ * this changes in memory stays true even if that transaction aborts.
  */
 void
-oe_deliver_breath(void)
+oe_deliver_yield(void)
 {
 	MemoryContext old = MemoryContextSwitchTo(oe_scratch);
 	dlist_iter	it;
 
-	oe_now = oe_clock();
+	oe_delivery.now = oe_clock();
 	oe_http_between = true;
 	PG_TRY();
 	{
-		oe_http_pump();
-		if (oe_armed && oe_config_loaded())
+		oe_http_poll();
+		if (oe_armed && oe_delivery.config_loaded)
 		{
-			dlist_foreach(it, &oe_subs)
+			dlist_foreach(it, &oe_delivery.subs)
 			{
 				oe_wake_keys(dlist_container(OeSub, node, it.cur));
 			}
-			if (oe_read_wanted(oe_last_position))
-				(void) oe_read(oe_last_position);
+			if (oe_outbox_read_wanted(oe_last_position))
+				(void) oe_outbox_read(oe_last_position);
 			oe_start_due();
 		}
 	}
@@ -259,8 +289,8 @@ oe_deliver_breath(void)
 }
 
 /*
- * When a subscription wants to be looked at again without an answer or a new
- * event: a retry, a probe, a batch that has waited long enough.
+ * When a subscription needs attention without an answer or a new event: a
+ * retry, a probe, or a batch that has waited long enough.
  */
 static TimestampTz
 oe_sub_next(OeSub *sub)
@@ -278,7 +308,7 @@ oe_sub_next(OeSub *sub)
 		else if (sub->nready > 0)
 			next = 0;
 		/* due, but not loaded before the endpoint wants to be asked */
-		if (!dlist_is_empty(&sub->loading) && sub->not_before > oe_now)
+		if (!dlist_is_empty(&sub->loading) && sub->not_before > oe_delivery.now)
 			next = Min(next, sub->not_before);
 		if (sub->breaker == OE_BREAKER_OPEN && !pairingheap_is_empty(&sub->waiting))
 			next = Min(next, sub->not_before);
@@ -287,7 +317,7 @@ oe_sub_next(OeSub *sub)
 		if (next != PG_INT64_MAX)
 			next = Max(next, oe_token_at(sub));
 	}
-	else if (next <= oe_now)
+	else if (next <= oe_delivery.now)
 		next = PG_INT64_MAX;	/* an answer will come first */
 	if (sub->conf->cron != NULL)
 		next = Min(next, sub->fires_at);
@@ -303,16 +333,16 @@ oe_deliver_timeout(void)
 	long		curl = oe_http_timeout();
 	dlist_iter	it;
 
-	if (oe_armed && oe_requests < oe_http_limit() && oe_nanswers < OE_ANSWERS_MAX)
+	if (oe_armed && oe_delivery.requests < oe_http_limit() && oe_delivery.nattempts < OE_ATTEMPTS_MAX)
 	{
-		if (oe_read_wanted(oe_last_position))
+		if (oe_outbox_read_wanted(oe_last_position))
 			return 0;
-		dlist_foreach(it, &oe_subs)
+		dlist_foreach(it, &oe_delivery.subs)
 		{
 			OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
 			next = Min(next, oe_sub_next(sub));
-			if (sub->stalled_until > oe_now)
+			if (sub->stalled_until > oe_delivery.now)
 				next = Min(next, sub->stalled_until);
 		}
 	}
@@ -330,7 +360,7 @@ oe_deliver_behind(int64 position)
 {
 	dlist_iter	it;
 
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -342,13 +372,14 @@ oe_deliver_behind(int64 position)
 }
 
 /*
- * The last act: what is answered is written, what is on its way is sent again
- * by the next worker.  curl is not cleaned up: it would wait for its resolver.
+ * Commits the results so far.  Requests in flight are repeated by the next
+ * worker.  curl is not cleaned up, because that would wait for its resolver
+ * threads.
  */
 void
 oe_deliver_shutdown(void)
 {
-	oe_http_pump();
+	oe_http_poll();
 	OE_FAULT("deliver-shutdown");
-	oe_settle();
+	oe_settle_commit();
 }

@@ -2,26 +2,28 @@
  * cycle.c
  *	  One cycle of publishing, and publish().
  *
- * Worker, or a backend that runs publish().  The publisher's lock belongs to
- * a transaction.  In a backend that is the caller's, so that it is held until
- * what was written is committed.  The worker's cycle is several transactions:
- * one that reads the journal, foreign ones that make events, one that writes
- * them.  It takes the lock for reading and again for writing, and throws its
- * work away if the cursor has moved in between.
+ * Worker, or a backend that runs publish().  The publisher's lock belongs to a
+ * transaction.  In a backend that is the caller's, so the lock is held until the
+ * events are committed.  The worker's cycle consists of several transactions:
+ * one reads the journal, as-owner transactions make the events, one writes
+ * them.  It takes the lock for reading and again for writing, and discards its
+ * work if the cursor has moved in between.
  *
- * A cycle goes on in turns of about 20 ms, so that delivery does not wait for a
- * large transaction; its stages:
+ * A cycle is worked on in time slices of about 20 ms, so that delivery does not
+ * wait for a large transaction.  Its stages:
  *
- *	 read -> make (attempt.c: many turns) -> order -> freeze (many) -> write
+ * 	 read -> make (retry_unit.c: many slices) -> order -> freeze (many) -> write
  *
- * It is not on disk before it is written, all of it in one commit: a crash or an
- * error throws it away, and it is begun again with the same result.
+ * Nothing is stored before the one commit that writes everything: after a crash
+ * or an error the cycle is repeated with the same result.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -30,41 +32,35 @@
 
 #include "base/compat.h"
 #include "base/fault.h"
-#include "base/guc.h"
 #include "base/session.h"
 #include "base/shmem.h"
-#include "publish/internal.h"
-#include "publish/publish.h"
+#include "base/type_stats.h"
+#include "publish/catalog/catalog.h"
+#include "publish/cycle.h"
+#include "publish/model/cycle.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/model/yield.h"
+#include "publish/outbox/outbox.h"
+#include "publish/phases.h"
+#include "publish/render/envelope.h"
+#include "publish/retry_unit.h"
+#include "publish/source/journal_batch.h"
+#include "publish/source/quarantine.h"
 
 #define OE_LOCK_WAIT_MS 5000
 #define OE_LOCK_RETRY_MS 20
 #define OE_PUBLISH_CHANGES 5000
-/* Texts made per turn. */
+
+/* Texts that are made in one time slice. */
 #define OE_FREEZE_EVENTS 2000
 
-/* How long others wait where a step cannot be broken off, about. */
-#define OE_BREATH_MS OE_TUNED("breath-ms", 10)
-
-void		(*oe_publish_breath) (void) = NULL;
-
-static TimestampTz oe_breathed_at = 0;
-
-PG_FUNCTION_INFO_V1(oe_sql_publish);
-
 /*
- * Lets others go on if it is time to; answers whether it was.  Not in foreign
- * work.
+ * publish(max_changes int) -> events written.  Must be a transaction of its own:
+ * within the caller's it would hold the publisher's lock, and an old snapshot
+ * would not see new rows.
  */
-bool
-oe_breathe(void)
-{
-	if (oe_publish_breath == NULL || !TimestampDifferenceExceeds(oe_breathed_at, GetCurrentTimestamp(), OE_BREATH_MS))
-		return false;
-	CHECK_FOR_INTERRUPTS();
-	oe_publish_breath();
-	oe_breathed_at = GetCurrentTimestamp();
-	return true;
-}
+PG_FUNCTION_INFO_V1(oe_sql_publish);
 
 static bool
 oe_lock_publisher(void)
@@ -76,7 +72,7 @@ oe_lock_publisher(void)
 }
 
 /*
- * For metrics(), once the events are written.
+ * Counts the written events for metrics().
  */
 static void
 oe_count_events(OeCycle *cy)
@@ -88,7 +84,7 @@ oe_count_events(OeCycle *cy)
 	{
 		foreach(lc, cy->tx[i].events)
 		{
-			oe_metrics_published(&slot->metrics, ((OeEvent *) lfirst(lc))->type, cy->now);
+			oe_metrics_published(&slot->metrics, ((OeDraftEvent *) lfirst(lc))->type, cy->now);
 		}
 	}
 }
@@ -110,12 +106,12 @@ oe_cycle_read(OeCycle *cy, int max_changes)
 		cy->reading.at = GetCurrentTimestamp();
 		cy->cat = oe_catalog();
 		oe_quarantine_load(cy, max_changes);
-		oe_window_read(cy, max_changes, &cy->reading);
+		oe_journal_batch_read(cy, max_changes, &cy->reading);
 	}
 	oe_own_end(&s);
 	MemoryContextSwitchTo(cy->cxt);
 	if (ours && cy->ntx > 0)
-		oe_attempt_add(cy, 0, cy->ntx - 1, 0, 0);
+		oe_retry_unit_add(cy, 0, cy->ntx - 1, 0, 0);
 	return ours;
 }
 
@@ -133,8 +129,8 @@ oe_cycle_order(OeCycle *cy)
 }
 
 /*
- * Gives the events the texts that are stored, a turn's worth of them; true when
- * all have theirs.
+ * Makes the texts that are stored, as many as fit into a time slice; true when
+ * all are made.
  */
 static bool
 oe_cycle_freeze(OeCycle *cy)
@@ -145,7 +141,7 @@ oe_cycle_freeze(OeCycle *cy)
 
 		while (cy->frozen < list_length(events))
 		{
-			OeEvent    *ev = list_nth(events, cy->frozen);
+			OeDraftEvent *ev = list_nth(events, cy->frozen);
 
 			if (n++ == OE_TUNED("freeze-events", OE_FREEZE_EVENTS))
 				return false;
@@ -158,39 +154,39 @@ oe_cycle_freeze(OeCycle *cy)
 }
 
 /*
- * Writes what was made, unless somebody else has published since it was read;
- * answers whether it did.
+ * Writes the events, unless somebody else has published since the journal was
+ * read; returns whether it did.
  */
 static bool
 oe_cycle_write(OeCycle *cy, int64 *events)
 {
-	OeReading  *r = &cy->reading;
+	OeJournalBatch *r = &cy->reading;
 	OeSession	s;
 	bool		ours;
 
 	oe_own_begin(&s);
 	MemoryContextSwitchTo(cy->cxt);
-	ours = oe_lock_publisher() && oe_window_unmoved(r);
+	ours = oe_lock_publisher() && oe_journal_batch_unmoved(r);
 	if (ours)
-		*events = oe_store(cy, r);
+		*events = oe_outbox_write(cy, r);
 	oe_own_end(&s);
 	OE_FAULT("publish-committed");
 	if (ours)
 	{
-		oe_window_stored(r);
+		oe_journal_batch_stored(r);
 		oe_count_events(cy);
 	}
 	return ours;
 }
 
 /*
- * A turn: goes on with the cycle from where it stands.  False if another process
- * is publishing.
+ * Works on the cycle for one time slice.  False if another process is
+ * publishing.
  */
 static bool
-oe_cycle_turn(OeCycle *cy, int max_changes, OePublishResult *result)
+oe_cycle_time_slice(OeCycle *cy, int max_changes, OePublishResult *result)
 {
-	OeReading  *r = &cy->reading;
+	OeJournalBatch *r = &cy->reading;
 	bool		ours = true;
 
 	result->more = true;
@@ -205,7 +201,7 @@ oe_cycle_turn(OeCycle *cy, int max_changes, OePublishResult *result)
 			cy->stage = OE_TO_MAKE;
 			oe_fallthrough;
 		case OE_TO_MAKE:
-			if (!oe_make(cy, NULL))
+			if (!oe_retry_units_make(cy, NULL))
 				goto unfinished;
 			cy->stage = OE_TO_ORDER;
 			oe_fallthrough;
@@ -240,8 +236,8 @@ unfinished:
 }
 
 /*
- * The cycle that this process is at.  The worker's outlives a turn; a backend,
- * which has nothing else to do, takes all turns of its cycle at once.
+ * The cycle that this process works on.  The worker's outlives a time slice; a
+ * backend finishes its cycle at once.
  */
 static OeCycle *oe_current = NULL;
 
@@ -272,13 +268,13 @@ oe_publish_underway(void)
 }
 
 bool
-oe_publish_turn(int max_changes, OePublishResult *result)
+oe_publish_time_slice(int max_changes, OePublishResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	volatile bool ours = false;
 
 	memset(result, 0, sizeof(*result));
-	oe_breathed_at = GetCurrentTimestamp();
+	oe_publish_yielded();
 	if (oe_current == NULL)
 		oe_current = oe_cycle_begin();
 	PG_TRY();
@@ -286,7 +282,7 @@ oe_publish_turn(int max_changes, OePublishResult *result)
 		do
 		{
 			CHECK_FOR_INTERRUPTS();
-			ours = oe_cycle_turn(oe_current, Max(max_changes, 1), result);
+			ours = oe_cycle_time_slice(oe_current, Max(max_changes, 1), result);
 		} while (!oe_session_is_worker && oe_current->stage != OE_FINISHED);
 		MemoryContextSwitchTo(caller);
 		if (oe_current->stage == OE_FINISHED)
@@ -325,9 +321,9 @@ oe_wait_for_lock(void)
 }
 
 /*
- * publish(max_changes int) -> events written.  It is a transaction of its own
- * as the worker's is: in a caller's it would hold the publisher's lock, and
- * with an old snapshot it would see nothing new.
+ * publish(max_changes int) -> events written.  Must be a transaction of its own:
+ * within the caller's it would hold the publisher's lock, and an old snapshot
+ * would not see new rows.
  */
 Datum
 oe_sql_publish(PG_FUNCTION_ARGS)
@@ -355,7 +351,7 @@ oe_sql_publish(PG_FUNCTION_ARGS)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!oe_publish_turn((int) Min(left, OE_PUBLISH_CHANGES), &result))
+		if (!oe_publish_time_slice((int) Min(left, OE_PUBLISH_CHANGES), &result))
 			elog(ERROR, "the publisher's lock was lost");
 		events += result.events;
 		left -= result.changes;

@@ -1,79 +1,76 @@
 /*
- * transform.c
- *	  Transactions of the journal become events, phase by phase, slice by slice.
+ * phases.c
+ *	  Makes draft events of transactions, phase by phase, quantum by
+ *	  quantum.
  *
- * Foreign work; the bracket is the caller's (attempt.c), and so is when to go
- * on: between two slices nothing but memory of the cycle is held.  A phase
- * looks at every change, document or event of an attempt before the next one
- * begins, because what one row means may depend on all of them.  A slice first
- * reads of Odoo's tables all that its phase will look at, in batch.
+ * As-owner transaction; retry_unit.c opens it and decides when to pause.
+ * Between two quanta only memory of the cycle is held.  A phase handles every
+ * change, document or event of a retry unit before the next phase begins,
+ * because the meaning of one row may depend on all of them.  A quantum first
+ * reads from Odoo's tables everything that its phase needs, in batch.
  */
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "publish/internal.h"
+#include "base/fault.h"
+#include "base/session.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/limits.h"
+#include "publish/model/transaction.h"
+#include "publish/model/yield.h"
+#include "publish/odoo/rows.h"
+#include "publish/phases.h"
+#include "publish/render/envelope.h"
+#include "publish/render/render.h"
+#include "publish/source/quarantine.h"
+#include "publish/transform/aggregate.h"
+#include "publish/transform/correlation.h"
+#include "publish/transform/document.h"
+#include "publish/transform/entity.h"
+#include "publish/transform/match.h"
+#include "publish/transform/ready_made.h"
+#include "publish/transform/selection.h"
+#include "publish/transform/snapshot_event.h"
 
-/* Changes, documents or events that are looked at, and read for, together: the
- * more the faster, the fewer the sooner others go on. */
-#define OE_SLICE_ITEMS 128
-#define OE_SLICE_ITEMS_LARGE 64
-/* Sums of one statement: each reads more rows than it answers. */
-#define OE_SLICE_SUMS 64
+/*
+ * Changes, documents or events of one quantum: more are faster, fewer let
+ * others run sooner.
+ */
+#define OE_QUANTUM_ITEMS 128
+#define OE_QUANTUM_ITEMS_LARGE 64
 
-/* Readings that may become necessary one after another: far more than the
- * longest path through the catalog. */
+/* Aggregates of one statement: each of them reads many rows. */
+#define OE_QUANTUM_AGGREGATES 64
+
+/*
+ * How often reading may lead to more reading: far more than the longest path.
+ */
 #define OE_MAX_PASSES 8
 
-typedef struct OeItem
+typedef struct OeWorkItem
 {
 	OeTx	   *tx;
 	int			i;				/* of its changes, documents or events */
-} OeItem;
+} OeWorkItem;
 
 /*
- * Is this change one of those that the attempt is about?
+ * Reads everything that matching needs, then determines the key of each change.
  */
-bool
-oe_selected(OeCycle *cy, OeChange *c)
-{
-	OeAttempt  *a = cy->attempt;
-
-	return !c->quarantined && (a->high == 0 || (c->key_number >= a->low && c->key_number < a->high));
-}
-
-/*
- * How many changes of a transaction an attempt looks at, and the i-th of them;
- * they are all of it, or those of some of its keys.
- */
-int
-oe_attempt_changes(OeCycle *cy, OeTx *tx)
-{
-	OeAttempt  *a = cy->attempt;
-
-	return a->high == 0 ? tx->n : tx->key_start[a->high] - tx->key_start[a->low];
-}
-
-OeChange *
-oe_attempt_change(OeCycle *cy, OeTx *tx, int i)
-{
-	OeAttempt  *a = cy->attempt;
-
-	return &tx->changes[a->high == 0 ? i : tx->by_key[tx->key_start[a->low] + i]];
-}
-
-/* Reads all that matching looks at, then gives each change its key. */
 static void
-oe_prepare_changes(OeCycle *cy, OeItem *items, int n)
+oe_prepare_changes(OeCycle *cy, OeWorkItem *items, int n)
 {
 	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
 	{
 		for (int i = 0; i < n; i++)
 		{
-			OeChange   *c = oe_attempt_change(cy, items[i].tx, items[i].i);
+			OeChange   *c = oe_selection_change(cy, items[i].tx, items[i].i);
 
-			if (c->prepared || !oe_selected(cy, c))
+			if (c->prepared || !oe_selection_has(cy, c))
 				continue;
 			cy->missing = false;
 			oe_match_prepare(cy, items[i].tx, c);
@@ -84,11 +81,11 @@ oe_prepare_changes(OeCycle *cy, OeItem *items, int n)
 	}
 	for (int i = 0; i < n; i++)
 	{
-		OeChange   *c = oe_attempt_change(cy, items[i].tx, items[i].i);
+		OeChange   *c = oe_selection_change(cy, items[i].tx, items[i].i);
 
 		if (c->key == NULL)
 			c->key = oe_change_key(cy, items[i].tx, c, true);
-		if (oe_selected(cy, c))
+		if (oe_selection_has(cy, c))
 			(void) oe_blocked(cy, c);
 	}
 }
@@ -97,7 +94,7 @@ oe_prepare_changes(OeCycle *cy, OeItem *items, int n)
 static bool
 oe_matchable(OeCycle *cy, OeChange *c)
 {
-	if (!oe_selected(cy, c) || c->op == 'E' || c->op == 'S' || c->op == 'T')
+	if (!oe_selection_has(cy, c) || c->op == 'E' || c->op == 'S' || c->op == 'T')
 		return false;
 	if (c->rule == NULL)
 		ereport(ERROR,
@@ -107,11 +104,11 @@ oe_matchable(OeCycle *cy, OeChange *c)
 }
 
 static void
-oe_gather_parts(OeCycle *cy, OeItem *items, int n)
+oe_gather_parts(OeCycle *cy, OeWorkItem *items, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
-		OeChange   *c = oe_attempt_change(cy, items[i].tx, items[i].i);
+		OeChange   *c = oe_selection_change(cy, items[i].tx, items[i].i);
 
 		/* every row is split by now; what is made here outlives predicates */
 		if (i == 0 || items[i].tx != items[i - 1].tx)
@@ -122,17 +119,17 @@ oe_gather_parts(OeCycle *cy, OeItem *items, int n)
 }
 
 static void
-oe_match_changes(OeCycle *cy, OeItem *items, int n)
+oe_match_changes(OeCycle *cy, OeWorkItem *items, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
 		OeTx	   *tx = items[i].tx;
-		OeChange   *c = oe_attempt_change(cy, tx, items[i].i);
+		OeChange   *c = oe_selection_change(cy, tx, items[i].i);
 		ListCell   *lc;
 
-		if (oe_selected(cy, c) && (c->op == 'E' || c->op == 'T'))
+		if (oe_selection_has(cy, c) && (c->op == 'E' || c->op == 'T'))
 			oe_event_ready_made(cy, tx, c);
-		if (oe_selected(cy, c) && c->op == 'S')
+		if (oe_selection_has(cy, c) && c->op == 'S')
 			oe_snapshot_event(cy, tx, c);
 		if (!oe_matchable(cy, c))
 			continue;
@@ -145,7 +142,7 @@ oe_match_changes(OeCycle *cy, OeItem *items, int n)
 }
 
 static void
-oe_decide_documents(OeCycle *cy, OeItem *items, int n)
+oe_decide_documents(OeCycle *cy, OeWorkItem *items, int n)
 {
 	for (int pass = 0; pass < OE_MAX_PASSES; pass++)
 	{
@@ -158,13 +155,16 @@ oe_decide_documents(OeCycle *cy, OeItem *items, int n)
 		oe_doc_decide(cy, list_nth(items[i].tx->doc_list, items[i].i));
 }
 
-static OeEvent *
-oe_item_event(OeItem *item)
+static OeDraftEvent *
+oe_item_event(OeWorkItem *item)
 {
 	return list_nth(item->tx->events, item->i);
 }
 
-/* Rendering leaves much behind that only the slice needs. */
+/*
+ * Copies what rendering made and the event keeps; the rest is freed with the
+ * quantum.
+ */
 static void
 oe_keep(OeCycle *cy, char **s)
 {
@@ -173,7 +173,7 @@ oe_keep(OeCycle *cy, char **s)
 }
 
 static void
-oe_render_slice(OeCycle *cy, OeItem *items, int n)
+oe_render_quantum(OeCycle *cy, OeWorkItem *items, int n)
 {
 	bool		again = true;
 
@@ -190,7 +190,7 @@ oe_render_slice(OeCycle *cy, OeItem *items, int n)
 		again = false;
 		for (int i = 0; i < n; i++)
 		{
-			OeEvent    *ev = oe_item_event(&items[i]);
+			OeDraftEvent *ev = oe_item_event(&items[i]);
 
 			if (ev->e && (pass == 0 || ev->incomplete))
 			{
@@ -204,18 +204,18 @@ oe_render_slice(OeCycle *cy, OeItem *items, int n)
 }
 
 static void
-oe_render_events(OeCycle *cy, OeItem *items, int n)
+oe_render_events(OeCycle *cy, OeWorkItem *items, int n)
 {
 	MemoryContext save;
 
-	if (cy->slice_cxt == NULL)
-		cy->slice_cxt = AllocSetContextCreate(cy->cxt, "odoo_events slice", ALLOCSET_DEFAULT_SIZES);
-	save = MemoryContextSwitchTo(cy->slice_cxt);
-	oe_render_slice(cy, items, n);
+	if (cy->quantum_cxt == NULL)
+		cy->quantum_cxt = AllocSetContextCreate(cy->cxt, "odoo_events slice", ALLOCSET_DEFAULT_SIZES);
+	save = MemoryContextSwitchTo(cy->quantum_cxt);
+	oe_render_quantum(cy, items, n);
 	MemoryContextSwitchTo(save);
 	for (int i = 0; i < n; i++)
 	{
-		OeEvent    *ev = oe_item_event(&items[i]);
+		OeDraftEvent *ev = oe_item_event(&items[i]);
 
 		if (ev->e == NULL)
 			continue;
@@ -227,13 +227,13 @@ oe_render_events(OeCycle *cy, OeItem *items, int n)
 		oe_keep(cy, &ev->per_company);
 		ev->lines = NIL;
 	}
-	MemoryContextReset(cy->slice_cxt);
+	MemoryContextReset(cy->quantum_cxt);
 }
 
 static int
 oe_count_changes(OeCycle *cy, OeTx *tx)
 {
-	return oe_attempt_changes(cy, tx);
+	return oe_selection_size(cy, tx);
 }
 
 static int
@@ -248,11 +248,11 @@ oe_count_events(OeCycle *cy, OeTx *tx)
 	return list_length(tx->events);
 }
 
-/* The phases, in their order; that without items is the sums'. */
+/* The phases in their order.  The one without items makes aggregates. */
 static const struct
 {
 	int			(*count) (OeCycle *cy, OeTx *tx);
-	void		(*slice) (OeCycle *cy, OeItem *items, int n);
+	void		(*slice) (OeCycle *cy, OeWorkItem *items, int n);
 }			oe_phases[] = {
 	{oe_count_changes, oe_prepare_changes},
 	{oe_count_changes, oe_gather_parts},	/* the parts first: what a
@@ -267,28 +267,28 @@ static const struct
 static bool
 oe_sum_slice(OeCycle *cy)
 {
-	OeAttempt  *a = cy->attempt;
+	OeRetryUnit *a = cy->attempt;
 
 	if (!a->summed)
-		oe_sums_list(cy);
+		oe_aggregates_list(cy);
 	if (a->sums == NIL)
 		return false;
-	oe_sums_read(cy, OE_SLICE_SUMS);
+	oe_aggregates_read(cy, OE_QUANTUM_AGGREGATES);
 	return true;
 }
 
-/* The next slice of a phase; false at its end. */
+/* The next quantum of a phase; false at its end. */
 static bool
-oe_phase_slice(OeCycle *cy)
+oe_phase_quantum(OeCycle *cy)
 {
-	OeAttempt  *a = cy->attempt;
-	OeItem		items[OE_SLICE_ITEMS];
-	int			room = oe_session_is_worker && cy->reading.rows > OE_LARGE_ROWS ? OE_SLICE_ITEMS_LARGE : OE_SLICE_ITEMS;
+	OeRetryUnit *a = cy->attempt;
+	OeWorkItem	items[OE_QUANTUM_ITEMS];
+	int			room = oe_session_is_worker && cy->reading.rows > OE_LARGE_ROWS ? OE_QUANTUM_ITEMS_LARGE : OE_QUANTUM_ITEMS;
 	int			n = 0;
 
 	if (oe_phases[a->phase].slice == NULL)
 		return oe_sum_slice(cy);
-	room = Min(OE_TUNED("slice-items", room), OE_SLICE_ITEMS);
+	room = Min(OE_TUNED("slice-items", room), OE_QUANTUM_ITEMS);
 	while (n < room && a->tx <= a->last)
 	{
 		OeTx	   *tx = &cy->tx[a->tx];
@@ -310,12 +310,12 @@ oe_phase_slice(OeCycle *cy)
 }
 
 /*
- * Begins an attempt, or begins it again.
+ * Begins a retry unit, or begins it again.
  */
 void
 oe_transform_begin(OeCycle *cy)
 {
-	OeAttempt  *a = cy->attempt;
+	OeRetryUnit *a = cy->attempt;
 
 	cy->lines_read_at = GetCurrentTimestamp();
 	a->phase = a->item = 0;
@@ -329,22 +329,22 @@ oe_transform_begin(OeCycle *cy)
 		tx->events = NIL;
 		tx->doc_list = NIL;
 		tx->docs = NULL;
-		for (int j = 0; j < oe_attempt_changes(cy, tx); j++)
-			oe_attempt_change(cy, tx, j)->prepared = false;
+		for (int j = 0; j < oe_selection_size(cy, tx); j++)
+			oe_selection_change(cy, tx, j)->prepared = false;
 	}
 }
 
 /*
- * Does a slice of the attempt; true once its events are made.
+ * Runs one quantum; true when the unit's events are made.
  */
 bool
 oe_transform(OeCycle *cy)
 {
-	OeAttempt  *a = cy->attempt;
+	OeRetryUnit *a = cy->attempt;
 
 	while (a->phase < lengthof(oe_phases))
 	{
-		if (oe_phase_slice(cy))
+		if (oe_phase_quantum(cy))
 			return false;
 		a->phase++;
 		a->tx = a->first;
@@ -355,7 +355,7 @@ oe_transform(OeCycle *cy)
 
 /* Where the number of a key, 'entity:id', stands, and what it is. */
 static void
-oe_key_split(OeEvent *ev)
+oe_key_split(OeDraftEvent *ev)
 {
 	const char *colon = strrchr(ev->key, ':');
 
@@ -365,7 +365,7 @@ oe_key_split(OeEvent *ev)
 
 /* Keys by entity and number. */
 static int
-oe_key_cmp(const OeEvent *x, const OeEvent *y)
+oe_key_cmp(const OeDraftEvent *x, const OeDraftEvent *y)
 {
 	if (x->key_colon >= 0 && x->key_colon == y->key_colon && x->key_id != y->key_id &&
 		memcmp(x->key, y->key, x->key_colon) == 0)
@@ -374,12 +374,11 @@ oe_key_cmp(const OeEvent *x, const OeEvent *y)
 }
 
 /*
- * The order of one transaction's events: by key; within a key by rank.  Ids
- * of the journal do not count: for rows of one statement they depend on the
- * plan it had.
+ * Orders the events of one transaction by key, and within a key by rank.
+ * Journal ids are not used: for rows of one statement they depend on its plan.
  */
 static int
-oe_event_order(const OeEvent *x, const OeEvent *y)
+oe_event_order(const OeDraftEvent *x, const OeDraftEvent *y)
 {
 	int			c = oe_key_cmp(x, y);
 
@@ -403,13 +402,13 @@ oe_event_cmp(const ListCell *a, const ListCell *b)
 }
 
 /*
- * Puts the events of a transaction into their order, with ids and causes.  Where
- * it was taken apart several of its parts may have told of the same sum.
+ * Puts the events of a transaction into order and gives them ids and causes.  If
+ * it was made in parts, several of them may have made the same aggregate.
  */
 void
 oe_order_events(OeTx *tx)
 {
-	OeEvent    *before = NULL;
+	OeDraftEvent *before = NULL;
 	ListCell   *lc;
 
 	foreach(lc, tx->events)
@@ -419,9 +418,9 @@ oe_order_events(OeTx *tx)
 	list_sort(tx->events, oe_event_cmp);
 	foreach(lc, tx->events)
 	{
-		OeEvent    *ev = lfirst(lc);
+		OeDraftEvent *ev = lfirst(lc);
 
-		(void) oe_breathe();
+		(void) oe_publish_yield();
 		if (ev->dropped)
 		{
 			tx->events = foreach_delete_current(tx->events, lc);
@@ -435,6 +434,6 @@ oe_order_events(OeTx *tx)
 		before = ev;
 		oe_event_id(ev);
 	}
-	(void) oe_breathe();
+	(void) oe_publish_yield();
 	oe_causes(tx);
 }

@@ -1,56 +1,58 @@
 /*
- * attempt.c
- *	  Making the events of a cycle in turns; what cannot be made is narrowed
- *	  down.
+ * retry_unit.c
+ *	  Makes the events of a cycle in time slices; narrows down what cannot
+ *	  be made.
  *
- * Foreign work, one bracket per turn, which ends after OE_TURN_MS: between two
- * turns there is no transaction and no lock, and whoever publishes may do other
- * things.  What a cycle has read and made lives in its memory.
+ * As-owner transaction, one per time slice, which ends after OE_TIME_SLICE_MS.
+ * Between two slices there is no transaction and no lock, and the worker does
+ * other things.  What a cycle has read and made stays in its memory.
  *
- * A cycle is tried as a whole; where that fails, each transaction; where that
- * fails, each half of its documents and so on, and only what fails by itself
- * goes into quarantine.  Errors that are not about the data (cancelled, shutting
- * down, no memory, a lock not to be had) are not narrowed: the whole cycle is
- * tried again later.
+ * A cycle is first made as a whole.  If that fails, each transaction is made by
+ * itself; if that fails, each half of its documents, and so on.  Only a document
+ * that fails by itself goes into quarantine.  Errors that are not about the data
+ * (cancelled, shutting down, out of memory, a lock that is not available) are
+ * not narrowed down: the whole cycle is repeated later.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/fault.h"
 #include "base/guc.h"
+#include "base/session.h"
 #include "base/watch.h"
-#include "publish/internal.h"
-
-/* How long others wait, about: for a cycle, and for each of the many turns that
- * a large one takes. */
-#define OE_TURN_MS 20
-#define OE_TURN_LARGE_MS 8
-#define OE_MAX_RESTARTS 3
-
-/* Is this about the data, so that trying less of it makes sense? */
-bool
-oe_about_data(int sqlerrcode)
-{
-	static const int others[] = {
-		ERRCODE_OPERATOR_INTERVENTION, ERRCODE_INSUFFICIENT_RESOURCES, ERRCODE_TRANSACTION_ROLLBACK,
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, ERRCODE_SYSTEM_ERROR, ERRCODE_CONFIG_FILE_ERROR
-	};
-
-	for (int i = 0; i < lengthof(others); i++)
-		if (ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(others[i]))
-			return false;
-	return true;
-}
+#include "publish/model/cycle.h"
+#include "publish/model/failure.h"
+#include "publish/model/limits.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/shown_values.h"
+#include "publish/odoo/tables.h"
+#include "publish/phases.h"
+#include "publish/retry_unit.h"
+#include "publish/source/quarantine.h"
+#include "publish/transform/match.h"
+#include "publish/transform/ready_made.h"
+#include "publish/transform/selection.h"
 
 /*
- * Adds an attempt; the one added last is made first.
+ * Length of a time slice, in milliseconds: of a small cycle, and of a large
+ * one.
+ */
+#define OE_TIME_SLICE_MS 20
+#define OE_TIME_SLICE_LARGE_MS 8
+#define OE_MAX_RESTARTS 3
+
+/*
+ * Adds a unit; the one that was added last is made first.
  */
 void
-oe_attempt_add(OeCycle *cy, int first, int last, int low, int high)
+oe_retry_unit_add(OeCycle *cy, int first, int last, int low, int high)
 {
-	OeAttempt  *a = palloc0(sizeof(OeAttempt));
+	OeRetryUnit *a = palloc0(sizeof(OeRetryUnit));
 
 	a->first = first;
 	a->last = last;
@@ -61,7 +63,9 @@ oe_attempt_add(OeCycle *cy, int first, int last, int low, int high)
 
 /* ---- narrowing down ---- */
 
-/* What is no row at all goes into quarantine here. */
+/*
+ * Parses a change; one that cannot be parsed goes into quarantine.
+ */
 static void
 oe_safe_parse(OeCycle *cy, OeChange *c)
 {
@@ -86,7 +90,8 @@ oe_safe_parse(OeCycle *cy, OeChange *c)
 }
 
 /*
- * A key for each change of a transaction that failed, from the rows alone.
+ * Determines a key for each change of a failed transaction, from the rows
+ * alone.
  */
 static void
 oe_safe_keys(OeCycle *cy, OeTx *tx)
@@ -110,8 +115,8 @@ oe_change_key_cmp(const void *a, const void *b)
 }
 
 /*
- * Numbers the keys of a transaction, so that some of its documents can be tried
- * without the others.
+ * Numbers the ordering keys of a transaction, so that some of its documents can
+ * be made without the others.
  */
 static void
 oe_number_keys(OeTx *tx)
@@ -134,17 +139,20 @@ oe_number_keys(OeTx *tx)
 	pfree(sorted);
 }
 
-/* A single document that cannot be published: its first change says why. */
+/*
+ * A single document cannot be published: its first change goes into quarantine
+ * with the reason.
+ */
 static void
 oe_give_up(OeCycle *cy, OeTx *tx, const char *failure)
 {
 	bool		first = true;
 
-	for (int i = 0; i < oe_attempt_changes(cy, tx); i++)
+	for (int i = 0; i < oe_selection_size(cy, tx); i++)
 	{
-		OeChange   *c = oe_attempt_change(cy, tx, i);
+		OeChange   *c = oe_selection_change(cy, tx, i);
 
-		if (!oe_selected(cy, c))
+		if (!oe_selection_has(cy, c))
 			continue;
 		if (first || !oe_blocked(cy, c))
 			oe_quarantine(cy, c, failure);
@@ -153,10 +161,10 @@ oe_give_up(OeCycle *cy, OeTx *tx, const char *failure)
 }
 
 /*
- * What to try in place of an attempt that failed.
+ * Replaces a failed unit by smaller ones.
  */
 static void
-oe_narrow(OeCycle *cy, OeAttempt *a, const char *failure)
+oe_narrow(OeCycle *cy, OeRetryUnit *a, const char *failure)
 {
 	OeTx	   *tx = &cy->tx[a->first];
 	int			middle;
@@ -164,7 +172,7 @@ oe_narrow(OeCycle *cy, OeAttempt *a, const char *failure)
 	if (a->first < a->last)
 	{
 		for (int i = a->last; i >= a->first; i--)
-			oe_attempt_add(cy, i, i, 0, 0);
+			oe_retry_unit_add(cy, i, i, 0, 0);
 		return;
 	}
 	if (a->high == 0)
@@ -180,15 +188,15 @@ oe_narrow(OeCycle *cy, OeAttempt *a, const char *failure)
 		return;
 	}
 	middle = a->low + (a->high - a->low) / 2;
-	oe_attempt_add(cy, a->first, a->last, middle, a->high);
-	oe_attempt_add(cy, a->first, a->last, a->low, middle);
+	oe_retry_unit_add(cy, a->first, a->last, middle, a->high);
+	oe_retry_unit_add(cy, a->first, a->last, a->low, middle);
 }
 
-/* ---- turns ---- */
+/* ---- time slices ---- */
 
 /*
- * Tables have changed between two turns: what was asked of them counts no
- * longer.  While they go on changing the attempt has one long turn instead.
+ * Tables have changed between two time slices: rows that were read are
+ * outdated.  If they keep changing the unit gets one long slice instead.
  */
 static void
 oe_again(OeCycle *cy)
@@ -198,12 +206,14 @@ oe_again(OeCycle *cy)
 	oe_transform_begin(cy);
 }
 
-/* Slices until the attempt is done, or the turn is over. */
+/*
+ * Runs quanta until the unit is done or the time slice is over.
+ */
 static bool
-oe_slices(OeCycle *cy)
+oe_run_quanta(OeCycle *cy)
 {
 	TimestampTz start = GetCurrentTimestamp();
-	int			most = OE_TUNED("turn-ms", cy->reading.rows > OE_LARGE_ROWS ? OE_TURN_LARGE_MS : OE_TURN_MS);
+	int			most = OE_TUNED("turn-ms", cy->reading.rows > OE_LARGE_ROWS ? OE_TIME_SLICE_LARGE_MS : OE_TIME_SLICE_MS);
 	bool		done;
 
 	do
@@ -216,10 +226,11 @@ oe_slices(OeCycle *cy)
 }
 
 /*
- * A turn of the attempt, in its bracket.  *failure: why it failed, if it did.
+ * One time slice, in its as-owner transaction.  *failure: why it failed; NULL:
+ * it did not.
  */
 static bool
-oe_turn(OeCycle *cy, char **failure)
+oe_time_slice(OeCycle *cy, char **failure)
 {
 	OeSession	s;
 	volatile bool inside = false;
@@ -235,7 +246,7 @@ oe_turn(OeCycle *cy, char **failure)
 		MemoryContextSwitchTo(cy->cxt);
 		if (!oe_odoo_prepare(cy))
 			oe_again(cy);
-		done = oe_slices(cy);
+		done = oe_run_quanta(cy);
 		oe_watch_off(watched);
 		inside = false;
 		oe_foreign_end(&s);
@@ -254,8 +265,8 @@ oe_turn(OeCycle *cy, char **failure)
 		FlushErrorState();
 		oe_foreign_failed(&s);
 		oe_odoo_forget();
-		if (cy->slice_cxt)
-			MemoryContextReset(cy->slice_cxt);
+		if (cy->quantum_cxt)
+			MemoryContextReset(cy->quantum_cxt);
 		if (slow)
 			*failure = psprintf("a condition took more than %d ms of processor time", oe_guc_filter_timeout);
 		else
@@ -267,14 +278,14 @@ oe_turn(OeCycle *cy, char **failure)
 }
 
 /*
- * Goes on with the attempts of a cycle for a turn.  True: nothing is left to do,
- * but to put the events into order.  "failure" NULL: an attempt that fails is
- * narrowed down; else it ends there, and says so.
+ * Works on the units of a cycle for one time slice.  True: all are made.
+ * "failure" NULL: a unit that fails is narrowed down; else the error is
+ * returned and nothing more is made.
  */
 bool
-oe_make(OeCycle *cy, char **failure)
+oe_retry_units_make(OeCycle *cy, char **failure)
 {
-	OeAttempt  *a;
+	OeRetryUnit *a;
 	char	   *why;
 	bool		done;
 
@@ -289,7 +300,7 @@ oe_make(OeCycle *cy, char **failure)
 		cy->attempt = a;
 		oe_transform_begin(cy);
 	}
-	done = oe_turn(cy, &why);
+	done = oe_time_slice(cy, &why);
 	if (!done && why == NULL)
 		return false;
 	cy->attempts = list_delete_last(cy->attempts);

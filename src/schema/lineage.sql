@@ -1,6 +1,6 @@
 -- lineage: the whole way of a document, and why there was no event.
 
--- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
+-- Why a subscription does not want an event; null where it does.  As deliver/queue/filter.c decides.
 CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text, classes text)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

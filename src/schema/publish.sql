@@ -21,7 +21,7 @@ BEGIN
         causationid   text,
         odootx        xid8 NOT NULL,
         event         text NOT NULL,
-        classes       text                          -- of its members, where not internal: 3:transfer.partner (publish/classes.c)
+        classes       text                          -- of its members, where not internal: 3:transfer.partner (publish/catalog/member_classes.c)
       )$f$, i);
     BEGIN
       -- not every server is built with it

@@ -1,5 +1,5 @@
 -- reconcile: proof that events and tables agree.  A record is as its last event says, or the difference is none that an event would
--- tell of: that is decided by the rules themselves (publish/compare.c), not by a second reading of them.
+-- tell of: that is decided by the rules themselves (publish/tools/compare.c), not by a second reading of them.
 
 CREATE FUNCTION odoo_events._odoo_rows(entity text, columns text[], OUT id int8, OUT state text, OUT created timestamptz, OUT written timestamptz, OUT image jsonb) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_rows';
@@ -42,7 +42,7 @@ SELECT jsonb_object_agg(x.col, x.was)
                COALESCE(CASE WHEN jsonb_typeof(told -> f.value) = 'object' AND told -> f.value ? 'id' AND jsonb_typeof(image -> f.key) <> 'object' THEN told -> f.value -> 'id' ELSE told -> f.value END, 'null') AS was
           FROM jsonb_each_text(fields) f WHERE image ? f.key AND (absent OR told ? f.value)) x
  -- a translated text is one of several, times have their zone in the event, long numbers are strings there; a value per company is compared
- -- whole, what an event of one company lacks of it is no event (publish/settle.c)
+ -- whole, what an event of one company lacks of it is no event (publish/odoo/shown_values.c)
  WHERE jsonb_typeof(x.is_now) <> 'array' AND (jsonb_typeof(x.is_now) <> 'object' OR jsonb_typeof(x.was) <> 'string') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
 $$;
 COMMENT ON FUNCTION odoo_events._differing(jsonb, jsonb, jsonb, boolean) IS 'internal: columns of which an event told another value than the row has by now';

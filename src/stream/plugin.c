@@ -12,8 +12,6 @@
  */
 #include "postgres.h"
 
-#include <fnmatch.h>
-
 #include "access/htup_details.h"
 #include "replication/logical.h"
 #include "replication/origin.h"
@@ -24,6 +22,7 @@
 
 #include "base/compat.h"
 #include "base/fault.h"
+#include "base/glob.h"
 #include "stream/stream.h"
 
 /* Changes, or records of a commit, after which the receiver hears of us. */
@@ -122,7 +121,7 @@ static bool
 oe_type_wanted(OeStream *s, const char *type)
 {
 	for (int i = 0; i < s->nnames; i++)
-		if (fnmatch(s->names[i], type, 0) == 0)
+		if (oe_glob(s->names[i], type, strlen(type)))
 			return true;
 	return s->names == NULL;
 }

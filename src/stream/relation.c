@@ -27,6 +27,7 @@
 #include "base/json.h"
 #include "base/oe.h"
 #include "base/relations.h"
+#include "capture/rules.h"
 #include "stream/stream.h"
 
 /* The stream of this process; a process decodes one at a time. */
@@ -302,14 +303,14 @@ oe_has_integer_id(Relation rel)
  * The shape that a rule gives to the table; NULL if none means it.  "named" is
  * the relation whose name counts: the topmost of a partition.
  */
-static OeShape *
+static OeRowLayout *
 oe_stream_shape(OeStream *s, Relation rel, Relation named, bool *compare)
 {
 	Oid			relid = get_relname_relid("capture_rule", get_namespace_oid(OE_SCHEMA, true));
 	Relation	rules;
 	SysScanDesc scan;
 	HeapTuple	tup;
-	OeShape    *shape = NULL;
+	OeRowLayout *shape = NULL;
 
 	if (!OidIsValid(relid))
 		return NULL;
@@ -333,10 +334,10 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named, bool *compare)
 			continue;
 		old = MemoryContextSwitchTo(AllocSetContextCreate(s->cxt, "odoo_events shape", ALLOCSET_SMALL_SIZES));
 		only = oe_catalog_newer_value(rules, tup, "row_filter", &isnull);
-		shape = oe_shape_make(rel, rule,
-							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "significant", &isnull)),
-							  DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)),
-							  only ? DatumGetArrayTypeP(only) : NULL);
+		shape = oe_row_layout_make(rel, rule,
+								   DatumGetArrayTypeP(oe_catalog_value(rules, tup, "significant", &isnull)),
+								   DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)),
+								   only ? DatumGetArrayTypeP(only) : NULL);
 		MemoryContextSwitchTo(old);
 	}
 	systable_endscan(scan);

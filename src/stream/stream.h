@@ -52,7 +52,7 @@ typedef struct OeStreamRel
 	bool		compare;		/* captured by triggers too */
 	AttrNumber	event;			/* outbox member: its columns; 0: none */
 	AttrNumber	type;
-	OeShape    *shape;			/* captured table; else NULL */
+	OeRowLayout *shape;			/* captured table; else NULL */
 	char	   *name;			/* of the table, or of its topmost partitioned
 								 * one, as JSON */
 } OeStreamRel;

@@ -19,7 +19,7 @@
 
 /* Columns that differ, for the change in hand. */
 static uint64 *
-oe_changed_of(const OeShape *shape)
+oe_changed_of(const OeRowLayout *shape)
 {
 	return palloc(oe_nwords(shape->ncols) * sizeof(uint64));
 }
@@ -27,7 +27,7 @@ oe_changed_of(const OeShape *shape)
 static void
 oe_decoded_update(OeStream *s, OeStreamRel *r, HeapTuple old, HeapTuple new)
 {
-	OeShape    *shape = r->shape;
+	OeRowLayout *shape = r->shape;
 	uint64	   *changed;
 	int64		old_id,
 				new_id;
@@ -43,8 +43,8 @@ oe_decoded_update(OeStream *s, OeStreamRel *r, HeapTuple old, HeapTuple new)
 	if (!r->full || old == NULL)
 	{
 		if (old_id != new_id)
-			(void) oe_note(shape, 'D', s->changes, false, old_id, NULL, NULL, NULL);
-		(void) oe_note(shape, old_id != new_id ? 'I' : 'U', s->changes, false, new_id, NULL, new, NULL);
+			(void) oe_record_change(shape, 'D', s->changes, false, old_id, NULL, NULL, NULL);
+		(void) oe_record_change(shape, old_id != new_id ? 'I' : 'U', s->changes, false, new_id, NULL, new, NULL);
 		return;
 	}
 	changed = oe_changed_of(shape);
@@ -52,11 +52,11 @@ oe_decoded_update(OeStream *s, OeStreamRel *r, HeapTuple old, HeapTuple new)
 		return;
 	if (old_id == new_id)
 	{
-		(void) oe_note(shape, 'U', s->changes, false, new_id, old, new, changed);
+		(void) oe_record_change(shape, 'U', s->changes, false, new_id, old, new, changed);
 		return;
 	}
-	(void) oe_note(shape, 'D', s->changes, false, old_id, old, NULL, NULL);
-	(void) oe_note(shape, 'I', s->changes, false, new_id, NULL, new, NULL);
+	(void) oe_record_change(shape, 'D', s->changes, false, old_id, old, NULL, NULL);
+	(void) oe_record_change(shape, 'I', s->changes, false, new_id, NULL, new, NULL);
 }
 
 void
@@ -75,7 +75,7 @@ oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferChange *change)
 			if (new && HeapTupleHasExternal(new))
 				new = oe_tuple_complete(r->shape, new, NULL);
 			if (new && oe_tuple_id(r->shape, new, &id))
-				(void) oe_note(r->shape, 'I', s->changes, false, id, NULL, new, NULL);
+				(void) oe_record_change(r->shape, 'I', s->changes, false, id, NULL, new, NULL);
 			break;
 		case REORDER_BUFFER_CHANGE_UPDATE:
 			if (new)
@@ -84,7 +84,7 @@ oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferChange *change)
 		case REORDER_BUFFER_CHANGE_DELETE:
 			/* REPLICA IDENTITY NOTHING does not even tell which row went */
 			if (old && oe_tuple_id(r->shape, old, &id))
-				(void) oe_note(r->shape, 'D', s->changes, false, id, r->full ? old : NULL, NULL, NULL);
+				(void) oe_record_change(r->shape, 'D', s->changes, false, id, r->full ? old : NULL, NULL, NULL);
 			break;
 		default:
 			break;
@@ -98,7 +98,7 @@ void
 oe_stream_table_truncate(OeStream *s, OeStreamRel *r)
 {
 	oe_log = &s->log;
-	(void) oe_note(r->shape, 'T', ++s->changes, false, 0, NULL, NULL, NULL);
+	(void) oe_record_change(r->shape, 'T', ++s->changes, false, 0, NULL, NULL, NULL);
 	oe_log_mine();
 }
 
@@ -167,7 +167,7 @@ oe_stream_table_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	else if (oe_log->cxt)
 	{
 		OeMerge    *merge = oe_merge_begin();
-		OeNet		net;
+		OeNetChange net;
 
 		while (oe_merge_next(merge, &net))
 		{

@@ -1,12 +1,12 @@
 /*
  * control.c
- *	  The worker's side of capture from the WAL: what SQL decides is done,
- *	  the recorder is started and ended (reader.h).
+ *	  The worker's side of capture from the WAL: starts and ends the
+ *	  recorder (reader.h).
  *
- * Worker, outside a transaction; oe_reader_wake() any backend.  Own work of
- * _wal_step() (schema/wal.sql) locks one of Odoo's tables, and waits for that
- * 100 ms at most; after it was in vain twice as long passes each time, so
- * that those who wait behind us do so rarely.
+ * Worker, outside a transaction.  Does what _wal_step() (schema/wal.sql)
+ * decides, in a trusted transaction.  That may lock one of Odoo's tables and
+ * waits for the lock for at most 100 ms; after each failure the next attempt
+ * comes after twice the time, so that those who wait behind us do so rarely.
  */
 #include "postgres.h"
 
@@ -26,8 +26,8 @@
 #include "utils/timestamp.h"
 
 #include "base/bgworker.h"
-#include "base/guc.h"
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/oe.h"
 #include "base/session.h"
 #include "base/shmem.h"
@@ -194,19 +194,6 @@ oe_reader_stop(void)
 {
 	if (oe_recorder)
 		TerminateBackgroundWorker(oe_recorder);
-}
-
-void
-oe_reader_wake(void)
-{
-	OeSlot	   *slot = oe_slot_mine(false);
-
-	if (slot == NULL || slot->reader == NULL)
-		return;
-	oe_slots_lock(false);
-	if (slot->reader)
-		SetLatch(&slot->reader->procLatch);
-	oe_slots_unlock();
 }
 
 /*

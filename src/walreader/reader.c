@@ -40,8 +40,8 @@
 #include "base/oe.h"
 #include "base/session.h"
 #include "base/shmem.h"
-#include "walreader/reader.h"
 #include "stream/stream.h"
+#include "walreader/reader.h"
 
 #define OE_CONFIRM_MS 1000
 /* After a commit woke us: until its record is on disk. */

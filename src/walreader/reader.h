@@ -8,7 +8,7 @@
  * because what the caches hold while it decodes belongs to another moment.
  * The recorder (recorder.c) gets the net changes through a queue in dynamic
  * shared memory and writes each of Odoo's transactions to the journal in one
- * transaction of its own work, together with how far it is: the progress of a
+ * transaction of its trusted transaction, together with how far it is: the progress of a
  * replication origin, which PostgreSQL keeps in the commit record.  So every
  * change is written once, also when it is decoded twice.
  *
@@ -80,8 +80,5 @@ extern void oe_reader_forget(void);
 
 /* Worker, when it ends. */
 extern void oe_reader_stop(void);
-
-/* Any backend, at the commit of a transaction that wrote WAL. */
-extern void oe_reader_wake(void);
 
 #endif							/* OE_READER_H */

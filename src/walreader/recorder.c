@@ -3,7 +3,7 @@
  *	  The recorder: writes to the journal what the reader decodes (reader.h).
  *
  * A background worker, connected as the database's owner.  Each of Odoo's
- * transactions is one transaction of own work; it is the one place where a
+ * transactions is one trusted transaction; it is the one place where a
  * transaction of ours may wait, for the rest of a large transaction that the
  * reader is giving.  Commits are not flushed one by one: before anybody can see
  * an event of theirs the publisher's commit has flushed them too, and the

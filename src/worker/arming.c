@@ -4,7 +4,7 @@
  *
  * Worker, and backends that call arm() or look at the view arming.  Delivery
  * is armed for (system identifier, database oid, Odoo's database.uuid); the
- * row that says so is in no dump.  Own work: Odoo's parameters are read below
+ * row that says so is in no dump.  Trusted transaction: Odoo's parameters are read below
  * SQL (base/parameters.h), so that no code of Odoo's role runs and no lock is
  * waited for.
  */
@@ -25,7 +25,7 @@
 
 /*
  * Compares what this database is with the row that arm() left.  NULL: they are
- * the same; inside own work.
+ * the same; within a trusted transaction.
  */
 static char *
 oe_difference_from_armed(const OeIdentity *id)

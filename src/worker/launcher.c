@@ -1,18 +1,16 @@
 /*
  * launcher.c
- *	  Finds the databases that have the extension and keeps a worker for each.
+ *	  Finds the databases that have the extension and keeps a worker for
+ *	  each.
  *
- * A static background worker without a database: it reads shared catalogs
- * only, in short transactions, and never connects to anything, so that it is
- * in nobody's way.  Whether a database has the extension is found out by its
- * worker, which goes again if not; databases never seen before are tried one
- * at a time, so that a server with hundreds of them does not lose its worker
- * slots to us.  Locks: the slots' LWLock for moments.
+ * A static background worker that connects to no database: it reads shared
+ * catalogs only, in short transactions.  Whether a database has the extension is
+ * found out by its worker, which ends again if not.  Databases that were never
+ * seen are tried one at a time, so that a server with hundreds of them does not
+ * lose its worker slots.
  *
- *	   NONE -> STARTING -> RUNNING -> (exit) BACKOFF -> NONE
- *				 |  \-> ABSENT (no extension; CREATE EXTENSION -> NONE)
- *				 \----> REFUSED (owner cannot log in; looked at again later)
- *	   any -> HELD (hooks.c: DROP, RENAME ... DATABASE) -> NONE
+ * Locks: the slots' LWLock, for moments.  src/README.md has the states of a slot
+ * and their transitions.
  */
 #include "postgres.h"
 

@@ -2,13 +2,13 @@
  * pace.c
  *	  How fast a backfill goes, so that Odoo does not notice it.
  *
- * Worker only.  A round is a step of a backfill, the publishing of what it asked
- * for, and the reading of that by delivery; it is timed without what the worker
- * has waited in it.  Then there is none for as long as makes that time the share
- * odoo_events.backfill_pace of the whole.  The worker does not sleep meanwhile: it
- * publishes and delivers.  A round does not end before every subscription that
- * can send has read its snapshots, so that what happens meanwhile stands behind
- * no more of them than a subscription's window holds.
+ * Worker only.  A round is a step of a backfill, the publishing of its
+ * snapshots, and their reading by delivery.  It is timed without the time that
+ * the worker waited.  After a round that took t, the backfill pauses for t *
+ * (100 / pace - 1), so that it uses at most odoo_events.backfill_pace percent
+ * of one processor.  The worker publishes and delivers during the pause.  A round
+ * ends only when every subscription that can send has read its snapshots, so
+ * that an ordinary event waits behind few of them.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "deliver/deliver.h"
-#include "publish/publish.h"
+#include "publish/tools/backfill.h"
 #include "worker/worker.h"
 
 /* However much else there was to publish in a round. */

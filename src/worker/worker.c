@@ -1,16 +1,16 @@
 /*
  * worker.c
- *	  The worker of one database: says when things run, not how.
+ *	  The worker of one database: when things run, not how.
  *
- * One background process per database, connected as the database's owner.
- * Loop: publish what was committed, take a step of delivery, let curl work,
- * wait for {latch, curl's descriptor, postmaster death}.  There is no
- * transaction and no lock of ours while it waits.  A failing step is rolled
- * back, logged, and tried again after a back-off of 1 s to 1 min, publishing
- * and delivery each for itself.
+ * One background process per database, connected as the database's owner.  Its
+ * loop: publish what was committed, take a step of delivery, let curl work,
+ * wait for {latch, curl's descriptor, postmaster death}.  No transaction and no
+ * lock of ours is held while it waits.  A failing step is rolled back, logged,
+ * and repeated after 1 s, doubling to 1 min; publishing and delivery each by
+ * themselves.
  *
- * Stopping: SIGTERM cancels what runs in a transaction, at once; otherwise
- * the loop settles what is answered and goes.  It never waits for an endpoint.
+ * SIGTERM cancels what runs in a transaction at once; otherwise the loop
+ * commits the results so far and ends.  It never waits for an endpoint.
  */
 #include "postgres.h"
 
@@ -44,13 +44,20 @@
 #include "base/session.h"
 #include "base/shmem.h"
 #include "base/watch.h"
-#include "capture/capture.h"
+#include "capture/gap.h"
+#include "capture/reattach.h"
 #include "deliver/deliver.h"
-#include "publish/publish.h"
+#include "deliver/settle/overrun.h"
+#include "deliver/settle/rotation.h"
+#include "deliver/settle/settle.h"
+#include "publish/cycle.h"
+#include "publish/model/yield.h"
+#include "publish/outbox/rotation.h"
+#include "publish/tools/backfill.h"
 #include "walreader/reader.h"
 #include "worker/worker.h"
 
-/* Journal rows per cycle: few enough that HTTP does not wait long. */
+/* Journal rows per cycle: few, so that HTTP does not wait long. */
 #define OE_PUBLISH_BATCH 500
 /* While a transaction older than our snapshot is still running. */
 #define OE_OPEN_RECHECK_MS 1000
@@ -62,12 +69,12 @@
 #define OE_BACKOFF_MAX_MS 60000
 
 /* A step that can fail: when it may be tried again, and how long to wait then. */
-typedef struct OeStep
+typedef struct OeWorkerStep
 {
 	const char *name;
 	TimestampTz not_before;
 	int			backoff_ms;
-} OeStep;
+} OeWorkerStep;
 
 typedef struct OeWorker
 {
@@ -75,14 +82,15 @@ typedef struct OeWorker
 	MemoryContext cycle_cxt;
 	WaitEventSet *wait_set;
 	uint32		wait_event;
-	OeStep		publish;
-	OeStep		backfill;
-	OeStep		deliver;
-	OeStep		maintain;
-	OeStep		reader;
-	bool		want_publish;	/* something may be in the journal, or is on
-								 * its way */
-	bool		woken;			/* since the cycle that is on its way read it */
+	OeWorkerStep publish;
+	OeWorkerStep backfill;
+	OeWorkerStep deliver;
+	OeWorkerStep maintain;
+	OeWorkerStep reader;
+	bool		want_publish;	/* something may be in the journal, or is in a
+								 * request */
+	bool		woken;			/* since the cycle that is in a request read
+								 * it */
 	bool		want_backfill;	/* a job may be running */
 	bool		asked;			/* what its last step asks for is not
 								 * published */
@@ -215,7 +223,7 @@ oe_worker_leave(void)
  * once that is committed.
  */
 static bool
-oe_step_silent(const OeStep *step, const ErrorData *err)
+oe_step_silent(const OeWorkerStep *step, const ErrorData *err)
 {
 	return err->sqlerrcode == ERRCODE_OBJECT_IN_USE && step->backoff_ms == 0;
 }
@@ -225,7 +233,7 @@ oe_step_silent(const OeStep *step, const ErrorData *err)
  * the extension is gone that is no error, but the reason to leave.
  */
 static void
-oe_step_failed(OeStep *step)
+oe_step_failed(OeWorkerStep *step)
 {
 	ErrorData  *err;
 	const char *message;
@@ -258,13 +266,13 @@ oe_step_failed(OeStep *step)
 }
 
 static bool
-oe_step_due(OeStep *step)
+oe_step_due(OeWorkerStep *step)
 {
 	return step->not_before == 0 || step->not_before <= GetCurrentTimestamp();
 }
 
 static void
-oe_step_succeeded(OeStep *step)
+oe_step_succeeded(OeWorkerStep *step)
 {
 	step->not_before = 0;
 	step->backoff_ms = 0;
@@ -274,7 +282,7 @@ oe_step_succeeded(OeStep *step)
  * Runs "body" as a step that may fail.
  */
 static void
-oe_step(OeStep *step, void (*body) (void))
+oe_step(OeWorkerStep *step, void (*body) (void))
 {
 	if (!oe_step_due(step))
 		return;
@@ -305,7 +313,7 @@ oe_publish_body(void)
 	memset(&result, 0, sizeof(result));
 	if (!oe_publish_underway())
 		oe_me.woken = false;
-	if (!oe_publish_turn(OE_PUBLISH_BATCH, &result))
+	if (!oe_publish_time_slice(OE_PUBLISH_BATCH, &result))
 	{
 		/* somebody runs publish(): its commit will wake us */
 		oe_me.want_publish = false;
@@ -325,7 +333,7 @@ oe_publish_body(void)
 }
 
 /*
- * What a step asks for is published before the next one.
+ * A step of the backfill.  Its snapshots are published before the next one.
  */
 static void
 oe_backfill_body(void)
@@ -461,7 +469,7 @@ oe_follow_clock(void)
  * Milliseconds until a step that waits for the end of its back-off may run.
  */
 static long
-oe_until(OeStep *step, long otherwise)
+oe_until(OeWorkerStep *step, long otherwise)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
@@ -507,7 +515,7 @@ oe_worker_timeout(void)
 static void
 oe_worker_idle(void)
 {
-	OeStep	   *steps[] = {&oe_me.publish, &oe_me.backfill, &oe_me.deliver, &oe_me.maintain, &oe_me.reader};
+	OeWorkerStep *steps[] = {&oe_me.publish, &oe_me.backfill, &oe_me.deliver, &oe_me.maintain, &oe_me.reader};
 	char		text[sizeof(oe_me.slot->activity)] = "idle";
 
 	if (oe_me.want_backfill && oe_pace_behind())
@@ -616,7 +624,7 @@ oe_worker_setup(Oid dboid, Oid owner)
 	oe_me.reload_deliver = true;
 	oe_me.maintained = GetCurrentTimestamp();
 	oe_deliver_init();
-	oe_publish_breath = oe_deliver_breath;
+	oe_publish_yield_hook = oe_deliver_yield;
 	oe_me.wait_set = oe_create_wait_event_set(3);
 	AddWaitEventToSet(oe_me.wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(oe_me.wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
@@ -666,7 +674,7 @@ oe_worker_main(Datum arg)
 		/* only what nothing else waits for */
 		if (oe_until_backfill() == 0)
 			oe_step(&oe_me.backfill, oe_backfill_body);
-		oe_deliver_pump();
+		oe_deliver_poll();
 		/* what was ordered before an event that is published now is known */
 		oe_take_wakes();
 		oe_step(&oe_me.deliver, oe_deliver_body);
@@ -675,7 +683,7 @@ oe_worker_main(Datum arg)
 		if (oe_me.reader_next != 0 && oe_me.reader_next <= GetCurrentTimestamp())
 			oe_step(&oe_me.reader, oe_reader_body);
 		MemoryContextReset(oe_me.cycle_cxt);
-		oe_deliver_pump();
+		oe_deliver_poll();
 		if (!ShutdownRequestPending)
 			oe_worker_wait(oe_worker_timeout());
 	}

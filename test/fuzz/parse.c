@@ -41,7 +41,7 @@ static void *fuzz_blocks[FUZZ_MAX_BLOCKS];
 static int	fuzz_nblocks;
 
 MemoryContext CurrentMemoryContext = NULL;
-MemoryContext oe_deliver_cxt = NULL;
+OeDelivery	oe_delivery;
 char	   *oe_guc_proxy = "";
 char	   *oe_guc_ca_file = "";
 int			oe_guc_connect_timeout = 1;
@@ -253,8 +253,8 @@ fuzz_walk(const char *value, const char *text, const char *end, int depth)
 static void
 fuzz_body(char *text, size_t len)
 {
-	OeConf		conf = {0};
-	OeEvent		event = {0};
+	OeConfiguration		conf = {0};
+	OeOutboxEvent		event = {0};
 	StringInfoData out,
 				headers;
 	char	   *line;

@@ -3,7 +3,7 @@
 #
 #   check.sh                       what a contributor runs, on the PostgreSQL of $PG_CONFIG; it says what it leaves out
 #   check.sh all                   everything: on PostgreSQL 17, 18 and 19 too (chroots), and "make demo" on bare machines; needs root
-#   check.sh format|regress|isolation|tap|fuzz|demo [NAME...]
+#   check.sh format|house|regress|isolation|tap|fuzz|demo [NAME...]
 #                                  one part; NAMEs choose tests by the beginning of their names ("tap 030")
 #
 # JOBS of these run side by side (default: one more than there are processors, since tests wait much), each with servers of its own.
@@ -89,6 +89,14 @@ format() {
   test/lib/format.sh check >"$out/format.diff" 2>&1 || status=$?
   [ "$status" = 0 ] || { head -60 "$out/format.diff"; say "(make format mends this)"; }
   count "format" "$status" $((SECONDS - start))
+}
+
+# The order of folders, circles, sizes of headers (src/README.md).
+house() {
+  local start=$SECONDS status=0
+  test/lib/house.sh >"$out/house.log" 2>&1 || status=$?
+  [ "$status" = 0 ] || head -60 "$out/house.log"
+  count "house" "$status" $((SECONDS - start))
 }
 
 # A server that died, or that needed crash recovery, is a failure whatever the tests said.
@@ -271,7 +279,8 @@ case "$what" in
   check) check; exit ;;
   all) check_all; exit ;;
   build) users_build; build || true ;;
-  format) format ;;
+  format) format; house ;;
+  house) house ;;
   regress) build && run_regress "$@" ;;
   isolation) build && run_isolation "$@" ;;
   tap) build && tap "$@" ;;

@@ -71,7 +71,7 @@ my %elsewhere = (
 	'worker/launcher.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
 	"deliver/settle/overrun.c: odoo_events.on_full = 'drop' lets the oldest events go when the outbox exceeds odoo_events.max_outbox_size." => 'in the log of the server, says what was configured: nothing to mend',
 	'deliver/transport/http/address.c: Events wait and are retried until it does; addresses are checked when a connection is made.' => 'of a warning: nothing has to be done',
-	'deliver/transport/http/http.c: Install a libcurl that was built with the threaded resolver or c-ares.' => 'needs another libcurl',
+	'deliver/transport/http/multi.c: Install a libcurl that was built with the threaded resolver or c-ares.' => 'needs another libcurl',
 	'capture/trigger.c: SELECT * FROM odoo_events.capture_status; or set odoo_events.strict to off.' => 'needs memory or disk that has run out: t/042_out_of_disk',
 	'base/session.c: CREATE EXTENSION %s;' => 'between two transactions of a session that loses the extension: t/010_worker',
 	'base/ring.c: Look in pg_locks for who holds a strong lock on the tables of schema %s.' => 'needs somebody who locks all members: sql/capture_emit',

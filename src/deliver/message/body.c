@@ -1,39 +1,46 @@
 /*
  * body.c
- *	  An event as one subscription gets it: format, thinning, redaction.
+ *	  The bytes of an event as one subscription gets them: format, thinning,
+ *	  redaction.
  *
- * Worker only; no transaction, no look-up.  What is made is a function of the
- * frozen event (its text and the classes of its members) and of the
- * configuration alone, so that every attempt and every replay has the same
- * bytes.  The text was written by the publisher or came through jsonb, so that
- * it is JSON; what cannot be taken apart all the same is left out, not sent.
+ * Worker, and rendered() in a backend; no transaction, no look-ups.  The bytes
+ * depend only on the stored event (its text and the classes of its members) and
+ * on the configuration, so every attempt and every replay sends the same ones.
+ * The stored text is valid JSON, since the publisher wrote it or jsonb did;
+ * members that cannot be parsed nevertheless are left out, never sent
+ * unchecked.
  *
- * A member is of the class that "classes" names for "<entity or part>.<field>",
- * else of the event's own ("*"), else internal.  Ids, what kind of part a line
- * is, the document an event belongs to and the transition are always kept.
+ * A member's class is the one that "classes" gives for "<entity or
+ * part>.<field>", else the event's own class ("*"), else internal.  Ids, the
+ * kind of a line, the document of an event and its state transition are always
+ * kept.
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 #include "base/classification.h"
 #include "base/scan.h"
-#include "deliver/internal.h"
+#include "deliver/message/body.h"
+#include "deliver/message/company.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
 
 #define OE_INTERNAL 1
 
-
 /* One rendering. */
-typedef struct OeShape
+typedef struct OeMessageFormat
 {
-	const OeConf *conf;
+	const OeConfiguration *conf;
 	const char *classes;		/* NULL: all internal */
 	int			rest;			/* class of what is not named */
 	int			highest;		/* class among what is kept */
 	StringInfo	out;
 	StringInfo	redacted;		/* names of what is left out, quoted */
-} OeShape;
+} OeMessageFormat;
 
 /* The envelope, and where the data is. */
 typedef struct OeEnvelope
@@ -45,10 +52,14 @@ typedef struct OeEnvelope
 	OePiece		record;			/* odoorecordid; s NULL: none */
 } OeEnvelope;
 
-static bool oe_shape_lines(OeShape *shape, const char *lines);
+/*
+ * Copies an array of lines; false, and nothing written, if this is no such
+ * array.
+ */
+static bool oe_shape_lines(OeMessageFormat *shape, const char *lines);
 
 /*
- * The class that is written for this name; -1 if none is.
+ * The class that the event's classes give for this name; -1: none.
  */
 static int
 oe_class_named(const char *classes, const char *owner, int owner_len, const char *field, int field_len)
@@ -73,16 +84,16 @@ oe_class_named(const char *classes, const char *owner, int owner_len, const char
 }
 
 static bool
-oe_cleared(const OeConf *conf, int class)
+oe_cleared(const OeConfiguration *conf, int class)
 {
 	return (conf->clearance & (1 << class)) != 0;
 }
 
 /*
- * Notes once that something of this name was left out.
+ * Records, once, that a member of this name was left out.
  */
 static void
-oe_note_redacted(OeShape *shape, const OePiece *owner, const OePiece *field)
+oe_note_redacted(OeMessageFormat *shape, const OePiece *owner, const OePiece *field)
 {
 	char		quoted[160];
 
@@ -98,10 +109,11 @@ oe_note_redacted(OeShape *shape, const OePiece *owner, const OePiece *field)
 }
 
 /*
- * May this member be seen?  Notes what follows from it.
+ * May the subscription see this member? Also records the highest class that it
+ * sees, and what was left out.
  */
 static bool
-oe_member_seen(OeShape *shape, const OePiece *owner, const OePiece *field)
+oe_member_seen(OeMessageFormat *shape, const OePiece *owner, const OePiece *field)
 {
 	int			class = oe_class_named(shape->classes, owner ? owner->s : NULL, owner ? owner->len : 0, field->s, field->len);
 
@@ -139,11 +151,12 @@ oe_open_member(StringInfo out, const char *key, char bracket)
 }
 
 /*
- * The members of an object that may be seen; "always" lists those that are no
- * facts.  Lines inside it are walked too.
+ * Copies the members that the subscription may see; "always" names structural
+ * members (ids, links) that are exempt from the class check.  Lines inside the
+ * object are copied in the same way.
  */
 static void
-oe_shape_object(OeShape *shape, const char *object, const OePiece *owner, const char *const *always)
+oe_shape_object(OeMessageFormat *shape, const char *object, const OePiece *owner, const char *const *always)
 {
 	const char *p = oe_scan_open(object, '{');
 	OePiece		key;
@@ -163,7 +176,8 @@ oe_shape_object(OeShape *shape, const char *object, const OePiece *owner, const 
 }
 
 /*
- * The name of the part that a line or a change is of; false if it is none.
+ * The name of the part that a line or a change belongs to; false if it has
+ * none.
  */
 static bool
 oe_part_of(const char *object, OePiece *part)
@@ -179,10 +193,11 @@ oe_part_of(const char *object, OePiece *part)
 }
 
 /*
- * An array of lines; false, and nothing written, if it is none.
+ * Copies an array of lines; false, and nothing written, if this is no such
+ * array.
  */
 static bool
-oe_shape_lines(OeShape *shape, const char *lines)
+oe_shape_lines(OeMessageFormat *shape, const char *lines)
 {
 	static const char *const always[] = {"part", "id", NULL};
 	const char *p = oe_scan_open(lines, '[');
@@ -208,10 +223,10 @@ oe_shape_lines(OeShape *shape, const char *lines)
 }
 
 /*
- * One change: its fields are those of its part.
+ * Copies one change; its members have the classes of its part.
  */
 static void
-oe_shape_change(OeShape *shape, const char *change, const OePiece *part)
+oe_shape_change(OeMessageFormat *shape, const char *change, const OePiece *part)
 {
 	static const char *const none[] = {NULL};
 	const char *p = oe_scan_open(change, '{');
@@ -232,7 +247,7 @@ oe_shape_change(OeShape *shape, const char *change, const OePiece *part)
 }
 
 static void
-oe_shape_changes(OeShape *shape, const char *changes)
+oe_shape_changes(OeMessageFormat *shape, const char *changes)
 {
 	const char *p = oe_scan_open(changes, '[');
 	OePiece		change;
@@ -254,11 +269,10 @@ oe_shape_changes(OeShape *shape, const char *changes)
 }
 
 /*
- * data.<entity>, wholly or, of a thin event, what it is called and where it
- * belongs.
+ * Copies data.<entity>; of a thin event only its name and its document.
  */
 static void
-oe_shape_entity(OeShape *shape, const OePiece *entity, const char *value)
+oe_shape_entity(OeMessageFormat *shape, const OePiece *entity, const char *value)
 {
 	static const char *const always[] = {"id", "document", NULL};
 	const char *p;
@@ -280,8 +294,8 @@ oe_shape_entity(OeShape *shape, const OePiece *entity, const char *value)
 }
 
 /*
- * Which member of data is the entity: the first one of an event that is about
- * a record; of others the one that the type names.
+ * Which member of data is the entity? For events about a record the first one,
+ * for others the one that the type names.
  */
 static bool
 oe_is_entity(const OeEnvelope *env, const OePiece *key, const OePiece *value, bool first)
@@ -302,7 +316,7 @@ oe_is_entity(const OeEnvelope *env, const OePiece *key, const OePiece *value, bo
  * The data that this subscription gets.
  */
 static void
-oe_shape_data(OeShape *shape, const OeEnvelope *env)
+oe_shape_data(OeMessageFormat *shape, const OeEnvelope *env)
 {
 	const char *p = oe_scan_open(env->data.s, '{');
 	bool		thin = shape->conf->thin;
@@ -340,10 +354,10 @@ oe_shape_data(OeShape *shape, const OeEnvelope *env)
 }
 
 /*
- * Is the frozen data itself what this subscription gets?
+ * May the subscription see all of data, so that it can be copied?
  */
 static bool
-oe_data_as_is(const OeConf *conf, const char *classes)
+oe_data_as_is(const OeConfiguration *conf, const char *classes)
 {
 	if (conf->thin || !oe_cleared(conf, OE_INTERNAL))
 		return false;
@@ -358,10 +372,11 @@ oe_data_as_is(const OeConf *conf, const char *classes)
 }
 
 /*
- * Is the frozen text what is sent?  It is for most, and costs nothing then.
+ * Is the stored text itself what is sent? It is for most subscriptions, and
+ * then no copy is made.
  */
 bool
-oe_body_as_is(const OeConf *conf, const OeEvent *event)
+oe_body_as_is(const OeConfiguration *conf, const OeOutboxEvent *event)
 {
 	return conf->format == 's' && oe_data_as_is(conf, event->classes) &&
 		(conf->companies == NULL || !oe_is_company_event(event->classes));
@@ -394,7 +409,7 @@ oe_envelope_read(const char *body, OeEnvelope *env)
 }
 
 /*
- * A name that may not be seen: the subject keeps the entity and the id.
+ * The subject without a name that the subscription may not see: entity and id.
  */
 static void
 oe_subject_hidden(StringInfo out, const OePiece *subject, const OeEnvelope *env)
@@ -415,11 +430,11 @@ oe_subject_hidden(StringInfo out, const OePiece *subject, const OeEnvelope *env)
 }
 
 /*
- * The next attribute of the envelope, with the value it has here; "scratch"
- * holds what had to be made.
+ * The next attribute of the envelope with its value for this subscription.  A
+ * value that had to be made is in "scratch".
  */
 static bool
-oe_attribute_next(OeShape *shape, const OeEnvelope *env, const char **p, StringInfo scratch, OePiece *key, OePiece *value)
+oe_attribute_next(OeMessageFormat *shape, const OeEnvelope *env, const char **p, StringInfo scratch, OePiece *key, OePiece *value)
 {
 	do
 	{
@@ -447,8 +462,8 @@ oe_attribute_next(OeShape *shape, const OeEnvelope *env, const char **p, StringI
 }
 
 /*
- * A value as the CloudEvents HTTP binding wants it in a header: a string's
- * characters, percent-encoded where they are no visible ASCII.
+ * Encodes a value for a header as the CloudEvents HTTP binding requires:
+ * characters that are not visible ASCII are percent-encoded.
  */
 static void
 oe_header_encode(StringInfo out, const OePiece *value)
@@ -481,7 +496,7 @@ oe_header_encode(StringInfo out, const OePiece *value)
  * The attributes as headers, each ended by a NUL, in "headers".
  */
 static int
-oe_attribute_headers(OeShape *shape, const OeEnvelope *env, StringInfo scratch, StringInfo headers)
+oe_attribute_headers(OeMessageFormat *shape, const OeEnvelope *env, StringInfo scratch, StringInfo headers)
 {
 	const char *p = env->attributes;
 	OePiece		key;
@@ -504,7 +519,7 @@ oe_attribute_headers(OeShape *shape, const OeEnvelope *env, StringInfo scratch, 
  * An element of a batch, or the body of a structured request.
  */
 static void
-oe_write_structured(OeShape *shape, const OeEnvelope *env, StringInfo scratch, const OePiece *data, StringInfo out)
+oe_write_structured(OeMessageFormat *shape, const OeEnvelope *env, StringInfo scratch, const OePiece *data, StringInfo out)
 {
 	static const OePiece name = {"data", 4};
 	const char *p = env->attributes;
@@ -543,7 +558,7 @@ oe_scratch(int i)
 		/* a large event once is no reason to keep the room for ever */
 		if (buffers[i].data != NULL)
 			pfree(buffers[i].data);
-		old = MemoryContextSwitchTo(oe_deliver_cxt);
+		old = MemoryContextSwitchTo(oe_delivery.cxt);
 		initStringInfo(&buffers[i]);
 		MemoryContextSwitchTo(old);
 	}
@@ -555,9 +570,9 @@ oe_scratch(int i)
  * Standard Webhooks); answers the number of ce-* headers put into "headers".
  */
 int
-oe_body_write(const OeConf *conf, const OeEvent *event, char format, StringInfo out, StringInfo headers)
+oe_body_write(const OeConfiguration *conf, const OeOutboxEvent *event, char format, StringInfo out, StringInfo headers)
 {
-	OeShape		shape = {conf, event->classes, OE_INTERNAL, 0, NULL, NULL};
+	OeMessageFormat shape = {conf, event->classes, OE_INTERNAL, 0, NULL, NULL};
 	OeEnvelope	env;
 	OePiece		data;
 	const char *body = event->body;

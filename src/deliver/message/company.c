@@ -5,7 +5,7 @@
  * Such an event has no company, and a company-dependent field of it, as the
  * cost of a product, holds a value for each: {"1": 20.0, "2": 7.5}.  Which
  * fields these are is frozen with the event ("@:product.standard_price" in
- * column "classes", publish/classes.c).  The bytes of the outbox stay as they
+ * column "classes", publish/catalog/member_classes.c).  The bytes of the outbox stay as they
  * are: what one subscription gets of them is a pure function of the event's
  * text, its classes and the subscription's companies.
  *
@@ -20,7 +20,7 @@
 #include "utils/builtins.h"
 
 #include "base/scan.h"
-#include "deliver/internal.h"
+#include "deliver/message/company.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_company_event);
 

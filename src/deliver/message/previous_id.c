@@ -1,16 +1,16 @@
 /*
- * previous.c
- *	  The header webhook-previous: what a subscription was sent of a key
- *	  before.
+ * previous_id.c
+ *	  The header webhook-previous: the event that was sent before, of the
+ *	  same key.
  *
- * Worker only.  A receiver that knows the event of the header has missed
- * nothing; one that does not has lost what was given up.  What was sent
- * last is remembered in a table of fixed size, in which a key may take the
- * place of another: then the header is left out.  What it says is always
- * true.  A new worker fills the table from the attempts and dead letters that
- * the one before it has written; requests of several events have no such
- * header and no event in their attempt, so that what came before the latest
- * of them is not looked at.
+ * Worker only.  A receiver that knows the event in this header has missed
+ * nothing; one that does not has missed what was given up.  The last event of
+ * each key is remembered in a table of fixed size, where one key may overwrite
+ * another; then the header is left out.  If the header is there, it is correct.
+ *
+ * A new worker fills the table from attempts and dead letters that the previous
+ * worker wrote.  A request with several events has no such header and no event
+ * in its attempt, so nothing before the latest batch is used.
  */
 #include "postgres.h"
 
@@ -20,10 +20,16 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/uuid.h"
 
+#include "base/compat.h"
 #include "base/json.h"
 #include "base/session.h"
-#include "deliver/internal.h"
+#include "deliver/message/previous_id.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
 
 #define OE_PREVIOUS_MAX 131072	/* a power of two */
 #define OE_PREVIOUS_READ "32768"	/* attempts */
@@ -53,17 +59,16 @@ static void
 oe_previous_put(uint64 hash, const pg_uuid_t *id)
 {
 	if (oe_previous == NULL)
-		oe_previous = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OePrevious) * OE_PREVIOUS_MAX);
+		oe_previous = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OePrevious) * OE_PREVIOUS_MAX);
 	oe_previous_slot(hash)->hash = hash;
 	oe_previous_slot(hash)->id = *id;
 }
 
 /*
- * The item is settled, acknowledged or given up: the next one of its key
- * refers to it.
+ * The item was accepted or given up, so the next event of its key refers to it.
  */
 void
-oe_previous_note(OeItem *item)
+oe_previous_id_note(OeItem *item)
 {
 	if (item->sub->conf->ordering == 'n' || item->sub->conf->dry_run)
 		return;
@@ -71,11 +76,11 @@ oe_previous_note(OeItem *item)
 }
 
 /*
- * Writes the id of the event of this key that was sent before; false if there
- * is none that is known, or only this one itself, which is sent again.
+ * Writes the id of the event that was sent before this one; false if it is not
+ * known, or if this is a repetition of the same event.
  */
 bool
-oe_previous_find(OeItem *item, char *id)
+oe_previous_id_find(OeItem *item, char *id)
 {
 	uint64		hash = oe_previous_hash(item->sub->id, item->event->key, item->event->key_len);
 	OePrevious *p;
@@ -90,12 +95,12 @@ oe_previous_find(OeItem *item, char *id)
 }
 
 /*
- * Fills the table for subscriptions that this worker has not seen before:
- * the latest attempts, but not of events that are still to be delivered, and
- * what was given up without one.  Part of recovery's transaction.
+ * Fills the table for subscriptions that this worker has not seen: from the
+ * latest attempts, except for events that are still to be delivered, and from
+ * dead letters without an attempt.  Within the transaction of recovery.
  */
 void
-oe_previous_recover(const Oid *types, Datum *ids)
+oe_previous_id_recover(const Oid *types, Datum *ids)
 {
 	static bool recovered = false;
 

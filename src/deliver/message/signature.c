@@ -1,5 +1,5 @@
 /*
- * sign.c
+ * signature.c
  *	  Standard Webhooks signatures, ids of batches, trace contexts.
  *
  * Worker only; libcrypto, no transaction.
@@ -12,11 +12,15 @@
 #include <openssl/sha.h>
 
 #include "common/pg_prng.h"
+#include "datatype/timestamp.h"
 
-#include "deliver/internal.h"
+#include "deliver/message/signature.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
 
 /*
- * What is signed: id.timestamp.body, in memory that is used again.
+ * The text that is signed, id.timestamp.body, in a buffer that is reused.
  */
 static const unsigned char *
 oe_signed_text(const char *id, int64 timestamp, const char *body, Size len, Size *total)
@@ -39,7 +43,7 @@ oe_signed_text(const char *id, int64 timestamp, const char *body, Size len, Size
 	{
 		Size		wanted = Max(*total, (Size) 65536);
 
-		buf = buf ? repalloc_huge(buf, wanted) : MemoryContextAllocHuge(oe_deliver_cxt, wanted);
+		buf = buf ? repalloc_huge(buf, wanted) : MemoryContextAllocHuge(oe_delivery.cxt, wanted);
 		buf_size = wanted;
 	}
 	memcpy(buf, head, head_len);
@@ -80,11 +84,11 @@ oe_sign_ed25519(const OeSigner *signer, const unsigned char *text, Size len, uns
 }
 
 /*
- * Writes the header webhook-signature: one signature by the secret, and one
- * by each that was rotated away and still holds.
+ * Writes the header webhook-signature: one signature by the current secret and
+ * one by each previous secret that is still valid.
  */
 void
-oe_sign(const OeConf *conf, const char *id, int64 timestamp,
+oe_sign(const OeConfiguration *conf, const char *id, int64 timestamp,
 		const char *body, Size len, char *out, Size size)
 {
 	Size		total;
@@ -96,7 +100,7 @@ oe_sign(const OeConf *conf, const char *id, int64 timestamp,
 		const OeSigner *signer = &conf->signers[i];
 		unsigned char value[96];
 
-		if (signer->until != 0 && signer->until <= oe_now)
+		if (signer->until != 0 && signer->until <= oe_delivery.now)
 			continue;
 		if (signer->pkey != NULL)
 			oe_sign_ed25519(signer, text, total, value);
@@ -107,8 +111,8 @@ oe_sign(const OeConf *conf, const char *id, int64 timestamp,
 }
 
 /*
- * Makes a key ready to sign; what it needs beyond the memory of the
- * configuration is given back by oe_signer_free().
+ * Prepares a key for signing.  oe_signer_free() frees what is not in the memory
+ * context of the configuration.
  */
 bool
 oe_signer_make(OeSigner *signer, bool ed25519, const char *key, int len, TimestampTz until)
@@ -154,8 +158,8 @@ oe_batch_id(OeItem **items, int n, char *out)
 }
 
 /*
- * Writes the header traceparent: a new span, of the event's trace if it has
- * one (its first attribute of that name: the envelope stands before data).
+ * Writes the header traceparent: a new span, within the event's trace if it has
+ * one.  The first member of that name is the envelope's, since data comes last.
  */
 void
 oe_traceparent(const char *body, int len, char *out, Size size)

@@ -8,10 +8,13 @@
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
 
 #define OE_CLOCK_STEPS 8
 
@@ -22,71 +25,16 @@ static struct
 	int64		by;
 }			oe_steps[OE_CLOCK_STEPS];
 static int	oe_nsteps = 0;
-
-static void
-oe_shift(TimestampTz *t, int64 by)
-{
-	/* 0 is none, and some are for ever */
-	if (*t != 0 && *t != PG_INT64_MAX)
-		*t += by;
-}
-
-static void
-oe_shift_key(OeKey *key, void *arg)
-{
-	int64		by = *(int64 *) arg;
-	dlist_iter	it;
-
-	oe_shift(&key->due, by);
-	oe_shift(&key->first_at, by);
-	oe_shift(&key->next_at, by);
-	oe_shift(&key->replay_at, by);
-	dlist_foreach(it, &key->queue)
-		oe_shift(&dlist_container(OeItem, in_key, it.cur)->since, by);
-	dlist_foreach(it, &key->replays)
-		oe_shift(&dlist_container(OeItem, in_key, it.cur)->first_at, by);
-	if (key->stored)
-		oe_key_dirty(key);
-}
+static int64 (*oe_clock_moved) (int64 by) = NULL;
 
 /*
- * Moves the times of one subscription.
+ * Says who shifts all times in memory when the clock was set, by so many
+ * microseconds; answers the last position of an event from before.
  */
 void
-oe_clock_shift(OeSub *sub, int64 by)
+oe_clock_init(int64 (*moved) (int64 by))
 {
-	TimestampTz *times[] = {&sub->tokens_at, &sub->written_at, &sub->stalled_until, &sub->not_before, &sub->last_success_at,
-	&sub->failing_since, &sub->tried_at, &sub->logged_at};
-	dlist_iter	it;
-
-	for (int i = 0; i < lengthof(times); i++)
-		oe_shift(times[i], by);
-	for (int i = 0; i < sub->nopenings; i++)
-		oe_shift(&sub->openings[i], by);
-	/* half minutes are counted by the clock */
-	memset(sub->slices, 0, sizeof(sub->slices));
-	sub->fires_at = 0;
-	oe_key_each(sub, oe_shift_key, &by);
-	dlist_foreach(it, &sub->batches)
-	{
-		OeBatch    *batch = dlist_container(OeBatch, node, it.cur);
-
-		oe_shift(&batch->first_at, by);
-		oe_shift(&batch->next_at, by);
-	}
-	dlist_foreach(it, &sub->in_flight)
-	{
-		OeRequest  *req = dlist_container(OeRequest, node, it.cur);
-
-		oe_shift(&req->started, by);
-		oe_shift(&req->sent_at, by);
-	}
-	if (sub->conf != NULL && sub->conf->gate != NULL)
-	{
-		oe_shift(&sub->conf->gate->token_until, by);
-		oe_shift(&sub->conf->gate->renew_at, by);
-	}
-	sub->dirty = true;
+	oe_clock_moved = moved;
 }
 
 /*
@@ -97,19 +45,15 @@ oe_clock(void)
 {
 	static int64 seen = 0;
 	int64		by = oe_clock_set() - seen;
-	dlist_iter	it;
 
 	if (by == 0)
 		return GetCurrentTimestamp();
 	seen += by;
-	oe_now += by;
+	oe_delivery.now += by;
 	memmove(&oe_steps[1], &oe_steps[0], sizeof(oe_steps[0]) * (OE_CLOCK_STEPS - 1));
 	oe_nsteps = Min(oe_nsteps + 1, OE_CLOCK_STEPS);
-	oe_steps[0].position = oe_deliver_last_position();
 	oe_steps[0].by = by;
-	dlist_foreach(it, &oe_subs)
-		oe_clock_shift(dlist_container(OeSub, node, it.cur), by);
-	oe_settle_shift(by);
+	oe_steps[0].position = oe_clock_moved ? oe_clock_moved(by) : 0;
 	ereport(LOG,
 			(errmsg("the clock was set by %.0f s; what waits to be sent waits no longer and no shorter for it", by / 1000000.0)));
 	return GetCurrentTimestamp();
@@ -119,7 +63,7 @@ oe_clock(void)
  * When an event happened, by the clock as it is now.
  */
 TimestampTz
-oe_event_time(const OeEvent *event)
+oe_event_time(const OeOutboxEvent *event)
 {
 	TimestampTz time = event->time;
 

@@ -1,26 +1,38 @@
 /*
  * batch.c
- *	  Batches: frozen before their first attempt, settled as a whole.
+ *	  Batches: fixed before their first attempt, settled as a whole.
  *
- * Worker only; no transaction.  A batch is NEW until settle.c has committed
- * its members and id with progress, so that it is sent again as it was, after
- * a crash too.  While it lives the keys of its members are busy.
+ * Worker only; no transaction.  A batch is NEW until settle.c has committed its
+ * members and its id with the progress, so that a repetition has the same
+ * bytes, also after a crash.  While a batch exists the keys of its members are
+ * busy.
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
 #include "utils/timestamp.h"
 
-#include "deliver/internal.h"
+#include "deliver/message/signature.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
+#include "deliver/queue/dead_letter.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/replay.h"
 
 OeBatch *
 oe_batch_make(OeSub *sub, OeItem **items, int n, const char *id)
 {
-	OeBatch    *batch = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeBatch));
+	OeBatch    *batch = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeBatch));
 
 	batch->sub = sub;
 	if (n > 0)
 	{
-		batch->items = MemoryContextAlloc(oe_deliver_cxt, sizeof(OeItem *) * n);
+		batch->items = MemoryContextAlloc(oe_delivery.cxt, sizeof(OeItem *) * n);
 		memcpy(batch->items, items, sizeof(OeItem *) * n);
 		batch->n = n;
 	}
@@ -66,41 +78,41 @@ oe_item_compare(const void *a, const void *b)
 }
 
 /*
- * A member from behind a held key becomes a live item: progress lists it from
- * now on, and the key waits from the event after it.
+ * A member that was loaded from behind a blocked key becomes a live item:
+ * progress lists it from now on, and the key is blocked from the next event on.
  */
 static void
 oe_item_enliven(OeItem *item)
 {
 	OeKey	   *key = item->key;
 
-	if (item->kind != OE_CHAINED)
+	if (item->kind != OE_BLOCKED)
 		return;
 	item->kind = OE_LIVE;
 	dlist_push_tail(&item->sub->live, &item->in_sub);
 	item->sub->nlive++;
-	if (key->implicit_from != 0 && key->implicit_from <= item->event->position)
+	if (key->blocked_from != 0 && key->blocked_from <= item->event->position)
 	{
 		dlist_node *next = dlist_has_next(&key->queue, &item->in_key) ?
 		dlist_next_node(&key->queue, &item->in_key) : NULL;
 
 		if (next != NULL)
-			key->implicit_from = dlist_container(OeItem, in_key, next)->event->position;
+			key->blocked_from = dlist_container(OeItem, in_key, next)->event->position;
 		else
 		{
 			int64		end = key->mode != 'k' ? 0 : key->upto != 0 ? key->upto : item->sub->cursor;
 
-			key->implicit_from = Max(item->event->position, key->loaded_to) + 1;
-			if (key->implicit_from > end)
-				key->implicit_from = 0;
+			key->blocked_from = Max(item->event->position, key->loaded_to) + 1;
+			if (key->blocked_from > end)
+				key->blocked_from = 0;
 		}
 		oe_key_dirty(key);
 	}
 }
 
 /*
- * Gathers the first items of ready keys, up to "max".  An item that its batch
- * was given up for goes alone.
+ * Collects the first items of ready keys, at most "max".  An item whose batch
+ * was given up is sent alone.
  */
 static int
 oe_batch_gather(OeSub *sub, OeItem **items, int max)
@@ -132,8 +144,8 @@ oe_batch_gather(OeSub *sub, OeItem **items, int max)
 }
 
 /*
- * The head of a key that has nothing but replays to send goes alone; nothing
- * of it needs to be committed before.
+ * Sends the first item of a key that has only replays, alone.  Nothing has to be
+ * committed for that.
  */
 static bool
 oe_batch_form_replay(OeSub *sub)
@@ -161,7 +173,7 @@ oe_batch_form_replay(OeSub *sub)
 }
 
 /*
- * Are there batches enough to be sent?  Several are frozen by one commit.
+ * Are enough batches ready to be sent? Several are committed together.
  */
 static bool
 oe_batches_in_stock(OeSub *sub)
@@ -176,8 +188,8 @@ oe_batches_in_stock(OeSub *sub)
 }
 
 /*
- * Forms batches of what is ready; true if some must be committed before they
- * can be sent.  Waits up to batch_wait for a full one.
+ * Forms batches of ready items; true if some must be committed before they can
+ * be sent.  An incomplete batch waits for up to batch_wait.
  */
 bool
 oe_batch_form(OeSub *sub)
@@ -198,7 +210,7 @@ oe_batch_form(OeSub *sub)
 			continue;
 		if (n == 0 ||
 			(n < size && !items[0]->single && sub->conf->batch_wait > 0 &&
-			 oe_now - items[0]->since < sub->conf->batch_wait))
+			 oe_delivery.now - items[0]->since < sub->conf->batch_wait))
 			break;
 		qsort(items, n, sizeof(OeItem *), oe_item_compare);
 		batch = oe_batch_make(sub, items, n, NULL);
@@ -216,7 +228,7 @@ oe_batch_form(OeSub *sub)
 }
 
 /*
- * What was formed is committed now, and may be sent.
+ * The new batches are committed and may be sent.
  */
 void
 oe_batches_committed(OeSub *sub)
@@ -270,8 +282,8 @@ oe_batch_delivered(OeBatch *batch, bool dry)
 }
 
 /*
- * Forgets a batch that cannot go on as it is; "single": it has used up its
- * schedule, each member is tried once, alone.
+ * Dissolves a batch.  "single": its retries are used up, so each member is tried
+ * once more, alone.
  */
 void
 oe_batch_take_apart(OeBatch *batch, bool single)
@@ -296,9 +308,9 @@ oe_batch_take_apart(OeBatch *batch, bool single)
 }
 
 /*
- * Members that are not wanted any more become dead letters; the batch is
- * taken apart for that, and the others are gathered anew.  False if there are
- * none.
+ * Makes dead letters of the members that are not wanted any more.  The batch is
+ * dissolved for that, and the others form new batches.  False if none was
+ * unwanted.
  */
 bool
 oe_batch_drop(OeBatch *batch, bool (*unwanted) (const OeItem *item), const char *reason, int attempts, int status)
@@ -316,7 +328,7 @@ oe_batch_drop(OeBatch *batch, bool (*unwanted) (const OeItem *item), const char 
 	{
 		OeKey	   *key = dropped[i]->key;
 
-		oe_item_dies(dropped[i], attempts, first_at, status, reason ? reason : dropped[i]->skip_reason);
+		oe_item_dead_letter(dropped[i], attempts, first_at, status, reason ? reason : dropped[i]->skip_reason);
 		oe_key_schedule(key);
 	}
 	pfree(dropped);
@@ -324,7 +336,7 @@ oe_batch_drop(OeBatch *batch, bool (*unwanted) (const OeItem *item), const char 
 }
 
 /*
- * A batch that can be sent now, the longest waiting first; NULL if none.
+ * The batch that has waited longest and can be sent now; NULL: none.
  */
 OeBatch *
 oe_batch_due(OeSub *sub)
@@ -343,7 +355,7 @@ oe_batch_due(OeSub *sub)
 			continue;
 		}
 		if (batch->state == OE_BATCH_READY ||
-			(batch->state == OE_BATCH_WAITING && (batch->hurried || batch->next_at <= oe_now)))
+			(batch->state == OE_BATCH_WAITING && (batch->hurried || batch->next_at <= oe_delivery.now)))
 			return batch;
 		if (batch->state == OE_BATCH_WAITING && early == NULL)
 			early = batch;
@@ -353,7 +365,7 @@ oe_batch_due(OeSub *sub)
 }
 
 /*
- * When the next batch is due or full enough; PG_INT64_MAX if none waits.
+ * When the next batch is due, or full enough; PG_INT64_MAX: none waits.
  */
 TimestampTz
 oe_batch_next(OeSub *sub)
@@ -383,7 +395,7 @@ oe_batch_next(OeSub *sub)
 }
 
 /*
- * The batches as progress keeps them.
+ * The batches as column "batches" of progress has them.
  */
 void
 oe_batch_json(OeSub *sub, StringInfo buf)

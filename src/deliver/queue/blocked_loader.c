@@ -1,19 +1,29 @@
 /*
- * chain.c
- *	  Loads the events of held keys that are due: the heads, and what follows.
+ * blocked_loader.c
+ *	  Loads events of blocked keys whose retry is due: the first one, and
+ *	  those behind it.
  *
- * Worker only, inside the transaction of own work that read.c opens.
+ * Worker only, within the trusted transaction that outbox_reader.c opens.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/session.h"
-#include "deliver/internal.h"
+#include "base/spi_row.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/blocked_loader.h"
+#include "deliver/queue/filter.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/outbox_row.h"
 
 #define OE_LOAD_KEYS 64
 
@@ -22,33 +32,32 @@ static const char oe_chain_sql[] =
 " CROSS JOIN LATERAL (SELECT * FROM odoo_events.outbox_all x WHERE x.partitionkey = k.key"
 "  AND x.position >= k.lo AND x.position <= k.hi ORDER BY x.position LIMIT $4) o"
 " ORDER BY k.n, o.position";
-
 static const char oe_single_sql[] =
 "SELECT k.n, " OE_ROW_SQL " FROM unnest($1::int8[]) WITH ORDINALITY k(position, n)"
 " JOIN odoo_events.outbox_all o ON o.position = k.position ORDER BY k.n";
 
 /*
- * Are heads of held keys to be loaded?  Not while the breaker is open, but
- * for the probe, nor when there is enough to do.
+ * Should events of blocked keys be loaded? Not while the breaker is open,
+ * except for a probe, and not while enough other items are ready.
  */
 bool
 oe_sub_loads(OeSub *sub)
 {
 	return sub->active && sub->conf->nsigners > 0 && !dlist_is_empty(&sub->loading) &&
-		(sub->breaker == OE_BREAKER_CLOSED ? sub->not_before <= oe_now &&
+		(sub->breaker == OE_BREAKER_CLOSED ? sub->not_before <= oe_delivery.now &&
 		 sub->nready < 2 * sub->conf->max_in_flight * sub->conf->batch_size :
-		 sub->nready == 0 && sub->not_before <= oe_now);
+		 sub->nready == 0 && sub->not_before <= oe_delivery.now);
 }
 
 /*
- * Queues the loaded events of a held key; "complete" if there are no more of
- * it up to "hi".
+ * Queues the loaded events of a blocked key.  "complete": there are no more of
+ * them up to "hi".
  */
 static void
 oe_chain_loaded(OeKey *key, int64 hi, int64 last_row, bool complete)
 {
 	bool		found = !dlist_is_empty(&key->queue);
-	int64		covered = Max(complete ? hi : last_row, key->implicit_from);
+	int64		covered = Max(complete ? hi : last_row, key->blocked_from);
 
 	key->loaded_to = covered;
 	if (!found)
@@ -56,35 +65,35 @@ oe_chain_loaded(OeKey *key, int64 hi, int64 last_row, bool complete)
 		/* filtered out meanwhile, or settled to the end */
 		oe_key_passed(key, covered);
 	}
-	else if (dlist_head_element(OeItem, in_key, &key->queue)->event->position != key->implicit_from)
-		oe_key_passed(key, key->implicit_from - 1);
+	else if (dlist_head_element(OeItem, in_key, &key->queue)->event->position != key->blocked_from)
+		oe_key_passed(key, key->blocked_from - 1);
 	oe_key_schedule(key);
 }
 
 /*
- * Shows a row of a held key to its subscription.  False if that became inactive
- * over it: then the row counts as not seen.
+ * Shows a row of a blocked key to its subscription.  False if that became
+ * inactive over it: then the row counts as not seen.
  */
 static bool
-oe_chain_row(OeKey *key, OeRow *row)
+oe_chain_row(OeKey *key, OeOutboxRow *row)
 {
 	OeVerdict	verdict = OE_WANTED;
 
 	if (!key->sub->active)
 		return false;
 	/* what is being retried is retried whatever the filter says now */
-	if (key->attempts == 0 || row->position != key->implicit_from)
+	if (key->attempts == 0 || row->position != key->blocked_from)
 		verdict = oe_sub_judges(key->sub, row);
 	if (key->sub->active && verdict == OE_WANTED)
-		(void) oe_item_make(key->sub, key, oe_event_make(row), OE_CHAINED);
+		(void) oe_item_make(key->sub, key, oe_event_make(row), OE_BLOCKED);
 	else if (key->sub->active && verdict == OE_UNJUDGED)
 		oe_row_dies(key->sub, row);
-	oe_row_done(row);
+	oe_outbox_row_done(row);
 	return key->sub->active;
 }
 
 /*
- * Shows the rows of keys[0..n-1], numbered from 1 in the first column.
+ * Handles the rows of keys[0..n-1]; the first column numbers the keys from 1.
  */
 static void
 oe_chain_take(OeKey **keys, int n, const int64 *hi, int limit)
@@ -97,16 +106,15 @@ oe_chain_take(OeKey **keys, int n, const int64 *hi, int limit)
 	{
 		int			seen = 0;
 		bool		stopped = false;
-		int64		last_row = keys[k]->implicit_from;
+		int64		last_row = keys[k]->blocked_from;
 
 		for (; at < rows; at++)
 		{
-			OeRow		row;
-			bool		isnull;
+			OeOutboxRow row;
 
-			if (DatumGetInt64(SPI_getbinval(table->vals[at], table->tupdesc, 1, &isnull)) != k + 1)
+			if (oe_cell_int8(table, at, 1) != k + 1)
 				break;
-			oe_row_from(&row, table->vals[at], table->tupdesc, 1);
+			oe_outbox_row_read(&row, table->vals[at], table->tupdesc, 1);
 			stopped = stopped || !oe_chain_row(keys[k], &row);
 			if (stopped)
 				continue;
@@ -132,14 +140,14 @@ oe_load_chains(OeKey **keys, int n)
 	Datum		lo[OE_LOAD_KEYS];
 	Datum		his[OE_LOAD_KEYS];
 	int64		hi[OE_LOAD_KEYS];
-	int			most = oe_chain_max(keys[0]->sub->conf);
+	int			most = oe_key_items_max(keys[0]->sub->conf);
 	int			limit = Min(Max(Max(256, most) / n, 2), most);
 	Datum		values[4];
 
 	for (int i = 0; i < n; i++)
 	{
 		names[i] = PointerGetDatum(cstring_to_text_with_len(keys[i]->name, keys[i]->name_len));
-		lo[i] = Int64GetDatum(keys[i]->implicit_from);
+		lo[i] = Int64GetDatum(keys[i]->blocked_from);
 		hi[i] = keys[i]->upto != 0 ? Min(keys[i]->upto, keys[i]->sub->cursor) : keys[i]->sub->cursor;
 		his[i] = Int64GetDatum(hi[i]);
 	}
@@ -152,7 +160,7 @@ oe_load_chains(OeKey **keys, int n)
 }
 
 /*
- * Heads of keys that consist of one event only.
+ * Loads the first events of keys that consist of one event only.
  */
 static void
 oe_load_singles(OeKey **keys, int n)
@@ -164,7 +172,7 @@ oe_load_singles(OeKey **keys, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		hi[i] = keys[i]->implicit_from;
+		hi[i] = keys[i]->blocked_from;
 		positions[i] = Int64GetDatum(hi[i]);
 	}
 	values[0] = PointerGetDatum(construct_array(positions, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
@@ -173,7 +181,7 @@ oe_load_singles(OeKey **keys, int n)
 }
 
 /*
- * Loads what is due of one subscription: a bounded number of keys.
+ * Loads due events of one subscription, for a limited number of keys.
  */
 void
 oe_load_due(OeSub *sub)

@@ -2,15 +2,23 @@
  * breaker.c
  *	  The health of an endpoint: breaker, Retry-After, disabling.
  *
- * Worker only, outside any transaction: changes memory, settle.c writes it.
+ * Worker only, outside any transaction: memory is changed here, settle.c writes
+ * it.  The states are described in subscription.h.
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
-#include "deliver/internal.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/breaker.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/transport/http/request.h"
 
 #define OE_BREAKER_FAILURES 10
 #define OE_BREAKER_SUCCESSES 5
@@ -19,7 +27,7 @@
 #define OE_DISABLE_AFTER (5 * 86400 * OE_SECOND)
 #define OE_GAP_MAX (25 * 3600 * OE_SECOND)	/* of retries; a longer one was
 											 * ours */
-#define OE_SLICE_US (30 * OE_SECOND)
+#define OE_BREAKER_BUCKET_US (30 * OE_SECOND)
 #define OE_RATE_LEAST 10
 #define OE_LOG_US (60 * OE_SECOND)
 
@@ -30,12 +38,12 @@
 static bool
 oe_breaker_logs(OeSub *sub)
 {
-	if (sub->logged_at != 0 && oe_now - sub->logged_at < OE_LOG_US && sub->logged_at <= oe_now)
+	if (sub->logged_at != 0 && oe_delivery.now - sub->logged_at < OE_LOG_US && sub->logged_at <= oe_delivery.now)
 	{
 		sub->unlogged++;
 		return false;
 	}
-	sub->logged_at = oe_now;
+	sub->logged_at = oe_delivery.now;
 	return true;
 }
 
@@ -79,7 +87,7 @@ static void
 oe_breaker_note_opening(OeSub *sub)
 {
 	memmove(&sub->openings[1], &sub->openings[0], sizeof(TimestampTz) * (OE_OPENINGS - 1));
-	sub->openings[0] = oe_now;
+	sub->openings[0] = oe_delivery.now;
 	if (sub->nopenings < OE_OPENINGS)
 		sub->nopenings++;
 }
@@ -99,7 +107,7 @@ oe_breaker_open(OeSub *sub)
 		Min(Max(sub->probe_ms, OE_PROBE_MIN_MS) * 2, OE_PROBE_MAX_MS);
 	sub->breaker = OE_BREAKER_OPEN;
 	sub->successes = 0;
-	sub->not_before = Max(sub->not_before, TimestampTzPlusMilliseconds(oe_now, sub->probe_ms));
+	sub->not_before = Max(sub->not_before, TimestampTzPlusMilliseconds(oe_delivery.now, sub->probe_ms));
 	dlist_foreach(it, &sub->in_flight)
 		dlist_container(OeRequest, node, it.cur)->stale = true;
 	if (was_closed)
@@ -112,7 +120,7 @@ oe_breaker_open(OeSub *sub)
 static void
 oe_hurry_key(OeKey *key, void *arg)
 {
-	if (key->state == OE_KEY_WAITING && key->implicit_from != 0)
+	if (key->state == OE_KEY_WAITING && key->blocked_from != 0)
 		oe_key_hurry(key);
 	else if (key->state == OE_KEY_WAITING)
 		key->replay_at = 0;
@@ -129,7 +137,7 @@ oe_breaker_close(OeSub *sub)
 	dlist_iter	it;
 
 	sub->breaker = OE_BREAKER_CLOSED;
-	memset(sub->slices, 0, sizeof(sub->slices));
+	memset(sub->buckets, 0, sizeof(sub->buckets));
 	oe_key_each(sub, oe_hurry_key, NULL);
 	dlist_foreach(it, &sub->batches)
 		dlist_container(OeBatch, node, it.cur)->hurried = true;
@@ -137,13 +145,13 @@ oe_breaker_close(OeSub *sub)
 }
 
 /*
- * Counts an answer in its half minute.
+ * Counts an answer in the bucket of the current half minute.
  */
 static void
 oe_count(OeSub *sub, bool good)
 {
-	int64		slice = oe_now / OE_SLICE_US;
-	OeSlice    *s = &sub->slices[slice % OE_SLICES];
+	int64		slice = oe_delivery.now / OE_BREAKER_BUCKET_US;
+	OeBreakerBucket *s = &sub->buckets[slice % OE_BREAKER_BUCKETS];
 
 	if (s->slice != slice)
 	{
@@ -157,41 +165,42 @@ oe_count(OeSub *sub, bool good)
 }
 
 /*
- * Did 70 % of the last five minutes' answers fail, and were they enough to
- * say so?
+ * Did at least 70 % of the answers of the last five minutes fail, out of at
+ * least OE_RATE_LEAST?
  */
 static bool
 oe_mostly_fails(OeSub *sub)
 {
-	int64		slice = oe_now / OE_SLICE_US;
+	int64		slice = oe_delivery.now / OE_BREAKER_BUCKET_US;
 	int			good = 0;
 	int			bad = 0;
 
-	for (int i = 0; i < OE_SLICES; i++)
-		if (sub->slices[i].slice > slice - OE_SLICES)
+	for (int i = 0; i < OE_BREAKER_BUCKETS; i++)
+		if (sub->buckets[i].slice > slice - OE_BREAKER_BUCKETS)
 		{
-			good += sub->slices[i].good;
-			bad += sub->slices[i].bad;
+			good += sub->buckets[i].good;
+			bad += sub->buckets[i].bad;
 		}
 	return good + bad >= OE_RATE_LEAST && bad * 10 >= (good + bad) * 7;
 }
 
 /*
- * The endpoint wants no more, or is given up; or, without a request, the
- * subscription's filter is.  Said by a request that was started before the
- * subscription was last resumed, it counts for nothing.
+ * Disables the subscription, because the endpoint asked for it or failed for
+ * too long.  Ignored if the request was started before the subscription was last
+ * resumed.
  */
 void
 oe_sub_disable(OeSub *sub, const OeRequest *req, const char *reason)
 {
 	if (!sub->active || (req != NULL && req->started < sub->state_since))
 		return;
-	sub->disable = MemoryContextStrdup(oe_deliver_cxt, reason);
+	sub->disable = MemoryContextStrdup(oe_delivery.cxt, reason);
 	sub->active = false;
 }
 
 /*
- * Forgets what was held against the endpoint: somebody says that it is well.
+ * Closes the breaker and forgets failures, because somebody resumed the
+ * subscription.
  */
 void
 oe_breaker_reset(OeSub *sub)
@@ -202,7 +211,7 @@ oe_breaker_reset(OeSub *sub)
 	sub->failures = 0;
 	sub->throttled = 0;
 	sub->not_before = 0;
-	memset(sub->slices, 0, sizeof(sub->slices));
+	memset(sub->buckets, 0, sizeof(sub->buckets));
 	sub->dirty = true;
 }
 
@@ -217,7 +226,7 @@ oe_breaker_success(OeSub *sub, const OeRequest *req)
 	sub->failures = 0;
 	sub->throttled = 0;
 	sub->failing_since = 0;
-	sub->last_success_at = oe_now;
+	sub->last_success_at = oe_delivery.now;
 	if (sub->breaker == OE_BREAKER_CLOSED || req->stale)
 		return;
 	sub->breaker = OE_BREAKER_HALF;
@@ -254,17 +263,17 @@ oe_breaker_failure(OeSub *sub, OeRequest *req)
 	 * fail
 	 */
 	if (sub->failing_since == 0)
-		sub->failing_since = oe_now;
-	else if (oe_now - sub->tried_at > OE_GAP_MAX)
-		sub->failing_since += oe_now - sub->tried_at - OE_GAP_MAX;
-	sub->tried_at = oe_now;
+		sub->failing_since = oe_delivery.now;
+	else if (oe_delivery.now - sub->tried_at > OE_GAP_MAX)
+		sub->failing_since += oe_delivery.now - sub->tried_at - OE_GAP_MAX;
+	sub->tried_at = oe_delivery.now;
 	if (req->retry_after > 0 && (req->status == 429 || req->status == 503))
-		sub->not_before = Max(sub->not_before, oe_now + req->retry_after * OE_SECOND);
+		sub->not_before = Max(sub->not_before, oe_delivery.now + req->retry_after * OE_SECOND);
 	if (req->status == 429)
 	{
 		if (req->retry_after <= 0)
 			sub->not_before = Max(sub->not_before,
-								  oe_now + (OE_SECOND << Min(sub->throttled, 6)));
+								  oe_delivery.now + (OE_SECOND << Min(sub->throttled, 6)));
 		sub->throttled++;
 		return;
 	}
@@ -275,7 +284,7 @@ oe_breaker_failure(OeSub *sub, OeRequest *req)
 	}
 	if (oe_breaker_trips(sub, req))
 		oe_breaker_open(sub);
-	if (sub->last_success_at < oe_now - OE_DISABLE_AFTER &&
-		sub->failing_since < oe_now - OE_DISABLE_AFTER)
+	if (sub->last_success_at < oe_delivery.now - OE_DISABLE_AFTER &&
+		sub->failing_since < oe_delivery.now - OE_DISABLE_AFTER)
 		oe_sub_disable(sub, req, "no success for 5 days");
 }

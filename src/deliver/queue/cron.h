@@ -1,11 +1,9 @@
 /*
  * cron.h
- *	  When a schedule fires: five fields as in crontab, in UTC.
- *
- * Any process; pure functions.
+ *	  When a schedule fires (cron.h).
  */
-#ifndef OE_DELIVER_CRON_H
-#define OE_DELIVER_CRON_H
+#ifndef OE_DELIVER_QUEUE_CRON_H
+#define OE_DELIVER_QUEUE_CRON_H
 
 #include "postgres.h"
 
@@ -24,4 +22,4 @@ extern char *oe_cron_parse(const char *text, OeCron *cron);
 /* The first time after "after"; PG_INT64_MAX if there is none. */
 extern TimestampTz oe_cron_next(const OeCron *cron, TimestampTz after);
 
-#endif							/* OE_DELIVER_CRON_H */
+#endif							/* OE_DELIVER_QUEUE_CRON_H */

@@ -1,25 +1,33 @@
 /*
- * match.c
+ * filter.c
  *	  Does a subscription want an event?
  *
- * Worker, inside own work (a filter reads the event as jsonb); the filter
- * alone in any backend too.  Each judgement is isolated: what raises an error
- * or takes too long becomes a dead letter of that one subscription.  A filter
- * that answers neither true nor false does not match; that is counted and shown
- * in subscription_status.
+ * Worker, within a trusted transaction, since a filter reads the event as
+ * jsonb; filter_passes() in any backend.  An event on which the filter fails
+ * does not match; that is counted and shown in subscription_status.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/ilist.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/jsonpath.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
+#include "base/glob.h"
 #include "base/guc.h"
 #include "base/watch.h"
-#include "deliver/internal.h"
+#include "deliver/message/company.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/breaker.h"
+#include "deliver/queue/filter.h"
 
 #define OE_PING "odoo.platform.subscription.pinged.v1"
 #define OE_PLATFORM "odoo.platform."
@@ -28,43 +36,6 @@
 
 static dlist_head oe_filters = DLIST_STATIC_INIT(oe_filters);
 static MemoryContext oe_scratch = NULL;
-
-/*
- * Does the pattern, in which '*' stands for any characters, match?
- */
-static bool
-oe_glob(const char *pattern, const char *s, int len)
-{
-	const char *star = NULL;
-	int			i = 0;
-	int			back = 0;
-
-	while (i < len)
-	{
-		if (*pattern == '*')
-		{
-			star = ++pattern;
-			back = i;
-			if (*pattern == '\0')
-				return true;
-		}
-		else if (*pattern != '\0' && *pattern == s[i])
-		{
-			pattern++;
-			i++;
-		}
-		else if (star != NULL)
-		{
-			pattern = star;
-			i = ++back;
-		}
-		else
-			return false;
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
-}
 
 static bool
 oe_listed(const int *list, int n, bool has, int value)
@@ -112,11 +83,12 @@ oe_judgement_failed(OeJudgement *j, MemoryContext cxt)
 }
 
 /*
- * The event as jsonb, made once per row.  What is valid JSON need not be valid
- * jsonb: \u0000, half of a surrogate pair, a number without bounds.
+ * Makes jsonb of the event, once per row; false if it cannot be jsonb (\u0000
+ * is valid JSON, but not valid jsonb).  jsonb_in() leaves nothing behind but
+ * memory, so its error can be caught without a subtransaction.
  */
 static Datum
-oe_row_jsonb(OeRow *row)
+oe_row_jsonb(OeOutboxRow *row)
 {
 	if (row->jsonb == (Datum) 0)
 		row->jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(row->body, row->body_len)));
@@ -158,7 +130,7 @@ oe_filter_answer(JsonPath *filter, Datum event, OeJudgement *j)
  * so that their errors can be caught without a subtransaction.
  */
 void
-oe_filter_judge(JsonPath *filter, OeRow *row, OeJudgement *j)
+oe_filter_judge(JsonPath *filter, OeOutboxRow *row, OeJudgement *j)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 
@@ -191,8 +163,7 @@ oe_filter_judge(JsonPath *filter, OeRow *row, OeJudgement *j)
 }
 
 /*
- * The filter, shared with those who have the same one: a thousand
- * subscriptions rarely have a thousand.
+ * Returns the shared filter: many subscriptions have the same one.
  */
 OeFilter *
 oe_filter_get(const JsonPath *path)
@@ -209,8 +180,8 @@ oe_filter_get(const JsonPath *path)
 			return filter;
 		}
 	}
-	filter = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeFilter));
-	filter->path = MemoryContextAlloc(oe_deliver_cxt, VARSIZE(path));
+	filter = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeFilter));
+	filter->path = MemoryContextAlloc(oe_delivery.cxt, VARSIZE(path));
 	memcpy(filter->path, path, VARSIZE(path));
 	filter->refs = 1;
 	dlist_push_tail(&oe_filters, &filter->node);
@@ -232,14 +203,14 @@ oe_filter_release(OeFilter *filter)
  * latest event is kept.
  */
 static const OeJudgement *
-oe_filter_judged(OeFilter *filter, OeRow *row)
+oe_filter_judged(OeFilter *filter, OeOutboxRow *row)
 {
 	MemoryContext old;
 
 	if (filter->position == row->position)
 		return &filter->judgement;
 	if (oe_scratch == NULL)
-		oe_scratch = AllocSetContextCreate(oe_deliver_cxt, "odoo_events filters", ALLOCSET_DEFAULT_SIZES);
+		oe_scratch = AllocSetContextCreate(oe_delivery.cxt, "odoo_events filters", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(oe_scratch);
 	/* not before it is judged: that may raise */
 	filter->position = 0;
@@ -250,11 +221,11 @@ oe_filter_judged(OeFilter *filter, OeRow *row)
 }
 
 /*
- * The row has been shown to all who might want it.  What their filters left
- * behind goes: with many subscriptions it would be most of the worker's memory.
+ * All subscriptions have looked at the row: frees what their filters left
+ * behind.
  */
 void
-oe_row_done(OeRow *row)
+oe_outbox_row_done(OeOutboxRow *row)
 {
 	if (row->jsonb == (Datum) 0 && row->unreadable == NULL)
 		return;
@@ -279,13 +250,13 @@ oe_filter_cost(OeSub *sub, bool slow)
  * What follows from a judgement for the subscription's figures.
  */
 static OeVerdict
-oe_filter_counted(OeSub *sub, const OeRow *row, const OeJudgement *j)
+oe_filter_counted(OeSub *sub, const OeOutboxRow *row, const OeJudgement *j)
 {
 	oe_filter_cost(sub, j->slow);
 	if (j->unknown || j->verdict == OE_UNJUDGED)
 	{
 		sub->filter_errors++;
-		sub->filter_error_at = oe_now;
+		sub->filter_error_at = oe_delivery.now;
 		sub->filter_error_position = row->position;
 	}
 	if (j->verdict == OE_WANTED)
@@ -296,7 +267,7 @@ oe_filter_counted(OeSub *sub, const OeRow *row, const OeJudgement *j)
 }
 
 static OeVerdict
-oe_filter_verdict(OeSub *sub, OeRow *row)
+oe_filter_verdict(OeSub *sub, OeOutboxRow *row)
 {
 	if (sub->conf->filter == NULL)
 		return OE_WANTED;
@@ -308,15 +279,15 @@ oe_filter_verdict(OeSub *sub, OeRow *row)
  * committed together with the cursor that passes it.
  */
 void
-oe_row_dies(OeSub *sub, const OeRow *row)
+oe_row_dies(OeSub *sub, const OeOutboxRow *row)
 {
-	OeDeath    *d = oe_death_add();
+	OeDeadLetter *d = oe_dead_letter_add();
 
 	d->sub = sub->id;
 	d->position = row->position;
 	d->id = *row->id;
-	d->first_at = d->last_at = oe_now;
-	d->error = MemoryContextStrdup(oe_deliver_cxt, sub->conf->filter->judgement.reason);
+	d->first_at = d->last_at = oe_delivery.now;
+	d->error = MemoryContextStrdup(oe_delivery.cxt, sub->conf->filter->judgement.reason);
 	sub->dirty = true;
 }
 
@@ -325,7 +296,7 @@ oe_row_dies(OeSub *sub, const OeRow *row)
  * and to no other.
  */
 static bool
-oe_is_ping_for(OeSub *sub, OeRow *row)
+oe_is_ping_for(OeSub *sub, OeOutboxRow *row)
 {
 	static const char prefix[] = "subscription/";
 	int			n = sizeof(prefix) - 1;
@@ -340,7 +311,7 @@ oe_is_ping_for(OeSub *sub, OeRow *row)
  * means the business, and nobody's webhook learns by it of the others.
  */
 static bool
-oe_about_delivery(OeRow *row)
+oe_about_delivery(OeOutboxRow *row)
 {
 	static const char *const entities[] = {OE_PLATFORM "subscription.", OE_PLATFORM "event."};
 
@@ -355,12 +326,12 @@ oe_about_delivery(OeRow *row)
  * share?  Judged by what it may see of it.
  */
 static OeVerdict
-oe_company_verdict(OeSub *sub, OeRow *row)
+oe_company_verdict(OeSub *sub, OeOutboxRow *row)
 {
-	OeConf	   *conf = sub->conf;
-	MemoryContext cxt = AllocSetContextCreate(oe_deliver_cxt, "odoo_events company", ALLOCSET_DEFAULT_SIZES);
+	OeConfiguration *conf = sub->conf;
+	MemoryContext cxt = AllocSetContextCreate(oe_delivery.cxt, "odoo_events company", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	OeRow		seen = *row;
+	OeOutboxRow seen = *row;
 	OeVerdict	verdict;
 	bool		passes;
 
@@ -388,9 +359,9 @@ oe_company_verdict(OeSub *sub, OeRow *row)
  * left for later.
  */
 OeVerdict
-oe_sub_judges(OeSub *sub, OeRow *row)
+oe_sub_judges(OeSub *sub, OeOutboxRow *row)
 {
-	OeConf	   *conf = sub->conf;
+	OeConfiguration *conf = sub->conf;
 	bool		typed = false;
 	bool		by_name;
 

@@ -1,17 +1,25 @@
 /*
- * key.c
- *	  Keys: what is ordered by what, and which of it is next.
+ * ordering_key.c
+ *	  Ordering keys: what is ordered by what, and which key is next.
  *
- * Worker only; no transaction, no look-ups.  internal.h says which states a
- * key has; oe_key_schedule() chooses.
+ * Worker only; no transaction, no look-ups.  item.h has the states of a key;
+ * oe_key_schedule() chooses.
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "deliver/internal.h"
+#include "deliver/message/previous_id.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/ordering_key.h"
 
 typedef struct OeKeyName
 {
@@ -54,7 +62,7 @@ oe_key_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 void
 oe_keys_init(OeSub *sub)
 {
-	sub->keys = oe_keytab_create(oe_deliver_cxt, 64, NULL);
+	sub->keys = oe_keytab_create(oe_delivery.cxt, 64, NULL);
 	sub->waiting.ph_compare = oe_key_compare;
 }
 
@@ -65,8 +73,43 @@ oe_keys_free(OeSub *sub)
 	oe_keytab_destroy(sub->keys);
 }
 
+static void
+oe_key_unlink(OeKey *key)
+{
+	switch (key->state)
+	{
+		case OE_KEY_READY:
+			key->sub->nready--;
+			dlist_delete(&key->link);
+			break;
+		case OE_KEY_LOADING:
+			dlist_delete(&key->link);
+			break;
+		case OE_KEY_WAITING:
+			pairingheap_remove(&key->sub->waiting, &key->heap);
+			break;
+		default:
+			break;
+	}
+	key->state = OE_KEY_IDLE;
+}
+
+static void
+oe_key_free(OeKey *key)
+{
+	OeKeyName	name = {key->name, key->name_len, key->mode};
+
+	oe_key_unlink(key);
+	if (key->dead_letter_pending)
+		dlist_delete(&key->in_dead_letter_pending);
+	oe_keytab_delete(key->sub->keys, name);
+	if (key->last_error)
+		pfree(key->last_error);
+	pfree(key);
+}
+
 /*
- * Frees all keys and what is queued in them.
+ * Frees all keys of a subscription and the items in their queues.
  */
 void
 oe_sub_forget_keys(OeSub *sub)
@@ -74,7 +117,7 @@ oe_sub_forget_keys(OeSub *sub)
 	oe_keytab_iterator it;
 	OeKeyEntry *entry;
 	int			n = 0;
-	OeKey	  **all = MemoryContextAlloc(oe_deliver_cxt, sizeof(OeKey *) * (sub->keys->members + 1));
+	OeKey	  **all = MemoryContextAlloc(oe_delivery.cxt, sizeof(OeKey *) * (sub->keys->members + 1));
 
 	oe_keytab_start_iterate(sub->keys, &it);
 	while ((entry = oe_keytab_iterate(sub->keys, &it)) != NULL)
@@ -112,7 +155,7 @@ oe_key_get(OeSub *sub, char mode, const char *name, int len)
 
 	if (key != NULL)
 		return key;
-	key = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeKey) + len + 1);
+	key = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeKey) + len + 1);
 	key->sub = sub;
 	key->mode = mode;
 	key->name = (char *) key + sizeof(OeKey);
@@ -129,10 +172,10 @@ oe_key_get(OeSub *sub, char mode, const char *name, int len)
 }
 
 /*
- * The key an event is ordered by, for this subscription.
+ * The ordering key of an event, for this subscription.
  */
 OeKey *
-oe_key_of(OeSub *sub, OeRow *row)
+oe_key_of(OeSub *sub, OeOutboxRow *row)
 {
 	char		number[24];
 
@@ -147,43 +190,8 @@ oe_key_of(OeSub *sub, OeRow *row)
 	}
 }
 
-static void
-oe_key_unlink(OeKey *key)
-{
-	switch (key->state)
-	{
-		case OE_KEY_READY:
-			key->sub->nready--;
-			dlist_delete(&key->link);
-			break;
-		case OE_KEY_LOADING:
-			dlist_delete(&key->link);
-			break;
-		case OE_KEY_WAITING:
-			pairingheap_remove(&key->sub->waiting, &key->heap);
-			break;
-		default:
-			break;
-	}
-	key->state = OE_KEY_IDLE;
-}
-
-void
-oe_key_free(OeKey *key)
-{
-	OeKeyName	name = {key->name, key->name_len, key->mode};
-
-	oe_key_unlink(key);
-	if (key->dying)
-		dlist_delete(&key->in_dying);
-	oe_keytab_delete(key->sub->keys, name);
-	if (key->last_error)
-		pfree(key->last_error);
-	pfree(key);
-}
-
 /*
- * Marks the key's row in "held" as to be written or deleted.
+ * Marks the key's row in "held" to be written or deleted.
  */
 void
 oe_key_dirty(OeKey *key)
@@ -192,21 +200,21 @@ oe_key_dirty(OeKey *key)
 	if (key->dirty)
 		return;
 	key->dirty = true;
-	dlist_push_tail(&oe_dirty_keys, &key->in_dirty);
+	dlist_push_tail(&oe_delivery.dirty_keys, &key->in_dirty);
 }
 
 /*
- * An event of the key becomes a dead letter.  What follows is not sent before
- * that is committed: after a crash the dead one would be there again, and come
- * after those that follow it.  Where nothing follows on, nothing waits.
+ * An event of the key becomes a dead letter.  Nothing that follows is sent
+ * before that is committed: after a crash the event would be sent again, after
+ * its successors.  Keys without order do not wait.
  */
 void
-oe_key_dies(OeKey *key)
+oe_key_dead_letter(OeKey *key)
 {
-	if (key->mode == 'n' || key->dying)
+	if (key->mode == 'n' || key->dead_letter_pending)
 		return;
-	key->dying = true;
-	dlist_push_tail(&oe_dying_keys, &key->in_dying);
+	key->dead_letter_pending = true;
+	dlist_push_tail(&oe_delivery.dead_letter_keys, &key->in_dead_letter_pending);
 }
 
 static void
@@ -218,8 +226,8 @@ oe_key_wait(OeKey *key, TimestampTz due)
 }
 
 /*
- * Puts the key where its first item belongs; frees it if there is nothing
- * left of it.  To be called after any change; "key" may be gone afterwards.
+ * Puts the key where its first item belongs; frees it if nothing is left of it.
+ * Call it after any change; "key" may be gone afterwards.
  */
 void
 oe_key_schedule(OeKey *key)
@@ -227,21 +235,21 @@ oe_key_schedule(OeKey *key)
 	OeSub	   *sub = key->sub;
 
 	/* keeps its turn */
-	if (key->state == OE_KEY_READY && key->busy == 0 && !key->dying && !dlist_is_empty(&key->queue))
+	if (key->state == OE_KEY_READY && key->busy == 0 && !key->dead_letter_pending && !dlist_is_empty(&key->queue))
 		return;
 	oe_key_unlink(key);
-	if (key->busy > 0 || key->dying)
+	if (key->busy > 0 || key->dead_letter_pending)
 		key->state = OE_KEY_BUSY;
 	else if (!dlist_is_empty(&key->queue) ||
-			 (key->implicit_from == 0 && !dlist_is_empty(&key->replays) && key->replay_at <= oe_now))
+			 (key->blocked_from == 0 && !dlist_is_empty(&key->replays) && key->replay_at <= oe_delivery.now))
 	{
 		key->state = OE_KEY_READY;
 		dlist_push_tail(&sub->ready, &key->link);
 		sub->nready++;
 	}
-	else if (key->implicit_from != 0 && key->next_at > oe_now)
+	else if (key->blocked_from != 0 && key->next_at > oe_delivery.now)
 		oe_key_wait(key, key->next_at);
-	else if (key->implicit_from != 0)
+	else if (key->blocked_from != 0)
 	{
 		key->state = OE_KEY_LOADING;
 		dlist_push_tail(&sub->loading, &key->link);
@@ -253,19 +261,19 @@ oe_key_schedule(OeKey *key)
 }
 
 /*
- * From "from" on, the key's events are not kept in memory.
+ * Events of the key from "from" on wait in the outbox, not in memory.
  */
 void
-oe_key_imply(OeKey *key, int64 from)
+oe_key_block(OeKey *key, int64 from)
 {
-	key->implicit_from = from;
+	key->blocked_from = from;
 	key->loaded_to = 0;
 	oe_key_dirty(key);
 }
 
 /*
- * Holds the key at its failed head: nothing of it stays in memory, all of it
- * waits from "position" on.
+ * Blocks the key at its failed first event: nothing of it stays in memory,
+ * everything from "position" on waits in the outbox.
  */
 void
 oe_key_hold(OeKey *key, int64 position)
@@ -278,7 +286,7 @@ oe_key_hold(OeKey *key, int64 position)
 	}
 	while (!dlist_is_empty(&key->queue))
 		oe_item_free(dlist_head_element(OeItem, in_key, &key->queue));
-	oe_key_imply(key, position);
+	oe_key_block(key, position);
 }
 
 /*
@@ -310,17 +318,17 @@ oe_key_passed(OeKey *key, int64 position)
 	if (key->last_error)
 		pfree(key->last_error);
 	key->last_error = NULL;
-	if (key->implicit_from == 0)
+	if (key->blocked_from == 0)
 		return;
 	if (!dlist_is_empty(&key->queue) &&
-		dlist_head_element(OeItem, in_key, &key->queue)->kind == OE_CHAINED)
-		key->implicit_from = dlist_head_element(OeItem, in_key, &key->queue)->event->position;
-	else if (position >= key->implicit_from)
+		dlist_head_element(OeItem, in_key, &key->queue)->kind == OE_BLOCKED)
+		key->blocked_from = dlist_head_element(OeItem, in_key, &key->queue)->event->position;
+	else if (position >= key->blocked_from)
 	{
-		key->implicit_from = Max(position, key->loaded_to) + 1;
-		if (key->implicit_from > end)
+		key->blocked_from = Max(position, key->loaded_to) + 1;
+		if (key->blocked_from > end)
 		{
-			key->implicit_from = 0;
+			key->blocked_from = 0;
 			key->upto = 0;
 		}
 	}
@@ -330,7 +338,7 @@ oe_key_passed(OeKey *key, int64 position)
 }
 
 /*
- * Calls fn for each key of a subscription; fn may free or add none.
+ * Calls fn for each key of a subscription; fn may not add or free keys.
  */
 void
 oe_key_each(OeSub *sub, void (*fn) (OeKey *key, void *arg), void *arg)
@@ -347,4 +355,23 @@ int
 oe_key_count(OeSub *sub)
 {
 	return sub->keys->members;
+}
+
+/*
+ * The item was accepted or is a dead letter: its key goes on with the next one.
+ */
+void
+oe_item_settle(OeItem *item)
+{
+	OeKey	   *key = item->key;
+	int64		position = item->event->position;
+	bool		replay = item->kind == OE_REPLAY;
+
+	item->sub->dirty = true;
+	oe_previous_id_note(item);
+	oe_item_free(item);
+	if (replay)
+		key->replay_at = 0;
+	else
+		oe_key_passed(key, position);
 }

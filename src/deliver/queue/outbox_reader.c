@@ -1,16 +1,18 @@
 /*
- * read.c
- *	  Takes events from the outbox into memory, as far as bounds allow.
+ * outbox_reader.c
+ *	  Reads events from the outbox into memory, as far as the limits allow.
  *
- * Worker only; one transaction of own work per call.  Subscriptions that
- * stand at about the same place share one reading.  chain.c and replay.c
- * take their part in the same transaction.
+ * Worker only; one trusted transaction per call.  Subscriptions that stand at
+ * about the same place share one reading.  blocked_loader.c and replay.c read
+ * within the same transaction.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -19,9 +21,18 @@
 #include "base/fault.h"
 #include "base/session.h"
 #include "base/watch.h"
-#include "deliver/internal.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/blocked_loader.h"
+#include "deliver/queue/filter.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/outbox_reader.h"
+#include "deliver/queue/outbox_row.h"
+#include "deliver/queue/replay.h"
+#include "deliver/queue/scheduler.h"
 
-#define OE_ROW_COLUMNS 11
 #define OE_READ_ROUNDS 4
 #define OE_READ_US 2500
 #define OE_TIP_SPAN 512			/* positions within which one reading serves
@@ -33,13 +44,13 @@
 static const char oe_range_sql[] =
 "SELECT " OE_ROW_SQL " FROM odoo_events.outbox_all o"
 " WHERE o.position > $1 AND o.position <= $2 ORDER BY o.position LIMIT $3";
-
 static SPIPlanPtr oe_range_plan = NULL;
 static int	oe_average_size = 2048;
 static int64 oe_taken = 0;		/* events that somebody wanted */
 
 /*
- * Plans are made while the outbox is small and used when it is large.
+ * Plans are made while the outbox is small and used when it is large, so they
+ * are forced to use the index.
  */
 static void
 oe_plan_by_index(void)
@@ -51,58 +62,10 @@ oe_plan_by_index(void)
 								 GUC_ACTION_SAVE, true, 0, false);
 }
 
-static const char *
-oe_text_of(Datum d, int *len)
-{
-	text	   *t = DatumGetTextPP(d);
-
-	*len = VARSIZE_ANY_EXHDR(t);
-	return VARDATA_ANY(t);
-}
-
-/*
- * Takes a row apart; "first" columns stand before the row's own.  What it
- * points to is valid until the tuple or the memory context goes.
- */
-void
-oe_row_from(OeRow *row, HeapTuple tup, TupleDesc desc, int first)
-{
-	Datum		values[OE_ROW_COLUMNS + 1];
-	bool		nulls[OE_ROW_COLUMNS + 1];
-	Datum	   *v = values + first;
-
-	if (desc->natts > OE_ROW_COLUMNS + 1)
-		elog(ERROR, "an event was read with %d columns", desc->natts);
-	heap_deform_tuple(tup, desc, values, nulls);
-	memset(row, 0, sizeof(*row));
-	row->position = DatumGetInt64(v[0]);
-	row->id = DatumGetUUIDP(v[1]);
-	row->type = oe_text_of(v[2], &row->type_len);
-	row->subject = oe_text_of(v[3], &row->subject_len);
-	row->key = oe_text_of(v[4], &row->key_len);
-	row->has_company = !nulls[first + 5];
-	row->company = row->has_company ? DatumGetInt32(v[5]) : 0;
-	row->has_warehouse = !nulls[first + 6];
-	row->warehouse = row->has_warehouse ? DatumGetInt32(v[6]) : 0;
-	row->body = oe_text_of(v[7], &row->body_len);
-	row->classes = nulls[first + 8] ? NULL : oe_text_of(v[8], &row->classes_len);
-	/* a replay of an extension of 0.1.0 does not read it */
-	row->time = desc->natts > first + 9 ? DatumGetTimestampTz(v[9]) : 0;
-}
-
 static int
-oe_window(const OeConf *conf)
+oe_prefetch_limit(const OeConfiguration *conf)
 {
-	return Min(Max(2 * conf->batch_size * conf->max_in_flight, OE_WINDOW_MIN), OE_WINDOW_MAX);
-}
-
-/*
- * How many items of one key there may be in memory.
- */
-int
-oe_chain_max(const OeConf *conf)
-{
-	return Max(OE_CHAIN_MAX, 2 * conf->batch_size);
+	return Min(Max(2 * conf->batch_size * conf->max_in_flight, OE_PREFETCH_MIN), OE_PREFETCH_MAX);
 }
 
 static bool
@@ -114,7 +77,7 @@ oe_has_room(OeSub *sub, int window)
 	{
 		OeKey	   *key = oe_key_find(sub, 's', "", 0);
 
-		if (key != NULL && (key->implicit_from != 0 || key->nqueue >= oe_chain_max(sub->conf)))
+		if (key != NULL && (key->blocked_from != 0 || key->nqueue >= oe_key_items_max(sub->conf)))
 			return false;
 	}
 	return oe_sub_has_memory(sub);
@@ -128,19 +91,19 @@ oe_sub_reads(OeSub *sub, int64 last_position)
 {
 	return sub->active && sub->written_at != 0 && sub->conf->nsigners > 0 &&
 		sub->cursor < oe_sub_tip(sub, last_position) &&
-		sub->stalled_until <= oe_now &&
-		oe_has_room(sub, oe_window(sub->conf) / 2);
+		sub->stalled_until <= oe_delivery.now &&
+		oe_has_room(sub, oe_prefetch_limit(sub->conf) / 2);
 }
 
 /*
- * Is there anything for oe_read() to do?
+ * Is there anything for oe_outbox_read() to do?
  */
 bool
-oe_read_wanted(int64 last_position)
+oe_outbox_read_wanted(int64 last_position)
 {
 	dlist_iter	it;
 
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -161,15 +124,15 @@ oe_key_full(OeKey *key)
 	if (key->mode != 'k' || dlist_is_empty(&key->queue))
 		return false;
 	head = dlist_head_element(OeItem, in_key, &key->queue);
-	return key->nqueue >= oe_chain_max(key->sub->conf) || (head->batch != NULL && head->batch->attempts > 0);
+	return key->nqueue >= oe_key_items_max(key->sub->conf) || (head->batch != NULL && head->batch->attempts > 0);
 }
 
 /*
- * Shows a subscription the event after its cursor; false if it cannot take it
- * in now.
+ * Offers the event after its cursor to a subscription; false if it cannot take
+ * the event now.
  */
 static bool
-oe_take_in(OeSub *sub, OeRow *row)
+oe_take_in(OeSub *sub, OeOutboxRow *row)
 {
 	OeKey	   *key;
 	OeVerdict	verdict = oe_sub_judges(sub, row);
@@ -185,14 +148,14 @@ oe_take_in(OeSub *sub, OeRow *row)
 		return true;
 	}
 	key = oe_key_of(sub, row);
-	if (key->implicit_from == 0 && oe_key_full(key))
-		oe_key_imply(key, row->position);
-	if (key->implicit_from != 0)
+	if (key->blocked_from == 0 && oe_key_full(key))
+		oe_key_block(key, row->position);
+	if (key->blocked_from != 0)
 	{
 		/* bounded by an earlier change of the ordering: let it run dry */
 		if (key->upto != 0 || key->mode != 'k')
 		{
-			sub->stalled_until = oe_now + OE_STALL_US;
+			sub->stalled_until = oe_delivery.now + OE_STALL_US;
 			return false;
 		}
 		sub->cursor = row->position;
@@ -214,7 +177,7 @@ oe_take_in(OeSub *sub, OeRow *row)
  * has not seen the row by then is shown it next time.
  */
 static bool
-oe_show(OeSub **subs, int n, OeRow *row, int64 last_position, TimestampTz end)
+oe_show(OeSub **subs, int n, OeOutboxRow *row, int64 last_position, TimestampTz end)
 {
 	for (int s = 0; s < n; s++)
 	{
@@ -224,7 +187,7 @@ oe_show(OeSub **subs, int n, OeRow *row, int64 last_position, TimestampTz end)
 			row->position > oe_sub_tip(subs[s], last_position))
 			continue;
 		filters = subs[s]->conf->filter != NULL;
-		if (!oe_has_room(subs[s], oe_window(subs[s]->conf)) || !oe_take_in(subs[s], row))
+		if (!oe_has_room(subs[s], oe_prefetch_limit(subs[s]->conf)) || !oe_take_in(subs[s], row))
 			subs[s] = NULL;
 		if (filters && GetCurrentTimestamp() > end)
 			return false;
@@ -233,7 +196,7 @@ oe_show(OeSub **subs, int n, OeRow *row, int64 last_position, TimestampTz end)
 }
 
 /*
- * Reads one chunk after "from" and shows it to all that read.
+ * Reads one chunk after "from" and offers it to all readers.
  */
 static void
 oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
@@ -251,12 +214,12 @@ oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
 	rows = SPI_processed;
 	for (int64 i = 0; i < rows && !late; i++)
 	{
-		OeRow		row;
+		OeOutboxRow row;
 
-		oe_row_from(&row, table->vals[i], table->tupdesc, 0);
+		oe_outbox_row_read(&row, table->vals[i], table->tupdesc, 0);
 		late = !oe_show(subs, n, &row, last_position, end);
 		oe_average_size += (row.body_len - oe_average_size) / 16;
-		oe_row_done(&row);
+		oe_outbox_row_done(&row);
 	}
 	SPI_freetuptable(table);
 	if (late || rows == limit)
@@ -274,7 +237,7 @@ oe_read_chunk(OeSub **subs, int n, int64 from, int64 last_position)
 }
 
 /*
- * Collects into subs those that read and stand between "from" and "to".
+ * Collects the subscriptions that read and stand between "from" and "to".
  */
 static int
 oe_readers(OeSub **subs, int64 from, int64 to, int64 last_position)
@@ -282,7 +245,7 @@ oe_readers(OeSub **subs, int64 from, int64 to, int64 last_position)
 	int			n = 0;
 	dlist_iter	it;
 
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -293,7 +256,7 @@ oe_readers(OeSub **subs, int64 from, int64 to, int64 last_position)
 }
 
 /*
- * One chunk for all of them, from where the last of them stands.
+ * Reads one chunk for all of them, from where the last one stands.
  */
 static void
 oe_read_group(OeSub **subs, int n, int64 last_position)
@@ -306,7 +269,7 @@ oe_read_group(OeSub **subs, int n, int64 last_position)
 }
 
 /*
- * Of those that lag, the one that has read least for its weight.
+ * Of those that lag behind, the one that has read least for its weight.
  */
 static OeSub *
 oe_next_laggard(int64 tip, int64 last_position)
@@ -314,7 +277,7 @@ oe_next_laggard(int64 tip, int64 last_position)
 	OeSub	   *next = NULL;
 	dlist_iter	it;
 
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -328,10 +291,10 @@ oe_next_laggard(int64 tip, int64 last_position)
 }
 
 /*
- * Those near the tip share one reading, which comes first: what lags behind
- * never makes them wait.  Then the backlog, for a moment, those that stand
- * close to one another together; after something new it has to wait for the
- * next time, once.  Answers whether there was something new.
+ * Subscriptions near the tip share one reading, which comes first, so that
+ * those that lag behind do not delay them.  Then the backlog is read for a few
+ * milliseconds, together for subscriptions that stand close to one another.
+ * Returns whether there was something new.
  */
 static bool
 oe_read_new(int64 last_position)
@@ -339,7 +302,7 @@ oe_read_new(int64 last_position)
 	static double pass = 0;		/* of the laggard that read last */
 	static bool waited = false;
 	int64		taken = oe_taken;
-	OeSub	  **subs = palloc(sizeof(OeSub *) * Max(oe_nsubs, 1));
+	OeSub	  **subs = palloc(sizeof(OeSub *) * Max(oe_delivery.nsubs, 1));
 	int64		tip = Max(last_position - OE_TIP_SPAN, 0);
 	TimestampTz end = GetCurrentTimestamp() + OE_READ_US;
 	bool		fresh;
@@ -367,11 +330,11 @@ oe_read_new(int64 last_position)
 }
 
 /*
- * One transaction: new events, due heads, replays.  Answers whether there was
- * something new at the tip.
+ * One transaction: new events, due blocked events, replays.  Returns whether
+ * there was something new at the tip.
  */
 bool
-oe_read(int64 last_position)
+oe_outbox_read(int64 last_position)
 {
 	OeSession	session;
 	bool		fresh;
@@ -382,7 +345,7 @@ oe_read(int64 last_position)
 	oe_plan_by_index();
 	watched = oe_watch_on();
 	fresh = oe_read_new(last_position);
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 

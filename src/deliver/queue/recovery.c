@@ -1,20 +1,31 @@
 /*
- * recover.c
- *	  Builds a subscription's memory from progress and held.
+ * recovery.c
+ *	  Builds a subscription's memory from tables progress and held.
  *
- * Worker only, inside the transaction of own work that loads configuration.
- * What was in flight when the worker before us ended is sent again.
+ * Worker only, within the trusted transaction that loads the configuration.
+ * What the previous worker had in flight is sent again.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/session.h"
-#include "deliver/internal.h"
+#include "base/spi_row.h"
+#include "deliver/message/previous_id.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
+#include "deliver/queue/clock_shift.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/outbox_row.h"
+#include "deliver/queue/recovery.h"
 
 #define OE_RECOVER_CHUNK 200
 
@@ -57,7 +68,7 @@ oe_pend(OeSub *sub, OeBatch *batch, Datum array)
 		p->batch = batch;
 	}
 	if (batch != NULL)
-		batch->items = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeItem *) * Max(n, 1));
+		batch->items = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeItem *) * Max(n, 1));
 }
 
 static int
@@ -67,30 +78,6 @@ oe_pending_compare(const void *a, const void *b)
 	const OePending *y = b;
 
 	return x->position < y->position ? -1 : x->position > y->position ? 1 : 0;
-}
-
-static Datum
-oe_cell(SPITupleTable *table, int row, int col, bool *isnull)
-{
-	return SPI_getbinval(table->vals[row], table->tupdesc, col, isnull);
-}
-
-static int64
-oe_cell_int8(SPITupleTable *table, int row, int col)
-{
-	bool		isnull;
-	Datum		d = oe_cell(table, row, col, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(d);
-}
-
-static int
-oe_cell_int4(SPITupleTable *table, int row, int col)
-{
-	bool		isnull;
-	Datum		d = oe_cell(table, row, col, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(d);
 }
 
 static void
@@ -158,7 +145,7 @@ oe_recover_progress(const Oid *types, Datum *ids)
 		oe_recover_outcomes(sub, oe_cell(table, i, 14, &isnull));
 		/* the worker before us had them; none is ours */
 		sub->requests_written = oe_cell_int4(table, i, 15);
-		sub->gate = oe_cell_int8(table, i, 16);
+		sub->release_position = oe_cell_int8(table, i, 16);
 		sub->fired_at = oe_cell_int8(table, i, 17);
 		sub->probe_ms = oe_cell_int4(table, i, 18);
 		oe_recover_openings(sub, oe_cell(table, i, 19, &isnull));
@@ -215,7 +202,7 @@ oe_recover_held(const Oid *types, Datum *ids)
 		Datum		d;
 
 		key->stored = true;
-		key->implicit_from = oe_cell_int8(table, i, 4);
+		key->blocked_from = oe_cell_int8(table, i, 4);
 		key->upto = oe_cell_int8(table, i, 5);
 		key->attempts = oe_cell_int4(table, i, 6);
 		key->first_at = oe_cell_int8(table, i, 7);
@@ -223,7 +210,7 @@ oe_recover_held(const Oid *types, Datum *ids)
 		key->last_status = oe_cell_int4(table, i, 9);
 		d = oe_cell(table, i, 10, &isnull);
 		if (!isnull)
-			key->last_error = MemoryContextStrdup(oe_deliver_cxt, TextDatumGetCString(d));
+			key->last_error = MemoryContextStrdup(oe_delivery.cxt, TextDatumGetCString(d));
 		/* the ordering was changed while no worker ran */
 		if (mode == 'k' && sub->conf->ordering != 'k' && key->upto == 0)
 		{
@@ -235,10 +222,10 @@ oe_recover_held(const Oid *types, Datum *ids)
 }
 
 /*
- * Puts one pending event back into its key's queue, and into its batch.
+ * Puts one pending event back into the queue of its key, and into its batch.
  */
 static void
-oe_recover_item(OePending *p, OeRow *row)
+oe_recover_item(OePending *p, OeOutboxRow *row)
 {
 	OeSub	   *sub = p->sub;
 	OeKey	   *key;
@@ -255,7 +242,7 @@ oe_recover_item(OePending *p, OeRow *row)
 }
 
 /*
- * Loads the events of oe_pending[from..to-1], in order of position.
+ * Loads the events of oe_pending[from..to-1], ordered by position.
  */
 static void
 oe_recover_chunk(int from, int to)
@@ -275,9 +262,9 @@ oe_recover_chunk(int from, int to)
 	table = SPI_tuptable;
 	for (int i = 0; i < (int) SPI_processed; i++)
 	{
-		OeRow		row;
+		OeOutboxRow row;
 
-		oe_row_from(&row, table->vals[i], table->tupdesc, 0);
+		oe_outbox_row_read(&row, table->vals[i], table->tupdesc, 0);
 		while (at < to && oe_pending[at].position < row.position)
 			at++;
 		for (; at < to && oe_pending[at].position == row.position; at++)
@@ -318,7 +305,7 @@ oe_schedule_one(OeKey *key, void *arg)
 }
 
 /*
- * Puts every key where it belongs; scheduling may free keys, so they are
+ * Puts every key where it belongs.  Scheduling may free keys, so they are
  * collected first.
  */
 static void
@@ -335,11 +322,11 @@ oe_schedule_all(OeSub *sub)
 }
 
 /*
- * Recovers subscriptions that this worker has not seen before.  One without
- * progress was restored from a backup: it begins with what comes now.
+ * Recovers subscriptions that this worker has not seen.  One without progress
+ * comes from a backup: it begins with new events.
  */
 void
-oe_recover(OeSub **subs, int n, int64 last_position)
+oe_recovery_read(OeSub **subs, int n, int64 last_position)
 {
 	static const Oid types[1] = {INT4ARRAYOID};
 	Datum	   *ids = palloc(sizeof(Datum) * n);
@@ -361,7 +348,7 @@ oe_recover(OeSub **subs, int n, int64 last_position)
 	oe_recover_batches(types, values);
 	oe_recover_items();
 	oe_recover_held(types, values);
-	oe_previous_recover(types, values);
+	oe_previous_id_recover(types, values);
 	for (int i = 0; i < n; i++)
 	{
 		if (subs[i]->seen)
@@ -371,9 +358,9 @@ oe_recover(OeSub **subs, int n, int64 last_position)
 		}
 		subs[i]->seen = true;
 		/* what was written lies ahead: the clock was set back meanwhile */
-		if (subs[i]->tried_at > oe_now)
-			oe_clock_shift(subs[i], oe_now - subs[i]->tried_at);
-		subs[i]->written_at = oe_now;
+		if (subs[i]->tried_at > oe_delivery.now)
+			oe_clock_shift(subs[i], oe_delivery.now - subs[i]->tried_at);
+		subs[i]->written_at = oe_delivery.now;
 		oe_schedule_all(subs[i]);
 	}
 }

@@ -1,16 +1,17 @@
 /*
  * replay.c
- *	  Sends again what was delivered before.
+ *	  Sends events again that were delivered before.
  *
- * Worker only.  A replay reads its events by _replay_events(), a window of
- * them at a time; they queue behind everything else of their key.  Its cursor
- * passes an event only when that is settled, so that after a crash at most a
- * window is sent once more.
+ * Worker only.  A replay reads its events by _replay_events(), at most
+ * OE_REPLAY_PREFETCH at a time.  They queue behind everything else of their key.
+ * The replay's cursor passes an event only when that is settled, so that a
+ * crash repeats only what was in memory.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -18,7 +19,15 @@
 #include "utils/uuid.h"
 
 #include "base/session.h"
-#include "deliver/internal.h"
+#include "base/spi_row.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/filter.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/outbox_row.h"
+#include "deliver/queue/replay.h"
 
 static OeReplay *
 oe_replay_find(OeSub *sub, int64 id)
@@ -36,9 +45,9 @@ oe_replay_find(OeSub *sub, int64 id)
 }
 
 /*
- * Forgets a replay and what of it is not on its way; the rest is finished by
- * others' sake and counts for nothing, so it is called when nothing is, or
- * when its subscription is gone.
+ * Frees a replay and its items that are not in a request.  Items in flight stay
+ * until their request ends and are then ignored.  Call only when none is in
+ * flight, or when the subscription has been dropped.
  */
 void
 oe_replay_free(OeReplay *replay)
@@ -54,7 +63,7 @@ oe_replay_free(OeReplay *replay)
 }
 
 /*
- * A cancelled replay reads no more; what waits in queues is taken out.
+ * A cancelled replay reads nothing more; its queued items are removed.
  */
 static void
 oe_replay_cancel(OeReplay *replay)
@@ -69,7 +78,7 @@ oe_replay_cancel(OeReplay *replay)
 		OeItem	   *item = dlist_container(OeItem, in_sub, it.cur);
 		OeKey	   *key = item->key;
 
-		/* the head of a busy key is on its way */
+		/* the head of a busy key is in a request */
 		if (item->batch != NULL || (key->busy > 0 && dlist_is_empty(&key->queue)))
 			continue;
 		oe_item_free(item);
@@ -79,7 +88,7 @@ oe_replay_cancel(OeReplay *replay)
 }
 
 /*
- * Reads the running replays, inside the transaction that loads configuration.
+ * Loads running replays, within the transaction that loads the configuration.
  */
 void
 oe_replay_load(void)
@@ -91,7 +100,7 @@ oe_replay_load(void)
 				  " FROM odoo_events.replay_job WHERE state = 'running' ORDER BY id",
 				  0, NULL, NULL, NULL, true, 0);
 	table = SPI_tuptable;
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 		dlist_iter	r;
@@ -103,9 +112,8 @@ oe_replay_load(void)
 
 			for (int i = 0; i < (int) table->numvals; i++)
 			{
-				bool		isnull;
 
-				if (DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)) == replay->id)
+				if (oe_cell_int8(table, i, 1) == replay->id)
 					running = true;
 			}
 			if (!running && !replay->read_all)
@@ -114,29 +122,28 @@ oe_replay_load(void)
 	}
 	for (int i = 0; i < (int) table->numvals; i++)
 	{
-		bool		isnull;
-		int64		id = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
-		OeSub	   *sub = oe_sub_find(DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull)));
+		int64		id = oe_cell_int8(table, i, 1);
+		OeSub	   *sub = oe_sub_find(oe_cell_int4(table, i, 2));
 		OeReplay   *replay;
 
 		if (sub == NULL || oe_replay_find(sub, id) != NULL)
 			continue;
-		replay = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeReplay));
+		replay = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeReplay));
 		dlist_init(&replay->items);
 		replay->id = id;
 		replay->sub = sub;
-		replay->dead_letters = DatumGetBool(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
-		replay->to_position = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
-		replay->read = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull));
-		replay->sent = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 6, &isnull));
-		replay->failed = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 7, &isnull));
+		replay->dead_letters = oe_cell_bool(table, i, 3);
+		replay->to_position = oe_cell_int8(table, i, 4);
+		replay->read = oe_cell_int8(table, i, 5);
+		replay->sent = oe_cell_int8(table, i, 6);
+		replay->failed = oe_cell_int8(table, i, 7);
 		dlist_push_tail(&sub->replays, &replay->node);
 	}
 	SPI_freetuptable(table);
 }
 
 /*
- * Has a replay of this subscription room for more?
+ * Has a replay of this subscription room for more items?
  */
 bool
 oe_replay_wanted(OeSub *sub)
@@ -149,7 +156,7 @@ oe_replay_wanted(OeSub *sub)
 	{
 		OeReplay   *r = dlist_container(OeReplay, node, it.cur);
 
-		if (!r->read_all && r->nitems <= OE_REPLAY_WINDOW / 2 &&
+		if (!r->read_all && r->nitems <= OE_REPLAY_PREFETCH / 2 &&
 			oe_sub_has_memory(sub))
 			return true;
 	}
@@ -157,7 +164,7 @@ oe_replay_wanted(OeSub *sub)
 }
 
 static void
-oe_replay_item(OeReplay *replay, OeRow *row)
+oe_replay_item(OeReplay *replay, OeOutboxRow *row)
 {
 	OeSub	   *sub = replay->sub;
 	OeKey	   *key;
@@ -180,7 +187,7 @@ oe_replay_item(OeReplay *replay, OeRow *row)
 }
 
 /*
- * Takes in the next events of a subscription's replays, inside oe_read().
+ * Reads the next events of a subscription's replays, within oe_outbox_read().
  */
 void
 oe_replay_read(OeSub *sub)
@@ -191,12 +198,12 @@ oe_replay_read(OeSub *sub)
 	dlist_foreach(it, &sub->replays)
 	{
 		OeReplay   *replay = dlist_container(OeReplay, node, it.cur);
-		int			limit = OE_REPLAY_WINDOW - replay->nitems;
+		int			limit = OE_REPLAY_PREFETCH - replay->nitems;
 		Datum		values[3] = {Int64GetDatum(replay->id), Int64GetDatum(replay->read), Int32GetDatum(limit)};
 		SPITupleTable *table;
 		int64		rows;
 
-		if (replay->read_all || limit < OE_REPLAY_WINDOW / 2)
+		if (replay->read_all || limit < OE_REPLAY_PREFETCH / 2)
 			continue;
 		/* an extension of 0.1.0 filters by itself */
 		(void) oe_spi(NULL, oe_own_column("subscription_progress", "filter_passed") ?
@@ -207,11 +214,11 @@ oe_replay_read(OeSub *sub)
 		rows = SPI_processed;
 		for (int64 i = 0; i < rows && sub->active; i++)
 		{
-			OeRow		row;
+			OeOutboxRow row;
 
-			oe_row_from(&row, table->vals[i], table->tupdesc, 0);
+			oe_outbox_row_read(&row, table->vals[i], table->tupdesc, 0);
 			oe_replay_item(replay, &row);
-			oe_row_done(&row);
+			oe_outbox_row_done(&row);
 		}
 		SPI_freetuptable(table);
 		if (rows < limit && sub->active)
@@ -222,7 +229,7 @@ oe_replay_read(OeSub *sub)
 }
 
 /*
- * A replayed event is settled: acknowledged, or given up.
+ * A replayed event was accepted or given up.
  */
 void
 oe_replay_settle(OeReplay *replay, OeItem *item, bool sent)
@@ -234,11 +241,11 @@ oe_replay_settle(OeReplay *replay, OeItem *item, bool sent)
 	replay->dirty = true;
 	if (sent && replay->dead_letters)
 	{
-		OeDeath    *d = oe_death_add();
+		OeDeadLetter *d = oe_dead_letter_add();
 
 		d->sub = item->sub->id;
 		d->id = item->event->uuid;
-		d->resurrected = true;
+		d->redelivered = true;
 	}
 	oe_item_settle(item);
 }

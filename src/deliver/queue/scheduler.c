@@ -1,21 +1,35 @@
 /*
- * turn.c
- *	  Whose turn it is: rates, shares of the requests, priorities, schedules.
+ * scheduler.c
+ *	  Which subscription starts the next request: rates, shares, priorities,
+ *	  schedules.
  *
- * Worker only, outside any transaction.  Among subscriptions that have
- * something to send, the one that has started least for its weight is next
- * (stride scheduling: a start costs 1/weight, an idle one saves nothing up).
- * Those with a schedule are bulk: they come after all others.  A quarter of
- * the requests that may be open is kept for subscriptions below their share,
- * so that endpoints that hang can never take all; what fails is tried with
- * fewer at a time.
+ * Worker only, outside any transaction.  Among subscriptions with something to
+ * send, the one that has started least for its weight is next (stride
+ * scheduling: a start costs 1/weight, and being idle saves nothing).  Those with
+ * a schedule come after all others.  A quarter of the requests is kept for
+ * subscriptions below their share, so that endpoints that hang never occupy all
+ * of them.  A failing subscription gets fewer requests at a time.
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
 #include "lib/pairingheap.h"
 #include "utils/timestamp.h"
 
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
+#include "deliver/queue/cron.h"
+#include "deliver/queue/dead_letter.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/scheduler.h"
+#include "deliver/transport/http/authorization.h"
+#include "deliver/transport/http/prepare.h"
+#include "deliver/transport/http/request.h"
 
 static double oe_passes[2];		/* of the latest start: others, bulk */
 static double oe_weights = 0;	/* of all that may send */
@@ -34,44 +48,44 @@ oe_is_bulk(const OeSub *sub)
 }
 
 /*
- * Fills the bucket up to now; is there a token?
+ * Adds the tokens that have accrued; is there one?
  */
 static bool
 oe_has_token(OeSub *sub)
 {
-	OeConf	   *conf = sub->conf;
+	OeConfiguration *conf = sub->conf;
 
 	if (conf->rate_limit <= 0)
 		return true;
 	if (sub->tokens_at == 0)
 		sub->tokens = 1;		/* a crash is no reason for a burst */
-	else if (oe_now > sub->tokens_at)
-		sub->tokens += conf->rate_limit * (oe_now - sub->tokens_at) / OE_SECOND;
+	else if (oe_delivery.now > sub->tokens_at)
+		sub->tokens += conf->rate_limit * (oe_delivery.now - sub->tokens_at) / OE_SECOND;
 	sub->tokens = Min(sub->tokens, conf->rate_burst);
-	sub->tokens_at = oe_now;
+	sub->tokens_at = oe_delivery.now;
 	return sub->tokens >= 1;
 }
 
 /*
- * When there will be a token; 0 if there is one.
+ * When there will be a token; 0: now.
  */
 TimestampTz
 oe_token_at(OeSub *sub)
 {
 	if (oe_has_token(sub))
 		return 0;
-	return oe_now + (int64) ((1 - sub->tokens) * OE_SECOND / sub->conf->rate_limit) + 1;
+	return oe_delivery.now + (int64) ((1 - sub->tokens) * OE_SECOND / sub->conf->rate_limit) + 1;
 }
 
 /*
- * How many requests this subscription may have open: fewer while they fail,
- * one where the breaker is not closed, or the endpoint has still to be asked
- * whether and how many it wants.
+ * How many requests the subscription may have open: fewer while they fail; one
+ * while the breaker is not closed, or while the endpoint has not been asked
+ * what it allows.
  */
 static int
 oe_sub_at_once(OeSub *sub)
 {
-	if (sub->breaker != OE_BREAKER_CLOSED || oe_gate_unasked(sub->conf))
+	if (sub->breaker != OE_BREAKER_CLOSED || oe_authorization_unasked(sub->conf))
 		return 1;
 	return Max(sub->conf->max_in_flight >> Min(sub->failures, 8), 1);
 }
@@ -94,14 +108,14 @@ oe_sub_has_room(OeSub *sub)
 }
 
 /*
- * May this subscription start a request now?  An open breaker lets one probe
- * through when it is time, a half-open one a single request at a time.
+ * May the subscription start a request now? An open breaker lets one probe
+ * through when it is due, a half-open one a single request at a time.
  */
 bool
 oe_sub_may_start(OeSub *sub)
 {
 	return sub->active && sub->written_at != 0 && sub->conf->nsigners > 0 &&
-		sub->not_before <= oe_now && oe_sub_has_room(sub) && oe_has_token(sub);
+		sub->not_before <= oe_delivery.now && oe_sub_has_room(sub) && oe_has_token(sub);
 }
 
 /*
@@ -112,16 +126,16 @@ oe_has_slot(const OeSub *sub)
 {
 	int			limit = oe_http_limit();
 
-	if (oe_requests < limit - oe_reserve)
+	if (oe_delivery.requests < limit - oe_reserve)
 		return true;
-	return oe_requests < limit && sub->requests < limit * oe_weight(sub) / oe_weights;
+	return oe_delivery.requests < limit && sub->requests < limit * oe_weight(sub) / oe_weights;
 }
 
 static int
-oe_turn_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+oe_scheduler_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {
-	const OeSub *x = pairingheap_const_container(OeSub, turn, a);
-	const OeSub *y = pairingheap_const_container(OeSub, turn, b);
+	const OeSub *x = pairingheap_const_container(OeSub, scheduled, a);
+	const OeSub *y = pairingheap_const_container(OeSub, scheduled, b);
 
 	/* the heap's first is the greatest */
 	if (oe_is_bulk(x) != oe_is_bulk(y))
@@ -130,16 +144,16 @@ oe_turn_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 }
 
 /*
- * Those that have something to send and may.
+ * Collects subscriptions that have something to send and may.
  */
 static void
-oe_turn_fill(pairingheap *heap)
+oe_scheduler_fill(pairingheap *heap)
 {
 	int			n = 0;
 	dlist_iter	it;
 
 	oe_weights = 0;
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -150,28 +164,28 @@ oe_turn_fill(pairingheap *heap)
 		if ((sub->nready > 0 || sub->nbatches > 0) && oe_sub_may_start(sub))
 		{
 			sub->pass = Max(sub->pass, oe_passes[oe_is_bulk(sub)]);
-			pairingheap_add(heap, &sub->turn);
+			pairingheap_add(heap, &sub->scheduled);
 		}
 	}
 	oe_reserve = n > 1 ? oe_http_limit() / 4 : 0;
 }
 
 /*
- * Starts requests, one per turn, until nothing is due or the limits are
- * reached; answers whether any was started.
+ * Starts requests in the order of the shares, until nothing is due or a limit
+ * is reached; returns whether any was started.
  */
 bool
-oe_take_turns(bool (*start) (OeSub *sub))
+oe_scheduler_run(bool (*start) (OeSub *sub))
 {
-	static pairingheap heap = {.ph_compare = oe_turn_compare};
+	static pairingheap heap = {.ph_compare = oe_scheduler_compare};
 	int			limit = oe_http_limit();
 	bool		started = false;
 
 	pairingheap_reset(&heap);
-	oe_turn_fill(&heap);
-	while (!pairingheap_is_empty(&heap) && oe_requests < limit && oe_nanswers < OE_ANSWERS_MAX)
+	oe_scheduler_fill(&heap);
+	while (!pairingheap_is_empty(&heap) && oe_delivery.requests < limit && oe_delivery.nattempts < OE_ATTEMPTS_MAX)
 	{
-		OeSub	   *sub = pairingheap_container(OeSub, turn, pairingheap_remove_first(&heap));
+		OeSub	   *sub = pairingheap_container(OeSub, scheduled, pairingheap_remove_first(&heap));
 
 		if (!oe_has_slot(sub) || !start(sub))
 			continue;
@@ -181,14 +195,15 @@ oe_take_turns(bool (*start) (OeSub *sub))
 		if (sub->conf->rate_limit > 0)
 			sub->tokens -= 1;
 		if (oe_sub_may_start(sub))
-			pairingheap_add(&heap, &sub->turn);
+			pairingheap_add(&heap, &sub->scheduled);
 	}
 	return started;
 }
 
 /*
- * A subscription with a schedule gets what is there when it fires, up to the
- * tip of that moment.  A time that was missed is made up for once.
+ * A scheduled subscription sends, when the schedule fires, all events up to the
+ * outbox position at that moment.  If firings were missed while the worker was
+ * down, it fires once.
  */
 void
 oe_sub_fire(OeSub *sub, int64 last_position)
@@ -197,29 +212,29 @@ oe_sub_fire(OeSub *sub, int64 last_position)
 		return;
 	if (sub->fired_at == 0)
 	{
-		sub->fired_at = oe_now;
-		sub->gate = sub->cursor;
+		sub->fired_at = oe_delivery.now;
+		sub->release_position = sub->cursor;
 		sub->dirty = true;
 	}
 	/* the clock was set back since */
-	sub->fired_at = Min(sub->fired_at, oe_now);
+	sub->fired_at = Min(sub->fired_at, oe_delivery.now);
 	if (sub->fires_at == 0)
 		sub->fires_at = oe_cron_next(sub->conf->cron, sub->fired_at);
-	if (sub->fires_at > oe_now)
+	if (sub->fires_at > oe_delivery.now)
 		return;
-	sub->gate = last_position;
-	sub->fired_at = oe_now;
-	sub->fires_at = oe_cron_next(sub->conf->cron, oe_now);
+	sub->release_position = last_position;
+	sub->fired_at = oe_delivery.now;
+	sub->fires_at = oe_cron_next(sub->conf->cron, oe_delivery.now);
 	sub->dirty = true;
 }
 
 /*
- * Up to where this subscription may take events in.
+ * Up to which position the subscription may read.
  */
 int64
 oe_sub_tip(const OeSub *sub, int64 last_position)
 {
-	return sub->conf->cron != NULL ? Min(sub->gate, last_position) : last_position;
+	return sub->conf->cron != NULL ? Min(sub->release_position, last_position) : last_position;
 }
 
 /*
@@ -228,12 +243,12 @@ oe_sub_tip(const OeSub *sub, int64 last_position)
 static bool
 oe_item_expired(const OeItem *item)
 {
-	return item->kind != OE_REPLAY && oe_event_time(item->event) < oe_now - item->sub->conf->expire_after;
+	return item->kind != OE_REPLAY && oe_event_time(item->event) < oe_delivery.now - item->sub->conf->expire_after;
 }
 
 /*
- * What is too old goes to the dead letters instead of being sent: heads of
- * keys, and members of batches, which are taken apart for that.
+ * Makes dead letters of expired events: first events of keys, and members of
+ * batches, which are dissolved for that.
  */
 void
 oe_expire(OeSub *sub)
@@ -254,13 +269,13 @@ oe_expire(OeSub *sub)
 		OeKey	   *key = dlist_container(OeKey, link, it.cur);
 		bool		died = false;
 
-		while (!dlist_is_empty(&key->queue) && oe_ndeaths < OE_ANSWERS_MAX)
+		while (!dlist_is_empty(&key->queue) && oe_delivery.ndead_letters < OE_ATTEMPTS_MAX)
 		{
 			OeItem	   *head = dlist_head_element(OeItem, in_key, &key->queue);
 
 			if (!oe_item_expired(head))
 				break;
-			oe_item_dies(head, key->attempts, key->first_at, key->last_status, "expired");
+			oe_item_dead_letter(head, key->attempts, key->first_at, key->last_status, "expired");
 			died = true;
 		}
 		if (died)

@@ -2,11 +2,12 @@
  * columns.c
  *	  Rows that are written together: an array per column, one statement.
  *
- * Worker only, inside own work.
+ * Worker only, within a trusted transaction.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -19,10 +20,10 @@
 /*
  * Room for n rows of these types.
  */
-OeColumn *
+OeArrayColumn *
 oe_columns(const Oid *types, int ncolumns, int n)
 {
-	OeColumn   *c = palloc(sizeof(OeColumn) * ncolumns);
+	OeArrayColumn *c = palloc(sizeof(OeArrayColumn) * ncolumns);
 
 	for (int i = 0; i < ncolumns; i++)
 	{
@@ -34,27 +35,27 @@ oe_columns(const Oid *types, int ncolumns, int n)
 }
 
 void
-oe_put(OeColumn *c, int row, Datum value, bool isnull)
+oe_columns_put(OeArrayColumn *c, int row, Datum value, bool isnull)
 {
 	c->values[row] = value;
 	c->nulls[row] = isnull;
 }
 
 void
-oe_put_text(OeColumn *c, int row, const char *s)
+oe_columns_put_text(OeArrayColumn *c, int row, const char *s)
 {
-	oe_put(c, row, s ? CStringGetTextDatum(s) : (Datum) 0, s == NULL);
+	oe_columns_put(c, row, s ? CStringGetTextDatum(s) : (Datum) 0, s == NULL);
 }
 
 /* A time of 0 is none. */
 void
-oe_put_time(OeColumn *c, int row, TimestampTz t)
+oe_columns_put_time(OeArrayColumn *c, int row, TimestampTz t)
 {
-	oe_put(c, row, TimestampTzGetDatum(t), t == 0);
+	oe_columns_put(c, row, TimestampTzGetDatum(t), t == 0);
 }
 
 static Datum
-oe_column_array(OeColumn *c, int n)
+oe_column_array(OeArrayColumn *c, int n)
 {
 	int			lbs = 1;
 	int16		len;
@@ -110,7 +111,7 @@ oe_array_type(Oid type)
  * Runs a statement whose parameters are the columns as arrays.
  */
 void
-oe_run_columns(SPIPlanPtr *plan, const char *sql, OeColumn *c, int ncolumns, int n)
+oe_columns_run(SPIPlanPtr *plan, const char *sql, OeArrayColumn *c, int ncolumns, int n)
 {
 	Oid		   *types = palloc(sizeof(Oid) * ncolumns);
 	Datum	   *values = palloc(sizeof(Datum) * ncolumns);

@@ -1,11 +1,11 @@
 /*
  * columns.h
- *	  Rows that are written together: an array per column, one statement.
+ *	  Rows that are written together: one array per column, one statement.
  *
- * Worker only, inside own work.
+ * Worker only, within a trusted transaction.
  */
-#ifndef OE_DELIVER_COLUMNS_H
-#define OE_DELIVER_COLUMNS_H
+#ifndef OE_DELIVER_SETTLE_COLUMNS_H
+#define OE_DELIVER_SETTLE_COLUMNS_H
 
 #include "postgres.h"
 
@@ -13,21 +13,20 @@
 
 struct _SPI_plan;
 
-typedef struct OeColumn
+typedef struct OeArrayColumn
 {
 	Oid			type;
 	Datum	   *values;
 	bool	   *nulls;
-} OeColumn;
+} OeArrayColumn;
 
 /* Room for n rows of these types. */
-extern OeColumn *oe_columns(const Oid *types, int ncolumns, int n);
-
-extern void oe_put(OeColumn *c, int row, Datum value, bool isnull);
-extern void oe_put_text(OeColumn *c, int row, const char *s);	/* NULL: null */
-extern void oe_put_time(OeColumn *c, int row, TimestampTz t);	/* 0: null */
+extern OeArrayColumn *oe_columns(const Oid *types, int ncolumns, int n);
+extern void oe_columns_put(OeArrayColumn *c, int row, Datum value, bool isnull);
+extern void oe_columns_put_text(OeArrayColumn *c, int row, const char *s);	/* NULL: null */
+extern void oe_columns_put_time(OeArrayColumn *c, int row, TimestampTz t);	/* 0: null */
 
 /* Runs a statement whose parameters are the columns as arrays. */
-extern void oe_run_columns(struct _SPI_plan **plan, const char *sql, OeColumn *c, int ncolumns, int n);
+extern void oe_columns_run(struct _SPI_plan **plan, const char *sql, OeArrayColumn *c, int ncolumns, int n);
 
-#endif							/* OE_DELIVER_COLUMNS_H */
+#endif							/* OE_DELIVER_SETTLE_COLUMNS_H */

@@ -1,21 +1,27 @@
 /*
  * measure.c
- *	  What metrics() tells of requests: outcomes, durations.
+ *	  Counters and histograms of requests, for metrics().
  *
- * Worker only, outside any transaction.  Outcomes are the subscription's and
- * stand in its progress; histograms are the database's, in shared memory,
- * because a thousand subscriptions times fourteen buckets is more than a
- * monitoring system wants to keep.
+ * Worker only, outside any transaction.  Outcomes are counted per subscription,
+ * in its progress.  Histograms are kept per database, in shared memory: a
+ * thousand subscriptions times fourteen buckets would be too many series.
  */
 #include "postgres.h"
 
 #include "utils/timestamp.h"
 
+#include "base/metrics.h"
 #include "base/shmem.h"
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/settle/measure.h"
+#include "deliver/transport/http/request.h"
 
 static OeRequestOutcome
-oe_outcome_of(const OeConf *conf, int status)
+oe_outcome_of(const OeConfiguration *conf, int status)
 {
 	if (oe_status_acknowledges(conf, status))
 		return OE_REQUEST_DELIVERED;
@@ -30,12 +36,11 @@ static void
 oe_measure_item(OeSlot *slot, OeItem *item)
 {
 	if (item->replay == NULL)
-		oe_histogram_add(&slot->metrics.commit_to_ack, oe_now - oe_event_time(item->event));
+		oe_histogram_add(&slot->metrics.commit_to_ack, oe_delivery.now - oe_event_time(item->event));
 }
 
 /*
- * A request is over; its items are still there.  One that was only rendered
- * is none.
+ * Counts a finished request.  Dry runs are not counted.
  */
 void
 oe_measure(OeRequest *req, double took)
@@ -70,5 +75,5 @@ oe_measure_in_flight(void)
 	OeSlot	   *slot = oe_slot_mine(false);
 
 	if (slot != NULL)
-		pg_atomic_write_u32(&slot->metrics.in_flight, oe_requests);
+		pg_atomic_write_u32(&slot->metrics.in_flight, oe_delivery.requests);
 }

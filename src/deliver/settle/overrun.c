@@ -1,21 +1,29 @@
 /*
  * overrun.c
- *	  The outbox is full, and the oldest may go although it is still needed.
+ *	  Gives up the oldest events, because the outbox is full.
  *
- * Worker only, outside a transaction, by odoo_events.on_full = drop.  Takes
- * everything up to a position out of memory that is not on its way; settle.c
- * writes it together with the range that is lost, the audit and a platform
- * event.  Dead letters have bytes of their own and are left alone.
+ * Worker only, outside a transaction; by odoo_events.on_full = drop.  Removes
+ * from memory all events up to a position that are not in a request.  settle.c
+ * writes that, together with the lost range, a line of the audit log and a
+ * platform event.  Dead letters have their own bytes and are not affected.
  */
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/session.h"
-#include "deliver/deliver.h"
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/settle/overrun.h"
+#include "deliver/settle/settle.h"
 
 typedef struct OeOverrun
 {
@@ -30,9 +38,9 @@ oe_overrun_key(OeKey *key, void *arg)
 {
 	OeOverrun  *o = arg;
 
-	if (key->implicit_from == 0 || key->implicit_from > o->upto || key->busy > 0)
+	if (key->blocked_from == 0 || key->blocked_from > o->upto || key->busy > 0)
 		return;
-	o->first = Min(o->first, key->implicit_from);
+	o->first = Min(o->first, key->blocked_from);
 	o->keys[o->nkeys++] = key;
 }
 
@@ -44,8 +52,8 @@ oe_is_overrun(const OeItem *item, int64 upto)
 }
 
 /*
- * Batches that wait are taken apart first, so that what is in them is in its
- * key's queue like everything else.
+ * Batches that wait are dissolved first, so that their members are in the
+ * queues of their keys like all others.
  */
 static void
 oe_overrun_items(OeSub *sub, OeOverrun *o)
@@ -92,7 +100,7 @@ oe_overrun_keys(OeSub *sub, OeOverrun *o)
 }
 
 /*
- * A replay goes on after what is gone.
+ * Replays go on behind the lost range.
  */
 static void
 oe_overrun_replays(OeSub *sub, int64 upto)
@@ -144,27 +152,13 @@ oe_deliver_overrun(int64 upto)
 	static const Oid types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(upto)};
 
-	if (!oe_config_loaded())
+	if (!oe_delivery.config_loaded)
 		return;
-	oe_now = oe_clock();
-	dlist_foreach(it, &oe_subs)
+	oe_delivery.now = oe_clock();
+	dlist_foreach(it, &oe_delivery.subs)
 		oe_sub_overrun(dlist_container(OeSub, node, it.cur), upto);
-	oe_settle();
+	oe_settle_commit();
 	oe_own_begin(&session);
 	(void) oe_spi(NULL, "SELECT odoo_events._overrun_pull($1)", 1, types, values, NULL, false, 0);
 	oe_own_end(&session);
-}
-
-/*
- * Inside the settlement: the range that is lost, in the tables and to whoever
- * listens.
- */
-void
-oe_write_overrun(OeSub *sub)
-{
-	static const Oid types[3] = {INT4OID, INT8OID, INT8OID};
-	Datum		v[3] = {Int32GetDatum(sub->id), Int64GetDatum(sub->lost_from), Int64GetDatum(sub->lost_to)};
-
-	if (sub->lost_to != 0)
-		(void) oe_spi(NULL, "SELECT odoo_events._overrun($1, $2, $3)", 3, types, v, NULL, false, 0);
 }

@@ -1,11 +1,8 @@
 /*
- * clean.c
- *	  What an endpoint sent, made fit for a table that others read.
+ * redact.c
+ *	  Makes text that an endpoint sent fit for tables that others read.
  *
- * Worker only; results are in oe_deliver_cxt.  An endpoint may send back what
- * it got, as it was or written in another way: as part of a URL, of JSON or
- * HTML, or in base64.  Secrets are hidden in the bytes that came, before
- * anything is cut off or replaced, since half a secret is not found any more.
+ * Worker only; results are in oe_delivery.cxt.
  */
 #include "postgres.h"
 
@@ -15,7 +12,10 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
-#include "deliver/internal.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/memory.h"
+#include "deliver/settle/redact.h"
+#include "deliver/transport/http/request.h"
 
 #define OE_SECRET_LEAST 4		/* shorter ones are words */
 #define OE_SECRET_BEGINNING 8	/* so much of one is hidden like all of it */
@@ -23,7 +23,7 @@
 /* ---- what is hidden ---- */
 
 static void
-oe_hide_form(OeConf *conf, char *form)
+oe_hide_form(OeConfiguration *conf, char *form)
 {
 	MemoryContext old = MemoryContextSwitchTo(conf->cxt);
 
@@ -61,7 +61,7 @@ oe_base64_of(MemoryContext cxt, const char *secret, int before)
  * oe_match_char() does not know.
  */
 void
-oe_hide(OeConf *conf, const char *secret)
+oe_hide(OeConfiguration *conf, const char *secret)
 {
 	if (secret == NULL || strlen(secret) < OE_SECRET_LEAST)
 		return;
@@ -206,6 +206,9 @@ oe_match_secret(const char *p, const char *end, const char *secret, bool cut)
 	return 0;
 }
 
+/*
+ * Replaces a secret by asterisks: endpoints may send back what they got.
+ */
 static void
 oe_redact(char *text, int len, const char *secret, bool cut)
 {
@@ -227,8 +230,8 @@ oe_redact(char *text, int len, const char *secret, bool cut)
 static void
 oe_redact_all(char *text, int len, const OeRequest *req, bool cut)
 {
-	const OeConf *conf = req->conf;
-	const char *tokens[] = {req->token.data, conf->gate != NULL ? conf->gate->token : NULL};
+	const OeConfiguration *conf = req->conf;
+	const char *tokens[] = {req->token.data, conf->authorization != NULL ? conf->authorization->token : NULL};
 
 	for (int i = 0; i < conf->nsecrets; i++)
 		oe_redact(text, len, conf->secrets[i], cut);
@@ -238,13 +241,13 @@ oe_redact_all(char *text, int len, const OeRequest *req, bool cut)
 }
 
 /*
- * Makes text of the database's encoding out of what an endpoint sent: no
- * control characters, nothing invalid.
+ * Converts bytes to valid text of the database's encoding, without control
+ * characters.
  */
 static char *
 oe_clean_text(const char *data, int len)
 {
-	char	   *out = MemoryContextAlloc(oe_deliver_cxt, len + 1);
+	char	   *out = MemoryContextAlloc(oe_delivery.cxt, len + 1);
 	int			o = 0;
 
 	for (int i = 0; i < len;)
@@ -286,7 +289,7 @@ oe_clean_text(const char *data, int len)
 char *
 oe_shown_text(const OeRequest *req, const char *data, int len, bool cut, int max)
 {
-	char	   *bytes = MemoryContextAlloc(oe_deliver_cxt, len + 1);
+	char	   *bytes = MemoryContextAlloc(oe_delivery.cxt, len + 1);
 	char	   *text;
 
 	memcpy(bytes, data, len);

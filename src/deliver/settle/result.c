@@ -1,22 +1,40 @@
 /*
- * answer.c
- *	  What an answer means: settled, try again, give up, stop.
+ * result.c
+ *	  What the result of a request means: accepted, retry, give up, stop.
  *
- * Worker only, outside any transaction: changes memory, settle.c writes it.
- * A delivery failure is data, not an error.
+ * Worker only, outside any transaction: memory is changed here, settle.c writes
+ * it.  A failed delivery is data, not an error.
  */
 #include "postgres.h"
 
 #include "common/pg_prng.h"
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "base/fault.h"
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
+#include "deliver/queue/breaker.h"
+#include "deliver/queue/dead_letter.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/settle/measure.h"
+#include "deliver/settle/redact.h"
+#include "deliver/settle/result.h"
+#include "deliver/transport/http/multi.h"
+#include "deliver/transport/http/prepare.h"
+#include "deliver/transport/http/request.h"
 
-/* Delays before each retry; their sum is also what retries by key may take. */
+/*
+ * Delays before each retry.  Their sum is also the time limit of retries by age.
+ */
 static const int64 oe_default_schedule[] = {
 	5 * OE_SECOND, 300 * OE_SECOND, 1800 * OE_SECOND, 7200 * OE_SECOND, 18000 * OE_SECOND,
 	36000 * OE_SECOND, 50400 * OE_SECOND, 72000 * OE_SECOND, 86400 * OE_SECOND,
@@ -40,10 +58,10 @@ oe_jitter(int64 delay)
 }
 
 /*
- * When to try again after "attempts" attempts; 0: not any more.
+ * When to try again after "attempts" attempts; 0: never.
  */
 static TimestampTz
-oe_retry_at(const OeConf *conf, bool by_age, int attempts, TimestampTz first_at, int retry_after)
+oe_retry_at(const OeConfiguration *conf, bool by_age, int attempts, TimestampTz first_at, int retry_after)
 {
 	int64		delay;
 
@@ -56,7 +74,7 @@ oe_retry_at(const OeConf *conf, bool by_age, int attempts, TimestampTz first_at,
 	else if (by_age)
 	{
 		delay = attempts > 9 ? 300 * OE_SECOND : Min(OE_SECOND << (attempts - 1), 300 * OE_SECOND);
-		if (oe_now + delay > first_at + OE_DEFAULT_AGE)
+		if (oe_delivery.now + delay > first_at + OE_DEFAULT_AGE)
 			return 0;
 	}
 	else
@@ -68,32 +86,19 @@ oe_retry_at(const OeConf *conf, bool by_age, int attempts, TimestampTz first_at,
 	delay = oe_jitter(delay);
 	if (retry_after > 0)
 		delay = Max(delay, retry_after * OE_SECOND);
-	return oe_now + Max(delay, 1);
+	return oe_delivery.now + Max(delay, 1);
 }
 
 /*
- * Not later than the event is too old: then it is given up.
+ * Moves a retry forward to the time at which the event expires, if that is
+ * earlier.
  */
 static TimestampTz
-oe_retry_or_expire(const OeConf *conf, const OeEvent *event, TimestampTz next)
+oe_retry_or_expire(const OeConfiguration *conf, const OeOutboxEvent *event, TimestampTz next)
 {
 	if (next == 0 || conf->expire_after == 0)
 		return next;
-	return Max(Min(next, oe_event_time(event) + conf->expire_after + 1), oe_now + 1);
-}
-
-/*
- * Does this status say that the endpoint has the event?
- */
-bool
-oe_status_acknowledges(const OeConf *conf, int status)
-{
-	if (status >= 200 && status <= 299)
-		return true;
-	for (int i = 0; i < conf->nsuccesses; i++)
-		if (conf->successes[i] == status)
-			return true;
-	return false;
+	return Max(Min(next, oe_event_time(event) + conf->expire_after + 1), oe_delivery.now + 1);
 }
 
 /*
@@ -101,10 +106,10 @@ oe_status_acknowledges(const OeConf *conf, int status)
  * that libcurl has repeated.
  */
 static void
-oe_note_request(OeRequest *req, OeAnswer *a)
+oe_note_request(OeRequest *req, OeAttempt *a)
 {
-	OeEvent    *first = req->batch ? req->batch->items[0]->event : req->item->event;
-	OeEvent    *last = req->batch ? req->batch->items[req->batch->n - 1]->event : first;
+	OeOutboxEvent *first = req->batch ? req->batch->items[0]->event : req->item->event;
+	OeOutboxEvent *last = req->batch ? req->batch->items[req->batch->n - 1]->event : first;
 
 	memset(a, 0, sizeof(*a));
 	a->sub = req->sub->id;
@@ -125,33 +130,32 @@ oe_note_request(OeRequest *req, OeAnswer *a)
 }
 
 /*
- * Notes the request for the view attempt: a row for each time that it was
- * sent.  Raises before anything is noted, or not at all.
+ * Records the request for view attempt.
  */
 static void
 oe_note_attempt(OeRequest *req, const char *error, double took)
 {
 	int			n = Max(req->sends, 1);
-	OeAnswer   *rows = oe_answers_room(n);
+	OeAttempt  *rows = oe_attempts_room(n);
 
 	for (int i = 0; i < n; i++)
 		oe_note_request(req, &rows[i]);
 	for (int i = 0; i < n - 1; i++)
 	{
 		rows[i].duration = Max(req->sent_at - req->started, 0) / 1000000.0;
-		rows[i].error = MemoryContextStrdup(oe_deliver_cxt, "the connection ended without an answer; sent again at once");
+		rows[i].error = MemoryContextStrdup(oe_delivery.cxt, "the connection ended without an answer; sent again at once");
 	}
 	rows[n - 1].duration = took;
 	rows[n - 1].status = req->status;
 	if (!oe_status_acknowledges(req->conf, req->status) && req->response_len > 0)
 		rows[n - 1].response = oe_shown_text(req, req->response, req->response_len, req->read > req->response_len, OE_RESPONSE_KEPT);
 	if (error != NULL)
-		rows[n - 1].error = MemoryContextStrdup(oe_deliver_cxt, error);
-	oe_nanswers += n;
+		rows[n - 1].error = MemoryContextStrdup(oe_delivery.cxt, error);
+	oe_delivery.nattempts += n;
 }
 
 /*
- * The subscription's own figures.
+ * Updates the subscription's counters, and decides what follows.
  */
 static OeOutcome
 oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
@@ -187,31 +191,7 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 }
 
 /*
- * Gives an item up: a dead letter; its key goes on once that is committed.
- */
-void
-oe_item_dies(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error)
-{
-	OeDeath    *d = oe_death_add();
-
-	d->sub = item->sub->id;
-	d->position = item->event->position;
-	d->id = item->event->uuid;
-	d->attempts = attempts;
-	d->first_at = first_at != 0 ? first_at : oe_now;
-	d->last_at = oe_now;
-	d->status = status;
-	d->error = MemoryContextStrdup(oe_deliver_cxt, error ? error : "");
-	d->again = item->replay != NULL && item->replay->dead_letters;
-	oe_key_dies(item->key);
-	if (item->replay != NULL)
-		oe_replay_settle(item->replay, item, false);
-	else
-		oe_item_settle(item);
-}
-
-/*
- * A single live or held event failed.
+ * The request of a single event failed.
  */
 static void
 oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
@@ -225,13 +205,13 @@ oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
 	if (item->skip_reason != NULL)
 	{
 		key->early = false;
-		oe_item_dies(item, key->attempts + 1, key->first_at, req->status, item->skip_reason);
+		oe_item_dead_letter(item, key->attempts + 1, key->first_at, req->status, item->skip_reason);
 		return;
 	}
 	if (key->early)
 	{
 		/* a probe ahead of its time costs it nothing */
-		next = Max(key->next_at, oe_now + 1);
+		next = Max(key->next_at, oe_delivery.now + 1);
 		key->early = false;
 	}
 	else
@@ -241,20 +221,20 @@ oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
 	}
 	if (give_up || next == 0)
 	{
-		oe_item_dies(item, Max(key->attempts, 1), key->first_at, req->status, sub->last_error);
+		oe_item_dead_letter(item, Max(key->attempts, 1), key->first_at, req->status, sub->last_error);
 		return;
 	}
 	key->next_at = oe_retry_or_expire(req->conf, item->event, next);
 	key->last_status = req->status;
 	if (key->last_error)
 		pfree(key->last_error);
-	key->last_error = MemoryContextStrdup(oe_deliver_cxt, sub->last_error);
+	key->last_error = MemoryContextStrdup(oe_delivery.cxt, sub->last_error);
 	oe_key_hold(key, item->event->position);
 }
 
 /*
- * A replayed event failed: it is retried from memory, the replay's cursor
- * does not pass it.  A dead letter stays one.
+ * The request of a replayed event failed.  It is retried from memory, and the
+ * replay's cursor does not pass it.  A replayed dead letter stays a dead letter.
  */
 static void
 oe_replayed_failed(OeItem *item, OeRequest *req, bool give_up)
@@ -266,7 +246,7 @@ oe_replayed_failed(OeItem *item, OeRequest *req, bool give_up)
 		item->first_at = req->started;
 	next = oe_retry_at(req->conf, item->key->mode != 'n', item->attempts, item->first_at, req->retry_after);
 	if (give_up || next == 0 || item->replay->dead_letters)
-		oe_item_dies(item, item->attempts, item->first_at, req->status, item->sub->last_error);
+		oe_item_dead_letter(item, item->attempts, item->first_at, req->status, item->sub->last_error);
 	else
 		item->key->replay_at = next;
 }
@@ -290,11 +270,11 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 }
 
 /*
- * All members of a batch are dead letters: the endpoint asked for it, or it
- * is the last try of one that was alone.
+ * Makes dead letters of all members: the endpoint asked to give up, or this was
+ * the last try of a single event.
  */
 static void
-oe_batch_dies(OeBatch *batch, OeRequest *req)
+oe_batch_dead_letter(OeBatch *batch, OeRequest *req)
 {
 	int			n = batch->n;
 	OeItem	  **items = batch->items;
@@ -307,7 +287,7 @@ oe_batch_dies(OeBatch *batch, OeRequest *req)
 
 		key->busy--;
 		items[i]->batch = NULL;
-		oe_item_dies(items[i], batch->attempts, batch->first_at, req->status, items[i]->sub->last_error);
+		oe_item_dead_letter(items[i], batch->attempts, batch->first_at, req->status, items[i]->sub->last_error);
 		if (key->busy == 0)
 			oe_key_schedule(key);
 	}
@@ -316,8 +296,8 @@ oe_batch_dies(OeBatch *batch, OeRequest *req)
 }
 
 /*
- * Does the status say that the content is at fault, so that sending the same
- * again would be in vain?
+ * Does the status say that the content is at fault, so that repeating it is
+ * pointless?
  */
 static bool
 oe_content_refused(int status)
@@ -357,7 +337,7 @@ oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 	next = oe_retry_at(req->conf, req->conf->ordering != 'n', batch->attempts, batch->first_at, req->retry_after);
 	if (give_up || last || (next == 0 && batch->n == 1) ||
 		(batch->replay && batch->items[0]->replay->dead_letters))
-		oe_batch_dies(batch, req);
+		oe_batch_dead_letter(batch, req);
 	else if (next == 0 || (batch->n > 1 && oe_content_refused(req->status)))
 		oe_batch_take_apart(batch, true);
 	else
@@ -381,27 +361,27 @@ oe_batch_answered(OeRequest *req, OeOutcome outcome)
 }
 
 /*
- * A request is over.  Where something raises before it is taken out of what is
- * over, nothing has happened.
+ * Takes the result of a finished request.  curl_error is NULL if there is a
+ * status.
  */
 void
-oe_answered(OeRequest *req)
+oe_result_take(OeRequest *req)
 {
 	OeSub	   *sub = req->sub;
 	char	   *error = NULL;
 	double		took;
 	OeOutcome	outcome;
 
-	oe_now = oe_clock();
+	oe_delivery.now = oe_clock();
 	OE_FAULT("deliver-answered");
-	took = Max(oe_now - req->started, 0) / 1000000.0;
+	took = Max(oe_delivery.now - req->started, 0) / 1000000.0;
 	if (req->failed != NULL)
 		error = oe_shown_text(req, req->failed, strlen(req->failed), false, OE_ERROR_KEPT);
 	oe_note_attempt(req, error, took);
 	oe_http_take_out(req);
 	dlist_delete(&req->node);
 	sub->requests--;
-	oe_requests--;
+	oe_delivery.requests--;
 	oe_measure(req, took);
 	outcome = oe_note_outcome(sub, req, error, took);
 	if (error != NULL)

@@ -1,34 +1,39 @@
 /*
- * maintain.c
- *	  The rings of progress and attempts; what delivery still needs.
+ * rotation.c
+ *	  Rotates the rings of progress and attempts; finds what delivery still
+ *	  needs.
  *
  * Worker only, outside a transaction, now and then.  A ring moves on to its
- * other member when that is empty; the one that was filled is emptied by
- * TRUNCATE once nothing in it is needed, or later if somebody holds it.
+ * other member when that is empty.  The full member is emptied by TRUNCATE when
+ * nothing in it is needed, or later if somebody holds a lock on it.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
 #include "base/guc.h"
 #include "base/ring.h"
 #include "base/session.h"
-#include "deliver/deliver.h"
-#include "deliver/internal.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/settle/rotation.h"
+#include "deliver/settle/settle.h"
+#include "deliver/settle/write.h"
 
 #define OE_PROGRESS_ROWS OE_TUNED("progress-rows", 50000)
 
 /* What maintenance looks at before it does anything. */
-typedef struct OeRingState
+typedef struct OeLogRings
 {
 	bool		progress_used[2];
 	bool		progress_full[2];
 	bool		attempt_used[2];
 	bool		attempt_old[2]; /* its first row is older than the retention */
-} OeRingState;
+} OeLogRings;
 
 static bool
 oe_bool_cell(int col)
@@ -40,11 +45,10 @@ oe_bool_cell(int col)
 }
 
 /*
- * Looks at the rings, and throws away what subscriptions that are gone have
- * left behind.
+ * Looks at the rings, and deletes what dropped subscriptions have left behind.
  */
 static void
-oe_ring_look(OeRingState *s)
+oe_ring_look(OeLogRings *s)
 {
 	static const Oid types[2] = {INT8OID, TIMESTAMPTZOID};
 	Datum		values[2] = {Int64GetDatum(OE_PROGRESS_ROWS),
@@ -73,10 +77,11 @@ oe_ring_look(OeRingState *s)
 }
 
 /*
- * Writes all subscriptions into the other member, then empties the full one.
+ * Writes the progress of all subscriptions into the other member, then empties
+ * the full one.
  */
 static void
-oe_progress_rotate(OeRingState *s)
+oe_progress_rotate(OeLogRings *s)
 {
 	static const char *const needed[2] = {
 		"SELECT EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE"
@@ -93,10 +98,10 @@ oe_progress_rotate(OeRingState *s)
 	if (s->progress_full[here] && !s->progress_used[other])
 	{
 		oe_progress_hint = other;
-		dlist_foreach(it, &oe_subs)
+		dlist_foreach(it, &oe_delivery.subs)
 			dlist_container(OeSub, node, it.cur)->dirty = true;
 		OE_FAULT("progress-moved");
-		oe_settle();
+		oe_settle_commit();
 		other = here;
 	}
 	if (s->progress_full[other] || (s->progress_used[other] && s->progress_full[1 - other]))
@@ -104,7 +109,7 @@ oe_progress_rotate(OeRingState *s)
 }
 
 static void
-oe_attempt_rotate(OeRingState *s)
+oe_attempt_rotate(OeLogRings *s)
 {
 	static const char *const needed[2] = {
 		"SELECT EXISTS (SELECT 1 FROM odoo_events.attempt_0 a WHERE a.at >= $1)",
@@ -124,7 +129,7 @@ oe_attempt_rotate(OeRingState *s)
 void
 oe_deliver_maintain(void)
 {
-	OeRingState state;
+	OeLogRings	state;
 
 	memset(&state, 0, sizeof(state));
 	oe_ring_look(&state);
@@ -133,9 +138,9 @@ oe_deliver_maintain(void)
 }
 
 /*
- * By the tables, not by memory: what is settled but not written yet may be
- * needed again after a crash, and subscriptions that the worker has not read
- * yet count as well.
+ * Reads the tables, not memory: results that are not committed may be needed
+ * after a crash, and subscriptions that the worker has not loaded count as
+ * well.
  */
 int64
 oe_deliver_low_water(void)

@@ -1,30 +1,44 @@
 /*
  * settle.c
- *	  Writes down what became of requests, all of it in one transaction.
+ *	  Commits the results of requests, all of them in one transaction.
  *
- * Worker only.  Every 100 ms (10 ms where keys wait for it) or 500 answers:
- * attempts, dead letters, held keys, progress, replays.  Marks are taken away only after the commit, so
- * that a failing settlement is simply repeated.  The rows say exactly what
- * memory says at this moment, which is why they belong into one transaction.
+ * Worker only.  Every 100 ms (10 ms if keys wait for it), or after 500 results:
+ * attempts, dead letters, blocked keys, progress, replays.  Marks are removed
+ * only after the commit, so that a failed commit is simply repeated.  All rows
+ * describe the same moment, which is why they belong into one transaction.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
 #include "base/session.h"
-#include "deliver/deliver.h"
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/command_list.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/replay.h"
+#include "deliver/settle/settle.h"
+#include "deliver/settle/write.h"
 
 #define OE_SETTLE_US (INT64CONST(1000) * OE_TUNED("settle-ms", 100))
 #define OE_SETTLE_DYING_US 10000
 #define OE_SETTLE_ANSWERS 500
-/* A cursor that merely moved is written so late, and later with more
- * subscriptions than that. */
+
+/*
+ * A cursor that only moved is written after this time; with many subscriptions
+ * later.
+ */
 #define OE_MOVED_US (INT64CONST(1000) * OE_TUNED("moved-ms", 5000))
 #define OE_MOVED_SUBS 200
 
@@ -32,7 +46,7 @@ static TimestampTz oe_settled_at = 0;
 static bool oe_worked = false;
 
 /*
- * Does the row say something that is true no more, but can wait?
+ * Is the progress row outdated in a way that need not be written immediately?
  */
 static bool
 oe_sub_stale(OeSub *sub)
@@ -41,19 +55,20 @@ oe_sub_stale(OeSub *sub)
 }
 
 /*
- * For how long: with a thousand subscriptions few rows a second all the same.
+ * Delay before writing a moved cursor.  Grows with the number of subscriptions,
+ * to limit the rows written per second.
  */
 static int64
 oe_moved_us(void)
 {
-	return OE_MOVED_US * (1 + oe_nsubs / OE_MOVED_SUBS);
+	return OE_MOVED_US * (1 + oe_delivery.nsubs / OE_MOVED_SUBS);
 }
 
 static bool
 oe_sub_unwritten(OeSub *sub)
 {
 	return sub->written_at != 0 &&
-		(sub->dirty || (oe_sub_stale(sub) && oe_now - sub->written_at >= oe_moved_us()));
+		(sub->dirty || (oe_sub_stale(sub) && oe_delivery.now - sub->written_at >= oe_moved_us()));
 }
 
 static bool
@@ -61,9 +76,9 @@ oe_anything_unwritten(void)
 {
 	dlist_iter	it;
 
-	if (oe_nanswers > 0 || oe_ndeaths > 0 || oe_commands_done() || !dlist_is_empty(&oe_dirty_keys))
+	if (oe_delivery.nattempts > 0 || oe_delivery.ndead_letters > 0 || oe_commands_done() || !dlist_is_empty(&oe_delivery.dirty_keys))
 		return true;
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -74,20 +89,20 @@ oe_anything_unwritten(void)
 }
 
 /*
- * When what there is to write is due: sooner where a key waits for it.
+ * When the next commit is due: sooner if a key waits for it.
  */
 static TimestampTz
 oe_settle_at(void)
 {
-	return oe_settled_at + (dlist_is_empty(&oe_dying_keys) ? OE_SETTLE_US : OE_SETTLE_DYING_US);
+	return oe_settled_at + (dlist_is_empty(&oe_delivery.dead_letter_keys) ? OE_SETTLE_US : OE_SETTLE_DYING_US);
 }
 
 bool
 oe_settle_due(void)
 {
-	if (oe_nanswers >= OE_SETTLE_ANSWERS || oe_ndeaths >= OE_SETTLE_ANSWERS)
+	if (oe_delivery.nattempts >= OE_SETTLE_ANSWERS || oe_delivery.ndead_letters >= OE_SETTLE_ANSWERS)
 		return true;
-	return oe_now >= oe_settle_at() && oe_anything_unwritten();
+	return oe_delivery.now >= oe_settle_at() && oe_anything_unwritten();
 }
 
 /*
@@ -100,7 +115,7 @@ oe_settle_shift(int64 by)
 }
 
 /*
- * When the next settlement is due; PG_INT64_MAX if nothing is to be written.
+ * When the next commit is due; PG_INT64_MAX: nothing has to be written.
  */
 TimestampTz
 oe_settle_next(void)
@@ -110,7 +125,7 @@ oe_settle_next(void)
 
 	if (oe_anything_unwritten())
 		return oe_settle_at();
-	dlist_foreach(it, &oe_subs)
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -121,8 +136,8 @@ oe_settle_next(void)
 }
 
 /*
- * An endpoint that wants no more.  The row may be locked by somebody who is
- * changing it: then it is tried again with the next settlement.
+ * Disables a subscription in its table.  If somebody else holds a lock on the
+ * row, the next commit tries again.
  */
 static bool
 oe_write_disabled(OeSub *sub)
@@ -163,7 +178,7 @@ oe_write_replays(OeSub *sub)
 }
 
 /*
- * After the commit: takes all marks away.
+ * After the commit: removes all marks.
  */
 static void
 oe_settled(void)
@@ -171,26 +186,26 @@ oe_settled(void)
 	dlist_mutable_iter it;
 
 	oe_attempts_written();
-	oe_answers_clear();
+	oe_results_clear();
 	oe_commands_written();
-	dlist_foreach_modify(it, &oe_dirty_keys)
+	dlist_foreach_modify(it, &oe_delivery.dirty_keys)
 	{
 		OeKey	   *key = dlist_container(OeKey, in_dirty, it.cur);
 
-		key->stored = key->implicit_from != 0;
+		key->stored = key->blocked_from != 0;
 		key->dirty = false;
 		dlist_delete(&key->in_dirty);
 		if (key->state == OE_KEY_IDLE)
 			oe_key_schedule(key);
 	}
-	while (!dlist_is_empty(&oe_dying_keys))
+	while (!dlist_is_empty(&oe_delivery.dead_letter_keys))
 	{
-		OeKey	   *key = dlist_container(OeKey, in_dying, dlist_pop_head_node(&oe_dying_keys));
+		OeKey	   *key = dlist_container(OeKey, in_dead_letter_pending, dlist_pop_head_node(&oe_delivery.dead_letter_keys));
 
-		key->dying = false;
+		key->dead_letter_pending = false;
 		oe_key_schedule(key);
 	}
-	dlist_foreach_modify(it, &oe_subs)
+	dlist_foreach_modify(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 		dlist_mutable_iter r;
@@ -200,7 +215,7 @@ oe_settled(void)
 			sub->dirty = sub->moved = false;
 			sub->requests_written = sub->requests;
 			sub->lost_from = sub->lost_to = 0;
-			sub->written_at = oe_now;
+			sub->written_at = oe_delivery.now;
 			oe_batches_committed(sub);
 		}
 		dlist_foreach_modify(r, &sub->replays)
@@ -212,7 +227,7 @@ oe_settled(void)
 				oe_replay_free(replay);
 		}
 	}
-	oe_settled_at = oe_now;
+	oe_settled_at = oe_delivery.now;
 	oe_worked = true;
 }
 
@@ -229,10 +244,10 @@ oe_deliver_worked(void)
 }
 
 /*
- * Writes everything that is not written yet.
+ * Writes everything that has not been written.
  */
 void
-oe_settle(void)
+oe_settle_commit(void)
 {
 	OeSession	session;
 	dlist_iter	it;
@@ -240,18 +255,18 @@ oe_settle(void)
 	int			n = 0;
 	OeSub	   *disabled = NULL;
 
-	oe_now = oe_clock();
+	oe_delivery.now = oe_clock();
 	if (!oe_anything_unwritten())
 		return;
 	oe_own_begin(&session);
 	oe_write_attempts();
 	OE_FAULT("settle-attempts");
-	oe_write_deaths();
+	oe_write_dead_letters();
 	oe_write_held();
 	oe_write_commands();
 	OE_FAULT("settle-held");
-	unwritten = palloc(sizeof(OeSub *) * Max(oe_nsubs, 1));
-	dlist_foreach(it, &oe_subs)
+	unwritten = palloc(sizeof(OeSub *) * Max(oe_delivery.nsubs, 1));
+	dlist_foreach(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 

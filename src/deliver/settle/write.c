@@ -1,9 +1,10 @@
 /*
  * write.c
- *	  The rows of a settlement: attempts, dead letters, held keys, progress.
+ *	  Writes the rows of one commit: attempts, dead letters, blocked keys,
+ *	  progress.
  *
- * Worker only, inside the transaction of own work that settle.c opens.  The
- * rows say what memory says at that moment.
+ * Worker only, within the trusted transaction that settle.c opens.  The rows
+ * describe memory as it is at that moment.
  */
 #include "postgres.h"
 
@@ -12,6 +13,8 @@
 #include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -19,18 +22,21 @@
 #include "base/oe.h"
 #include "base/ring.h"
 #include "base/session.h"
+#include "base/spi_row.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/batch.h"
 #include "deliver/settle/columns.h"
-#include "deliver/internal.h"
+#include "deliver/settle/write.h"
 
 int			oe_progress_hint = 0;
 int			oe_attempt_hint = 0;
-
 static int64 oe_attempt_n = 0;	/* last number given; 0: not known yet */
 static bool oe_attempts_open = false;	/* written, not known to be committed */
 
 /*
- * Locks a member of a ring without waiting and answers which; the statement
- * that follows writes into it.
+ * Locks a member of a ring without waiting; the next statement writes into it.
  */
 static int
 oe_ring_take(const char *name, int *hint)
@@ -48,8 +54,8 @@ oe_write_attempts(void)
 	static SPIPlanPtr plans[OE_LOG_MEMBERS];
 	static const Oid types[] = {INT8OID, INT4OID, UUIDOID, UUIDOID, INT8OID, INT8OID, INT4OID,
 	TIMESTAMPTZOID, FLOAT8OID, INT4OID, TEXTOID, TEXTOID};
-	int			n = oe_nanswers;
-	OeColumn   *c;
+	int			n = oe_delivery.nattempts;
+	OeArrayColumn *c;
 	int			m;
 
 	if (n == 0)
@@ -60,82 +66,81 @@ oe_write_attempts(void)
 	oe_attempts_open = true;
 	if (oe_attempt_n == 0)
 	{
-		bool		isnull;
 
 		(void) oe_spi(NULL, "SELECT GREATEST((SELECT max(n) FROM odoo_events.attempt_0), (SELECT max(n) FROM odoo_events.attempt_1), 0)",
 					  0, NULL, NULL, NULL, true, 1);
-		oe_attempt_n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		oe_attempt_n = oe_cell_int8(SPI_tuptable, 0, 1);
 	}
 	c = oe_columns(types, lengthof(types), n);
 	for (int i = 0; i < n; i++)
 	{
-		OeAnswer   *a = &oe_answers[i];
+		OeAttempt  *a = &oe_delivery.attempts[i];
 
-		oe_put(&c[0], i, Int64GetDatum(oe_attempt_n + 1 + i), false);
-		oe_put(&c[1], i, Int32GetDatum(a->sub), false);
-		oe_put(&c[2], i, UUIDPGetDatum(&a->event_id), !a->has_event);
-		oe_put(&c[3], i, UUIDPGetDatum(&a->batch_id), !a->has_batch);
-		oe_put(&c[4], i, Int64GetDatum(a->first), false);
-		oe_put(&c[5], i, Int64GetDatum(a->last), false);
-		oe_put(&c[6], i, Int32GetDatum(a->attempt), false);
-		oe_put(&c[7], i, TimestampTzGetDatum(a->at), false);
-		oe_put(&c[8], i, Float8GetDatum(a->duration), false);
-		oe_put(&c[9], i, Int32GetDatum(a->status), a->status == 0);
-		oe_put_text(&c[10], i, a->error);
-		oe_put_text(&c[11], i, a->response);
+		oe_columns_put(&c[0], i, Int64GetDatum(oe_attempt_n + 1 + i), false);
+		oe_columns_put(&c[1], i, Int32GetDatum(a->sub), false);
+		oe_columns_put(&c[2], i, UUIDPGetDatum(&a->event_id), !a->has_event);
+		oe_columns_put(&c[3], i, UUIDPGetDatum(&a->batch_id), !a->has_batch);
+		oe_columns_put(&c[4], i, Int64GetDatum(a->first), false);
+		oe_columns_put(&c[5], i, Int64GetDatum(a->last), false);
+		oe_columns_put(&c[6], i, Int32GetDatum(a->attempt), false);
+		oe_columns_put(&c[7], i, TimestampTzGetDatum(a->at), false);
+		oe_columns_put(&c[8], i, Float8GetDatum(a->duration), false);
+		oe_columns_put(&c[9], i, Int32GetDatum(a->status), a->status == 0);
+		oe_columns_put_text(&c[10], i, a->error);
+		oe_columns_put_text(&c[11], i, a->response);
 	}
 	m = oe_ring_take("attempt", &oe_attempt_hint);
-	oe_run_columns(&plans[m], m == 0 ?
+	oe_columns_run(&plans[m], m == 0 ?
 				   "INSERT INTO odoo_events.attempt_0 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)" :
 				   "INSERT INTO odoo_events.attempt_1 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
 				   c, lengthof(types), n);
 }
 
 /*
- * After the commit: the numbers are used.
+ * After the commit: the numbers have been used.
  */
 void
 oe_attempts_written(void)
 {
-	oe_attempt_n += oe_nanswers;
+	oe_attempt_n += oe_delivery.nattempts;
 	oe_attempts_open = false;
 }
 
 /*
- * Dead letters take their bytes from the outbox; those that were delivered at
- * last go, those that failed again say so.  A platform event tells of each
- * that is new, but not of platform events: an endpoint that fails on those
- * would breed them for ever.
+ * Copies the bytes of new dead letters from the outbox; deletes those that were
+ * delivered; updates those that failed again.  A platform event tells of each
+ * new one, except for platform events: an endpoint that fails on them would
+ * make more of them for ever.
  */
 void
-oe_write_deaths(void)
+oe_write_dead_letters(void)
 {
 	static SPIPlanPtr insert_plan;
 	static SPIPlanPtr delete_plan;
 	static SPIPlanPtr update_plan;
 	static const Oid types[] = {INT4OID, UUIDOID, INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, BOOLOID, BOOLOID};
-	int			n = oe_ndeaths;
-	OeColumn   *c;
+	int			n = oe_delivery.ndead_letters;
+	OeArrayColumn *c;
 
 	if (n == 0)
 		return;
 	c = oe_columns(types, lengthof(types), n);
 	for (int i = 0; i < n; i++)
 	{
-		OeDeath    *d = &oe_deaths[i];
+		OeDeadLetter *d = &oe_delivery.dead_letters[i];
 
-		oe_put(&c[0], i, Int32GetDatum(d->sub), false);
-		oe_put(&c[1], i, UUIDPGetDatum(&d->id), false);
-		oe_put(&c[2], i, Int64GetDatum(d->position), false);
-		oe_put(&c[3], i, Int32GetDatum(d->attempts), false);
-		oe_put_time(&c[4], i, d->first_at);
-		oe_put_time(&c[5], i, d->last_at);
-		oe_put(&c[6], i, Int32GetDatum(d->status), d->status == 0);
-		oe_put_text(&c[7], i, d->error);
-		oe_put(&c[8], i, BoolGetDatum(d->resurrected), false);
-		oe_put(&c[9], i, BoolGetDatum(d->again), false);
+		oe_columns_put(&c[0], i, Int32GetDatum(d->sub), false);
+		oe_columns_put(&c[1], i, UUIDPGetDatum(&d->id), false);
+		oe_columns_put(&c[2], i, Int64GetDatum(d->position), false);
+		oe_columns_put(&c[3], i, Int32GetDatum(d->attempts), false);
+		oe_columns_put_time(&c[4], i, d->first_at);
+		oe_columns_put_time(&c[5], i, d->last_at);
+		oe_columns_put(&c[6], i, Int32GetDatum(d->status), d->status == 0);
+		oe_columns_put_text(&c[7], i, d->error);
+		oe_columns_put(&c[8], i, BoolGetDatum(d->redelivered), false);
+		oe_columns_put(&c[9], i, BoolGetDatum(d->again), false);
 	}
-	oe_run_columns(&insert_plan,
+	oe_columns_run(&insert_plan,
 				   "WITH t AS (INSERT INTO odoo_events.dead AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id,"
 				   " warehouse_id, attempts, first_at, last_at, last_status, last_error, event, classes)"
 				   " SELECT DISTINCT ON (d.sub, d.id) d.sub, d.id, d.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,"
@@ -152,14 +157,14 @@ oe_write_deaths(void)
 				   " FROM t JOIN odoo_events.subscription_config c ON c.id = t.subscription_id"
 				   " WHERE t.fresh AND t.type NOT LIKE 'odoo.platform.%' ORDER BY t.position",
 				   c, lengthof(types), n);
-	oe_run_columns(&update_plan,
+	oe_columns_run(&update_plan,
 				   "UPDATE odoo_events.dead t SET attempts = t.attempts + d.attempts, last_at = d.last_at,"
 				   " last_status = d.status, last_error = d.error"
 				   " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 				   "  AS d(sub, id, position, attempts, first_at, last_at, status, error, resurrected, again)"
 				   " WHERE d.again AND t.subscription_id = d.sub AND t.event_id = d.id",
 				   c, lengthof(types), n);
-	oe_run_columns(&delete_plan,
+	oe_columns_run(&delete_plan,
 				   "DELETE FROM odoo_events.dead t USING unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 				   "  AS d(sub, id, position, attempts, first_at, last_at, status, error, resurrected, again)"
 				   " WHERE d.resurrected AND t.subscription_id = d.sub AND t.event_id = d.id",
@@ -167,7 +172,7 @@ oe_write_deaths(void)
 }
 
 /*
- * Rows of keys that are held, or no longer.
+ * Writes or deletes the rows of blocked keys.
  */
 void
 oe_write_held(void)
@@ -177,31 +182,31 @@ oe_write_held(void)
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID};
 	int			n = 0;
 	int			i = 0;
-	OeColumn   *c;
+	OeArrayColumn *c;
 	dlist_iter	it;
 
-	dlist_foreach(it, &oe_dirty_keys)
+	dlist_foreach(it, &oe_delivery.dirty_keys)
 		n++;
 	if (n == 0)
 		return;
 	c = oe_columns(types, lengthof(types), n);
-	dlist_foreach(it, &oe_dirty_keys)
+	dlist_foreach(it, &oe_delivery.dirty_keys)
 	{
 		OeKey	   *key = dlist_container(OeKey, in_dirty, it.cur);
 
-		oe_put(&c[0], i, Int32GetDatum(key->sub->id), false);
-		oe_put_text(&c[1], i, key->mode == 'k' ? "key" : key->mode == 'n' ? "none" : "strict");
-		oe_put_text(&c[2], i, key->name);
-		oe_put(&c[3], i, Int64GetDatum(key->implicit_from), false);
-		oe_put(&c[4], i, Int64GetDatum(key->upto), key->upto == 0);
-		oe_put(&c[5], i, Int32GetDatum(key->attempts), false);
-		oe_put_time(&c[6], i, key->first_at);
-		oe_put_time(&c[7], i, key->next_at);
-		oe_put(&c[8], i, Int32GetDatum(key->last_status), key->last_status == 0);
-		oe_put_text(&c[9], i, key->last_error);
+		oe_columns_put(&c[0], i, Int32GetDatum(key->sub->id), false);
+		oe_columns_put_text(&c[1], i, key->mode == 'k' ? "key" : key->mode == 'n' ? "none" : "strict");
+		oe_columns_put_text(&c[2], i, key->name);
+		oe_columns_put(&c[3], i, Int64GetDatum(key->blocked_from), false);
+		oe_columns_put(&c[4], i, Int64GetDatum(key->upto), key->upto == 0);
+		oe_columns_put(&c[5], i, Int32GetDatum(key->attempts), false);
+		oe_columns_put_time(&c[6], i, key->first_at);
+		oe_columns_put_time(&c[7], i, key->next_at);
+		oe_columns_put(&c[8], i, Int32GetDatum(key->last_status), key->last_status == 0);
+		oe_columns_put_text(&c[9], i, key->last_error);
 		i++;
 	}
-	oe_run_columns(&upsert_plan,
+	oe_columns_run(&upsert_plan,
 				   "INSERT INTO odoo_events.held AS t SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS d"
 				   "(subscription_id, mode, key, position, upto, attempts, first_at, next_attempt_at, last_status, last_error)"
 				   " WHERE d.position <> 0"
@@ -209,7 +214,7 @@ oe_write_held(void)
 				   " attempts = EXCLUDED.attempts, first_at = EXCLUDED.first_at, next_attempt_at = EXCLUDED.next_attempt_at,"
 				   " last_status = EXCLUDED.last_status, last_error = EXCLUDED.last_error",
 				   c, lengthof(types), n);
-	oe_run_columns(&delete_plan,
+	oe_columns_run(&delete_plan,
 				   "DELETE FROM odoo_events.held t USING unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS d"
 				   "(subscription_id, mode, key, position, upto, attempts, first_at, next_attempt_at, last_status, last_error)"
 				   " WHERE d.position = 0 AND t.subscription_id = d.subscription_id AND t.mode = d.mode AND t.key = d.key",
@@ -248,7 +253,7 @@ oe_in_flight_text(OeSub *sub, StringInfo buf)
 }
 
 /*
- * The member that this settlement's progress goes to, locked.
+ * The member for the progress of this commit, locked.
  */
 int
 oe_progress_member(void)
@@ -272,10 +277,10 @@ oe_progress_member(void)
 #define OE_PROGRESS_OLD(m) OE_PROGRESS_SQL(m, "", "", "")
 
 /*
- * What this subscription's memory says.
+ * Fills a row of progress from memory.
  */
 static void
-oe_put_progress(OeColumn *c, int row, OeSub *sub, StringInfo buf)
+oe_put_progress(OeArrayColumn *c, int row, OeSub *sub, StringInfo buf)
 {
 	static const char *const breakers[] = {"closed", "open", "half_open"};
 	float		took[lengthof(sub->took)];
@@ -283,43 +288,43 @@ oe_put_progress(OeColumn *c, int row, OeSub *sub, StringInfo buf)
 
 	memcpy(took, sub->took, sizeof(float) * n);
 	qsort(took, n, sizeof(float), oe_float_compare);
-	oe_put(&c[0], row, Int32GetDatum(sub->id), false);
-	oe_put_time(&c[1], row, oe_now);
-	oe_put(&c[2], row, Int64GetDatum(sub->cursor), false);
+	oe_columns_put(&c[0], row, Int32GetDatum(sub->id), false);
+	oe_columns_put_time(&c[1], row, oe_delivery.now);
+	oe_columns_put(&c[2], row, Int64GetDatum(sub->cursor), false);
 	oe_in_flight_text(sub, buf);
-	oe_put_text(&c[3], row, buf->data);
+	oe_columns_put_text(&c[3], row, buf->data);
 	resetStringInfo(buf);
 	oe_batch_json(sub, buf);
-	oe_put_text(&c[4], row, buf->data);
-	oe_put(&c[5], row, Int32GetDatum(sub->requests), false);
-	oe_put(&c[6], row, Int64GetDatum(sub->delivered), false);
-	oe_put(&c[7], row, Int64GetDatum(sub->failed), false);
-	oe_put(&c[8], row, Int64GetDatum(sub->filter_errors), false);
-	oe_put_text(&c[9], row, breakers[sub->breaker]);
-	oe_put_time(&c[10], row, sub->not_before);
-	oe_put(&c[11], row, Int32GetDatum(sub->last_status), sub->last_status == 0);
-	oe_put_text(&c[12], row, sub->last_error[0] ? sub->last_error : NULL);
-	oe_put_time(&c[13], row, sub->last_success_at);
-	oe_put_time(&c[14], row, sub->failing_since);
-	oe_put(&c[15], row, Float8GetDatum(n > 0 ? rint(took[n / 2] * 1e6) / 1e6 : 0), n == 0);
-	oe_put(&c[16], row, Float8GetDatum(n > 0 ? rint(took[n * 95 / 100] * 1e6) / 1e6 : 0), n == 0);
+	oe_columns_put_text(&c[4], row, buf->data);
+	oe_columns_put(&c[5], row, Int32GetDatum(sub->requests), false);
+	oe_columns_put(&c[6], row, Int64GetDatum(sub->delivered), false);
+	oe_columns_put(&c[7], row, Int64GetDatum(sub->failed), false);
+	oe_columns_put(&c[8], row, Int64GetDatum(sub->filter_errors), false);
+	oe_columns_put_text(&c[9], row, breakers[sub->breaker]);
+	oe_columns_put_time(&c[10], row, sub->not_before);
+	oe_columns_put(&c[11], row, Int32GetDatum(sub->last_status), sub->last_status == 0);
+	oe_columns_put_text(&c[12], row, sub->last_error[0] ? sub->last_error : NULL);
+	oe_columns_put_time(&c[13], row, sub->last_success_at);
+	oe_columns_put_time(&c[14], row, sub->failing_since);
+	oe_columns_put(&c[15], row, Float8GetDatum(n > 0 ? rint(took[n / 2] * 1e6) / 1e6 : 0), n == 0);
+	oe_columns_put(&c[16], row, Float8GetDatum(n > 0 ? rint(took[n * 95 / 100] * 1e6) / 1e6 : 0), n == 0);
 	resetStringInfo(buf);
 	for (int i = 0; i < OE_REQUEST_OUTCOMES; i++)
 		appendStringInfo(buf, "%c" INT64_FORMAT, i > 0 ? ',' : '{', sub->outcomes[i]);
 	appendStringInfoChar(buf, '}');
-	oe_put_text(&c[17], row, buf->data);
-	oe_put(&c[18], row, Int64GetDatum(sub->gate), sub->gate == 0);
-	oe_put_time(&c[19], row, sub->fired_at);
-	oe_put(&c[20], row, Int32GetDatum(sub->probe_ms), false);
+	oe_columns_put_text(&c[17], row, buf->data);
+	oe_columns_put(&c[18], row, Int64GetDatum(sub->release_position), sub->release_position == 0);
+	oe_columns_put_time(&c[19], row, sub->fired_at);
+	oe_columns_put(&c[20], row, Int32GetDatum(sub->probe_ms), false);
 	resetStringInfo(buf);
 	for (int i = 0; i < sub->nopenings; i++)
 		appendStringInfo(buf, "%c\"%s\"", i > 0 ? ',' : '{', timestamptz_to_str(sub->openings[i]));
 	appendStringInfoString(buf, sub->nopenings > 0 ? "}" : "{}");
-	oe_put_text(&c[21], row, buf->data);
-	oe_put_time(&c[22], row, sub->filter_error_at);
-	oe_put(&c[23], row, Int64GetDatum(sub->filter_error_position), sub->filter_error_at == 0);
-	oe_put(&c[24], row, Int64GetDatum(sub->filter_passed), false);
-	oe_put(&c[25], row, Int64GetDatum(sub->filter_refused), false);
+	oe_columns_put_text(&c[21], row, buf->data);
+	oe_columns_put_time(&c[22], row, sub->filter_error_at);
+	oe_columns_put(&c[23], row, Int64GetDatum(sub->filter_error_position), sub->filter_error_at == 0);
+	oe_columns_put(&c[24], row, Int64GetDatum(sub->filter_passed), false);
+	oe_columns_put(&c[25], row, Int64GetDatum(sub->filter_refused), false);
 }
 
 /*
@@ -333,14 +338,27 @@ oe_write_progress(OeSub **subs, int n, int member)
 		TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID, FLOAT8OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID,
 	TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID};
 	bool		old = !oe_own_column("progress_0", "openings");
-	OeColumn   *c = oe_columns(types, lengthof(types), n);
+	OeArrayColumn *c = oe_columns(types, lengthof(types), n);
 	StringInfoData buf;
 
 	initStringInfo(&buf);
 	for (int i = 0; i < n; i++)
 		oe_put_progress(c, i, subs[i], &buf);
 	if (old)
-		oe_run_columns(&plans[1][member], member == 0 ? OE_PROGRESS_OLD("0") : OE_PROGRESS_OLD("1"), c, lengthof(types) - OE_PROGRESS_ADDED, n);
+		oe_columns_run(&plans[1][member], member == 0 ? OE_PROGRESS_OLD("0") : OE_PROGRESS_OLD("1"), c, lengthof(types) - OE_PROGRESS_ADDED, n);
 	else
-		oe_run_columns(&plans[0][member], member == 0 ? OE_PROGRESS_NEW("0") : OE_PROGRESS_NEW("1"), c, lengthof(types), n);
+		oe_columns_run(&plans[0][member], member == 0 ? OE_PROGRESS_NEW("0") : OE_PROGRESS_NEW("1"), c, lengthof(types), n);
+}
+
+/*
+ * Within the commit: records the lost range and tells subscribers of it.
+ */
+void
+oe_write_overrun(OeSub *sub)
+{
+	static const Oid types[3] = {INT4OID, INT8OID, INT8OID};
+	Datum		v[3] = {Int32GetDatum(sub->id), Int64GetDatum(sub->lost_from), Int64GetDatum(sub->lost_to)};
+
+	if (sub->lost_to != 0)
+		(void) oe_spi(NULL, "SELECT odoo_events._overrun($1, $2, $3)", 3, types, v, NULL, false, 0);
 }

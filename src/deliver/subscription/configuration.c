@@ -1,18 +1,21 @@
 /*
- * config.c
- *	  Subscriptions as the tables say.
+ * configuration.c
+ *	  Loads subscriptions from their tables.
  *
- * Worker only; one transaction of own work per load.  A configuration is
- * built anew only when its version, or a setting of HTTP, changed; requests
- * under way keep the one they were started with.
+ * Worker only; one trusted transaction per load.  A configuration is made anew
+ * only if its version, or a setting of HTTP, has changed.  Requests in flight
+ * keep the one that they started with.
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
 #include <math.h>
 #include <openssl/crypto.h>
 
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -20,10 +23,29 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "base/classification.h"
+#include "base/compat.h"
 #include "base/fault.h"
 #include "base/session.h"
-#include "deliver/internal.h"
+#include "deliver/message/signature.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/queue/breaker.h"
+#include "deliver/queue/command.h"
+#include "deliver/queue/cron.h"
+#include "deliver/queue/filter.h"
+#include "deliver/queue/ordering_key.h"
+#include "deliver/queue/recovery.h"
+#include "deliver/queue/replay.h"
+#include "deliver/settle/redact.h"
+#include "deliver/subscription/configuration.h"
+#include "deliver/subscription/registry.h"
+#include "deliver/transport/http/address.h"
+#include "deliver/transport/http/authorization.h"
+#include "deliver/transport/http/credentials.h"
+#include "deliver/transport/http/handle.h"
+#include "deliver/transport/http/prepare.h"
 
 static const char oe_config_sql[] =
 "SELECT c.*, s.secret, s.previous, s.previous_signature, s.previous_until, s.header_values,"
@@ -35,16 +57,9 @@ static const char oe_config_sql[] =
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
 " WHERE c.url IS NOT NULL ORDER BY c.id";
 
-static bool oe_loaded = false;
-
-bool
-oe_config_loaded(void)
-{
-	return oe_loaded;
-}
-
 /*
- * Memory that is given back keeps what was in it until it is used again.
+ * Overwrites a secret before its memory is freed: freed memory keeps its
+ * content.
  */
 static void
 oe_wipe(char *secret)
@@ -54,7 +69,7 @@ oe_wipe(char *secret)
 }
 
 static void
-oe_conf_wipe(OeConf *conf)
+oe_conf_wipe(OeConfiguration *conf)
 {
 	for (int i = 0; i < conf->nheaders; i++)
 	{
@@ -67,26 +82,23 @@ oe_conf_wipe(OeConf *conf)
 }
 
 /*
- * Gives a configuration back; the last one to do so frees it.
+ * Frees a configuration that nothing refers to any more.
  */
-void
-oe_conf_release(OeConf *conf)
+static void
+oe_conf_free(OeConfiguration *conf)
 {
-	if (conf == NULL || --conf->refs > 0)
-		return;
 	oe_http_free_idle(conf);
 	oe_conf_wipe(conf);
 	for (int i = 0; i < conf->nsigners; i++)
 		oe_signer_free(&conf->signers[i]);
-	oe_gate_free(conf->gate);
+	oe_authorization_free(conf->authorization);
 	oe_filter_release(conf->filter);
 	MemoryContextDelete(conf->cxt);
 }
 
 /*
- * A column of the query's result, by its name: those of both tables are
- * called as the arguments of subscribe() are.  In a database whose extension
- * has not been updated a newer column does not exist: it is null then.
+ * A column of the result, by name.  Columns of both tables are named after the
+ * arguments of subscribe().
  */
 static Datum
 oe_col(int row, const char *name, bool *isnull)
@@ -213,7 +225,7 @@ oe_col_intervals(int row, const char *col, int *n)
  * "Bearer abc" is as secret without its first word.
  */
 static void
-oe_conf_hide_value(OeConf *conf, const char *value)
+oe_conf_hide_value(OeConfiguration *conf, const char *value)
 {
 	const char *space = strrchr(value, ' ');
 
@@ -223,11 +235,11 @@ oe_conf_hide_value(OeConf *conf, const char *value)
 }
 
 /*
- * Names from the configuration, values from the secrets; without the latter
- * there is nothing that could be sent.
+ * Header names come from the configuration, values from the secrets; without
+ * the secrets nothing can be sent.
  */
 static bool
-oe_conf_headers(OeConf *conf, int row)
+oe_conf_headers(OeConfiguration *conf, int row)
 {
 	int			nnames;
 	int			nvalues;
@@ -250,8 +262,8 @@ oe_conf_headers(OeConf *conf, int row)
 /*
  * A header that the configuration amounts to.
  */
-void
-oe_conf_add_header(OeConf *conf, char *header)
+static void
+oe_conf_add_header(OeConfiguration *conf, char *header)
 {
 	conf->headers = repalloc(conf->headers, sizeof(char *) * (conf->nheaders + 1));
 	conf->header_values = repalloc(conf->header_values, sizeof(char *) * (conf->nheaders + 1));
@@ -261,11 +273,11 @@ oe_conf_add_header(OeConf *conf, char *header)
 }
 
 /*
- * Credentials, and what has to be asked before they can be shown; false if
- * their secret part is not here.
+ * Credentials, and what has to be asked for before; false if the secret part is
+ * missing here.
  */
 static bool
-oe_conf_auth(OeConf *conf, int row)
+oe_conf_auth(OeConfiguration *conf, int row)
 {
 	const char *type = oe_col_text(row, "auth_type");
 	bool		handshake = oe_col_bool(row, "handshake");
@@ -276,14 +288,14 @@ oe_conf_auth(OeConf *conf, int row)
 	{
 		char	   *secret = oe_col_text(row, "client_secret");
 
-		conf->gate = oe_gate_make(handshake, oe_col_text(row, "token_url"), oe_col_text(row, "client_id"), secret,
-								  oe_col_text(row, "scope"), oe_col_text(row, "audience"));
+		conf->authorization = oe_authorization_make(handshake, oe_col_text(row, "token_url"), oe_col_text(row, "client_id"), secret,
+													oe_col_text(row, "scope"), oe_col_text(row, "audience"));
 		oe_hide(conf, secret);
-		oe_conf_hide_value(conf, conf->gate->client);
+		oe_conf_hide_value(conf, conf->authorization->client);
 		return true;
 	}
 	if (handshake)
-		conf->gate = oe_gate_make(true, NULL, NULL, NULL, NULL, NULL);
+		conf->authorization = oe_authorization_make(true, NULL, NULL, NULL, NULL, NULL);
 	if (type != NULL && strcmp(type, "basic") == 0)
 	{
 		char	   *password = oe_col_text(row, "password");
@@ -296,8 +308,40 @@ oe_conf_auth(OeConf *conf, int row)
 	return true;
 }
 
+/*
+ * The endpoint's certificate, and SNI, have another name than the URL: the
+ * request is made to that name, and connected to where the URL leads.  The Host
+ * header remains that of the URL.
+ */
+static void
+oe_tls_server_name(OeConfiguration *conf, const char *name)
+{
+	CURLU	   *u = curl_url();
+	char	   *host = NULL;
+	char	   *port = NULL;
+	char	   *url = NULL;
+
+	if (u == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (curl_url_set(u, CURLUPART_URL, conf->url, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		curl_url_set(u, CURLUPART_HOST, name, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK)
+	{
+		conf->tls.url = pstrdup(url);
+		conf->tls.connect_to.data = psprintf("%s:%s:%s:%s", name, port, host, port);
+		conf->tls.connect_to.next = NULL;
+		oe_conf_add_header(conf, strcmp(port, "443") == 0 ? psprintf("Host: %s", host) : psprintf("Host: %s:%s", host, port));
+	}
+	curl_free(host);
+	curl_free(port);
+	curl_free(url);
+	curl_url_cleanup(u);
+}
+
 static bool
-oe_conf_tls(OeConf *conf, int row)
+oe_conf_tls(OeConfiguration *conf, int row)
 {
 	const char *server_name = oe_col_text(row, "server_name");
 
@@ -311,10 +355,10 @@ oe_conf_tls(OeConf *conf, int row)
 }
 
 /*
- * The keys that sign: the secret, and those that were rotated away.
+ * The signing keys: the current secret, and previous ones that are still valid.
  */
 static void
-oe_conf_signers(OeConf *conf, int row)
+oe_conf_signers(OeConfiguration *conf, int row)
 {
 	bool		isnull;
 	Datum		secret = oe_col(row, "secret", &isnull);
@@ -346,28 +390,10 @@ oe_conf_signers(OeConf *conf, int row)
 }
 
 /*
- * Names of classes as bits.
- */
-int
-oe_clearance_of(char **names, int n)
-{
-	int			bits = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		int			class = oe_class_number(names[i]);
-
-		if (class >= 0)
-			bits |= 1 << class;
-	}
-	return bits;
-}
-
-/*
- * What a request looks like.
+ * Format and content of requests.
  */
 static void
-oe_conf_format(OeConf *conf, int row)
+oe_conf_format(OeConfiguration *conf, int row)
 {
 	const char *format = oe_col_text(row, "format");
 	int			n;
@@ -380,10 +406,10 @@ oe_conf_format(OeConf *conf, int row)
 }
 
 /*
- * When and how fast it is sent.
+ * When and how fast requests are sent.
  */
 static void
-oe_conf_pace(OeConf *conf, int row)
+oe_conf_pace(OeConfiguration *conf, int row)
 {
 	bool		isnull;
 	Datum		d = oe_col(row, "rate_limit", &isnull);
@@ -406,18 +432,19 @@ oe_conf_pace(OeConf *conf, int row)
 /*
  * Builds a configuration from a row, in a context of its own.
  */
-static OeConf *
+static OeConfiguration *
 oe_conf_make(int row)
 {
-	MemoryContext cxt = AllocSetContextCreate(oe_deliver_cxt, "odoo_events subscription",
+	MemoryContext cxt = AllocSetContextCreate(oe_delivery.cxt, "odoo_events subscription",
 											  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	OeConf	   *conf = palloc0(sizeof(OeConf));
+	OeConfiguration *conf = palloc0(sizeof(OeConfiguration));
 	bool		isnull;
 	Datum		d;
 
 	conf->cxt = cxt;
 	conf->refs = 1;
+	conf->release = oe_conf_free;
 	dlist_init(&conf->idle);
 	conf->version = oe_col_int(row, "version", true);
 	conf->name = oe_col_text(row, "name");
@@ -455,18 +482,18 @@ oe_key_bound(OeKey *key, void *arg)
 	if (key->mode != 'k' || key->upto != 0)
 		return;
 	key->upto = key->sub->cursor;
-	if (key->implicit_from != 0)
+	if (key->blocked_from != 0)
 		oe_key_dirty(key);
 }
 
 /*
- * Puts a new configuration in place of the old.  If events are no longer
- * ordered by key, what waits behind a key ends where the cursor stands.
+ * Replaces the configuration.  If events were ordered by key and are no longer,
+ * those that wait behind a key end at the cursor.
  */
 static void
-oe_sub_configure(OeSub *sub, OeConf *conf)
+oe_sub_configure(OeSub *sub, OeConfiguration *conf)
 {
-	OeConf	   *old = sub->conf;
+	OeConfiguration *old = sub->conf;
 
 	sub->conf = conf;
 	/* what comes from now on is gathered */
@@ -501,8 +528,8 @@ oe_sub_state(OeSub *sub, bool active, TimestampTz since)
 }
 
 /*
- * Reads all subscriptions; new ones are recovered from progress and held,
- * those that are gone are forgotten.
+ * Loads all subscriptions.  New ones are recovered from progress and blocked
+ * keys; dropped ones are freed.
  */
 void
 oe_config_load(int64 last_position)
@@ -514,7 +541,7 @@ oe_config_load(int64 last_position)
 	int			nfresh = 0;
 
 	oe_own_begin(&session);
-	dlist_foreach_modify(it, &oe_subs)
+	dlist_foreach_modify(it, &oe_delivery.subs)
 		dlist_container(OeSub, node, it.cur)->seen = false;
 	(void) oe_spi(NULL, oe_config_sql, 0, NULL, NULL, NULL, true, 0);
 	fresh = palloc(sizeof(OeSub *) * Max(SPI_processed, 1));
@@ -535,8 +562,8 @@ oe_config_load(int64 last_position)
 	for (uint64 i = 0; i < SPI_processed; i++)
 		OPENSSL_cleanse(SPI_tuptable->vals[i]->t_data, SPI_tuptable->vals[i]->t_len);
 	if (nfresh > 0)
-		oe_recover(fresh, nfresh, last_position);
-	dlist_foreach_modify(it, &oe_subs)
+		oe_recovery_read(fresh, nfresh, last_position);
+	dlist_foreach_modify(it, &oe_delivery.subs)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
@@ -547,5 +574,5 @@ oe_config_load(int64 last_position)
 	oe_replay_load();
 	OE_FAULT("deliver-config");
 	oe_own_end(&session);
-	oe_loaded = true;
+	oe_delivery.config_loaded = true;
 }

@@ -1,6 +1,6 @@
 /*
- * sql.c
- *	  The wrapper of the functions that take secrets.
+ * guarded.c
+ *	  The wrapper of SQL functions that take secrets as arguments.
  *
  * Any backend, in the caller's transaction.
  */
@@ -18,14 +18,13 @@
 
 #include "base/compat.h"
 
-
 extern PGDLLEXPORT Datum oe_sql_guarded(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(oe_sql_guarded);
 
 /*
- * Runs while an error of the guarded function is being built: the statement,
- * which may hold a secret, stays out of the server's log.
+ * Called while an error of the guarded function is reported: keeps the
+ * statement, which may contain a secret, out of the server's log.
  */
 static void
 oe_hide_statement(void *arg)
@@ -33,7 +32,7 @@ oe_hide_statement(void *arg)
 	errhidestmt(true);
 }
 
-/* What a wrapper knows of itself, kept for its next call. */
+/* What a wrapper knows about its function, kept for the next call. */
 typedef struct OeGuarded
 {
 	FmgrInfo	target;

@@ -1,6 +1,6 @@
 /*
  * pull.c
- *	  What fetch() has in common with sending: filters and rendering.
+ *	  Filters and rendering for fetch(), the same as for sending.
  *
  * Any backend, in the caller's transaction.
  */
@@ -8,15 +8,23 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonpath.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "base/fault.h"
 #include "base/guc.h"
 #include "base/watch.h"
-#include "deliver/internal.h"
+#include "deliver/message/body.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/queue/filter.h"
 
 #define OE_SLOW_TRIES 2			/* of judgements in a statement */
 
@@ -30,7 +38,7 @@ PG_FUNCTION_INFO_V1(oe_sql_rendered);
 static void
 oe_judge_text(text * event, JsonPath *filter, OeJudgement *j)
 {
-	OeRow		row;
+	OeOutboxRow row;
 	bool		watched;
 
 	memset(&row, 0, sizeof(row));
@@ -101,8 +109,8 @@ oe_sql_filter_passes(PG_FUNCTION_ARGS)
 Datum
 oe_sql_rendered(PG_FUNCTION_ARGS)
 {
-	OeConf		conf;
-	OeEvent		event;
+	OeConfiguration conf;
+	OeOutboxEvent event;
 	StringInfoData out;
 	Datum	   *names;
 	bool	   *nulls;
@@ -112,8 +120,8 @@ oe_sql_rendered(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		PG_RETURN_NULL();
 	/* what the worker's memory is to it */
-	if (oe_deliver_cxt == NULL)
-		oe_deliver_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events rendering", ALLOCSET_DEFAULT_SIZES);
+	if (oe_delivery.cxt == NULL)
+		oe_delivery.cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events rendering", ALLOCSET_DEFAULT_SIZES);
 	memset(&conf, 0, sizeof(conf));
 	memset(&event, 0, sizeof(event));
 	conf.format = 's';

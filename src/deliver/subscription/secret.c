@@ -1,9 +1,9 @@
 /*
  * secret.c
- *	  Keys, and the table that nobody but the extension's owner reads.
+ *	  Keys, and table subscription_secret, which only the extension's owner
+ *	  may read.
  *
- * Any backend, in the caller's transaction: the functions of
- * deliver_secret.sql that are written in C.
+ * Any backend, in the caller's transaction: C functions of deliver_secret.sql.
  */
 #include "postgres.h"
 
@@ -19,6 +19,7 @@
 #include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "datatype/timestamp.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -29,13 +30,17 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/oe.h"
 
 #define OE_SECRET_BYTES 32
 
 extern PGDLLEXPORT Datum oe_sql_new_secret(PG_FUNCTION_ARGS);
+
 extern PGDLLEXPORT Datum oe_sql_store_secret(PG_FUNCTION_ARGS);
+
 extern PGDLLEXPORT Datum oe_sql_public_key(PG_FUNCTION_ARGS);
+
 extern PGDLLEXPORT Datum oe_sql_check_tls(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(oe_sql_new_secret);
@@ -76,8 +81,8 @@ oe_secret_delete(Relation rel, Oid index, int32 id)
 }
 
 /*
- * Inserts a row in such a way that logical decoding never sees it, so that no
- * publication FOR ALL TABLES carries secrets to another server.
+ * Inserts a row in such a way that logical decoding does not see it, so that a
+ * publication FOR ALL TABLES does not carry secrets to another server.
  */
 static void
 oe_secret_insert(Relation rel, Oid index, Datum *values, bool *nulls)
@@ -143,7 +148,9 @@ oe_sql_public_key(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(result);
 }
 
-/* A key that needs a passphrase has none here. */
+/*
+ * Refuses keys that need a passphrase: there is nobody to ask.
+ */
 static int
 oe_no_passphrase(char *buf, int size, int rwflag, void *u)
 {
@@ -151,8 +158,8 @@ oe_no_passphrase(char *buf, int size, int rwflag, void *u)
 }
 
 /*
- * Until when all certificates of this PEM text hold, as microseconds; 0 if
- * there is none, or one that cannot be read.  The first one's key is kept.
+ * Until when all certificates of this PEM text are valid, in microseconds; 0:
+ * there is none, or one that cannot be parsed.  *key of the first one is kept.
  */
 static TimestampTz
 oe_pem_until(const char *pem, EVP_PKEY **first_key)

@@ -1,22 +1,26 @@
 /*
- * classes.c
- *	  Which members of an event are not internal, frozen with it.
+ * member_classes.c
+ *	  Sensitivity classes of the members of events, as one string per
+ *	  entity.
  *
- * No reading.  Delivery leaves out what a subscription may not see; it must
- * find the same in an event years of catalog changes later, so the outbox
- * keeps the classes beside the text: "3:transfer.partner 3:move.partner",
- * the index of the class, and the member as <entity or part>.<field>.  "*" is
- * what is not named; "subject" the name in the envelope.  "@:product.cost" is a
- * member of a record that companies share, with a value for each of them.  A text per entity,
- * made when the catalog is loaded: it costs an event nothing but its bytes.
+ * Reads no tables.  Each event stores the classes of its members that are not
+ * internal, as "3:transfer.partner 3:move.partner": the number of the class,
+ * and the member as <entity or part>.<field>.  "*" stands for all other members,
+ * "subject" for the name in the envelope.  So delivery filters an old event by
+ * the classes that were valid when it was published.  The string is made once,
+ * when the catalog is loaded.
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+
 #include "base/classification.h"
-#include "publish/internal.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/member_classes.h"
+#include "publish/catalog/types.h"
 
 static void
-oe_classes_of_owner(StringInfo buf, const char *name, const OeOwner *owner)
+oe_classes_of_owner(StringInfo buf, const char *name, const OeFieldOwner *owner)
 {
 	for (int i = 0; owner && i < owner->nfields; i++)
 		if (owner->fields[i].class != OE_CLASS_INTERNAL)
@@ -24,12 +28,13 @@ oe_classes_of_owner(StringInfo buf, const char *name, const OeOwner *owner)
 }
 
 /*
- * The name of the record stands in the subject, too.
+ * The subject of the envelope contains the record's name, so it has the same
+ * class.
  */
 static void
 oe_classes_of_subject(StringInfo buf, const OeEntity *e)
 {
-	const OeOwner *owner = e->owner;
+	const OeFieldOwner *owner = e->owner;
 
 	for (int i = 0; e->name_column && owner && i < owner->nfields; i++)
 	{
@@ -42,14 +47,14 @@ oe_classes_of_subject(StringInfo buf, const OeEntity *e)
 }
 
 /*
- * Notes the classes of all entities, in the catalog's memory.
+ * Makes the strings of all entities, in the catalog's memory context.
  */
 void
-oe_classes_load(OeCatalog *cat)
+oe_classes_load(OeEntity *entities, int n)
 {
-	for (int i = 0; i < cat->nentities; i++)
+	for (int i = 0; i < n; i++)
 	{
-		OeEntity   *e = &cat->entities[i];
+		OeEntity   *e = &entities[i];
 		StringInfoData buf;
 
 		initStringInfo(&buf);
@@ -59,24 +64,4 @@ oe_classes_load(OeCatalog *cat)
 			oe_classes_of_owner(&buf, e->parts[j]->name, e->parts[j]->owner);
 		e->member_classes = buf.len > 0 ? buf.data : NULL;
 	}
-}
-
-/*
- * The classes of an event's members, and which of them hold a value per
- * company; NULL where all are internal and none does.
- */
-const char *
-oe_event_classes(const OeEvent *ev)
-{
-	const char *const texts[] = {
-		ev->def && ev->def->class != OE_CLASS_INTERNAL ? psprintf("%d:*", ev->def->class) : NULL,
-		ev->e ? ev->e->member_classes : NULL,
-		ev->per_company
-	};
-	const char *all = NULL;
-
-	for (int i = 0; i < lengthof(texts); i++)
-		if (texts[i])
-			all = all ? psprintf("%s %s", all, texts[i]) : texts[i];
-	return all;
 }

@@ -1,12 +1,17 @@
 /*
  * notation.c
- *	  The small notations of the catalog's columns: paths, keys, sources.
+ *	  Parses the notations of the catalog's columns: paths, keys, sources.
  *
- * No reading; results point into the text that was given, which is cut up.
+ * Reads no tables.  Results point into the given text, which is cut up in place.
  */
 #include "postgres.h"
 
-#include "publish/internal.h"
+#include "base/json_row.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/notation.h"
+#include "publish/catalog/types.h"
+
+const char *const oe_occasions[] = {"milestone", "cancelled", "deleted", "inserted", "updated", "open", "changed", "touched", "summed", NULL};
 
 /* Adds a name to a list of a multiple of 16, unless it is there. */
 static void
@@ -61,7 +66,7 @@ oe_note_words(OeWords *words, const char *text)
 /*
  * "column" or "column.field.field"; the text is cut up in place.
  */
-OePath
+static OePath
 oe_parse_path(char *s)
 {
 	OePath		path = {.column = s,.seen = palloc0(sizeof(OePathSeen))};
@@ -209,7 +214,7 @@ oe_occasion_of(const char *s)
 
 /* 'entity=column' or 'entity=tx:column[=alternative]' */
 void
-oe_parse_def_key(char *s, OeDef *d)
+oe_parse_def_key(char *s, OeDefinition *d)
 {
 	char	   *eq = s ? strchr(s, '=') : NULL;
 	char	   *alt;
@@ -230,7 +235,7 @@ oe_parse_def_key(char *s, OeDef *d)
 
 /* 'column' or 'column@state' */
 void
-oe_parse_watches(char **list, OeDef *d)
+oe_parse_watches(char **list, OeDefinition *d)
 {
 	d->watches = palloc0(sizeof(OeWatch) * (d->nwatches + 1));
 	d->corrects = d->nwatches > 0;

@@ -1,79 +1,75 @@
 /*
- * gone.c
- *	  Rows as they were: what was deleted or changed before events are made.
+ * lookahead.c
+ *	  Rows as they were: reconstructed from changes later in the journal.
  *
- * A publisher that is behind would look in vain for a document that somebody
- * deleted meanwhile: its events would lack number, company and warehouse, and
- * a line of it would not find its document.  Its deletion is in the journal,
- * with the whole row: among the changes of the cycle, or, where there is more
- * to publish than one cycle takes, later in the journal (own work, once per
- * list of transactions, and again every few seconds).
+ * A publisher that is behind looks in vain for a document that was deleted
+ * meanwhile: its events would lack number, company and warehouse, and its lines
+ * would not find it.  The deletion is in the journal, with the whole row: among
+ * the changes of the cycle, or later in the journal, which is read ahead
+ * (trusted transaction, once per list of transactions, and again every few
+ * seconds).
  *
- * What a rule asks of rows that the transaction left alone (is the order open?
- * does anybody else work on it?) is answered by the next change of such a row:
- * it says what the row was before.  Only where there is none is the row in its
- * table what it was then.
+ * Rules that ask for rows which the transaction did not touch (is the order
+ * open?) get the answer from the next change of such a row, since that contains
+ * the row as it was before.  If there is none, the row in its table is still the
+ * same.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/xid8.h"
 
-#include "publish/internal.h"
+#include "base/json_row.h"
+#include "base/spi_row.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/lookahead.h"
+#include "publish/odoo/shown_values.h"
 
-/* Changes kept in memory; what is beyond is read when it comes nearer. */
-#define OE_GONE_ROWS "20000"
+/* Changes in memory; later ones are read when publishing gets nearer. */
+#define OE_LOOKAHEAD_ROWS "20000"
 
-/* A row, or, "part" given, the rows that were this part of a row. */
-typedef struct OeGoneKey
+typedef struct OeLaterChanges
 {
-	int64		id;
-	int32		rule;			/* -1: see part */
-	int32		part;			/* -1: a row */
-} OeGoneKey;
+	OeLookaheadKey key;
+	List	   *changes;		/* OeLaterChange *, in their order */
+} OeLaterChanges;
 
-typedef struct OeGone
-{
-	OeGoneKey	key;
-	List	   *changes;		/* OeLater *, in their order */
-} OeGone;
-
-typedef struct OeLater
-{
-	OeChange   *change;
-	int			tx;				/* of the cycle; INT_MAX: beyond it */
-	int64		first;			/* beyond it: first id of its transaction */
-} OeLater;
-
-/* Of the journal beyond the cycle; the hash belongs to a catalog. */
-static MemoryContext oe_gone_cxt = NULL;
-static int	oe_gone_n;
-static OeLater *oe_gone_list;
-static MemoryContext oe_gone_hash_cxt;
-static HTAB *oe_gone_hash;
-static char *oe_gone_version;
+/* Later changes of the journal.  The hash table belongs to one catalog. */
+static MemoryContext oe_lookahead_cxt = NULL;
+static int	oe_lookahead_n;
+static OeLaterChange *oe_lookahead_list;
+static MemoryContext oe_lookahead_hash_cxt;
+static HTAB *oe_lookahead_hash;
+static char *oe_lookahead_version;
 
 /*
- * What was read of the journal is old.
+ * Discards what was read of the journal.
  */
 void
-oe_gone_forget(void)
+oe_lookahead_forget(void)
 {
-	if (oe_gone_cxt == NULL)
-		oe_gone_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events later changes", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextReset(oe_gone_cxt);
-	oe_gone_n = 0;
-	oe_gone_list = NULL;
-	oe_gone_hash_cxt = NULL;
-	oe_gone_hash = NULL;
+	if (oe_lookahead_cxt == NULL)
+		oe_lookahead_cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events later changes", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(oe_lookahead_cxt);
+	oe_lookahead_n = 0;
+	oe_lookahead_list = NULL;
+	oe_lookahead_hash_cxt = NULL;
+	oe_lookahead_hash = NULL;
 }
 
 static bool
-oe_same_table(int n, char **tables, OeRule *rule)
+oe_same_table(int n, char **tables, OeCatalogRule *rule)
 {
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j < rule->ntables; j++)
@@ -83,11 +79,11 @@ oe_same_table(int n, char **tables, OeRule *rule)
 }
 
 /*
- * Are rows of this rule looked up by id: as documents, or where a column of
- * another row names them?
+ * Are rows of this rule looked up by id: as documents, or by a column of
+ * another row?
  */
 static bool
-oe_looked_up(OeCatalog *cat, OeRule *rule)
+oe_looked_up(OeCatalog *cat, OeCatalogRule *rule)
 {
 	if (rule->entity && rule->entity->nparts > 0)
 		return true;
@@ -118,7 +114,7 @@ oe_rule_names(OeCatalog *cat, bool ahead)
 }
 
 static void
-oe_later_read(OeLater *l, uint64 row)
+oe_later_read(OeLaterChange *l, uint64 row, int64 (*first_id) (uint64 xid))
 {
 	HeapTuple	tup = SPI_tuptable->vals[row];
 	TupleDesc	desc = SPI_tuptable->tupdesc;
@@ -134,15 +130,15 @@ oe_later_read(OeLater *l, uint64 row)
 	c->new_text = SPI_getvalue(tup, desc, 7);
 	l->change = c;
 	l->tx = INT_MAX;
-	l->first = oe_window_first(c->xid);
+	l->first = first_id(c->xid);
 }
 
 /*
- * Reads the changes that are in the journal behind the snapshot whose xmax
- * and transactions in progress these are, and behind an id.  Own work.
+ * Reads changes behind a snapshot, given by its xmax and its transactions in
+ * progress, and behind an id.  Trusted transaction.
  */
 void
-oe_gone_load(OeCycle *cy, const char *xmax, const char *xip, int64 after)
+oe_lookahead_load(OeCycle *cy, const char *xmax, const char *xip, int64 after, int64 (*first_id) (uint64 xid))
 {
 	static SPIPlanPtr plan = NULL;
 	static const Oid types[] = {TEXTOID, TEXTOID, INT8OID, TEXTARRAYOID, TEXTARRAYOID};
@@ -154,16 +150,16 @@ oe_gone_load(OeCycle *cy, const char *xmax, const char *xip, int64 after)
 	values[2] = Int64GetDatum(after);
 	values[3] = oe_rule_names(cy->cat, false);
 	values[4] = oe_rule_names(cy->cat, true);
-	(void) oe_run(&plan,
-				  "SELECT * FROM (" OE_LATER_SINCE("0") " UNION ALL " OE_LATER_SINCE("1")
-				  " UNION ALL " OE_LATER_SINCE("2") ") j ORDER BY id LIMIT " OE_GONE_ROWS,
-				  5, types, values, NULL, false, 0);
-	oe_gone_forget();
-	save = MemoryContextSwitchTo(oe_gone_cxt);
-	oe_gone_list = palloc(sizeof(OeLater) * (SPI_processed + 1));
+	(void) oe_spi_keep_context(&plan,
+							   "SELECT * FROM (" OE_LATER_SINCE("0") " UNION ALL " OE_LATER_SINCE("1")
+							   " UNION ALL " OE_LATER_SINCE("2") ") j ORDER BY id LIMIT " OE_LOOKAHEAD_ROWS,
+							   5, types, values, NULL, false, 0);
+	oe_lookahead_forget();
+	save = MemoryContextSwitchTo(oe_lookahead_cxt);
+	oe_lookahead_list = palloc(sizeof(OeLaterChange) * (SPI_processed + 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
-		oe_later_read(&oe_gone_list[i], i);
-	oe_gone_n = SPI_processed;
+		oe_later_read(&oe_lookahead_list[i], i, first_id);
+	oe_lookahead_n = SPI_processed;
 	MemoryContextSwitchTo(save);
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -171,29 +167,29 @@ oe_gone_load(OeCycle *cy, const char *xmax, const char *xip, int64 after)
 /* ---- by row ---- */
 
 static void
-oe_gone_enter(HTAB *hash, OeGoneKey key, OeLater *l)
+oe_lookahead_enter(HTAB *hash, OeLookaheadKey key, OeLaterChange *l)
 {
 	bool		found;
-	OeGone	   *g = hash_search(hash, &key, HASH_ENTER, &found);
+	OeLaterChanges *g = hash_search(hash, &key, HASH_ENTER, &found);
 
 	g->changes = lappend(found ? g->changes : NIL, l);
 }
 
 /*
- * Enters a change under its row, and, where a row ceased to be a part that
- * predicates look at, under what it was a part of.
+ * Enters a change under its row.  If the row ceased to be a part that predicates
+ * look at, also under the row that it was a part of.
  */
 static void
-oe_gone_note(HTAB *hash, OeRule *rule, OeLater *l)
+oe_lookahead_add(HTAB *hash, OeCatalogRule *rule, OeLaterChange *l)
 {
 	OeChange   *c = l->change;
-	OeGoneKey	key = {.id = c->record_id,.rule = rule->index,.part = -1};
-	OeRow		was = {0};
+	OeLookaheadKey key = {.id = c->record_id,.rule = rule->index,.part = -1};
+	OeJsonRow	was = {0};
 	ListCell   *lc;
 
 	if (c->op != 'D' && !rule->ahead)
 		return;
-	oe_gone_enter(hash, key, l);
+	oe_lookahead_enter(hash, key, l);
 	if (!rule->ahead || c->old_text == NULL)
 		return;
 	/* of an update only what it changed stands there */
@@ -201,100 +197,102 @@ oe_gone_note(HTAB *hash, OeRule *rule, OeLater *l)
 	foreach(lc, rule->parts)
 	{
 		OePart	   *part = lfirst(lc);
-		OeGoneKey	parent = {.rule = -1,.part = part->index};
+		OeLookaheadKey parent = {.rule = -1,.part = part->index};
 
 		for (int i = 0; i < part->nparents && part->entity->uses_rows; i++)
 			if (oe_text_int(oe_row_find(&was, part->parents[i]), &parent.id))
-				oe_gone_enter(hash, parent, l);
+				oe_lookahead_enter(hash, parent, l);
 	}
 }
 
 static HTAB *
-oe_gone_create(MemoryContext cxt)
+oe_lookahead_create(MemoryContext cxt)
 {
-	HASHCTL		ctl = {.keysize = sizeof(OeGoneKey),.entrysize = sizeof(OeGone),.hcxt = cxt};
+	HASHCTL		ctl = {.keysize = sizeof(OeLookaheadKey),.entrysize = sizeof(OeLaterChanges),.hcxt = cxt};
 
 	return hash_create("odoo_events later changes", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /*
- * What was read of the journal, by row; made when it is first asked for, and
- * again when the catalog is another one.
+ * Makes the index of later changes by row, when it is first needed, or for a
+ * new catalog.
  */
 static void
-oe_gone_index_list(OeCycle *cy)
+oe_lookahead_index_list(OeCycle *cy)
 {
 	MemoryContext save;
 
-	if (oe_gone_cxt == NULL)
-		oe_gone_forget();
-	if (oe_gone_hash != NULL && strcmp(oe_gone_version, cy->cat->version) == 0)
+	if (oe_lookahead_cxt == NULL)
+		oe_lookahead_forget();
+	if (oe_lookahead_hash != NULL && strcmp(oe_lookahead_version, cy->cat->version) == 0)
 		return;
-	if (oe_gone_hash_cxt == NULL)
-		oe_gone_hash_cxt = AllocSetContextCreate(oe_gone_cxt, "odoo_events later changes by row", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextReset(oe_gone_hash_cxt);
-	oe_gone_hash = NULL;
-	save = MemoryContextSwitchTo(oe_gone_hash_cxt);
-	oe_gone_version = pstrdup(cy->cat->version);
-	oe_gone_hash = oe_gone_create(oe_gone_hash_cxt);
-	for (int i = 0; i < oe_gone_n; i++)
+	if (oe_lookahead_hash_cxt == NULL)
+		oe_lookahead_hash_cxt = AllocSetContextCreate(oe_lookahead_cxt, "odoo_events later changes by row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(oe_lookahead_hash_cxt);
+	oe_lookahead_hash = NULL;
+	save = MemoryContextSwitchTo(oe_lookahead_hash_cxt);
+	oe_lookahead_version = pstrdup(cy->cat->version);
+	oe_lookahead_hash = oe_lookahead_create(oe_lookahead_hash_cxt);
+	for (int i = 0; i < oe_lookahead_n; i++)
 	{
-		OeRule	   *rule = oe_rule_find(cy->cat, oe_gone_list[i].change->rule_name);
+		OeCatalogRule *rule = oe_rule_find(cy->cat, oe_lookahead_list[i].change->rule_name);
 
 		if (rule)
-			oe_gone_note(oe_gone_hash, rule, &oe_gone_list[i]);
+			oe_lookahead_add(oe_lookahead_hash, rule, &oe_lookahead_list[i]);
 	}
 	MemoryContextSwitchTo(save);
 }
 
 /*
- * The changes of the cycle, by row.
+ * Makes the index of the cycle's own changes by row.
  */
 static void
-oe_gone_index_cycle(OeCycle *cy)
+oe_lookahead_index_cycle(OeCycle *cy)
 {
 	MemoryContext save = MemoryContextSwitchTo(cy->cxt);
 
-	cy->gone = oe_gone_create(cy->cxt);
+	cy->gone = oe_lookahead_create(cy->cxt);
 	for (int i = 0; i < cy->ntx; i++)
 		for (int j = 0; j < cy->tx[i].n; j++)
 		{
 			OeChange   *c = &cy->tx[i].changes[j];
-			OeLater    *l;
+			OeLaterChange *l;
 
 			if (c->rule == NULL || (c->op == 'D' ? c->old_text == NULL : !c->rule->ahead || (c->op != 'I' && c->op != 'U')))
 				continue;
-			l = palloc0(sizeof(OeLater));
+			l = palloc0(sizeof(OeLaterChange));
 			l->change = c;
 			l->tx = i;
-			oe_gone_note(cy->gone, c->rule, l);
+			oe_lookahead_add(cy->gone, c->rule, l);
 		}
 	MemoryContextSwitchTo(save);
 }
 
-/* First in the cycle (which 0), then beyond it (1). */
-static List *
-oe_gone_changes(OeCycle *cy, int which, OeGoneKey key)
+/*
+ * Changes of the cycle (which is 0) or behind it (1).
+ */
+List *
+oe_lookahead_changes(OeCycle *cy, int which, OeLookaheadKey key)
 {
-	OeGone	   *g;
+	OeLaterChanges *g;
 
 	if (cy->gone == NULL)
-		oe_gone_index_cycle(cy);
-	oe_gone_index_list(cy);
-	g = hash_search(which == 0 ? cy->gone : oe_gone_hash, &key, HASH_FIND, NULL);
+		oe_lookahead_index_cycle(cy);
+	oe_lookahead_index_list(cy);
+	g = hash_search(which == 0 ? cy->gone : oe_lookahead_hash, &key, HASH_FIND, NULL);
 	return g ? g->changes : NIL;
 }
 
 static const char *
-oe_gone_text(OeCycle *cy, OeRule *rule, int64 id)
+oe_lookahead_deleted_text(OeCycle *cy, OeCatalogRule *rule, int64 id)
 {
-	OeGoneKey	key = {.id = id,.rule = rule->index,.part = -1};
+	OeLookaheadKey key = {.id = id,.rule = rule->index,.part = -1};
 	ListCell   *lc;
 
 	for (int which = 0; which < 2; which++)
-		foreach(lc, oe_gone_changes(cy, which, key))
+		foreach(lc, oe_lookahead_changes(cy, which, key))
 	{
-		OeLater    *l = lfirst(lc);
+		OeLaterChange *l = lfirst(lc);
 
 		if (l->change->op == 'D')
 			return l->change->old_text;
@@ -303,29 +301,29 @@ oe_gone_text(OeCycle *cy, OeRule *rule, int64 id)
 }
 
 /* Did it come after this transaction? */
-static bool
-oe_is_later(OeCycle *cy, OeTx *tx, OeLater *l)
+bool
+oe_lookahead_is_later(OeCycle *cy, OeTx *tx, OeLaterChange *l)
 {
 	return l->tx == INT_MAX ? cy->upto != 0 && l->first > cy->upto : l->tx > tx->index;
 }
 
 /*
- * A row of a rule that looks ahead, as this transaction, which did not touch it,
- * found it: known where it was changed later.  *row NULL: it was not there.
+ * A row as this transaction, which did not touch it, found it; true if a later
+ * change tells.  *row is NULL if it did not exist.
  */
 bool
-oe_row_then(OeCycle *cy, OeTx *tx, OeRule *rule, int64 id, OeRow **row)
+oe_lookahead_row(OeCycle *cy, OeTx *tx, OeCatalogRule *rule, int64 id, OeJsonRow **row)
 {
-	OeGoneKey	key = {.id = id,.rule = rule->index,.part = -1};
+	OeLookaheadKey key = {.id = id,.rule = rule->index,.part = -1};
 	ListCell   *lc;
 
 	for (int which = 0; rule->ahead && which < 2; which++)
-		foreach(lc, oe_gone_changes(cy, which, key))
+		foreach(lc, oe_lookahead_changes(cy, which, key))
 	{
-		OeLater    *l = lfirst(lc);
+		OeLaterChange *l = lfirst(lc);
 		OeChange   *c = l->change;
 
-		if (!oe_is_later(cy, tx, l))
+		if (!oe_lookahead_is_later(cy, tx, l))
 			continue;
 		*row = NULL;
 		if (c->op == 'I')
@@ -351,79 +349,16 @@ oe_row_then(OeCycle *cy, OeTx *tx, OeRule *rule, int64 id, OeRow **row)
 	return false;
 }
 
-static bool
-oe_was_parent(OePart *part, const OeRow *row, int64 id)
-{
-	int64		parent;
-
-	for (int i = 0; i < part->nparents; i++)
-		if (oe_text_int(oe_row_find(row, part->parents[i]), &parent) && parent == id)
-			return true;
-	return false;
-}
-
-/* Is a row of this id in the list already? */
-static bool
-oe_listed_row(List *rows, int64 id)
-{
-	ListCell   *lc;
-	int64		other;
-
-	foreach(lc, rows)
-	{
-		if (oe_text_int(oe_row_find(lfirst(lc), "id"), &other) && other == id)
-			return true;
-	}
-	return false;
-}
-
-/*
- * The rows (OeRow *) that were this part of "id" and that the transaction left
- * alone, as it found them.
- */
-List *
-oe_rows_then(OeCycle *cy, OeTx *tx, OePart *part, int64 id)
-{
-	OeGoneKey	key = {.id = id,.rule = -1,.part = part->index};
-	List	   *rows = NIL;
-	ListCell   *lc;
-	OeRow	   *row;
-
-	for (int j = 0; j < part->nparents; j++)
-		foreach(lc, oe_lines_of(cy, part->rule, part->parents[j], id))
-	{
-		OeLine	   *line = lfirst(lc);
-
-		if (oe_tx_find(tx, part->rule, line->id) != NULL)
-			continue;
-		if (!oe_row_then(cy, tx, part->rule, line->id, &row))
-			rows = lappend(rows, &line->row);
-		else if (row != NULL && oe_was_parent(part, row, id))
-			rows = lappend(rows, row);
-	}
-	for (int which = 0; part->rule->ahead && which < 2; which++)
-		foreach(lc, oe_gone_changes(cy, which, key))
-	{
-		OeLater    *l = lfirst(lc);
-		int64		other = l->change->record_id;
-
-		if (oe_is_later(cy, tx, l) && oe_tx_find(tx, part->rule, other) == NULL && !oe_listed_row(rows, other) &&
-			oe_row_then(cy, tx, part->rule, other, &row) && row != NULL && oe_was_parent(part, row, id))
-			rows = lappend(rows, row);
-	}
-	return rows;
-}
-
 /* ---- deleted ---- */
 
 /*
- * A reference's fields, of the columns that the journal has.
+ * The fields of a reference, from the columns that the journal has.
  */
-static OeRow *
-oe_gone_reference(OeReference *ref, OeRule *rule, const char *text)
+static OeJsonRow *
+oe_lookahead_reference(OeReference *ref, OeCatalogRule *rule, const char *text)
 {
-	OeRow	   *row = palloc0(sizeof(OeRow));
-	OeRow		image;
+	OeJsonRow  *row = palloc0(sizeof(OeJsonRow));
+	OeJsonRow	image;
 	StringInfoData buf;
 
 	oe_row_parse(text, &image);
@@ -447,27 +382,27 @@ oe_gone_reference(OeReference *ref, OeRule *rule, const char *text)
 }
 
 /*
- * The row of a rule or of a reference that is no longer in its table, as it
- * was when it was deleted; NULL where that is not known.
+ * A row of a rule or a reference that is no longer in its table, as it was when
+ * it was deleted; NULL: not known.
  */
-OeRow *
-oe_gone_row(OeCycle *cy, OeReference *ref, OeRule *rule, int64 id)
+OeJsonRow *
+oe_lookahead_deleted_row(OeCycle *cy, OeReference *ref, OeCatalogRule *rule, int64 id)
 {
 	const char *text = NULL;
-	OeRow	   *row;
+	OeJsonRow  *row;
 
 	if (ref == NULL)
-		text = oe_gone_text(cy, rule, id);
+		text = oe_lookahead_deleted_text(cy, rule, id);
 	for (int i = 0; ref != NULL && text == NULL && i < cy->cat->nrules; i++)
 		if (oe_same_table(ref->ntables, ref->tables, &cy->cat->rules[i]))
-			text = oe_gone_text(cy, rule = &cy->cat->rules[i], id);
+			text = oe_lookahead_deleted_text(cy, rule = &cy->cat->rules[i], id);
 	if (text == NULL)
 		return NULL;
 	if (ref)
-		row = oe_gone_reference(ref, rule, text);
+		row = oe_lookahead_reference(ref, rule, text);
 	else
 	{
-		row = palloc0(sizeof(OeRow));
+		row = palloc0(sizeof(OeJsonRow));
 		oe_row_parse(text, row);
 		oe_row_settle(rule, row);
 	}

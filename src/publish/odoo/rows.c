@@ -1,44 +1,37 @@
 /*
- * read.c
- *	  Reading Odoo's tables in batches.
+ * rows.c
+ *	  Reads rows of Odoo's tables in batch.
  *
- * Foreign work.  Whoever wants a row asks for it; what is not there yet is
- * noted, and all that was noted is read by one statement per kind of row.
- * What was read is known until the cycle ends: it is kept in the cycle's memory,
- * whichever is current.
+ * As-owner transaction.  Callers ask for a row; if it is not in memory yet that
+ * is noted, and one statement per kind of row reads everything that was noted.
+ * Rows are kept in the cycle's memory context, until the cycle ends.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "base/json.h"
-#include "publish/internal.h"
+#include "base/json_row.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/odoo/lookahead.h"
+#include "publish/odoo/rows.h"
+#include "publish/odoo/shown_values.h"
+#include "publish/odoo/statements.h"
 #include "publish/odoo/tables.h"
 
-typedef struct OeReadKey
-{
-	int64		id;
-	int32		query;
-	int32		pad;
-} OeReadKey;
-
-typedef struct OeReadEntry
-{
-	OeReadKey	key;
-	bool		read;
-	bool		gone;			/* the row is that of its deletion */
-	OeRow	   *row;			/* by id; NULL: there is none */
-	List	   *lines;			/* by column: OeLine * */
-} OeReadEntry;
-
-
 /*
- * A translated name of a row that an event refers to.
+ * A translated name: in the configured language, else English, else any.
  */
 static void
 oe_translated(StringInfo buf, Jsonb *jb)
@@ -52,7 +45,7 @@ oe_translated(StringInfo buf, Jsonb *jb)
 }
 
 static void
-oe_result_row(OeQuery *q, HeapTuple tup, TupleDesc desc, FmgrInfo *out, int64 id, OeRow *row)
+oe_result_row(OeQuery *q, HeapTuple tup, TupleDesc desc, FmgrInfo *out, int64 id, OeJsonRow *row)
 {
 	StringInfoData buf;
 
@@ -128,7 +121,7 @@ oe_query_results(OeCycle *cy, OeQuery *q, int query)
 		}
 		else
 		{
-			e->row = palloc0(sizeof(OeRow));
+			e->row = palloc0(sizeof(OeJsonRow));
 			oe_result_row(q, tup, desc, out, id, e->row);
 		}
 	}
@@ -176,12 +169,12 @@ oe_query_run(OeCycle *cy, int query, List *ids)
 
 		e->read = true;
 		if (e->row == NULL && q->column == NULL && q->many == NULL)
-			e->gone = (e->row = oe_gone_row(cy, q->reference, q->rule, e->key.id)) != NULL;
+			e->gone = (e->row = oe_lookahead_deleted_row(cy, q->reference, q->rule, e->key.id)) != NULL;
 	}
 }
 
 /*
- * What is known of (query, id); where nothing is, notes that it is wanted.
+ * What is in memory for (query, id); notes a missing one as wanted.
  */
 static OeReadEntry *
 oe_wanted(OeCycle *cy, int query, int64 id)
@@ -215,23 +208,23 @@ oe_wanted(OeCycle *cy, int query, int64 id)
 	return e;
 }
 
-OeRow *
-oe_ref(OeCycle *cy, OeReference *ref, int64 id)
+OeJsonRow *
+oe_reference_row(OeCycle *cy, OeReference *ref, int64 id)
 {
 	return oe_wanted(cy, oe_query_cached(&ref->query, ref, NULL, NULL), id)->row;
 }
 
-OeRow *
-oe_row_of(OeCycle *cy, OeRule *rule, int64 id)
+OeJsonRow *
+oe_row_of(OeCycle *cy, OeCatalogRule *rule, int64 id)
 {
 	return oe_wanted(cy, oe_query_cached(&rule->query, NULL, rule, NULL), id)->row;
 }
 
 /*
- * The same for those who want to know whether it is there.
+ * The same, but NULL for a row that has been deleted.
  */
-OeRow *
-oe_row_there(OeCycle *cy, OeRule *rule, int64 id)
+OeJsonRow *
+oe_row_there(OeCycle *cy, OeCatalogRule *rule, int64 id)
 {
 	OeReadEntry *e = oe_wanted(cy, oe_query_cached(&rule->query, NULL, rule, NULL), id);
 
@@ -239,13 +232,13 @@ oe_row_there(OeCycle *cy, OeRule *rule, int64 id)
 }
 
 List *
-oe_lines_of(OeCycle *cy, OeRule *rule, const char *column, int64 id)
+oe_lines_of(OeCycle *cy, OeCatalogRule *rule, const char *column, int64 id)
 {
 	return oe_wanted(cy, oe_query_by(rule, column), id)->lines;
 }
 
 /*
- * Rows of a relation table: OeLine without columns, the ids being the values.
+ * Rows of a relation table, as OeLine without columns; the ids are the values.
  */
 List *
 oe_many_of(OeCycle *cy, OeMany *many, int64 id)
@@ -254,7 +247,7 @@ oe_many_of(OeCycle *cy, OeMany *many, int64 id)
 }
 
 /*
- * Reads whatever is wanted; false if nothing was.
+ * Reads everything that is wanted; false if nothing was.
  */
 bool
 oe_odoo_read(OeCycle *cy)
@@ -274,17 +267,4 @@ oe_odoo_read(OeCycle *cy)
 	}
 	MemoryContextSwitchTo(save);
 	return any;
-}
-
-/*
- * Nothing is known at the beginning.
- */
-void
-oe_read_begin(OeCycle *cy)
-{
-	HASHCTL		ctl = {.keysize = sizeof(OeReadKey),.entrysize = sizeof(OeReadEntry),.hcxt = cy->cxt};
-
-	cy->read = hash_create("odoo_events rows read", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	cy->wanted = NULL;
-	cy->nwanted = 0;
 }

@@ -1,5 +1,5 @@
 /*
- * settle.c
+ * shown_values.c
  *	  Columns whose stored value is not the one that events show.
  *
  * Since version 16 Odoo stores a translated text as {"en_US": "Table", "fr_FR":
@@ -10,7 +10,7 @@
  * a float its dust.  So everything behind this compares and writes what a
  * receiver can see.
  *
- * Foreign work where it asks ir_model_fields, which says what a column is;
+ * As-owner transaction where it asks ir_model_fields, which says what a column is;
  * everything else only computes.
  */
 #include "postgres.h"
@@ -18,113 +18,27 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 
 #include "base/guc.h"
+#include "base/json_row.h"
 #include "base/scan.h"
-#include "publish/internal.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/shown_values.h"
 #include "publish/odoo/tables.h"
 
 /* That stay of a float. */
 #define OE_DECIMALS 9
-
-/* Where a database has no ir_model_fields, which no Odoo's is without. */
-static const char *const oe_known_per_company[][2] = {
-	{"product_product", "standard_price"},
-	{"res_partner", "barcode"},
-	{"stock_lot", "standard_price"},
-};
-
-/*
- * What the column of one of Odoo's tables is where nothing is recorded about
- * it.  A jsonb column of a built-in rule is a translated text; one of an own
- * table may be anything.
- */
-static OeValueKind
-oe_kind_by_catalog(const OeRule *rule, const char *table, const char *column)
-{
-	for (int i = 0; i < lengthof(oe_known_per_company); i++)
-		if (strcmp(table, oe_known_per_company[i][0]) == 0 && strcmp(column, oe_known_per_company[i][1]) == 0)
-			return OE_VALUE_COMPANIES;
-	return rule == NULL || strncmp(rule->name, "own_", 4) == 0 ? OE_VALUE_PLAIN : OE_VALUE_TEXTS;
-}
-
-/*
- * Asks Odoo's own description of its fields about jsonb columns, given as
- * parallel arrays of tables and columns; which columns it has itself depends on
- * Odoo's version.  Leaves (table, column, company-dependent, translated).
- */
-static void
-oe_ask_fields(const OeTable *fields, Datum tables, Datum columns)
-{
-	static const Oid types[2] = {TEXTARRAYOID, TEXTARRAYOID};
-	Datum		values[2] = {tables, columns};
-
-	(void) oe_run(NULL,
-				  psprintf("SELECT a.t, a.c, pg_catalog.bool_or(%s), pg_catalog.bool_or(%s)"
-						   " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) a(t, c) JOIN %s f"
-						   " ON pg_catalog.replace(f.model::pg_catalog.text, '.', '_') OPERATOR(pg_catalog.=) a.t"
-						   " AND f.name::pg_catalog.text OPERATOR(pg_catalog.=) a.c GROUP BY 1, 2",
-						   oe_has_column(fields, "company_dependent") ? "COALESCE(f.company_dependent::pg_catalog.bool, false)" : "false",
-						   oe_has_column(fields, "translate")
-						   ? "COALESCE(f.translate::pg_catalog.text, '') OPERATOR(pg_catalog.<>) ALL ('{\"\",f,false}'::pg_catalog.text[])" : "false",
-						   fields->qualified),
-				  2, types, values, NULL, true, 0);
-}
-
-/*
- * Notes what Odoo's description of its fields says of jsonb columns.
- */
-void
-oe_detect_kinds(HTAB *all)
-{
-	OeTable    *fields = oe_table("ir_model_fields");
-	HASH_SEQ_STATUS seq;
-	OeTable    *t;
-	List	   *tables = NIL;
-	List	   *columns = NIL;
-
-	if (!oe_has_column(fields, "model") || !oe_has_column(fields, "name"))
-		return;
-	hash_seq_init(&seq, all);
-	while ((t = hash_seq_search(&seq)) != NULL)
-		for (int i = 0; i < t->ncolumns; i++)
-			if (t->columns[i].type == JSONBOID)
-			{
-				tables = lappend(tables, t->name);
-				columns = lappend(columns, unconstify(char *, t->columns[i].name));
-			}
-	oe_ask_fields(fields, oe_text_array(tables), oe_text_array(columns));
-	for (uint64 r = 0; r < SPI_processed; r++)
-	{
-		t = oe_table(oe_value(r, 1));
-		for (int i = 0; t && i < t->ncolumns; i++)
-			if (strcmp(t->columns[i].name, oe_value(r, 2)) == 0)
-				t->columns[i].recorded = oe_value(r, 3)[0] == 't' ? OE_VALUE_COMPANIES
-					: oe_value(r, 4)[0] == 't' ? OE_VALUE_TEXTS : OE_VALUE_PLAIN;
-	}
-}
-
-/* Of a column of a table, for a rule or, NULL, for a reference. */
-OeValueKind
-oe_column_kind(const OeRule *rule, const OeTable *t, const char *name)
-{
-	bool		own = rule == NULL || strncmp(rule->name, "own_", 4) == 0;
-
-	for (int i = 0; t && i < t->ncolumns; i++)
-		if (t->columns[i].type == FLOAT8OID && !own && strcmp(t->columns[i].name, name) == 0)
-			return OE_VALUE_FLOAT;
-		else if (t->columns[i].type == JSONBOID && strcmp(t->columns[i].name, name) == 0)
-			return t->columns[i].recorded != OE_VALUE_UNKNOWN ? t->columns[i].recorded
-				: oe_kind_by_catalog(rule, t->name, name);
-	return OE_VALUE_PLAIN;
-}
 
 /*
  * Notes in a rule which of its columns hold a text per language or a value per
  * company, under the names that the journal gives them.
  */
 static void
-oe_rule_detect(OeRule *rule)
+oe_rule_detect(OeCatalogRule *rule)
 {
 	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
 	MemoryContext save = MemoryContextSwitchTo(oe_odoo_context());
@@ -156,7 +70,7 @@ oe_rule_detect(OeRule *rule)
  * them; looked up anew when its tables have changed.
  */
 static const OeValueColumn *
-oe_rule_settled(OeRule *rule, int *n)
+oe_rule_settled(OeCatalogRule *rule, int *n)
 {
 	if (rule->settled_epoch != oe_odoo_epoch())
 		oe_rule_detect(rule);
@@ -285,7 +199,7 @@ oe_without_dust(const OeText *t)
  * What a member held before it was settled.
  */
 const OeText *
-oe_raw_value(const OeRow *row, const OeMember *m)
+oe_raw_value(const OeJsonRow *row, const OeMember *m)
 {
 	for (int i = 0; i < row->nraw; i++)
 		if (row->raw[i].key == m->key)
@@ -297,7 +211,7 @@ oe_raw_value(const OeRow *row, const OeMember *m)
  * Makes the values of a row's columns what events show.
  */
 void
-oe_row_settle(OeRule *rule, OeRow *row)
+oe_row_settle(OeCatalogRule *rule, OeJsonRow *row)
 {
 	int			n;
 	const OeValueColumn *columns = oe_rule_settled(rule, &n);
@@ -329,9 +243,37 @@ oe_row_settle(OeRule *rule, OeRow *row)
 		}
 }
 
+/*
+ * Makes the values of a change what events show, once it is known what Odoo's
+ * tables are.  An update of which nothing is left then, as a text in a language
+ * that is not shown, tells nothing.
+ */
+static void
+oe_change_settle(OeChange *c)
+{
+	if (c->settled || c->rule == NULL || oe_odoo_context() == NULL)
+		return;
+	c->settled = true;
+	oe_row_settle(c->rule, &c->new);
+	oe_row_settle(c->rule, &c->old);
+	c->unseen = c->op == 'U' && c->rule->nsettled > 0;
+	for (int i = 0; c->unseen && i < c->old.n; i++)
+		c->unseen = i < c->new.n && oe_text_equal(&c->old.m[i].value, &c->new.m[i].value);
+}
+
+/*
+ * At the start of each foreign transaction of a cycle, see
+ * oe_odoo_prepare_with(); changes are settled from now on.
+ */
+bool
+oe_odoo_prepare(OeCycle *cy)
+{
+	return oe_odoo_prepare_with(cy, oe_change_settle);
+}
+
 /* Does the rule's row hold one value per company there? */
 bool
-oe_is_per_company(OeRule *rule, const char *column)
+oe_is_per_company(OeCatalogRule *rule, const char *column)
 {
 	int			n;
 	const OeValueColumn *columns = oe_rule_settled(rule, &n);
@@ -348,7 +290,7 @@ oe_is_per_company(OeRule *rule, const char *column)
  * which name, for those who may only see some of them.
  */
 void
-oe_company_value(OeEvent *ev, OeRule *rule, const char *owner, const char *column, const char *name, OeText *value)
+oe_company_value(OeDraftEvent *ev, OeCatalogRule *rule, const char *owner, const char *column, const char *name, OeText *value)
 {
 	char	   *mark;
 
@@ -371,7 +313,7 @@ oe_company_value(OeEvent *ev, OeRule *rule, const char *owner, const char *colum
  * values differ there is nothing to tell of.
  */
 bool
-oe_change_shown(const OeEvent *ev)
+oe_change_shown(const OeDraftEvent *ev)
 {
 	OeChange   *c = ev->change;
 	bool		differs = false;

@@ -1,17 +1,19 @@
 /*
- * odoo.c
- *	  Which of Odoo's tables and columns there are, and the statements that
+ * tables.c
+ *	  Which of Odoo's tables and columns exist here, and the statements that
  *	  read them.
  *
- * Foreign work only.  Statements are generated from the catalog and from the
- * tables and columns that this database has.  Plans and what was detected are
- * kept until a table concerned changes (relcache callback) or reading failed.
+ * As-owner transaction.  Statements are generated from the catalog and from the
+ * tables and columns of this database.  Plans are kept until one of the tables
+ * changes (relcache callback) or reading fails.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -21,11 +23,19 @@
 #include "utils/syscache.h"
 
 #include "base/guc.h"
+#include "base/parameter_values.h"
 #include "base/parameters.h"
-#include "publish/internal.h"
+#include "base/spi_row.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/table_names.h"
 #include "publish/odoo/tables.h"
+#include "publish/odoo/wanted_tables.h"
 
-/* Everything that was detected lives here; NULL: to be detected. */
+/* Everything that was detected is in this context; NULL: to be detected. */
 static MemoryContext oe_cxt = NULL;
 static HTAB *oe_tables;
 static List *oe_queries;
@@ -34,8 +44,15 @@ static uint32 oe_epoch = 1;		/* of the numbers of queries */
 static bool oe_stale = false;
 static bool oe_doubtful = false;	/* a name may mean another table now */
 
+/* Where a database has no ir_model_fields, which no Odoo's is without. */
+static const char *const oe_known_per_company[][2] = {
+	{"product_product", "standard_price"},
+	{"res_partner", "barcode"},
+	{"stock_lot", "standard_price"},
+};
+
 /*
- * Runs inside any catalog access: only notes that what we know may be old.
+ * May run within any catalog access, so it only sets a flag.
  */
 static void
 oe_relation_changed(Datum arg, Oid relid)
@@ -67,7 +84,7 @@ oe_owner_or_schema_changed(Datum arg, int cacheid, uint32 hash)
 }
 
 /*
- * Drops plans and what was detected; the next oe_odoo_prepare() looks anew.
+ * Drops all plans; the next oe_odoo_prepare() detects tables again.
  */
 void
 oe_odoo_forget(void)
@@ -129,30 +146,6 @@ oe_has_column(const OeTable *t, const char *name)
 	return false;
 }
 
-static bool
-oe_indexed_column(OeTable *t, const char *name)
-{
-	for (int i = 0; t && i < t->ncolumns; i++)
-		if (strcmp(t->columns[i].name, name) == 0)
-			return t->columns[i].indexed;
-	return false;
-}
-
-/* 'a>table.b', 'a^table.b': the table's name, or NULL for a plain column. */
-char *
-oe_hop_table(const char *path, char *column, char *table, char *field)
-{
-	const char *hop = strpbrk(path, ">^");
-	const char *dot = hop ? strchr(hop, '.') : NULL;
-
-	if (hop == NULL || dot == NULL)
-		return NULL;
-	strlcpy(column, path, Min(hop - path + 1, NAMEDATALEN));
-	strlcpy(table, hop + 1, Min(dot - hop, NAMEDATALEN));
-	strlcpy(field, dot + 1, NAMEDATALEN);
-	return table;
-}
-
 /*
  * Takes the columns of the tables out of the result of a query, which is
  * ordered by table.
@@ -176,7 +169,7 @@ oe_detected_columns(void)
 									quote_identifier(name));
 			t->relid = (Oid) atoll(SPI_getvalue(tup, desc, 3));
 			t->ncolumns = 0;
-			t->columns = palloc(sizeof(OeColumn) * MaxHeapAttributeNumber);
+			t->columns = palloc(sizeof(OeTableColumn) * MaxHeapAttributeNumber);
 		}
 		t->columns[t->ncolumns].name = SPI_getvalue(tup, desc, 4);
 		t->columns[t->ncolumns].type = (Oid) atoll(SPI_getvalue(tup, desc, 5));
@@ -186,22 +179,66 @@ oe_detected_columns(void)
 	}
 }
 
-Datum
-oe_text_array(List *names)
+/*
+ * Asks Odoo's own description of its fields about jsonb columns, given as
+ * parallel arrays of tables and columns; which columns it has itself depends on
+ * Odoo's version.  Leaves (table, column, company-dependent, translated).
+ */
+static void
+oe_ask_fields(const OeTable *fields, Datum tables, Datum columns)
 {
-	Datum	   *elems = palloc(sizeof(Datum) * Max(list_length(names), 1));
-	ListCell   *lc;
-	int			n = 0;
+	static const Oid types[2] = {TEXTARRAYOID, TEXTARRAYOID};
+	Datum		values[2] = {tables, columns};
 
-	foreach(lc, names)
-	{
-		elems[n++] = CStringGetTextDatum(lfirst(lc));
-	}
-	return PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, TYPALIGN_INT));
+	(void) oe_spi_keep_context(NULL,
+							   psprintf("SELECT a.t, a.c, pg_catalog.bool_or(%s), pg_catalog.bool_or(%s)"
+										" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) a(t, c) JOIN %s f"
+										" ON pg_catalog.replace(f.model::pg_catalog.text, '.', '_') OPERATOR(pg_catalog.=) a.t"
+										" AND f.name::pg_catalog.text OPERATOR(pg_catalog.=) a.c GROUP BY 1, 2",
+										oe_has_column(fields, "company_dependent") ? "COALESCE(f.company_dependent::pg_catalog.bool, false)" : "false",
+										oe_has_column(fields, "translate")
+										? "COALESCE(f.translate::pg_catalog.text, '') OPERATOR(pg_catalog.<>) ALL ('{\"\",f,false}'::pg_catalog.text[])" : "false",
+										fields->qualified),
+							   2, types, values, NULL, true, 0);
 }
 
 /*
- * Which of the catalog's tables exist, where, with which columns.
+ * Notes what Odoo's description of its fields says of jsonb columns.
+ */
+static void
+oe_detect_kinds(HTAB *all)
+{
+	OeTable    *fields = oe_table("ir_model_fields");
+	HASH_SEQ_STATUS seq;
+	OeTable    *t;
+	List	   *tables = NIL;
+	List	   *columns = NIL;
+
+	if (!oe_has_column(fields, "model") || !oe_has_column(fields, "name"))
+		return;
+	hash_seq_init(&seq, all);
+	while ((t = hash_seq_search(&seq)) != NULL)
+		for (int i = 0; i < t->ncolumns; i++)
+			if (t->columns[i].type == JSONBOID)
+			{
+				tables = lappend(tables, t->name);
+				columns = lappend(columns, unconstify(char *, t->columns[i].name));
+			}
+	oe_ask_fields(fields, oe_text_array(tables), oe_text_array(columns));
+	for (uint64 r = 0; r < SPI_processed; r++)
+	{
+		t = oe_table(oe_spi_text(r, 1));
+		for (int i = 0; t && i < t->ncolumns; i++)
+			if (strcmp(t->columns[i].name, oe_spi_text(r, 2)) == 0)
+				t->columns[i].recorded = oe_spi_text(r, 3)[0] == 't' ? OE_VALUE_COMPANIES
+					: oe_spi_text(r, 4)[0] == 't' ? OE_VALUE_TEXTS : OE_VALUE_PLAIN;
+	}
+}
+
+/*
+ * Detects which of the catalog's tables exist, in which schema, with which
+ * columns.  Odoo's schema is "public"; other schemas are searched for tables
+ * that it lacks.
  */
 static void
 oe_detect(OeCatalog *cat)
@@ -215,14 +252,14 @@ oe_detect(OeCatalog *cat)
 	/* first, so that what changes meanwhile is looked at again */
 	oe_stale = oe_doubtful = false;
 	values[0] = oe_wanted_load(cat);
-	(void) oe_run(NULL,
-				  "SELECT c.relname, n.nspname, c.oid::int8, a.attname, a.atttypid::int8,"
-				  " EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)"
-				  " FROM pg_catalog.pg_class c"
-				  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-				  " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-				  " WHERE c.oid = ANY ($1::oid[]) ORDER BY c.oid, a.attnum",
-				  1, types, values, NULL, true, 0);
+	(void) oe_spi_keep_context(NULL,
+							   "SELECT c.relname, n.nspname, c.oid::int8, a.attname, a.atttypid::int8,"
+							   " EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)"
+							   " FROM pg_catalog.pg_class c"
+							   " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+							   " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+							   " WHERE c.oid = ANY ($1::oid[]) ORDER BY c.oid, a.attnum",
+							   1, types, values, NULL, true, 0);
 	ctl.hcxt = cxt;
 	oe_tables = hash_create("odoo_events tables", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	oe_detected_columns();
@@ -252,7 +289,7 @@ oe_odoo_epoch(void)
  * A rule's table as a name in a statement; NULL if it is not here.
  */
 const char *
-oe_rule_table(OeRule *rule)
+oe_rule_table(OeCatalogRule *rule)
 {
 	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
 
@@ -260,7 +297,7 @@ oe_rule_table(OeRule *rule)
 }
 
 Oid
-oe_rule_relid(OeRule *rule)
+oe_rule_relid(OeCatalogRule *rule)
 {
 	OeTable    *t = oe_first_table(rule->ntables, rule->tables);
 
@@ -268,7 +305,7 @@ oe_rule_relid(OeRule *rule)
 }
 
 bool
-oe_rule_has_column(OeRule *rule, const char *name)
+oe_rule_has_column(OeCatalogRule *rule, const char *name)
 {
 	return oe_has_column(oe_first_table(rule->ntables, rule->tables), name);
 }
@@ -276,134 +313,11 @@ oe_rule_has_column(OeRule *rule, const char *name)
 /* ---- statements ---- */
 
 /*
- * The expression that a reference's field is read by, and the join it needs
- * (appended to "joins" unless there already); false where a table or column
- * is missing.
+ * The number of the statement for one kind of row; it is prepared when first
+ * used.
  */
-static bool
-oe_field_expression(OeTable *t, const char *path, StringInfo expr, StringInfo joins)
-{
-	char		column[NAMEDATALEN];
-	char		table[NAMEDATALEN];
-	char		field[NAMEDATALEN];
-	OeTable    *other;
-	char	   *alias;
-
-	if (oe_hop_table(path, column, table, field) == NULL)
-	{
-		/* who is referred to has no company that could choose a value */
-		if (!oe_has_column(t, path) || oe_column_kind(NULL, t, path) == OE_VALUE_COMPANIES)
-			return false;
-		appendStringInfo(expr, "t.%s", quote_identifier(path));
-		return true;
-	}
-	other = oe_table(table);
-	if (!oe_has_column(t, column) || !oe_has_column(other, field) ||
-		oe_column_kind(NULL, other, field) == OE_VALUE_COMPANIES)
-		return false;
-	if (strchr(path, '^'))
-	{
-		appendStringInfo(expr, "(SELECT w.id FROM %s w JOIN %s v ON v.id OPERATOR(pg_catalog.=) w.%s"
-						 " WHERE pg_catalog.starts_with(t.%s::pg_catalog.text, v.%s::pg_catalog.text)"
-						 " ORDER BY pg_catalog.length(v.%s::pg_catalog.text) DESC LIMIT 1)",
-						 other->qualified, t->qualified, quote_identifier(field),
-						 quote_identifier(column), quote_identifier(column), quote_identifier(column));
-		return true;
-	}
-	alias = psprintf("%s_%s", column, table);
-	alias[Min(strlen(alias), NAMEDATALEN - 1)] = '\0';
-	if (strstr(joins->data, psprintf(" %s ON", quote_identifier(alias))) == NULL)
-		appendStringInfo(joins, " LEFT JOIN %s %s ON %s.id OPERATOR(pg_catalog.=) t.%s", other->qualified,
-						 quote_identifier(alias), quote_identifier(alias), quote_identifier(column));
-	appendStringInfo(expr, "%s.%s", quote_identifier(alias), quote_identifier(field));
-	return true;
-}
-
-static char *
-oe_reference_statement(OeQuery *q)
-{
-	OeReference *r = q->reference;
-	OeTable    *t = oe_first_table(r->ntables, r->tables);
-	StringInfoData sql;
-	StringInfoData joins;
-
-	if (t == NULL)
-		return NULL;
-	initStringInfo(&sql);
-	initStringInfo(&joins);
-	q->names = palloc0(sizeof(char *) * (r->nfields + 1));
-	appendStringInfoString(&sql, "SELECT t.id::pg_catalog.int8, t.id::pg_catalog.int8");
-	for (int i = 0; i < r->nfields; i++)
-	{
-		StringInfoData expr;
-
-		initStringInfo(&expr);
-		for (int j = 0; j < r->fields[i].npaths; j++)
-			if (oe_field_expression(t, r->fields[i].paths[j], &expr, &joins))
-			{
-				appendStringInfo(&sql, ", %s", expr.data);
-				q->names[q->nnames++] = r->fields[i].name;
-				break;
-			}
-	}
-	appendStringInfo(&sql, " FROM %s t%s WHERE t.id OPERATOR(pg_catalog.=) ANY ($1)", t->qualified, joins.data);
-	return sql.data;
-}
-
-/*
- * A rule's columns, under the names that the journal gives them.
- */
-static char *
-oe_rule_statement(OeQuery *q)
-{
-	OeTable    *t = oe_first_table(q->rule->ntables, q->rule->tables);
-	const char *by = q->column ? q->column : "id";
-	StringInfoData sql;
-
-	if (t == NULL || !oe_has_column(t, by))
-		return NULL;
-	initStringInfo(&sql);
-	q->names = palloc0(sizeof(char *) * (q->rule->ncolumns + 1));
-	appendStringInfo(&sql, "SELECT t.%s::pg_catalog.int8, t.id::pg_catalog.int8", quote_identifier(by));
-	for (int i = 0; i < q->rule->ncolumns; i++)
-	{
-		char	   *name = pstrdup(q->rule->columns[i]);
-		char	   *alt = strchr(name, '=');
-
-		if (alt)
-			*alt++ = '\0';
-		if (!oe_has_column(t, name) && (alt == NULL || !oe_has_column(t, alt)))
-			continue;
-		appendStringInfo(&sql, ", t.%s", quote_identifier(oe_has_column(t, name) ? name : alt));
-		q->names[q->nnames++] = name;
-	}
-	appendStringInfo(&sql, " FROM %s t WHERE t.%s OPERATOR(pg_catalog.=) ANY ($1) ORDER BY t.id", t->qualified, quote_identifier(by));
-	return sql.data;
-}
-
-/*
- * Of a relation table, or rows of any table by another column: only where an
- * index finds them.
- */
-static char *
-oe_many_statement(OeQuery *q)
-{
-	OeTable    *t = oe_table(q->many->table);
-
-	if (!oe_indexed_column(t, q->many->key) || !oe_has_column(t, q->many->value))
-		return NULL;
-	return psprintf("SELECT t.%s::pg_catalog.int8, t.%s::pg_catalog.int8 FROM %s t"
-					" WHERE t.%s OPERATOR(pg_catalog.=) ANY ($1) AND t.%s IS NOT NULL ORDER BY 2",
-					quote_identifier(q->many->key), quote_identifier(q->many->value), t->qualified,
-					quote_identifier(q->many->key), quote_identifier(q->many->value));
-}
-
-/*
- * The number of the query for one kind of row; its plan is made when it is
- * first run.
- */
-int
-oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *many)
+static int
+oe_query_find(OeReference *reference, OeCatalogRule *rule, const char *column, OeMany *many)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -434,7 +348,7 @@ oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *
  * or of a relation table.
  */
 int
-oe_query_cached(OeQueryNo *no, OeReference *reference, OeRule *rule, OeMany *many)
+oe_query_cached(OeQueryNo *no, OeReference *reference, OeCatalogRule *rule, OeMany *many)
 {
 	if (no->epoch != oe_epoch)
 	{
@@ -445,11 +359,10 @@ oe_query_cached(OeQueryNo *no, OeReference *reference, OeRule *rule, OeMany *man
 }
 
 /*
- * The same of a rule's rows by a column: few columns are ever asked for, each
- * with a name of the catalog's.
+ * The statement that reads a rule's rows by a column.
  */
 int
-oe_query_by(OeRule *rule, const char *column)
+oe_query_by(OeCatalogRule *rule, const char *column)
 {
 	OeByColumn *by = &rule->by[0];
 
@@ -468,25 +381,6 @@ oe_query_by(OeRule *rule, const char *column)
 	return by->query.number;
 }
 
-void
-oe_query_plan(OeQuery *q)
-{
-	static const Oid types[1] = {INT8ARRAYOID};
-	MemoryContext save = MemoryContextSwitchTo(oe_cxt);
-	char	   *sql = q->reference ? oe_reference_statement(q) : q->many ? oe_many_statement(q) : oe_rule_statement(q);
-	SPIPlanPtr	plan;
-
-	q->absent = sql == NULL;
-	if (sql != NULL)
-	{
-		plan = SPI_prepare(sql, 1, (Oid *) types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
-		q->plan = plan;
-	}
-	MemoryContextSwitchTo(save);
-}
-
 OeQuery *
 oe_query(int query)
 {
@@ -494,7 +388,7 @@ oe_query(int query)
 }
 
 /*
- * Odoo's own name of the database, for "source"; NULL: it has none.
+ * Odoo's own id of the database, for attribute "source".
  */
 static char *
 oe_database_uuid(void)
@@ -510,12 +404,24 @@ oe_database_uuid(void)
 }
 
 /*
- * At the start of each foreign transaction of a cycle.  False where what was
- * read before counts no longer, because tables have changed: then it is to be
- * asked for again.
+ * Forgets all rows that were read.
+ */
+static void
+oe_read_begin(OeCycle *cy)
+{
+	HASHCTL		ctl = {.keysize = sizeof(OeReadKey),.entrysize = sizeof(OeReadEntry),.hcxt = cy->cxt};
+
+	cy->read = hash_create("odoo_events rows read", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	cy->wanted = NULL;
+	cy->nwanted = 0;
+}
+
+/*
+ * At the beginning of each as-owner transaction of a cycle.  False if tables
+ * have changed, so that everything has to be read again.
  */
 bool
-oe_odoo_prepare(OeCycle *cy)
+oe_odoo_prepare_with(OeCycle *cy, void (*settle) (OeChange *c))
 {
 	static bool registered = false;
 
@@ -524,6 +430,8 @@ oe_odoo_prepare(OeCycle *cy)
 		CacheRegisterRelcacheCallback(oe_relation_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(DATABASEOID, oe_owner_or_schema_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(NAMESPACEOID, oe_owner_or_schema_changed, (Datum) 0);
+		oe_catalog_dropped = oe_odoo_forget;
+		oe_change_settle_hook = settle;
 		registered = true;
 	}
 	if (oe_cxt != NULL && !oe_stale && oe_doubtful)
@@ -553,4 +461,33 @@ oe_odoo_prepare(OeCycle *cy)
 	cy->epoch = oe_epoch;
 	oe_read_begin(cy);
 	return false;
+}
+
+/*
+ * What the column of one of Odoo's tables is where nothing is recorded about
+ * it.  A jsonb column of a built-in rule is a translated text; one of an own
+ * table may be anything.
+ */
+static OeValueKind
+oe_kind_by_catalog(const OeCatalogRule *rule, const char *table, const char *column)
+{
+	for (int i = 0; i < lengthof(oe_known_per_company); i++)
+		if (strcmp(table, oe_known_per_company[i][0]) == 0 && strcmp(column, oe_known_per_company[i][1]) == 0)
+			return OE_VALUE_COMPANIES;
+	return rule == NULL || strncmp(rule->name, "own_", 4) == 0 ? OE_VALUE_PLAIN : OE_VALUE_TEXTS;
+}
+
+/* Of a column of a table, for a rule or, NULL, for a reference. */
+OeValueKind
+oe_column_kind(const OeCatalogRule *rule, const OeTable *t, const char *name)
+{
+	bool		own = rule == NULL || strncmp(rule->name, "own_", 4) == 0;
+
+	for (int i = 0; t && i < t->ncolumns; i++)
+		if (t->columns[i].type == FLOAT8OID && !own && strcmp(t->columns[i].name, name) == 0)
+			return OE_VALUE_FLOAT;
+		else if (t->columns[i].type == JSONBOID && strcmp(t->columns[i].name, name) == 0)
+			return t->columns[i].recorded != OE_VALUE_UNKNOWN ? t->columns[i].recorded
+				: oe_kind_by_catalog(rule, t->name, name);
+	return OE_VALUE_PLAIN;
 }

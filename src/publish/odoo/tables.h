@@ -1,20 +1,39 @@
 /*
- * odoo.h
- *	  Between odoo.c, which makes statements, read.c, which runs them, and
- *	  wanted.c, which finds the tables.
+ * tables.h
+ *	  Which of Odoo's tables exist here, and the statements that read them.
+ *
+ * As-owner transaction.  Statements are prepared once and kept until a table
+ * changes or the catalog is loaded anew; oe_odoo_prepare() detects both and
+ * tells the caller to begin again.
  */
-#ifndef OE_PUBLISH_ODOO_H
-#define OE_PUBLISH_ODOO_H
+#ifndef OE_PUBLISH_ODOO_TABLES_H
+#define OE_PUBLISH_ODOO_TABLES_H
 
-#include "publish/internal.h"
+#include "postgres.h"
 
-typedef struct OeColumn
+#include "executor/spi.h"
+#include "nodes/pg_list.h"
+
+#include "publish/catalog/entity.h"
+
+typedef struct OeChange OeChange;
+typedef struct OeCycle OeCycle;
+typedef struct OeJsonRow OeJsonRow;
+typedef struct OeMany OeMany;
+typedef struct OeQueryNo OeQueryNo;
+typedef struct OeReference OeReference;
+
+extern bool oe_odoo_prepare_with(OeCycle *cy, void (*settle) (OeChange *c));
+extern void oe_odoo_forget(void);
+extern const char *oe_odoo_table(const char *name);
+
+typedef struct OeTableColumn
 {
 	const char *name;
 	Oid			type;
 	bool		indexed;		/* an index begins with it */
 	OeValueKind recorded;		/* of a jsonb column, by ir_model_fields */
-} OeColumn;
+} OeTableColumn;
 
 typedef struct OeTable
 {
@@ -22,7 +41,7 @@ typedef struct OeTable
 	char	   *qualified;
 	Oid			relid;
 	int			ncolumns;
-	OeColumn   *columns;
+	OeTableColumn *columns;
 } OeTable;
 
 /* One statement: rows of a reference by id, of a rule's table by id, or of a
@@ -30,7 +49,7 @@ typedef struct OeTable
 typedef struct OeQuery
 {
 	OeReference *reference;
-	OeRule	   *rule;
+	OeCatalogRule *rule;
 	const char *column;			/* NULL: by id */
 	OeMany	   *many;			/* or rows of a relation table, by its key */
 	bool		absent;			/* no such table or column here */
@@ -39,30 +58,33 @@ typedef struct OeQuery
 	const char **names;			/* of the result's columns from the third on */
 } OeQuery;
 
-extern int	oe_query_find(OeReference *reference, OeRule *rule, const char *column, OeMany *many);
-extern int	oe_query_cached(OeQueryNo *no, OeReference *reference, OeRule *rule, OeMany *many);
-extern int	oe_query_by(OeRule *rule, const char *column);
+extern int	oe_query_cached(OeQueryNo *no, OeReference *reference, OeCatalogRule *rule, OeMany *many);
+extern int	oe_query_by(OeCatalogRule *rule, const char *column);
 extern OeQuery *oe_query(int query);
-extern void oe_query_plan(OeQuery *q);
-extern const char *oe_rule_table(OeRule *rule);
-extern Oid	oe_rule_relid(OeRule *rule);
-extern bool oe_rule_has_column(OeRule *rule, const char *name);
-extern void oe_read_begin(OeCycle *cy);
+extern const char *oe_rule_table(OeCatalogRule *rule);
+extern Oid	oe_rule_relid(OeCatalogRule *rule);
+extern bool oe_rule_has_column(OeCatalogRule *rule, const char *name);
 extern OeTable *oe_table(const char *name);
 extern OeTable *oe_first_table(int n, char **names);
 extern bool oe_has_column(const OeTable *t, const char *name);
-extern Datum oe_text_array(List *names);
 extern MemoryContext oe_odoo_context(void);
 extern uint32 oe_odoo_epoch(void);
-extern char *oe_hop_table(const char *path, char *column, char *table, char *field);
+extern OeValueKind oe_column_kind(const OeCatalogRule *rule, const OeTable *t, const char *name);
 
-/* wanted.c */
-extern Datum oe_wanted_load(OeCatalog *cat);
-extern bool oe_wanted_moved(void);
+typedef struct OeReadKey
+{
+	int64		id;
+	int32		query;
+	int32		pad;
+} OeReadKey;
 
-/* settle.c */
-extern void oe_detect_kinds(HTAB *tables);
-extern OeValueKind oe_column_kind(const OeRule *rule, const OeTable *t, const char *name);
-extern OeText oe_text_shown(const OeText *t);
+typedef struct OeReadEntry
+{
+	OeReadKey	key;
+	bool		read;
+	bool		gone;			/* the row is that of its deletion */
+	OeJsonRow  *row;			/* by id; NULL: there is none */
+	List	   *lines;			/* by column: OeLine * */
+} OeReadEntry;
 
-#endif							/* OE_PUBLISH_ODOO_H */
+#endif							/* OE_PUBLISH_ODOO_TABLES_H */

@@ -1,18 +1,22 @@
 /*
- * wanted.c
+ * wanted_tables.c
  *	  The tables that the catalog names, and which ones they are here.
  *
- * Foreign work.  Which table a name means is base/relations.h's to say; here is
+ * As-owner transaction.  Which table a name means is base/relations.h's to say; here is
  * what publishing asks it for, and whether the answers are still the same.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 
 #include "base/relations.h"
-#include "publish/internal.h"
-#include "publish/odoo/tables.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/odoo/table_names.h"
+#include "publish/odoo/wanted_tables.h"
 
 /* A table that the catalog names, and which one that is here. */
 typedef struct OeWanted
@@ -22,7 +26,7 @@ typedef struct OeWanted
 	Oid			relid;
 } OeWanted;
 
-/* In the memory of what odoo.c has detected. */
+/* In the memory of what tables.c has detected. */
 static List *oe_wanted;			/* OeWanted * */
 
 /*

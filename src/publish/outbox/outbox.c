@@ -1,27 +1,40 @@
 /*
- * store.c
- *	  Writing the outbox, the cursor and the quarantine in one transaction.
+ * outbox.c
+ *	  Writes the outbox, the cursor and the quarantine in one transaction.
  *
- * Own work, under the publisher's lock.  Positions follow the last one of the
- * cursor without a gap, as the events' texts say already.
+ * Trusted transaction, under the publisher's lock.  Positions continue from the
+ * cursor's last one without a gap; the texts of the events contain them
+ * already.
  */
 #include "postgres.h"
 
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 #include "utils/xid8.h"
 
+#include "base/classification.h"
 #include "base/fault.h"
 #include "base/insert.h"
 #include "base/oe.h"
 #include "base/ring.h"
-#include "publish/internal.h"
+#include "base/spi_row.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/model/yield.h"
+#include "publish/outbox/outbox.h"
+#include "publish/render/envelope.h"
+#include "publish/source/cursor.h"
+#include "publish/source/quarantine.h"
 
-/* WAL that may be left for the commit to flush. */
+/* WAL that may be left for the commit to flush, in bytes. */
 #define OE_FLUSH_BYTES (256 * 1024)
 
 int			oe_outbox_member = -1;
@@ -49,8 +62,28 @@ oe_slot_int4(TupleTableSlot *slot, int column, int64 value)
 	slot->tts_values[column] = Int32GetDatum((int32) value);
 }
 
+/*
+ * The classes of an event's members, and which of them hold a value per
+ * company; NULL where all are internal and none does.
+ */
+static const char *
+oe_event_classes(const OeDraftEvent *ev)
+{
+	const char *const texts[] = {
+		ev->def && ev->def->class != OE_CLASS_INTERNAL ? psprintf("%d:*", ev->def->class) : NULL,
+		ev->e ? ev->e->member_classes : NULL,
+		ev->per_company
+	};
+	const char *all = NULL;
+
+	for (int i = 0; i < lengthof(texts); i++)
+		if (texts[i])
+			all = all ? psprintf("%s %s", all, texts[i]) : texts[i];
+	return all;
+}
+
 static void
-oe_outbox_row(OeCycle *cy, TupleTableSlot *slot, OeEvent *ev, int64 position)
+oe_outbox_row(OeCycle *cy, TupleTableSlot *slot, OeDraftEvent *ev, int64 position)
 {
 	Datum	   *v = slot->tts_values;
 
@@ -75,7 +108,7 @@ oe_outbox_row(OeCycle *cy, TupleTableSlot *slot, OeEvent *ev, int64 position)
 }
 
 /*
- * The member that holds the greatest position: the one being filled.
+ * The member with the greatest position: the one that is being filled.
  */
 static int
 oe_outbox_current(void)
@@ -87,13 +120,13 @@ oe_outbox_current(void)
 	initStringInfo(&sql);
 	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
 		appendStringInfo(&sql, "%sSELECT %d AS m, pg_catalog.max(position) AS p FROM odoo_events.outbox_%d", i ? " UNION ALL " : "", i, i);
-	(void) oe_run(NULL, psprintf("SELECT m FROM (%s) x ORDER BY p DESC NULLS LAST, m LIMIT 1", sql.data), 0, NULL, NULL, NULL, false, 1);
+	(void) oe_spi_keep_context(NULL, psprintf("SELECT m FROM (%s) x ORDER BY p DESC NULLS LAST, m LIMIT 1", sql.data), 0, NULL, NULL, NULL, false, 1);
 	oe_outbox_member = atoi(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	return oe_outbox_member;
 }
 
 /*
- * WAL that is on disk already need not be waited for at the commit.
+ * Flushes WAL early, so that the commit has less to wait for.
  */
 static void
 oe_flush_ahead(void)
@@ -107,11 +140,11 @@ oe_flush_ahead(void)
 }
 
 /*
- * Below SQL, since a statement would take the texts through its parameters;
- * logical decoding sees the rows (src/stream).
+ * Inserts below SQL, since a statement would copy the texts as parameters.
+ * Logical decoding sees the rows (src/stream).
  */
 static int64
-oe_outbox_append(OeCycle *cy, OeReading *r)
+oe_outbox_append(OeCycle *cy, OeJournalBatch *r)
 {
 	Oid			members[OE_OUTBOX_MEMBERS];
 	int			hint = oe_outbox_current();
@@ -135,11 +168,11 @@ oe_outbox_append(OeCycle *cy, OeReading *r)
 		if (!oe_insert_row(&ins, slot))
 			continue;
 		MemoryContextReset(work);
-		if (oe_breathe())
+		if (oe_publish_yield())
 			oe_flush_ahead();
 		/* where a test wants it to stand while delivery goes on */
 		while (OE_TUNED("write-stands", 0) > 0)
-			(void) oe_breathe();
+			(void) oe_publish_yield();
 	}
 	MemoryContextSwitchTo(save);
 	oe_insert_end(&ins);
@@ -151,7 +184,7 @@ oe_outbox_append(OeCycle *cy, OeReading *r)
  * Writes everything of this cycle; answers the number of events.
  */
 int64
-oe_store(OeCycle *cy, OeReading *r)
+oe_outbox_write(OeCycle *cy, OeJournalBatch *r)
 {
 	int64		n = 0;
 

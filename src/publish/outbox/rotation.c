@@ -1,13 +1,15 @@
 /*
- * maintain.c
- *	  The rings of journal, cursor and outbox: moving on, emptying.
+ * rotation.c
+ *	  Rotates the rings of journal, cursor and outbox.
  *
- * Worker only, outside a transaction.  Never waits for a lock, so that no
- * insert of Odoo's ever queues behind it.
+ * Worker only, outside a transaction.  Never waits for a lock, so that no insert
+ * of Odoo's waits behind it.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "port/atomics.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -18,29 +20,30 @@
 #include "base/ring.h"
 #include "base/session.h"
 #include "base/shmem.h"
-#include "publish/internal.h"
-#include "publish/publish.h"
+#include "publish/outbox/outbox.h"
+#include "publish/outbox/rotation.h"
 
-/* A journal member is left at this size, or, when all of it is published, at
- * the smaller one, so that it can be emptied. */
+/*
+ * A member of the journal is left at this size; or at the smaller one if all of
+ * it is published.
+ */
 #define OE_JOURNAL_FULL OE_TUNED("journal-full", 16 * 1024 * 1024)
 #define OE_JOURNAL_WORTH OE_TUNED("journal-worth", 256 * 1024)
 
-/* The outbox is left this many times per retention. */
-#define OE_OUTBOX_TURNS 6
-
+/* How often the outbox moves on within its retention. */
+#define OE_OUTBOX_ROTATIONS 6
 #define OE_UNREAD \
 	"EXISTS (SELECT FROM odoo_events.journal_%d j WHERE NOT pg_catalog.pg_visible_in_snapshot(j.xid," \
 	" COALESCE((SELECT c.s1 FROM odoo_events.publish_cursor c ORDER BY c.n DESC LIMIT 1), '3:3:'::pg_snapshot))" \
 	" OR NOT pg_catalog.pg_visible_in_snapshot(j.xid, (SELECT w.done FROM odoo_events.wal_compare w)))"
 
-typedef struct OeRingState
+typedef struct OeOutboxRings
 {
 	int64		size;			/* bytes, or, of the outbox, greatest position */
 	bool		needed;
 	bool		old;			/* outbox: should be left */
 	int64		bytes;
-} OeRingState;
+} OeOutboxRings;
 
 static int64
 oe_maintain_int8(uint64 row, int col)
@@ -62,7 +65,7 @@ oe_maintain_bool(uint64 row, int col)
 
 /* Runs a query that answers (size, needed, old) per member. */
 static void
-oe_ring_states(const char *sql, int n, OeRingState *states)
+oe_ring_states(const char *sql, int n, OeOutboxRings *states)
 {
 	OeSession	s;
 
@@ -82,7 +85,7 @@ static void
 oe_maintain_journal(void)
 {
 	OeSlot	   *slot = oe_slot_mine(false);
-	OeRingState states[OE_JOURNAL_MEMBERS] = {0};
+	OeOutboxRings states[OE_JOURNAL_MEMBERS] = {0};
 	StringInfoData sql;
 	uint32		hint = slot ? pg_atomic_read_u32(&slot->journal_hint) % OE_JOURNAL_MEMBERS : 0;
 	uint32		next = (hint + 1) % OE_JOURNAL_MEMBERS;
@@ -107,11 +110,14 @@ oe_maintain_journal(void)
 			(void) oe_ring_empty("journal", i, psprintf("SELECT " OE_UNREAD, i), 0, NULL, NULL, NULL);
 }
 
-/* The member whose rows are all older than the other's first. */
+/*
+ * Empties the member whose rows are all older than the first row of the other
+ * one.
+ */
 static void
 oe_maintain_cursor(void)
 {
-	OeRingState states[OE_LOG_MEMBERS] = {0};
+	OeOutboxRings states[OE_LOG_MEMBERS] = {0};
 
 	oe_ring_states("SELECT COALESCE((SELECT pg_catalog.max(n) FROM odoo_events.publish_cursor_0), -1), false, false UNION ALL"
 				   " SELECT COALESCE((SELECT pg_catalog.max(n) FROM odoo_events.publish_cursor_1), -1), false, false",
@@ -133,7 +139,7 @@ oe_maintain_cursor(void)
  * size, of each member.
  */
 static void
-oe_outbox_states(int64 low_water, OeRingState *states)
+oe_outbox_states(int64 low_water, OeOutboxRings *states)
 {
 	StringInfoData sql;
 
@@ -143,14 +149,14 @@ oe_outbox_states(int64 low_water, OeRingState *states)
 		appendStringInfo(&sql, "%sSELECT COALESCE((SELECT pg_catalog.max(position) FROM odoo_events.outbox_%d), -1), ", i ? " UNION ALL " : "", i);
 		appendStringInfo(&sql, OE_OUTBOX_NEEDED, low_water, oe_guc_retention, i);
 		appendStringInfo(&sql, ", (SELECT o.recordedtime < pg_catalog.now() - pg_catalog.make_interval(secs => %d) FROM odoo_events.outbox_%d o ORDER BY o.position LIMIT 1)",
-						 Max(oe_guc_retention / OE_OUTBOX_TURNS, 1), i);
+						 Max(oe_guc_retention / OE_OUTBOX_ROTATIONS, 1), i);
 		appendStringInfo(&sql, ", pg_catalog.pg_total_relation_size('odoo_events.outbox_%d')", i);
 	}
 	oe_ring_states(sql.data, OE_OUTBOX_MEMBERS, states);
 }
 
 static int
-oe_outbox_newest(const OeRingState *states)
+oe_outbox_newest(const OeOutboxRings *states)
 {
 	int			current = 0;
 
@@ -165,7 +171,7 @@ oe_outbox_newest(const OeRingState *states)
  * or if there is but the one that is being filled.
  */
 static int
-oe_outbox_overflow(const OeRingState *states)
+oe_outbox_overflow(const OeOutboxRings *states)
 {
 	int			current = oe_outbox_newest(states);
 	int			oldest = -1;
@@ -183,7 +189,7 @@ oe_outbox_overflow(const OeRingState *states)
 int64
 oe_publish_overflow(void)
 {
-	OeRingState states[OE_OUTBOX_MEMBERS] = {0};
+	OeOutboxRings states[OE_OUTBOX_MEMBERS] = {0};
 	int			oldest;
 
 	if (oe_guc_max_outbox_size == 0)
@@ -194,14 +200,14 @@ oe_publish_overflow(void)
 }
 
 /*
- * A member is emptied when it is passed and older than the retention, or,
- * while the outbox is too large, when it is passed; it is left for the next
- * when it holds a sixth of what may be kept.
+ * Empties a member that delivery has passed and that is older than the
+ * retention (or, while the outbox is too large, that delivery has passed).
+ * Moves on when the current member has a sixth of what may be kept.
  */
 static void
 oe_maintain_outbox(int64 low_water)
 {
-	OeRingState states[OE_OUTBOX_MEMBERS] = {0};
+	OeOutboxRings states[OE_OUTBOX_MEMBERS] = {0};
 	int			current;
 	int			next;
 	int			oldest;
@@ -215,7 +221,7 @@ oe_maintain_outbox(int64 low_water)
 	while ((oldest = oe_outbox_overflow(states)) >= 0 && states[oldest].size < low_water &&
 		   oe_ring_empty("outbox", oldest, psprintf("SELECT " OE_OUTBOX_NEEDED, low_water, 0, oldest), 0, NULL, NULL, NULL))
 		states[oldest].size = -1, states[oldest].bytes = 0;
-	if (oe_guc_max_outbox_size > 0 && states[current].bytes > (int64) oe_guc_max_outbox_size * 1024 * 1024 / OE_OUTBOX_TURNS)
+	if (oe_guc_max_outbox_size > 0 && states[current].bytes > (int64) oe_guc_max_outbox_size * 1024 * 1024 / OE_OUTBOX_ROTATIONS)
 		states[current].old = true;
 	next = (current + 1) % OE_OUTBOX_MEMBERS;
 	oe_outbox_member = states[current].size >= 0 && states[current].old && states[next].size < 0 ? next : current;

@@ -2,18 +2,35 @@
  * lines.c
  *	  Values, lines and changes of an event, as JSON text.
  *
- * Foreign work.  The lines of a document are its rows as the transaction left
- * them, where it touched them, and as their table has them now, where not.
+ * As-owner transaction.  The lines of a document are its rows as the transaction
+ * left them, if it touched them, and otherwise as they are in their table now.
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 #include "base/cut.h"
+#include "base/guc.h"
 #include "base/json.h"
-#include "publish/render/render.h"
+#include "base/json_row.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/model/document.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/rows.h"
+#include "publish/odoo/shown_values.h"
+#include "publish/render/lines.h"
+#include "publish/transform/corrections.h"
+#include "publish/transform/document.h"
+#include "publish/transform/entity.h"
+#include "publish/transform/predicate.h"
 
 /* ---- values ---- */
 
@@ -27,7 +44,9 @@ oe_text_of(const char *s)
 	return t;
 }
 
-/* Sum of a column over the rows inside; false if they have no such column. */
+/*
+ * Sum of a column over the inner rows; false if they have no such column.
+ */
 static bool
 oe_sum(List *inner, const char *part, const char *column, OeText *result)
 {
@@ -53,10 +72,10 @@ oe_sum(List *inner, const char *part, const char *column, OeText *result)
 }
 
 /*
- * The value of a field: the first of its sources that the row has.
+ * The value of a field: that of the first source that the row has.
  */
 bool
-oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_column,
+oe_field_value(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, const char *state_column,
 			   OeField *f, List *inner, OeText *value, OeReference **ref)
 {
 	for (int i = 0; i < f->nsources; i++)
@@ -73,7 +92,7 @@ oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_co
 		}
 		if (src->kind != OE_SOURCE_PATH)
 			continue;
-		t = oe_path(cy, rule, row, &src->path, ref);
+		t = oe_path_follow(cy, rule, row, &src->path, ref);
 		if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
 			continue;
 		*value = *t;
@@ -86,10 +105,10 @@ oe_field_value(OeCycle *cy, OeRule *rule, const OeRow *row, const char *state_co
 }
 
 /*
- * What an event of one company may show of a field (settle.c).
+ * What an event of one company may show of a field (shown_values.c).
  */
 void
-oe_field_of_company(OeEvent *ev, OeRule *rule, const char *owner, OeField *f, OeText *value)
+oe_field_of_company(OeDraftEvent *ev, OeCatalogRule *rule, const char *owner, OeField *f, OeText *value)
 {
 	for (int i = 0; rule->nsettled > 0 && i < f->nsources; i++)
 		if (f->sources[i].kind == OE_SOURCE_PATH && f->sources[i].path.nhops == 0)
@@ -101,7 +120,7 @@ oe_field_of_company(OeEvent *ev, OeRule *rule, const char *owner, OeField *f, Oe
  * later, since its values may be gigabytes.
  */
 void
-oe_field_written(OeEvent *ev, StringInfo buf, const char *owner, const char *name, const OeText *value)
+oe_field_written(OeDraftEvent *ev, StringInfo buf, const char *owner, const char *name, const OeText *value)
 {
 	if (buf->len > (int64) oe_guc_max_event_size * 1024)
 		ereport(ERROR,
@@ -118,12 +137,14 @@ oe_field_written(OeEvent *ev, StringInfo buf, const char *owner, const char *nam
 	}
 }
 
-/* A value, or, where it is an id, the object with its business keys. */
+/*
+ * Writes a value; for an id, the object with its business keys.
+ */
 void
 oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *ref)
 {
 	int64		id;
-	OeRow	   *row;
+	OeJsonRow  *row;
 
 	if (ref == NULL || !oe_text_int(value, &id))
 	{
@@ -132,7 +153,7 @@ oe_write_value(OeCycle *cy, StringInfo buf, const OeText *value, OeReference *re
 	}
 	appendStringInfoString(buf, "{\"id\":");
 	oe_json_id(buf, id);
-	row = oe_ref(cy, ref, id);
+	row = oe_reference_row(cy, ref, id);
 	for (int i = 0; row && i < ref->nfields; i++)
 	{
 		const OeText *t = ref->fields[i].shown ? oe_row_find(row, ref->fields[i].name) : NULL;
@@ -157,8 +178,8 @@ oe_write_member(StringInfo buf, bool *first, const char *name)
 }
 
 /*
- * The rows that a relation table ties to row "id", as an array; false if there
- * are none.
+ * Writes the rows that a relation table links to row "id", as an array; false:
+ * none.
  */
 bool
 oe_write_many(OeCycle *cy, StringInfo buf, OeField *f, int64 id, bool *first)
@@ -189,18 +210,18 @@ oe_write_many(OeCycle *cy, StringInfo buf, OeField *f, int64 id, bool *first)
 /* ---- lines ---- */
 
 static bool
-oe_line_belongs(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c, const OeRow *row)
+oe_line_belongs(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c, const OeJsonRow *row)
 {
 	if (part->condition.path == (Datum) 0)
 		return true;
 	oe_refs_wanted(cy, part->rule, row);
-	return oe_row_holds(cy, &part->condition, tx, part->rule, row);
+	return oe_predicate_holds_row(cy, &part->condition, tx, part->rule, row);
 }
 
-static void oe_gather_inner(OeCycle *cy, OeEvent *ev, OeRendered *outer);
+static void oe_gather_inner(OeCycle *cy, OeDraftEvent *ev, OeRendered *outer);
 
 static List *
-oe_gather_one(OeCycle *cy, OeEvent *ev, List *list, OePart *part, int64 id, const OeRow *row, bool later)
+oe_gather_one(OeCycle *cy, OeDraftEvent *ev, List *list, OePart *part, int64 id, const OeJsonRow *row, bool later)
 {
 	OeRendered *r;
 
@@ -227,11 +248,11 @@ oe_rendered_cmp(const ListCell *a, const ListCell *b)
 }
 
 /*
- * The rows that are this part of "id": those that the transaction changed as
- * it left them, the others as their table has them now.
+ * The rows that are this part of "id": changed ones as the transaction left
+ * them, others as they are in their table now.
  */
 static List *
-oe_gather(OeCycle *cy, OeEvent *ev, List *list, OePart *part, int64 id)
+oe_gather(OeCycle *cy, OeDraftEvent *ev, List *list, OePart *part, int64 id)
 {
 	ListCell   *lc;
 
@@ -253,7 +274,7 @@ oe_gather(OeCycle *cy, OeEvent *ev, List *list, OePart *part, int64 id)
 }
 
 static void
-oe_gather_inner(OeCycle *cy, OeEvent *ev, OeRendered *outer)
+oe_gather_inner(OeCycle *cy, OeDraftEvent *ev, OeRendered *outer)
 {
 	for (int i = 0; i < ev->e->nparts; i++)
 	{
@@ -266,7 +287,7 @@ oe_gather_inner(OeCycle *cy, OeEvent *ev, OeRendered *outer)
 }
 
 List *
-oe_gather_all(OeCycle *cy, OeEvent *ev)
+oe_gather_all(OeCycle *cy, OeDraftEvent *ev)
 {
 	List	   *list = NIL;
 	bool		missing = cy->missing;
@@ -299,7 +320,7 @@ oe_write_part(StringInfo buf, const char *part, int64 id)
  * transaction: an earlier event of the kind has told of it.
  */
 static bool
-oe_line_earlier(OeEvent *ev, const OeRendered *r)
+oe_line_earlier(OeDraftEvent *ev, const OeRendered *r)
 {
 	const OeText *state = oe_row_find(r->row, r->part->state_column);
 	OeChange   *c;
@@ -311,7 +332,7 @@ oe_line_earlier(OeEvent *ev, const OeRendered *r)
 }
 
 void
-oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
+oe_write_lines(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, List *lines)
 {
 	ListCell   *lc;
 	bool		first_line = true;
@@ -362,7 +383,7 @@ oe_write_lines(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 /* ---- changes ---- */
 
 static const OeField *
-oe_field_of_column(OeOwner *owner, const char *column)
+oe_field_of_column(OeFieldOwner *owner, const char *column)
 {
 	for (int i = 0; owner && i < owner->nfields; i++)
 		for (int j = 0; j < owner->fields[i].nsources; j++)
@@ -391,11 +412,11 @@ oe_part_change_cmp(const ListCell *a, const ListCell *b)
 }
 
 /*
- * Of a document that was not open, only what its own row says.  Where only
- * parts changed, the condition of "touched" knows what makes it open.
+ * If the document was not open, only changes of its own row.  If only parts
+ * changed, this test is left out: the condition of "touched" contains it.
  */
 List *
-oe_changes_of(OeEvent *ev)
+oe_changes_of(OeDraftEvent *ev)
 {
 	List	   *list = NIL;
 	ListCell   *lc;
@@ -422,10 +443,10 @@ oe_changes_of(OeEvent *ev)
  * no difference are left out.  Answers how many there are.
  */
 static int
-oe_write_columns(OeCycle *cy, OeEvent *ev, StringInfo buf, OePartChange *pc)
+oe_write_columns(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, OePartChange *pc)
 {
-	OeOwner    *owner = pc->part ? pc->part->owner : ev->e->owner;
-	OeRule	   *rule = pc->part ? pc->part->rule : ev->e->rule;
+	OeFieldOwner *owner = pc->part ? pc->part->owner : ev->e->owner;
+	OeCatalogRule *rule = pc->part ? pc->part->rule : ev->e->rule;
 	const char *label = pc->part ? pc->part->name : ev->e->label;
 	bool		first = true;
 	int			n = 0;
@@ -465,7 +486,7 @@ oe_write_columns(OeCycle *cy, OeEvent *ev, StringInfo buf, OePartChange *pc)
  * Answers whether any change is left to show.
  */
 bool
-oe_write_changes(OeCycle *cy, OeEvent *ev, StringInfo buf, List *changes)
+oe_write_changes(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, List *changes)
 {
 	ListCell   *lc;
 	bool		first_change = true;

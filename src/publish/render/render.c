@@ -2,20 +2,35 @@
  * render.c
  *	  The data of an event, as JSON text.
  *
- * Foreign work.  Rendering asks for references and lines as it meets them;
- * what was not there is read in batch and the event rendered again, which
- * oe_render_prepare() makes rare.
+ * As-owner transaction.  Rendering asks for references and lines as it meets
+ * them.  What is missing is read in batch, and the event is rendered again;
+ * oe_render_prepare() makes that rare.
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 #include "base/guc.h"
 #include "base/json.h"
+#include "base/json_row.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/model/document.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/rows.h"
+#include "publish/odoo/shown_values.h"
+#include "publish/render/lines.h"
 #include "publish/render/render.h"
+#include "publish/transform/correlation.h"
+#include "publish/transform/entity.h"
 
 /* Bytes of a name in the subject. */
 #define OE_SUBJECT_MAX 1000
@@ -68,11 +83,11 @@ oe_reservation(OeCycle *cy, List *lines)
 }
 
 /*
- * When the transaction began, as Odoo writes it into each row that it
- * touches; NULL where no row tells.
+ * When the transaction began, as Odoo wrote it into its rows; NULL: no row
+ * tells.
  */
 static const OeText *
-oe_written(OeEvent *ev, List *lines)
+oe_written(OeDraftEvent *ev, List *lines)
 {
 	ListCell   *lc;
 
@@ -88,7 +103,9 @@ oe_written(OeEvent *ev, List *lines)
 	return NULL;
 }
 
-/* Is a row as the transaction left it: its own, or not written since? */
+/*
+ * Is the row as the transaction left it: its own, or not written since?
+ */
 static bool
 oe_as_left(OeRendered *r, const OeText *written)
 {
@@ -98,12 +115,12 @@ oe_as_left(OeRendered *r, const OeText *written)
 }
 
 /*
- * Has of every line arrived what was ordered?  A line that falls short says
- * no; yes takes all of them as the transaction left them.  NULL: not known,
- * for a line was written again before it was read.
+ * Is the order fully received? "no" as soon as one line has received less than
+ * ordered; "yes" only if every line is known as of this transaction; NULL if a
+ * line was changed again before it was read.
  */
 static const char *
-oe_complete(OeCycle *cy, OeEvent *ev, List *lines)
+oe_complete(OeCycle *cy, OeDraftEvent *ev, List *lines)
 {
 	const OeText *written = oe_written(ev, lines);
 	bool		known = lines != NIL;
@@ -131,12 +148,12 @@ oe_complete(OeCycle *cy, OeEvent *ev, List *lines)
 }
 
 static void
-oe_write_document(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first)
+oe_write_document(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, bool *first)
 {
 	char	   *colon = strrchr(ev->key, ':');
 	char	   *entity = pnstrdup(ev->key, colon - ev->key);
 	OeReference *ref = oe_reference_find(cy->cat, entity);
-	OeRow	   *row;
+	OeJsonRow  *row;
 	const OeText *name;
 
 	if (strcmp(entity, ev->e->label) == 0)
@@ -144,7 +161,7 @@ oe_write_document(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first)
 	oe_write_member(buf, first, "document");
 	appendStringInfo(buf, "{\"entity\":\"%s\",\"id\":", entity);
 	oe_json_id(buf, strtoll(colon + 1, NULL, 10));
-	row = ref ? oe_ref(cy, ref, strtoll(colon + 1, NULL, 10)) : NULL;
+	row = ref ? oe_reference_row(cy, ref, strtoll(colon + 1, NULL, 10)) : NULL;
 	name = row ? oe_row_find(row, "name") : NULL;
 	if (name && !oe_text_null(name))
 	{
@@ -155,7 +172,7 @@ oe_write_document(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first)
 }
 
 static void
-oe_write_computed(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first, OeField *f, List *lines)
+oe_write_computed(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, bool *first, OeField *f, List *lines)
 {
 	const char *word = f->sources[0].path.column;
 	const char *s = NULL;
@@ -182,7 +199,7 @@ oe_write_computed(OeCycle *cy, OeEvent *ev, StringInfo buf, bool *first, OeField
 }
 
 static void
-oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
+oe_write_entity(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, List *lines)
 {
 	bool		first = false;
 	bool		later = ev->change->rule != ev->e->rule;
@@ -241,31 +258,32 @@ oe_write_entity(OeCycle *cy, OeEvent *ev, StringInfo buf, List *lines)
 /* ---- envelope's values that come from the row ---- */
 
 static int64
-oe_first_id(OeCycle *cy, OeEvent *ev, int n, OePath *paths)
+oe_first_id(OeCycle *cy, OeDraftEvent *ev, int n, OePath *paths)
 {
 	for (int i = 0; i < n; i++)
 	{
 		OeReference *ref;
 		int64		id;
 
-		if (oe_text_int(oe_path(cy, ev->e->rule, ev->row, &paths[i], &ref), &id))
+		if (oe_text_int(oe_path_follow(cy, ev->e->rule, ev->row, &paths[i], &ref), &id))
 			return id;
 	}
 	return 0;
 }
 
 /*
- * Key and name where the event belongs to another document: one that a column
- * names, or the row of the same transaction that agrees in a column.
+ * Key and name if the event belongs to another document: one that a column
+ * names, or the row of the same transaction that has the same value in a
+ * column.
  */
 static void
-oe_other_key(OeCycle *cy, OeEvent *ev)
+oe_other_key(OeCycle *cy, OeDraftEvent *ev)
 {
-	OeDef	   *d = ev->def;
+	OeDefinition *d = ev->def;
 	const OeText *t = oe_row_find(ev->row, d->key_column);
 	const char *column = d->key_column;
 	OeReference *ref;
-	OeRow	   *row;
+	OeJsonRow  *row;
 	int64		id;
 
 	if (t == NULL && d->key_alternative)
@@ -292,14 +310,14 @@ oe_other_key(OeCycle *cy, OeEvent *ev)
 		return;
 	ev->key = oe_key_text(d->key_entity, id);
 	ref = oe_reference_find(cy->cat, d->key_entity);
-	row = ref ? oe_ref(cy, ref, id) : NULL;
+	row = ref ? oe_reference_row(cy, ref, id) : NULL;
 	if (row && oe_row_find(row, "name"))
 		ev->about = *oe_row_find(row, "name");
 }
 
 /* A subject of several names. */
 static char *
-oe_subject_of(OeCycle *cy, OeEvent *ev)
+oe_subject_of(OeCycle *cy, OeDraftEvent *ev)
 {
 	StringInfoData buf;
 
@@ -307,7 +325,7 @@ oe_subject_of(OeCycle *cy, OeEvent *ev)
 	for (int i = 0; i < ev->e->nsubject; i++)
 	{
 		OeReference *ref;
-		char	   *part = oe_text_cstring(oe_path(cy, ev->e->rule, ev->row, &ev->e->subject[i], &ref));
+		char	   *part = oe_text_cstring(oe_path_follow(cy, ev->e->rule, ev->row, &ev->e->subject[i], &ref));
 
 		appendStringInfo(&buf, "%s%s", i ? "/" : "", part && part[0] ? part : "-");
 	}
@@ -335,7 +353,7 @@ oe_writer(const OeChange *c)
  * lines changed, the first of these that names one.
  */
 static int64
-oe_actor(OeCycle *cy, OeEvent *ev)
+oe_actor(OeCycle *cy, OeDraftEvent *ev)
 {
 	int64		id;
 	ListCell   *lc;
@@ -355,7 +373,7 @@ oe_actor(OeCycle *cy, OeEvent *ev)
 }
 
 static void
-oe_render_envelope(OeCycle *cy, OeEvent *ev)
+oe_render_envelope(OeCycle *cy, OeDraftEvent *ev)
 {
 	OeEntity   *e = ev->e;
 	const OeText *t = e->name_column ? oe_row_find(ev->row, e->name_column) : NULL;
@@ -389,11 +407,11 @@ oe_render_envelope(OeCycle *cy, OeEvent *ev)
 }
 
 /*
- * Data and envelope of one event; sets ev->incomplete where something has to
+ * Makes data and envelope of one event; sets ev->incomplete if something must
  * be read first.
  */
 void
-oe_render(OeCycle *cy, OeEvent *ev)
+oe_render(OeCycle *cy, OeDraftEvent *ev)
 {
 	StringInfoData buf;
 	List	   *lines = NIL;
@@ -452,11 +470,11 @@ oe_prepare_many(OeCycle *cy, OeField *f, int64 id)
 
 	foreach(lc, oe_many_of(cy, &f->sources[0].many, id))
 		if (f->reference)
-		(void) oe_ref(cy, f->reference, ((OeLine *) lfirst(lc))->id);
+		(void) oe_reference_row(cy, f->reference, ((OeLine *) lfirst(lc))->id);
 }
 
 static void
-oe_prepare_row(OeCycle *cy, OeRule *rule, const OeRow *row, int64 id, const char *state_column, OeOwner *owner, List *inner)
+oe_prepare_row(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, int64 id, const char *state_column, OeFieldOwner *owner, List *inner)
 {
 	for (int i = 0; owner && i < owner->nfields; i++)
 	{
@@ -470,7 +488,7 @@ oe_prepare_row(OeCycle *cy, OeRule *rule, const OeRow *row, int64 id, const char
 			continue;
 		if (oe_field_value(cy, rule, row, state_column, &owner->fields[i], inner, &value, &ref) &&
 			ref && oe_text_int(&value, &other))
-			(void) oe_ref(cy, ref, other);
+			(void) oe_reference_row(cy, ref, other);
 	}
 }
 
@@ -487,11 +505,11 @@ oe_prepare_line(OeCycle *cy, OeRendered *r)
 }
 
 /*
- * Asks for what rendering will need, as far as it is known; called again
+ * Asks for what rendering will need, as far as that is known; called again
  * after each reading.
  */
 void
-oe_render_prepare(OeCycle *cy, OeEvent *ev)
+oe_render_prepare(OeCycle *cy, OeDraftEvent *ev)
 {
 	bool		missing = cy->missing;
 	ListCell   *lc;

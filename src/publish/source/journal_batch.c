@@ -1,14 +1,14 @@
 /*
- * window.c
- *	  Reading the journal by snapshots.
+ * journal_batch.c
+ *	  Reads the journal by snapshots.
  *
- * Own work, under the publisher's lock.  A window is what a snapshot S2 sees
- * and an earlier one S1 did not; both are taken from statements that read the
- * journal.  The transactions of a window are published in the order of their
- * first id: ids are taken just before commit while row locks are held, so that
- * of two transactions that touched one record, or one of which saw the other,
- * all ids of the first are lower.  The durable cursor says how far the window
- * is done; the list of its transactions is only a cache of this process.
+ * Trusted transaction, under the publisher's lock.  A journal batch is what a
+ * snapshot S2 sees and an earlier one S1 did not; both are taken from
+ * statements that read the journal.  Its transactions are published in the order
+ * of their first id.  Ids are assigned just before commit while row locks are
+ * held: of two transactions that touched one record, or one of which saw the
+ * other, the first has only lower ids.  The durable cursor says how much of the
+ * batch is done; the list of its transactions is a cache of this process.
  */
 #include "postgres.h"
 
@@ -16,22 +16,33 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
-#include "base/oe.h"
-#include "publish/internal.h"
+#include "base/session.h"
+#include "base/spi_row.h"
+#include "publish/model/cycle.h"
+#include "publish/model/limits.h"
+#include "publish/model/transaction.h"
+#include "publish/model/yield.h"
+#include "publish/odoo/lookahead.h"
+#include "publish/source/cursor.h"
+#include "publish/source/journal_batch.h"
+#include "publish/source/quarantine.h"
 
-/* Transactions listed at a time; a window may have more. */
+/* Transactions that are listed at a time; a batch may have more. */
 #define OE_LIST_ROOM 50000
 
-/* Rows fetched at a time: how far beyond a slice's bytes it may get. */
+/* Rows that are fetched at a time. */
 #define OE_FETCH_ROWS 256
 
-/* How old what was read ahead may be. */
+/* How old the later changes (lookahead.c) may be, in milliseconds. */
 #define OE_LOOK_MS 5000
 
 typedef struct OeListed
@@ -42,8 +53,10 @@ typedef struct OeListed
 	int64		bytes;			/* of their images */
 } OeListed;
 
-/* What this process knows beyond the cursor's row; thrown away when that row
- * is not the one expected. */
+/*
+ * What this process knows beyond the cursor's row.  Discarded when that row is
+ * not the expected one.
+ */
 static struct
 {
 	MemoryContext cxt;
@@ -53,27 +66,27 @@ static struct
 								 * between */
 	int			n;
 	int			next;
-	bool		complete;		/* no more than these are in the window */
+	bool		complete;		/* no more than these are in the batch */
 	OeListed   *list;
 	OeListed   *by_xid;			/* the same; NULL: not sorted yet */
 	TimestampTz gone_at;		/* when changes behind it were read; 0: not
 								 * yet */
-}			oe_win;
+}			oe_listed;
 
 static void
 oe_win_reset(void)
 {
-	if (oe_win.cxt == NULL)
-		oe_win.cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events window", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextReset(oe_win.cxt);
-	oe_win.valid = false;
-	oe_win.s1 = NULL;
-	oe_win.n = oe_win.next = 0;
-	oe_win.list = NULL;
-	oe_win.by_xid = NULL;
-	oe_win.complete = true;
-	oe_win.gone_at = 0;
-	oe_gone_forget();
+	if (oe_listed.cxt == NULL)
+		oe_listed.cxt = AllocSetContextCreate(TopMemoryContext, "odoo_events window", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(oe_listed.cxt);
+	oe_listed.valid = false;
+	oe_listed.s1 = NULL;
+	oe_listed.n = oe_listed.next = 0;
+	oe_listed.list = NULL;
+	oe_listed.by_xid = NULL;
+	oe_listed.complete = true;
+	oe_listed.gone_at = 0;
+	oe_lookahead_forget();
 }
 
 static bool
@@ -86,18 +99,18 @@ static bool
 oe_cursor_equal(const OeCursor *a, const OeCursor *b)
 {
 	return a->n == b->n && oe_same(a->s1, b->s1) && oe_same(a->s2, b->s2) && a->done_id == b->done_id &&
-		a->slice_id == b->slice_id && a->last_position == b->last_position;
+		a->chunk_id == b->chunk_id && a->last_position == b->last_position;
 }
 
 static void
 oe_win_remember(const OeCursor *cursor)
 {
-	MemoryContext save = MemoryContextSwitchTo(oe_win.cxt);
+	MemoryContext save = MemoryContextSwitchTo(oe_listed.cxt);
 
-	oe_win.cursor = *cursor;
-	oe_win.cursor.s1 = pstrdup(cursor->s1);
-	oe_win.cursor.s2 = cursor->s2 ? pstrdup(cursor->s2) : NULL;
-	oe_win.valid = true;
+	oe_listed.cursor = *cursor;
+	oe_listed.cursor.s1 = pstrdup(cursor->s1);
+	oe_listed.cursor.s2 = cursor->s2 ? pstrdup(cursor->s2) : NULL;
+	oe_listed.valid = true;
 	MemoryContextSwitchTo(save);
 }
 
@@ -116,7 +129,9 @@ oe_snapshot_xip(const char *snapshot)
 	return psprintf("{%s}", strchr(strchr(snapshot, ':') + 1, ':') + 1);
 }
 
-/* Is anybody but ourselves in progress in this snapshot? */
+/*
+ * Is anybody but ourselves in progress in this snapshot?
+ */
 static bool
 oe_snapshot_open(const char *snapshot)
 {
@@ -134,8 +149,8 @@ oe_snapshot_open(const char *snapshot)
 	" UNION ALL SELECT " OE_LISTED_COLUMNS " FROM odoo_events.journal_" i " WHERE xid = ANY ($2::text::xid8[])"
 
 /*
- * Lists transactions of a window: of that in progress (s2, after done_id), or,
- * s2 NULL, of a new one, whose end the statement's own snapshot then is.
+ * Lists transactions of a batch: of the one in progress (s2, after done_id),
+ * or, if s2 is NULL, of a new one that ends with the statement's own snapshot.
  */
 static char *
 oe_list(const char *s1, const char *s2, int64 done_id)
@@ -152,22 +167,22 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 	values[2] = s2 ? CStringGetTextDatum(s2) : (Datum) 0;
 	nulls[2] = s2 ? ' ' : 'n';
 	values[3] = Int64GetDatum(done_id);
-	(void) oe_run(&plan,
-				  "SELECT pg_catalog.pg_current_snapshot()::text, x.xid, x.first, x.rows, x.bytes FROM (SELECT 1) one LEFT JOIN"
-				  " (SELECT j.xid, pg_catalog.min(j.id) AS first, pg_catalog.count(*) AS rows, pg_catalog.sum(j.bytes)::int8 AS bytes FROM ("
-				  OE_LISTED("0") " UNION ALL " OE_LISTED("1") " UNION ALL " OE_LISTED("2") ") j"
-				  " WHERE $3 IS NULL OR pg_catalog.pg_visible_in_snapshot(j.xid, $3::text::pg_snapshot)"
-				  " GROUP BY j.xid HAVING pg_catalog.min(j.id) > $4 ORDER BY 2 LIMIT " CppAsString2(OE_LIST_ROOM) ") x ON true ORDER BY x.first",
-				  4, types, values, nulls, false, 0);
-	snapshot = oe_value(0, 1);
-	save = MemoryContextSwitchTo(oe_win.cxt);
-	if (oe_win.list)
-		pfree(oe_win.list);
-	if (oe_win.by_xid)
-		pfree(oe_win.by_xid);
-	oe_win.by_xid = NULL;
-	oe_win.list = palloc(sizeof(OeListed) * SPI_processed);
-	oe_win.n = oe_win.next = 0;
+	(void) oe_spi_keep_context(&plan,
+							   "SELECT pg_catalog.pg_current_snapshot()::text, x.xid, x.first, x.rows, x.bytes FROM (SELECT 1) one LEFT JOIN"
+							   " (SELECT j.xid, pg_catalog.min(j.id) AS first, pg_catalog.count(*) AS rows, pg_catalog.sum(j.bytes)::int8 AS bytes FROM ("
+							   OE_LISTED("0") " UNION ALL " OE_LISTED("1") " UNION ALL " OE_LISTED("2") ") j"
+							   " WHERE $3 IS NULL OR pg_catalog.pg_visible_in_snapshot(j.xid, $3::text::pg_snapshot)"
+							   " GROUP BY j.xid HAVING pg_catalog.min(j.id) > $4 ORDER BY 2 LIMIT " CppAsString2(OE_LIST_ROOM) ") x ON true ORDER BY x.first",
+							   4, types, values, nulls, false, 0);
+	snapshot = oe_spi_text(0, 1);
+	save = MemoryContextSwitchTo(oe_listed.cxt);
+	if (oe_listed.list)
+		pfree(oe_listed.list);
+	if (oe_listed.by_xid)
+		pfree(oe_listed.by_xid);
+	oe_listed.by_xid = NULL;
+	oe_listed.list = palloc(sizeof(OeListed) * SPI_processed);
+	oe_listed.n = oe_listed.next = 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -175,13 +190,13 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 
 		if (isnull)
 			continue;
-		oe_win.list[oe_win.n].xid = U64FromFullTransactionId(DatumGetFullTransactionId(xid));
-		oe_win.list[oe_win.n].first = oe_value_int8(i, 3);
-		oe_win.list[oe_win.n].rows = oe_value_int8(i, 4);
-		oe_win.list[oe_win.n++].bytes = oe_value_int8(i, 5);
+		oe_listed.list[oe_listed.n].xid = U64FromFullTransactionId(DatumGetFullTransactionId(xid));
+		oe_listed.list[oe_listed.n].first = oe_spi_int8(i, 3);
+		oe_listed.list[oe_listed.n].rows = oe_spi_int8(i, 4);
+		oe_listed.list[oe_listed.n++].bytes = oe_spi_int8(i, 5);
 	}
-	oe_win.complete = oe_win.n < OE_LIST_ROOM;
-	oe_win.gone_at = 0;
+	oe_listed.complete = oe_listed.n < OE_LIST_ROOM;
+	oe_listed.gone_at = 0;
 	MemoryContextSwitchTo(save);
 	return snapshot;
 }
@@ -203,21 +218,21 @@ oe_listed_cmp(const void *a, const void *b)
 }
 
 /*
- * The first id of a transaction; beyond the list: after all of it.
+ * The first id of a transaction; of one that is not listed: behind all others.
  */
-int64
-oe_window_first(uint64 xid)
+static int64
+oe_journal_batch_first_id(uint64 xid)
 {
 	OeListed	key = {.xid = xid};
 	OeListed   *found;
 
-	if (oe_win.by_xid == NULL)
+	if (oe_listed.by_xid == NULL)
 	{
-		oe_win.by_xid = MemoryContextAlloc(oe_win.cxt, sizeof(OeListed) * (oe_win.n + 1));
-		memcpy(oe_win.by_xid, oe_win.list, sizeof(OeListed) * oe_win.n);
-		qsort(oe_win.by_xid, oe_win.n, sizeof(OeListed), oe_listed_cmp);
+		oe_listed.by_xid = MemoryContextAlloc(oe_listed.cxt, sizeof(OeListed) * (oe_listed.n + 1));
+		memcpy(oe_listed.by_xid, oe_listed.list, sizeof(OeListed) * oe_listed.n);
+		qsort(oe_listed.by_xid, oe_listed.n, sizeof(OeListed), oe_listed_cmp);
 	}
-	found = bsearch(&key, oe_win.by_xid, oe_win.n, sizeof(OeListed), oe_listed_cmp);
+	found = bsearch(&key, oe_listed.by_xid, oe_listed.n, sizeof(OeListed), oe_listed_cmp);
 	return found ? found->first : PG_INT64_MAX;
 }
 
@@ -229,7 +244,7 @@ oe_add_tx(OeCycle *cy, uint64 xid, int64 slice, int room)
 	memset(tx, 0, sizeof(*tx));
 	tx->index = cy->ntx++;
 	tx->xid = xid;
-	tx->slice = slice;
+	tx->chunk = slice;
 	tx->changes = palloc0(sizeof(OeChange) * Max(room, 1));
 	return tx;
 }
@@ -238,7 +253,7 @@ oe_add_tx(OeCycle *cy, uint64 xid, int64 slice, int room)
  * Adds a row to its transaction, which is Odoo's, whoever wrote the row.
  */
 static OeChange *
-oe_window_change(OeCycle *cy, OeTx *tx, uint64 row)
+oe_journal_change_add(OeCycle *cy, OeTx *tx, uint64 row)
 {
 	OeChange   *c = &tx->changes[tx->n++];
 	bool		isnull;
@@ -266,7 +281,7 @@ oe_row_whole(OeCycle *cy, uint64 row, const OeListed *listed, const OeListed *so
 	tx = &cy->tx[found->first];
 	if (tx->n >= listed[found->first - base].rows)
 		elog(ERROR, "a transaction of the journal has grown");
-	(void) oe_window_change(cy, tx, row);
+	(void) oe_journal_change_add(cy, tx, row);
 }
 
 /*
@@ -276,7 +291,7 @@ oe_row_whole(OeCycle *cy, uint64 row, const OeListed *listed, const OeListed *so
 static bool
 oe_fetch(OeCycle *cy, Portal portal, int64 most)
 {
-	(void) oe_breathe();
+	(void) oe_publish_yield();
 	SPI_cursor_fetch(portal, true, Min(OE_FETCH_ROWS, most));
 	MemoryContextSwitchTo(cy->cxt);
 	return SPI_processed > 0;
@@ -290,7 +305,7 @@ oe_rows_whole(OeCycle *cy, int n)
 {
 	static SPIPlanPtr plan = NULL;
 	static const Oid types[] = {TEXTOID};
-	OeListed   *listed = &oe_win.list[oe_win.next];
+	OeListed   *listed = &oe_listed.list[oe_listed.next];
 	OeListed   *sorted = palloc(sizeof(OeListed) * n);
 	int			base = cy->ntx;
 	StringInfoData xids;
@@ -323,15 +338,15 @@ oe_rows_whole(OeCycle *cy, int n)
 }
 
 /*
- * Reads the next slice of a very large transaction, as many rows or bytes as a
- * slice may have; answers its last id, or 0 when that was the last slice.
+ * Reads the next chunk of a very large transaction; returns its last id, or 0
+ * for the last chunk.
  */
 static int64
-oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
+oe_rows_chunk(OeCycle *cy, OeListed *listed, int64 after)
 {
 	static const Oid types[] = {TEXTOID, INT8OID};
-	int64		max_rows = OE_SLICE_ROWS;
-	int64		max_bytes = OE_SLICE_BYTES;
+	int64		max_rows = OE_CHUNK_ROWS;
+	int64		max_bytes = OE_CHUNK_BYTES;
 	int64		bytes = 0;
 	Datum		values[2];
 	Portal		portal;
@@ -351,7 +366,7 @@ oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
 		more = oe_fetch(cy, portal, max_rows - tx->n);
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
-			OeChange   *c = oe_window_change(cy, tx, i);
+			OeChange   *c = oe_journal_change_add(cy, tx, i);
 
 			bytes += (c->old_text ? strlen(c->old_text) : 0) + (c->new_text ? strlen(c->new_text) : 0);
 		}
@@ -370,28 +385,28 @@ oe_rows_slice(OeCycle *cy, OeListed *listed, int64 after)
 static bool
 oe_in_slices(const OeListed *l)
 {
-	return l->rows > OE_SLICE_ROWS || l->bytes > OE_SLICE_BYTES;
+	return l->rows > OE_CHUNK_ROWS || l->bytes > OE_CHUNK_BYTES;
 }
 
 /*
- * Takes the next transactions of the window into the cycle, and works out the
+ * Takes the next transactions of the batch into the cycle, and computes the
  * cursor as it will be when they are published.
  */
 static void
-oe_take(OeCycle *cy, int max_changes, OeReading *r)
+oe_take(OeCycle *cy, int max_changes, OeJournalBatch *r)
 {
-	OeListed   *listed = &oe_win.list[oe_win.next];
-	int			left = oe_win.n - oe_win.next;
+	OeListed   *listed = &oe_listed.list[oe_listed.next];
+	int			left = oe_listed.n - oe_listed.next;
 	int64		bytes = 0;
 	int			n = 0;
 
 	cy->tx = cy->tx ? repalloc(cy->tx, sizeof(OeTx) * (cy->ntx + left + 1)) : palloc(sizeof(OeTx) * (left + 1));
 	if (oe_in_slices(&listed[0]))
 	{
-		int64		last = oe_rows_slice(cy, &listed[0], r->cursor.slice_id);
+		int64		last = oe_rows_chunk(cy, &listed[0], r->cursor.chunk_id);
 
 		r->rows = cy->tx[cy->ntx - 1].n;
-		r->cursor.slice_id = last;
+		r->cursor.chunk_id = last;
 		n = last == 0 ? 1 : 0;
 	}
 	else
@@ -412,67 +427,71 @@ oe_take(OeCycle *cy, int max_changes, OeReading *r)
 }
 
 /*
- * Have triggers taken over from the WAL, while older changes are still to be
- * read from it?  Asked after a list was made: if that has what a trigger noted
- * since, this sees it too.
+ * Do triggers capture a table that was captured from the WAL, while older
+ * changes are still to be read from the WAL? Asked after a list was made: if
+ * the list has changes of the triggers, this sees the switch as well.
  */
 static bool
-oe_window_held(void)
+oe_journal_batch_held(void)
 {
 	static SPIPlanPtr plan = NULL;
 
-	(void) oe_run(&plan, "SELECT 1 FROM odoo_events.wal_drain WHERE hold", 0, NULL, NULL, NULL, false, 1);
+	(void) oe_spi_keep_context(&plan, "SELECT 1 FROM odoo_events.wal_drain WHERE hold", 0, NULL, NULL, NULL, false, 1);
 	return SPI_processed == 1;
 }
 
 /*
- * What comes behind the cycle tells what rows were before; more of it comes
+ * Reads later changes, which show what rows were before; more of them are read
  * while a long list is worked off.
  */
 static void
-oe_look_ahead(OeCycle *cy, OeReading *r)
+oe_look_ahead(OeCycle *cy, OeJournalBatch *r)
 {
-	if (oe_win.gone_at != 0 && !TimestampDifferenceExceeds(oe_win.gone_at, r->at, OE_LOOK_MS))
+	if (oe_listed.gone_at != 0 && !TimestampDifferenceExceeds(oe_listed.gone_at, r->at, OE_LOOK_MS))
 		return;
-	oe_gone_load(cy, oe_snapshot_xmax(r->cursor.s1), oe_snapshot_xip(r->cursor.s1), r->cursor.done_id);
-	oe_win.gone_at = r->at;
+	oe_lookahead_load(cy, oe_snapshot_xmax(r->cursor.s1), oe_snapshot_xip(r->cursor.s1), r->cursor.done_id, oe_journal_batch_first_id);
+	oe_listed.gone_at = r->at;
 }
 
 /*
- * Finds out what is new and reads as much of it as is to be published now.
- * Nothing is: r->rows is 0.
+ * Finds out what is new and reads as much of it as is published in this cycle.
+ * r->rows is 0 if nothing is.
  */
 void
-oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
+oe_journal_batch_read(OeCycle *cy, int max_changes, OeJournalBatch *r)
 {
 	bool		resumed = true;
 
-	if (oe_win.cxt == NULL)
+	if (oe_listed.cxt == NULL)
 		oe_win_reset();
-	/* the rings' statistics are always wrong; undone with the own work */
+
+	/*
+	 * the rings' statistics are always wrong; undone with the trusted
+	 * transaction
+	 */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	oe_cursor_read(&r->cursor);
 	r->read = r->cursor;
-	if (!oe_win.valid || !oe_cursor_equal(&oe_win.cursor, &r->cursor))
+	if (!oe_listed.valid || !oe_cursor_equal(&oe_listed.cursor, &r->cursor))
 	{
 		oe_win_reset();
 		oe_win_remember(&r->cursor);
 	}
-	if (r->cursor.s2 != NULL && oe_win.next >= oe_win.n)
+	if (r->cursor.s2 != NULL && oe_listed.next >= oe_listed.n)
 		(void) oe_list(r->cursor.s1, r->cursor.s2, r->cursor.done_id);
-	if (r->cursor.s2 == NULL || oe_win.next >= oe_win.n)
+	if (r->cursor.s2 == NULL || oe_listed.next >= oe_listed.n)
 	{
-		/* a new window; that before it, if any, is done */
-		char	   *s1 = r->cursor.s2 ? r->cursor.s2 : oe_win.s1 ? oe_win.s1 : r->cursor.s1;
+		/* a new batch; that before it, if any, is done */
+		char	   *s1 = r->cursor.s2 ? r->cursor.s2 : oe_listed.s1 ? oe_listed.s1 : r->cursor.s1;
 
 		resumed = false;
 		/* the list is good again once the cursor that it belongs to is stored */
-		oe_win.valid = false;
+		oe_listed.valid = false;
 		r->cursor.s1 = pstrdup(s1);
 		r->cursor.s2 = oe_list(s1, NULL, 0);
-		r->cursor.done_id = r->cursor.slice_id = 0;
-		if (oe_win.n > 0 && oe_window_held())
+		r->cursor.done_id = r->cursor.chunk_id = 0;
+		if (oe_listed.n > 0 && oe_journal_batch_held())
 		{
 			r->cursor = r->read;
 			oe_win_reset();
@@ -480,25 +499,25 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
 		}
 	}
 	r->open_transactions = oe_snapshot_open(r->cursor.s2);
-	if (oe_win.n == 0)
+	if (oe_listed.n == 0)
 	{
 		/* no need to write that down: what was read is a later beginning */
-		char	   *s1 = MemoryContextStrdup(oe_win.cxt, r->cursor.s2);
+		char	   *s1 = MemoryContextStrdup(oe_listed.cxt, r->cursor.s2);
 
-		if (oe_win.s1)
-			pfree(oe_win.s1);
-		oe_win.s1 = s1;
-		oe_win.valid = true;
+		if (oe_listed.s1)
+			pfree(oe_listed.s1);
+		oe_listed.s1 = s1;
+		oe_listed.valid = true;
 		r->cursor.s1 = pstrdup(s1);
 		r->cursor.s2 = NULL;
 		return;
 	}
 	oe_take(cy, max_changes, r);
-	if (oe_win.next + r->taken >= oe_win.n && oe_win.complete)
+	if (oe_listed.next + r->taken >= oe_listed.n && oe_listed.complete)
 	{
 		r->cursor.s1 = r->cursor.s2;
 		r->cursor.s2 = NULL;
-		r->cursor.done_id = r->cursor.slice_id = 0;
+		r->cursor.done_id = r->cursor.chunk_id = 0;
 		r->more = resumed;		/* others may have committed meanwhile */
 	}
 	else
@@ -512,7 +531,7 @@ oe_window_read(OeCycle *cy, int max_changes, OeReading *r)
  * Is the cursor still what it was when "r" was read?
  */
 bool
-oe_window_unmoved(const OeReading *r)
+oe_journal_batch_unmoved(const OeJournalBatch *r)
 {
 	OeCursor	now;
 
@@ -521,20 +540,20 @@ oe_window_unmoved(const OeReading *r)
 }
 
 /*
- * The cursor of "r" is in its table: what is listed stays good.
+ * The cursor of "r" is committed: the list remains valid.
  */
 void
-oe_window_stored(const OeReading *r)
+oe_journal_batch_stored(const OeJournalBatch *r)
 {
 	if (r->cursor.s2 == NULL)
 		oe_win_reset();
 	else
 	{
-		oe_win.next += r->taken;
-		pfree(oe_win.cursor.s1);
-		if (oe_win.cursor.s2)
-			pfree(oe_win.cursor.s2);
-		oe_win.s1 = NULL;
+		oe_listed.next += r->taken;
+		pfree(oe_listed.cursor.s1);
+		if (oe_listed.cursor.s2)
+			pfree(oe_listed.cursor.s2);
+		oe_listed.s1 = NULL;
 	}
 	oe_win_remember(&r->cursor);
 }

@@ -1,20 +1,27 @@
 /*
  * quarantine.c
- *	  Changes that could not become events.
+ *	  Changes that could not be made into events.
  *
- * They are kept with their journal row.  Later changes of the same key wait
- * behind them; requeue() marks rows, and the next cycle takes the marked ones
- * before anything new, in the order of their ids.
+ * Trusted transaction, except for oe_blocked() and oe_quarantine(), which
+ * change memory only.  Changes are kept with their journal row.  Later changes of
+ * the same key wait behind them.  requeue() marks rows, and the next cycle takes
+ * marked rows before anything new, in the order of their ids.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
-#include "publish/internal.h"
+#include "base/spi_row.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
+#include "publish/model/transaction.h"
+#include "publish/source/quarantine.h"
 
 #define OE_KEY_LENGTH 256
 
@@ -45,8 +52,8 @@ oe_block(OeCycle *cy, const char *text, bool enter)
 }
 
 /*
- * Must this change wait behind another one of its key?  Then it goes into
- * quarantine as well.
+ * Must this change wait behind another one of its key? Then it goes into
+ * quarantine, too.
  */
 bool
 oe_blocked(OeCycle *cy, OeChange *c)
@@ -99,7 +106,7 @@ oe_change_read(OeCycle *cy, OeChange *c, uint64 row)
 
 /*
  * Takes requeued changes into the cycle, one transaction after another, and
- * learns which keys wait.
+ * collects the keys that wait.
  */
 void
 oe_quarantine_load(OeCycle *cy, int max_changes)
@@ -112,10 +119,10 @@ oe_quarantine_load(OeCycle *cy, int max_changes)
 	int64		last = PG_INT64_MAX;
 
 	values[0] = Int64GetDatum(max_changes);
-	(void) oe_run(&rows_plan,
-				  "SELECT xid, change_id, at, rule, relid, op, record_id, old, new, traceparent, attempts FROM odoo_events.quarantined"
-				  " WHERE requeued ORDER BY change_id LIMIT $1",
-				  1, types, values, NULL, false, 0);
+	(void) oe_spi_keep_context(&rows_plan,
+							   "SELECT xid, change_id, at, rule, relid, op, record_id, old, new, traceparent, attempts FROM odoo_events.quarantined"
+							   " WHERE requeued ORDER BY change_id LIMIT $1",
+							   1, types, values, NULL, false, 0);
 	cy->more_requeued = SPI_processed == max_changes;
 	cy->tx = palloc(sizeof(OeTx) * (SPI_processed + 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -135,20 +142,19 @@ oe_quarantine_load(OeCycle *cy, int max_changes)
 		c = &tx->changes[tx->n++];
 		oe_change_read(cy, c, i);
 		c->requeued = true;
-		c->attempts = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 11, &isnull));
+		c->attempts = oe_cell_int4(SPI_tuptable, i, 11);
 		if (SPI_processed == max_changes)
 			last = c->id;
 	}
 	values[0] = Int64GetDatum(last);
-	(void) oe_run(&keys_plan,
-				  "SELECT key, pg_catalog.min(change_id) FROM odoo_events.quarantined WHERE NOT requeued OR change_id > $1 GROUP BY key",
-				  1, types, values, NULL, false, 0);
+	(void) oe_spi_keep_context(&keys_plan,
+							   "SELECT key, pg_catalog.min(change_id) FROM odoo_events.quarantined WHERE NOT requeued OR change_id > $1 GROUP BY key",
+							   1, types, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		bool		isnull;
 		OeBlock    *b = oe_block(cy, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1), true);
 
-		b->id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		b->id = oe_cell_int8(SPI_tuptable, i, 2);
 	}
 }
 
@@ -177,16 +183,15 @@ oe_quarantine_put(OeChange *c)
 	values[11] = CStringGetTextDatum(c->rule && c->rule->entity ? c->rule->entity->name : c->rule_name);
 	values[12] = CStringGetTextDatum(c->reason);
 	values[13] = Int32GetDatum(c->attempts);
-	(void) oe_run(&plan,
-				  "INSERT INTO odoo_events.quarantined (change_id, xid, at, rule, relid, op, record_id, old, new, traceparent, key, entity,"
-				  " reason, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-				  " ON CONFLICT (change_id) DO UPDATE SET requeued = false, reason = excluded.reason, attempts = excluded.attempts",
-				  14, types, values, nulls, false, 0);
+	(void) oe_spi_keep_context(&plan,
+							   "INSERT INTO odoo_events.quarantined (change_id, xid, at, rule, relid, op, record_id, old, new, traceparent, key, entity,"
+							   " reason, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+							   " ON CONFLICT (change_id) DO UPDATE SET requeued = false, reason = excluded.reason, attempts = excluded.attempts",
+							   14, types, values, nulls, false, 0);
 }
 
 /*
- * Writes down what this cycle put into quarantine, and takes out what it
- * published.
+ * Writes what this cycle put into quarantine, and deletes what it published.
  */
 void
 oe_quarantine_store(OeCycle *cy)
@@ -203,7 +208,7 @@ oe_quarantine_store(OeCycle *cy)
 			if (c->quarantined)
 				oe_quarantine_put(c);
 			else if (c->requeued)
-				(void) oe_run(&plan, "DELETE FROM odoo_events.quarantined WHERE change_id = $1",
-							  1, types, values, NULL, false, 0);
+				(void) oe_spi_keep_context(&plan, "DELETE FROM odoo_events.quarantined WHERE change_id = $1",
+										   1, types, values, NULL, false, 0);
 		}
 }

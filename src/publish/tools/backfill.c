@@ -1,20 +1,23 @@
 /*
  * backfill.c
- *	  Asks for a snapshot of each row that there is.
+ *	  Requests a snapshot event of each row of an entity.
  *
- * In steps of the worker that each read a bounded piece of the table by its
- * primary key as foreign work, and write a bounded piece of the journal together
- * with how far they are as own work.  Nothing is locked in between.  A piece is
- * bounded in rows, and in time, since the predicate is somebody's own SQL and the
- * worker publishes and delivers nothing meanwhile.
+ * The worker takes steps: each reads a limited number of rows by primary key in
+ * an as-owner transaction, then writes the requests and its progress in a
+ * trusted transaction.  No lock is held in between.  A step is also limited in
+ * time, since the predicate is arbitrary SQL and nothing is published or
+ * delivered meanwhile.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
 #include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -24,24 +27,31 @@
 
 #include "base/fault.h"
 #include "base/session.h"
+#include "base/spi_row.h"
 #include "capture/emit.h"
-#include "publish/internal.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
 #include "publish/odoo/tables.h"
-#include "publish/publish.h"
+#include "publish/tools/backfill.h"
+#include "publish/tools/snapshot.h"
 
-/* A step ends after its first rows when it has taken so long. */
+/* A step that has taken this long ends with the rows it has. */
 #define OE_STEP_US 20000
 #define OE_STEP_FETCH 10
+
 /* A step that was begun so often and not finished is given up. */
 #define OE_STEP_ATTEMPTS 3
-/* A predicate that takes longer than this for them is given up. */
+
+/* A predicate that takes longer than this is given up. */
 #define OE_STEP_MAX_MS OE_TUNED("backfill-ms", 10000)
 
 PG_FUNCTION_INFO_V1(oe_sql_backfill_step);
 PG_FUNCTION_INFO_V1(oe_sql_check_predicate);
 
 /*
- * Raises an error for what is not one expression: it is put into parentheses.
+ * Raises an error unless the text is one expression; it is put into
+ * parentheses.
  */
 static void
 oe_predicate_parse(const char *predicate)
@@ -89,9 +99,7 @@ typedef struct OeStepWork
 } OeStepWork;
 
 /*
- * The running job that began first, if there is one; own work.  The attempt is
- * counted, and committed, before it is made: what the predicate does may end
- * the worker, which then would begin again for ever.
+ * The running job that began first; trusted transaction.
  */
 static bool
 oe_step_job(OeCycle *cy, OeStepWork *w)
@@ -104,11 +112,11 @@ oe_step_job(OeCycle *cy, OeStepWork *w)
 	cy->cat = oe_catalog();
 	/* an extension of version 0.1.0 does not count */
 	w->counts = oe_own_column("backfill_job", "attempts");
-	(void) oe_run(NULL, psprintf("UPDATE odoo_events.backfill_job b SET %s"
-								 " WHERE b.id = (SELECT j.id FROM odoo_events.backfill_job j WHERE j.state = 'running' ORDER BY j.id LIMIT 1)"
-								 " RETURNING b.id::text, b.entity, b.predicate, b.last_id::text, %s",
-								 w->counts ? "attempts = b.attempts + 1" : "at = b.at", w->counts ? "b.attempts::text" : "'1'"),
-				  0, NULL, NULL, NULL, false, 0);
+	(void) oe_spi_keep_context(NULL, psprintf("UPDATE odoo_events.backfill_job b SET %s"
+											  " WHERE b.id = (SELECT j.id FROM odoo_events.backfill_job j WHERE j.state = 'running' ORDER BY j.id LIMIT 1)"
+											  " RETURNING b.id::text, b.entity, b.predicate, b.last_id::text, %s",
+											  w->counts ? "attempts = b.attempts + 1" : "at = b.at", w->counts ? "b.attempts::text" : "'1'"),
+							   0, NULL, NULL, NULL, false, 0);
 	found = SPI_processed == 1;
 	if (found)
 	{
@@ -134,11 +142,10 @@ oe_step_note(OeStepWork *w, int wanted)
 {
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		bool		isnull;
-		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		int64		id = oe_cell_int8(SPI_tuptable, i, 1);
 
 		w->last_id = Max(w->last_id, id);
-		if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull)))
+		if (oe_cell_bool(SPI_tuptable, i, 2))
 			w->ids[w->n++] = id;
 	}
 	SPI_freetuptable(SPI_tuptable);
@@ -146,9 +153,8 @@ oe_step_note(OeStepWork *w, int wanted)
 }
 
 /*
- * Fetches rows until there are enough or it has taken long enough, which is
- * measured from the first ones on: a predicate may have to prepare something
- * that is then quick.
+ * Fetches rows until there are enough or it has taken too long.  The time counts
+ * from the first rows on: a predicate may have to prepare something once.
  */
 static void
 oe_step_fetch(OeStepWork *w, const char *sql)
@@ -173,8 +179,7 @@ oe_step_fetch(OeStepWork *w, const char *sql)
 }
 
 /*
- * The same, for so long only: in the worker nobody else would end it, and
- * nothing is published meanwhile.
+ * The same with a timeout: in the worker nobody else would end it.
  */
 static void
 oe_step_fetch_for(OeStepWork *w, const char *sql, int ms)
@@ -203,7 +208,7 @@ oe_step_fetch_for(OeStepWork *w, const char *sql, int ms)
 	PG_END_TRY();
 }
 
-/* The next piece of the table; foreign work. */
+/* The next piece of the table; as-owner transaction. */
 static void
 oe_step_read(OeCycle *cy, void *arg)
 {
@@ -239,8 +244,8 @@ oe_step_completed(OeStepWork *w)
 }
 
 /*
- * Notes the snapshots and how far the job is, unless it was cancelled or
- * somebody else has taken this step meanwhile; own work.
+ * Writes the requests and the job's progress, unless it was cancelled or
+ * somebody else has taken this step; trusted transaction.
  */
 static void
 oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
@@ -259,10 +264,10 @@ oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
 	values[4] = CStringGetTextDatum(w->failure ? "failed" : w->finished ? "done" : "running");
 	values[5] = w->failure ? CStringGetTextDatum(w->failure) : (Datum) 0;
 	nulls[5] = w->failure ? ' ' : 'n';
-	(void) oe_run(NULL,
-				  psprintf("UPDATE odoo_events.backfill_job SET last_id = $3, rows = rows + $4, state = $5, error = $6, %s at = pg_catalog.clock_timestamp()"
-						   " WHERE id = $1 AND last_id = $2 AND state = 'running'", w->counts ? "attempts = 0," : ""),
-				  6, types, values, nulls, false, 0);
+	(void) oe_spi_keep_context(NULL,
+							   psprintf("UPDATE odoo_events.backfill_job SET last_id = $3, rows = rows + $4, state = $5, error = $6, %s at = pg_catalog.clock_timestamp()"
+										" WHERE id = $1 AND last_id = $2 AND state = 'running'", w->counts ? "attempts = 0," : ""),
+							   6, types, values, nulls, false, 0);
 	if (SPI_processed == 1)
 	{
 		for (int i = 0; i < w->n; i++)
@@ -287,8 +292,8 @@ oe_step_uncount(OeStepWork *w)
 	if (w->counts)
 	{
 		oe_own_begin(&s);
-		(void) oe_run(NULL, "UPDATE odoo_events.backfill_job SET attempts = attempts - 1 WHERE id = $1 AND attempts > 0",
-					  1, types, values, NULL, false, 0);
+		(void) oe_spi_keep_context(NULL, "UPDATE odoo_events.backfill_job SET attempts = attempts - 1 WHERE id = $1 AND attempts > 0",
+								   1, types, values, NULL, false, 0);
 		oe_own_end(&s);
 	}
 	ereport(ERROR,
@@ -311,7 +316,7 @@ oe_step_try(OeCycle *cy, OeStepWork *w)
 	if (w->attempt > OE_STEP_ATTEMPTS)
 		return psprintf("given up: the step after id " INT64_FORMAT " was begun %d times and never finished, see the server's log",
 						w->last_id, OE_STEP_ATTEMPTS);
-	failure = oe_foreign(cy, oe_step_read, w, &code);
+	failure = oe_tool_foreign(cy, oe_step_read, w, &code);
 	OE_FAULT("backfill-read");
 	return failure;
 }
@@ -320,7 +325,7 @@ bool
 oe_backfill_step(int rows)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	OeCycle    *cy = oe_snapshot_cycle();
+	OeCycle    *cy = oe_tool_cycle();
 	OeStepWork *w = MemoryContextAllocZero(cy->cxt, sizeof(OeStepWork));
 	bool		found = oe_step_job(cy, w);
 
@@ -375,14 +380,14 @@ oe_predicate_try(OeCycle *cy, void *arg)
 Datum
 oe_sql_check_predicate(PG_FUNCTION_ARGS)
 {
-	OeCycle    *cy = oe_snapshot_cycle();
+	OeCycle    *cy = oe_tool_cycle();
 	OeStepWork	w = {0};
 	char	   *failure;
 	int			code = 0;
 
-	w.e = oe_catalog_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	w.e = oe_tool_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	w.predicate = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	failure = w.e ? oe_foreign(cy, oe_predicate_try, &w, &code) : NULL;
+	failure = w.e ? oe_tool_foreign(cy, oe_predicate_try, &w, &code) : NULL;
 	if (failure)
 		ereport(ERROR,
 				(errcode(code),

@@ -1,31 +1,40 @@
 /*
  * compare.c
- *	  What the rules would say to the difference between two states of a row.
+ *	  Which events the difference between two states of a row would be.
  *
- * Any backend, in the caller's transaction.  The caller says what events have
- * told of some documents; what their rows are is read here, as foreign work,
- * and the difference is made into events as if one transaction had made it.
- * Nothing is stored.  reconcile() takes an event that would come out for one
- * that is missing; explain() tells why none would.
+ * Any backend, in the caller's transaction.  The caller passes what events have
+ * told about some documents; the rows as they are now are read here, in an
+ * as-owner transaction, and the differences are made into events as if one
+ * transaction had made them.  Nothing is stored.  reconcile() concludes that an
+ * event is missing if one would be made; explain() says why none would be.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-#include "base/session.h"
-#include "publish/internal.h"
+#include "base/json_row.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/rows.h"
+#include "publish/retry_unit.h"
+#include "publish/tools/snapshot.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_would_tell);
 
-/* The arguments: one change each, those of a document together. */
+/* The arguments: one change each; those of a document follow one another. */
 typedef struct OeCompared
 {
 	OeEntity   *e;
@@ -97,7 +106,7 @@ oe_compared_changes(OeCycle *cy, OeCompared *cmp)
 
 /* A row of a table as the journal would have it. */
 static char *
-oe_image(const OeRow *row)
+oe_image(const OeJsonRow *row)
 {
 	StringInfoData buf;
 
@@ -113,8 +122,8 @@ oe_image(const OeRow *row)
 }
 
 /*
- * Reads what the rows are; a change of a row that is gone falls out.  Foreign
- * work.
+ * Reads the current rows; a change of a row that is gone is dropped.  As-owner
+ * transaction.
  */
 static void
 oe_compared_read(OeCycle *cy, void *arg)
@@ -137,7 +146,7 @@ oe_compared_read(OeCycle *cy, void *arg)
 		for (int j = 0; j < tx->n; j++)
 		{
 			OeChange   *c = &tx->changes[j];
-			OeRow	   *row = c->op == 'D' ? NULL : oe_row_there(cy, c->rule, c->record_id);
+			OeJsonRow  *row = c->op == 'D' ? NULL : oe_row_there(cy, c->rule, c->record_id);
 
 			if (row)
 				c->new_text = oe_image(row);
@@ -169,14 +178,14 @@ oe_compared_answer(OeCycle *cy, OeCompared *cmp, ReturnSetInfo *rsinfo)
 	for (int i = 0; i < cy->ntx; i++)
 		foreach(lc, cy->tx[i].events)
 	{
-		OeEvent    *ev = lfirst(lc);
+		OeDraftEvent *ev = lfirst(lc);
 
 		if (ev->e == cmp->e && !ev->dropped)
 			oe_compared_put(rsinfo, ev->record_id, ev->type, "event", NULL);
 	}
 	foreach(lc, cy->explain ? cy->explain->said : NIL)
 	{
-		OeSaid	   *said = lfirst(lc);
+		OeDecision *said = lfirst(lc);
 
 		oe_compared_put(rsinfo, cy->explain->id, said->step, said->verdict, said->detail);
 	}
@@ -198,14 +207,14 @@ oe_sql_would_tell(PG_FUNCTION_ARGS)
 	int			code = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
-	cy = oe_snapshot_cycle();
+	cy = oe_tool_cycle();
 	MemoryContextSwitchTo(cy->cxt);
 	cmp.docs = oe_compared_ids(PG_GETARG_DATUM(1), &cmp.n);
 	cmp.rules = oe_compared_texts(PG_GETARG_DATUM(2), cmp.n);
 	cmp.ids = oe_compared_ids(PG_GETARG_DATUM(3), &cmp.n);
 	cmp.ops = oe_compared_texts(PG_GETARG_DATUM(4), cmp.n);
 	cmp.olds = oe_compared_texts(PG_GETARG_DATUM(5), cmp.n);
-	cmp.e = oe_catalog_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	cmp.e = oe_tool_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	if (cmp.e == NULL || cmp.n == 0)
 	{
 		MemoryContextSwitchTo(caller);
@@ -218,11 +227,11 @@ oe_sql_would_tell(PG_FUNCTION_ARGS)
 		explain.id = cmp.docs[0];
 		cy->explain = &explain;
 	}
-	failure = oe_foreign(cy, oe_compared_read, NULL, &code);
+	failure = oe_tool_foreign(cy, oe_compared_read, NULL, &code);
 	if (failure == NULL && cy->ntx > 0)
 	{
-		oe_attempt_add(cy, 0, cy->ntx - 1, 0, 0);
-		while (!oe_make(cy, &failure))
+		oe_retry_unit_add(cy, 0, cy->ntx - 1, 0, 0);
+		while (!oe_retry_units_make(cy, &failure))
 			CHECK_FOR_INTERRUPTS();
 	}
 	if (failure)

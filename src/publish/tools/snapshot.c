@@ -1,21 +1,19 @@
 /*
  * snapshot.c
- *	  Snapshot events: what a row is, whatever happened to it.
+ *	  SQL functions that read Odoo's tables for reconcile(), and request
+ *	  snapshot events.
  *
- * A row of the journal with op S asks for one.  It says only which record: the
- * row is read when it is published, as foreign work.  Whatever was published
- * before was committed before that, so that the highest position of a key is
- * never older than a lower one.
- *
- * backfill.c asks for all rows of an entity; reconcile() and _snapshot() read
- * and ask here.
+ * Any backend, in the caller's transaction.  transform/snapshot_event.c makes
+ * the events; backfill.c requests them for all rows of an entity.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -24,9 +22,15 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "base/session.h"
 #include "capture/emit.h"
-#include "publish/internal.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
+#include "publish/model/failure.h"
+#include "publish/odoo/shown_values.h"
 #include "publish/odoo/tables.h"
+#include "publish/tools/snapshot.h"
 
 /* Rows fetched at a time where a whole table is read. */
 #define OE_FETCH_ROWS 5000
@@ -38,73 +42,14 @@ PG_FUNCTION_INFO_V1(oe_sql_snapshot);
 
 /* ---- publishing ---- */
 
-static OeEntity *
-oe_snapshot_entity(OeCycle *cy, OeChange *c)
-{
-	OeEntity   *e = c->new_text ? oe_entity_find(cy->cat, c->new_text) : NULL;
-
-	return e && e->rule == c->rule ? e : NULL;
-}
-
-/*
- * Asks for the row, and for what its key and kind depend on.
- */
-void
-oe_snapshot_prepare(OeCycle *cy, OeChange *c)
-{
-	OeEntity   *e = oe_snapshot_entity(cy, c);
-	OeRow	   *row = e ? oe_row_there(cy, e->rule, c->record_id) : NULL;
-
-	if (row == NULL)
-		return;
-	oe_refs_wanted(cy, e->rule, row);
-	(void) oe_entity_key(cy, e, row, c->record_id, true);
-}
-
-char *
-oe_snapshot_key(OeCycle *cy, OeChange *c, bool refs)
-{
-	OeEntity   *e = oe_snapshot_entity(cy, c);
-	OeRow	   *row = e && refs ? oe_row_there(cy, e->rule, c->record_id) : NULL;
-
-	return row ? oe_entity_key(cy, e, row, c->record_id, true) : oe_key_text(e ? e->label : c->rule_name, c->record_id);
-}
-
-/*
- * The event; of a row that is gone it says so.  None where the entity is no
- * more.
- */
-void
-oe_snapshot_event(OeCycle *cy, OeTx *tx, OeChange *c)
-{
-	OeEntity   *e = oe_snapshot_entity(cy, c);
-	OeRow	   *row = e ? oe_row_there(cy, e->rule, c->record_id) : NULL;
-	OeDef	   *d = palloc0(sizeof(OeDef));
-	OeEvent    *ev;
-
-	if (e == NULL)
-		return;
-	d->type = psprintf("odoo.%s.%s.snapshot.v1", e->domain, e->label);
-	d->variant = 1;
-	d->occasion = OE_ON_CHANGED;
-	d->with_lines = row != NULL && e->nparts > 0;
-	d->emit = true;
-	d->class = 1;
-	ev = oe_event_new(tx, e, d, c, row ? row : palloc0(sizeof(OeRow)), c->record_id,
-					  row ? oe_kind_of(cy, tx, e, row) : NULL);
-	if (row && e->id_column)
-		(void) oe_text_int(oe_row_find(row, e->id_column), &ev->record_id);
-	ev->read_later = true;
-}
-
 /* ---- reading tables ---- */
 
 /*
- * Runs "body" as foreign work; an error comes back as text in the cycle's
- * memory, NULL: none.
+ * Runs "body" in an as-owner transaction; an error comes back as text in the
+ * cycle's memory, NULL: none.
  */
 char *
-oe_foreign(OeCycle *cy, void (*body) (OeCycle *cy, void *arg), void *arg, int *sqlerrcode)
+oe_tool_foreign(OeCycle *cy, void (*body) (OeCycle *cy, void *arg), void *arg, int *sqlerrcode)
 {
 	OeSession	s;
 	char	   *volatile failure = NULL;
@@ -143,7 +88,7 @@ oe_foreign(OeCycle *cy, void (*body) (OeCycle *cy, void *arg), void *arg, int *s
  * A cycle of its own memory, for functions that publish nothing.
  */
 OeCycle *
-oe_snapshot_cycle(void)
+oe_tool_cycle(void)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events snapshot", ALLOCSET_DEFAULT_SIZES);
 	OeCycle    *cy = MemoryContextAllocZero(cxt, sizeof(OeCycle));
@@ -164,10 +109,11 @@ typedef struct OeRowsWork
 } OeRowsWork;
 
 /*
- * Loads the catalog, as own work, and finds an entity; NULL: there is none.
+ * Loads the catalog, in a trusted transaction, and finds an entity; NULL: there
+ * is none.
  */
 OeEntity *
-oe_catalog_entity(OeCycle *cy, const char *entity)
+oe_tool_entity(OeCycle *cy, const char *entity)
 {
 	OeSession	s;
 
@@ -181,7 +127,7 @@ oe_catalog_entity(OeCycle *cy, const char *entity)
 
 /* A column of the table as text; NULL where it has none such. */
 static char *
-oe_column_text(OeRule *rule, const char *column, const char *type)
+oe_column_text(OeCatalogRule *rule, const char *column, const char *type)
 {
 	return column && oe_rule_has_column(rule, column) ? psprintf("t.%s::pg_catalog.%s", quote_identifier(column), type)
 		: psprintf("NULL::pg_catalog.%s", type);
@@ -192,7 +138,7 @@ oe_column_text(OeRule *rule, const char *column, const char *type)
  * are not compared, and json may hold what jsonb cannot: it is not looked at.
  */
 static char *
-oe_columns_object(OeRule *rule, ArrayType *columns)
+oe_columns_object(OeCatalogRule *rule, ArrayType *columns)
 {
 	StringInfoData buf;
 	Datum	   *elems;
@@ -239,12 +185,12 @@ oe_rows_fetch(OeCycle *cy, ReturnSetInfo *rsinfo, const char *sql)
 	MemoryContextSwitchTo(cy->cxt);
 }
 
-/* All rows of the entity's table, as (id, state, created, written, columns); foreign work. */
+/* All rows of the entity's table, as (id, state, created, written, columns); as-owner transaction. */
 static void
 oe_rows_read(OeCycle *cy, void *arg)
 {
 	OeRowsWork *w = arg;
-	OeRule	   *rule = w->e->rule;
+	OeCatalogRule *rule = w->e->rule;
 	const char *table = oe_rule_table(rule);
 
 	if (table == NULL)
@@ -257,8 +203,8 @@ oe_rows_read(OeCycle *cy, void *arg)
 
 /*
  * The lines of documents that are open, as (document, part, rule, id, columns);
- * of parts that stand in the document itself and are read whole.  Foreign
- * work.
+ * of parts that stand in the document itself and are read whole.  As-owner
+ * transaction.
  */
 static void
 oe_lines_read(OeCycle *cy, void *arg)
@@ -318,12 +264,12 @@ oe_sql_rows(FunctionCallInfo fcinfo, void (*body) (OeCycle *cy, void *arg))
 	int			code = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
-	cy = oe_snapshot_cycle();
+	cy = oe_tool_cycle();
 	w.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	w.columns = PG_GETARG_ARRAYTYPE_P(1);
 	w.documents = PG_NARGS() > 2 ? OidOutputFunctionCall(F_ARRAY_OUT, PG_GETARG_DATUM(2)) : NULL;
-	w.e = oe_catalog_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	failure = w.e ? oe_foreign(cy, body, &w, &code) : NULL;
+	w.e = oe_tool_entity(cy, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	failure = w.e ? oe_tool_foreign(cy, body, &w, &code) : NULL;
 	if (failure)
 		ereport(ERROR,
 				(errcode(code), errmsg("the table of entity \"%s\" cannot be read: %s", w.e->name, failure)));

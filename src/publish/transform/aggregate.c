@@ -1,32 +1,49 @@
 /*
- * sum.c
- *	  Entities that sum up rows of a table, once per cycle.
+ * aggregate.c
+ *	  Entities that are aggregates over rows of a table, computed once per
+ *	  cycle.
  *
- * Foreign work.  The changes of a cycle say which sums may be other ones; each
- * is asked for once, by the catalog's statement, and told with the last of the
- * transactions that touched it.  It is the state when it was read.
+ * As-owner transaction.  Collects the groups whose aggregate may have changed in
+ * this cycle, and runs the catalog's query once per group.  The value is as of
+ * the time of the query, not of the transaction; the event belongs to the last
+ * transaction that touched the group.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 
 #include "base/json.h"
-#include "publish/internal.h"
+#include "base/json_row.h"
+#include "base/spi_row.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/rows.h"
+#include "publish/odoo/shown_values.h"
+#include "publish/odoo/tables.h"
+#include "publish/transform/aggregate.h"
+#include "publish/transform/entity.h"
+#include "publish/transform/selection.h"
 
 /* Its statement's parameters: two arrays of ids, and so its first two columns. */
 #define OE_SUM_IDS 2
 
-typedef struct OeSum
+typedef struct OeAggregate
 {
 	int64		ids[OE_SUM_IDS];	/* hash key */
 	OeEntity   *e;
-	OeDef	   *def;
+	OeDefinition *def;
 	OeTx	   *tx;				/* the last that touched it */
 	OeChange   *change;
-} OeSum;
+} OeAggregate;
 
 /* The statement, with the names of tables for {table}; NULL: one is missing. */
 static char *
@@ -54,19 +71,21 @@ oe_sum_statement(const char *query)
 	return buf.data;
 }
 
-/* Notes which sums a change concerns. */
+/*
+ * Notes the groups that a change may affect.
+ */
 static void
 oe_sum_touch(OeCycle *cy, HTAB *sums, OeEntity *e, OeTx *tx, OeChange *c)
 {
-	const OeRow *row = c->new.n > 0 ? &c->new : &c->old;
-	OeSum		key = {0};
-	OeSum	   *sum;
+	const OeJsonRow *row = c->new.n > 0 ? &c->new : &c->old;
+	OeAggregate key = {0};
+	OeAggregate *sum;
 
 	for (int i = 0; i < OE_SUM_IDS; i++)
 	{
 		OeReference *ref;
 
-		if (!oe_text_int(oe_path(cy, e->rule, row, &e->sums[i], &ref), &key.ids[i]))
+		if (!oe_text_int(oe_path_follow(cy, e->rule, row, &e->sums[i], &ref), &key.ids[i]))
 			return;
 	}
 	sum = hash_search(sums, key.ids, HASH_ENTER, NULL);
@@ -77,19 +96,19 @@ oe_sum_touch(OeCycle *cy, HTAB *sums, OeEntity *e, OeTx *tx, OeChange *c)
 static HTAB *
 oe_sums_touched(OeCycle *cy, OeEntity *e)
 {
-	OeAttempt  *a = cy->attempt;
-	HASHCTL		ctl = {.keysize = sizeof(int64) * OE_SUM_IDS,.entrysize = sizeof(OeSum),.hcxt = CurrentMemoryContext};
+	OeRetryUnit *a = cy->attempt;
+	HASHCTL		ctl = {.keysize = sizeof(int64) * OE_SUM_IDS,.entrysize = sizeof(OeAggregate),.hcxt = CurrentMemoryContext};
 	HTAB	   *sums = hash_create("odoo_events sums", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	/* twice: what the paths need is read in between */
 	for (int pass = 0; pass < 3; pass++)
 	{
 		for (int i = a->first; i <= a->last; i++)
-			for (int j = 0; j < oe_attempt_changes(cy, &cy->tx[i]) && oe_entity_active(e, &cy->tx[i]); j++)
+			for (int j = 0; j < oe_selection_size(cy, &cy->tx[i]) && oe_entity_active(e, &cy->tx[i]); j++)
 			{
-				OeChange   *c = oe_attempt_change(cy, &cy->tx[i], j);
+				OeChange   *c = oe_selection_change(cy, &cy->tx[i], j);
 
-				if (c->rule == e->rule && oe_selected(cy, c) && c->op != 'T' && c->op != 'E' && oe_change_parse(c) && !c->unseen)
+				if (c->rule == e->rule && oe_selection_has(cy, c) && c->op != 'T' && c->op != 'E' && oe_change_parse(c) && !c->unseen)
 					oe_sum_touch(cy, sums, e, &cy->tx[i], c);
 			}
 		if (!oe_odoo_read(cy))
@@ -99,12 +118,13 @@ oe_sums_touched(OeCycle *cy, OeEntity *e)
 }
 
 /*
- * Finds out which sums the transactions of this attempt touched.
+ * Collects the groups that the transactions of this retry unit may have
+ * changed.
  */
 void
-oe_sums_list(OeCycle *cy)
+oe_aggregates_list(OeCycle *cy)
 {
-	OeAttempt  *a = cy->attempt;
+	OeRetryUnit *a = cy->attempt;
 
 	a->summed = true;
 	for (int i = 0; i < cy->cat->nentities; i++)
@@ -114,7 +134,7 @@ oe_sums_list(OeCycle *cy)
 		for (int d = 0; d < e->ndefs && e->sum_query && e->nsums == OE_SUM_IDS; d++)
 		{
 			HASH_SEQ_STATUS seq;
-			OeSum	   *sum;
+			OeAggregate *sum;
 
 			if (e->defs[d].occasion != OE_ON_SUMMED)
 				continue;
@@ -130,10 +150,10 @@ oe_sums_list(OeCycle *cy)
 }
 
 static void
-oe_sum_event(OeSum *sum, HeapTuple tup, TupleDesc desc)
+oe_sum_event(OeAggregate *sum, HeapTuple tup, TupleDesc desc)
 {
-	OeRow	   *row = sum->change->new.n > 0 ? &sum->change->new : &sum->change->old;
-	OeEvent    *ev = oe_event_new(sum->tx, sum->e, sum->def, sum->change, row, sum->ids[0], NULL);
+	OeJsonRow  *row = sum->change->new.n > 0 ? &sum->change->new : &sum->change->old;
+	OeDraftEvent *ev = oe_event_new(sum->tx, sum->e, sum->def, sum->change, row, sum->ids[0], NULL);
 	StringInfoData buf;
 
 	ev->sum_id = sum->ids[1];
@@ -174,8 +194,8 @@ oe_sum_event(OeSum *sum, HeapTuple tup, TupleDesc desc)
 	ev->sums = buf.data;
 }
 
-static OeSum *
-oe_sum_of(OeSum **sums, int n, const int64 *ids)
+static OeAggregate *
+oe_sum_of(OeAggregate **sums, int n, const int64 *ids)
 {
 	for (int i = 0; i < n; i++)
 		if (memcmp(sums[i]->ids, ids, sizeof(sums[i]->ids)) == 0)
@@ -184,21 +204,21 @@ oe_sum_of(OeSum **sums, int n, const int64 *ids)
 }
 
 /*
- * The events of the last "n" of those that are listed, or of those of them that
- * are of one definition.
+ * Computes the last "n" groups of the list, or those of them that belong to one
+ * definition, and makes their events.
  */
 void
-oe_sums_read(OeCycle *cy, int n)
+oe_aggregates_read(OeCycle *cy, int n)
 {
 	static const Oid types[OE_SUM_IDS] = {INT8ARRAYOID, INT8ARRAYOID};
-	OeAttempt  *a = cy->attempt;
-	OeSum	  **sums = palloc(sizeof(OeSum *) * n);
+	OeRetryUnit *a = cy->attempt;
+	OeAggregate **sums = palloc(sizeof(OeAggregate *) * n);
 	Datum		values[OE_SUM_IDS];
 	Datum	   *elems = palloc(sizeof(Datum) * n);
 	char	   *sql;
 	int			k = 0;
 
-	while (k < n && a->sums != NIL && (k == 0 || ((OeSum *) llast(a->sums))->def == sums[0]->def))
+	while (k < n && a->sums != NIL && (k == 0 || ((OeAggregate *) llast(a->sums))->def == sums[0]->def))
 	{
 		sums[k++] = llast(a->sums);
 		a->sums = list_delete_last(a->sums);
@@ -212,12 +232,12 @@ oe_sums_read(OeCycle *cy, int n)
 			elems[j] = Int64GetDatum(sums[j]->ids[i]);
 		values[i] = PointerGetDatum(construct_array(elems, k, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	}
-	(void) oe_run(NULL, sql, OE_SUM_IDS, types, values, NULL, true, 0);
+	(void) oe_spi_keep_context(NULL, sql, OE_SUM_IDS, types, values, NULL, true, 0);
 	for (uint64 r = 0; r < SPI_processed; r++)
 	{
 		int64		ids[OE_SUM_IDS];
 		bool		isnull;
-		OeSum	   *sum;
+		OeAggregate *sum;
 
 		for (int i = 0; i < OE_SUM_IDS; i++)
 			ids[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1, &isnull));

@@ -1,13 +1,19 @@
 /*
- * correct.c
- *	  What definitions of the occasion "touched" watch, and what was corrected
- *	  in documents that are done.
+ * corrections.c
+ *	  What definitions of the occasion "touched" watch, and what was
+ *	  corrected in documents that are done.
  *
- * Foreign work; nothing is read here.
+ * As-owner transaction; nothing is read here.
  */
 #include "postgres.h"
 
-#include "publish/internal.h"
+#include "nodes/pg_list.h"
+
+#include "base/json_row.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/document.h"
+#include "publish/model/transaction.h"
+#include "publish/transform/corrections.h"
 
 /* Is it in this state before the change and after it, as far as it is there? */
 static bool
@@ -42,7 +48,7 @@ oe_changed_hands(const OePartNet *net)
  * what it watches in a state, in the document's own row?
  */
 bool
-oe_def_watched(OeDef *d, OeDoc *doc)
+oe_def_watched(OeDefinition *d, OeDoc *doc)
 {
 	ListCell   *lc;
 
@@ -64,7 +70,7 @@ oe_def_watched(OeDef *d, OeDoc *doc)
 
 /* The columns of a row that such a definition watches, and what they were. */
 static List *
-oe_correction(List *list, OeDef *d, OePart *part, const char *state_column, OeChange *c, bool was, bool is)
+oe_correction(List *list, OeDefinition *d, OePart *part, const char *state_column, OeChange *c, bool was, bool is)
 {
 	OePartChange *pc = NULL;
 
@@ -95,7 +101,7 @@ oe_correction(List *list, OeDef *d, OePart *part, const char *state_column, OeCh
  * added here.
  */
 List *
-oe_doc_corrections(OeDoc *doc, OeDef *d)
+oe_doc_corrections(OeDoc *doc, OeDefinition *d)
 {
 	List	   *list = NIL;
 	ListCell   *lc;

@@ -1,18 +1,29 @@
 /*
- * cause.c
+ * correlation.c
  *	  To which process an event belongs, and which event of its transaction
  *	  caused it.
  *
- * Foreign work, but nothing is read here: what is not known yet is asked for.
+ * As-owner transaction, but nothing is read here: rows that are not in memory
+ * are asked for.
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
-#include "publish/internal.h"
+#include "base/json_row.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/lookahead.h"
+#include "publish/odoo/rows.h"
+#include "publish/transform/correlation.h"
+#include "publish/transform/entity.h"
 
-/* Rows looked at per hop: an id that more than these lead to is not known. */
+/* Rows that are followed per hop; beyond that the process is unknown. */
 #define OE_MAX_HOP_ROWS 100
 
 static List *
@@ -32,7 +43,7 @@ oe_append_unique(List *ids, int64 id)
 }
 
 static List *
-oe_append_value(List *ids, const OeRow *row, const char *column)
+oe_append_value(List *ids, const OeJsonRow *row, const char *column)
 {
 	int64		id;
 
@@ -42,8 +53,9 @@ oe_append_value(List *ids, const OeRow *row, const char *column)
 }
 
 /*
- * Adds the ids that one step leads to.  Rows of the transaction are as it left
- * them, one that was deleted later as it was then, others as they are read.
+ * Adds the ids that one step leads to.  Rows of the transaction are taken as it
+ * left them, rows that were deleted later as they were before, others as they
+ * are now.
  */
 static List *
 oe_hop(OeCycle *cy, OeTx *tx, OeMany *m, int64 id, List *next)
@@ -68,7 +80,7 @@ oe_hop(OeCycle *cy, OeTx *tx, OeMany *m, int64 id, List *next)
 			next = oe_append_unique(next, ((OeLine *) lfirst(lc))->id);
 	}
 	if (lines == NIL && m->rule && by_id)
-		next = oe_append_value(next, oe_gone_row(cy, NULL, m->rule, id), m->value);
+		next = oe_append_value(next, oe_lookahead_deleted_row(cy, NULL, m->rule, id), m->value);
 	return next;
 }
 
@@ -76,13 +88,13 @@ oe_hop(OeCycle *cy, OeTx *tx, OeMany *m, int64 id, List *next)
  * The id that a key's path leads to from a row.
  */
 static bool
-oe_key_path(OeCycle *cy, OeTx *tx, OeRule *rule, const OeRow *row, OeKeyPath *path, int64 *id)
+oe_key_path(OeCycle *cy, OeTx *tx, OeCatalogRule *rule, const OeJsonRow *row, OeKeyPath *path, int64 *id)
 {
 	OeReference *ref;
 	List	   *ids;
 	ListCell   *lc;
 
-	if (!oe_text_int(oe_path(cy, rule, row, &path->path, &ref), id))
+	if (!oe_text_int(oe_path_follow(cy, rule, row, &path->path, &ref), id))
 		return false;
 	if (path->nmany == 0)
 		return true;
@@ -108,12 +120,12 @@ oe_key_path(OeCycle *cy, OeTx *tx, OeRule *rule, const OeRow *row, OeKeyPath *pa
 }
 
 /*
- * The order at the root of the chain that an event's row belongs to.  While
- * something is not known yet the paths behind it are walked all the same, so
- * that what they need is read together.
+ * The order at the root of the chain that an event's row belongs to.  Paths
+ * behind an unknown row are followed nevertheless, so that what they need is
+ * read together.
  */
 char *
-oe_correlation(OeCycle *cy, OeEvent *ev)
+oe_correlation(OeCycle *cy, OeDraftEvent *ev)
 {
 	bool		missing = cy->missing;
 	char	   *found = NULL;
@@ -136,7 +148,7 @@ oe_correlation(OeCycle *cy, OeEvent *ev)
 typedef struct OeLead
 {
 	const char *key;			/* hash key: entity:id, however long */
-	OeEvent    *ev;				/* that of the document itself which says most */
+	OeDraftEvent *ev;			/* that of the document itself which says most */
 } OeLead;
 
 static uint32
@@ -153,7 +165,7 @@ oe_lead_match(const void *a, const void *b, Size size)
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-static OeEvent *
+static OeDraftEvent *
 oe_lead_of(HTAB *leads, const char *document, const char *own)
 {
 	OeLead	   *lead;
@@ -165,8 +177,8 @@ oe_lead_of(HTAB *leads, const char *document, const char *own)
 }
 
 /*
- * Each event that is not the document's own is caused by the document's, and
- * each that is not the root's by the root's, if that has one in the same
+ * Events that are not about the document are caused by the document's event;
+ * events of other documents by the event of the root, if it has one in this
  * transaction.
  */
 void
@@ -182,7 +194,7 @@ oe_causes(OeTx *tx)
 	leads = hash_create("odoo_events causes", list_length(tx->events), &ctl, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	foreach(lc, tx->events)
 	{
-		OeEvent    *ev = lfirst(lc);
+		OeDraftEvent *ev = lfirst(lc);
 		OeLead	   *lead;
 		bool		found;
 
@@ -195,7 +207,7 @@ oe_causes(OeTx *tx)
 	}
 	foreach(lc, tx->events)
 	{
-		OeEvent    *ev = lfirst(lc);
+		OeDraftEvent *ev = lfirst(lc);
 
 		if (ev->e == NULL)
 			continue;

@@ -1,16 +1,30 @@
 /*
  * document.c
- *	  Documents and their parts: what of a transaction belongs to one document.
+ *	  Documents and their parts: what of a transaction belongs to one
+ *	  document.
  *
- * Foreign work.  Changes of parts are gathered per document while the rows of
- * a transaction are looked at; then it is decided whether they are a "changed"
- * event or already told by another event of the document.
+ * As-owner transaction.  While the rows of a transaction are looked at, changes
+ * of parts are collected per document.  Then it is decided whether they make a
+ * "changed" event, or whether another event of the document covers them.
  */
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
-#include "publish/internal.h"
+#include "base/json_row.h"
+#include "publish/catalog/entity.h"
+#include "publish/model/cycle.h"
+#include "publish/model/document.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/lookahead.h"
+#include "publish/odoo/rows.h"
+#include "publish/transform/corrections.h"
+#include "publish/transform/decision_log.h"
+#include "publish/transform/document.h"
+#include "publish/transform/entity.h"
+#include "publish/transform/predicate.h"
 
 typedef struct OeDocEntry
 {
@@ -27,7 +41,7 @@ typedef struct OeDocEntry
  * What this transaction did to one document, made when first asked for.
  */
 OeDoc *
-oe_doc(OeTx *tx, OeEntity *e, int64 id, OeChange *c)
+oe_document_of(OeTx *tx, OeEntity *e, int64 id, OeChange *c)
 {
 	OeDocEntry	want = {.key = {.id = id,.entity = e->index}};
 	OeDocEntry *entry;
@@ -53,9 +67,11 @@ oe_doc(OeTx *tx, OeEntity *e, int64 id, OeChange *c)
 	return entry->doc;
 }
 
-/* The row of a part's container: of this transaction, else as it stands. */
-static const OeRow *
-oe_container_row(OeCycle *cy, OeTx *tx, OeRule *rule, int64 id)
+/*
+ * The row that contains a part: as of this transaction, else as it is now.
+ */
+static const OeJsonRow *
+oe_container_row(OeCycle *cy, OeTx *tx, OeCatalogRule *rule, int64 id)
 {
 	OeChange   *c = oe_tx_find(tx, rule, id);
 
@@ -64,20 +80,11 @@ oe_container_row(OeCycle *cy, OeTx *tx, OeRule *rule, int64 id)
 	return oe_row_of(cy, rule, id);
 }
 
-bool
-oe_direct_parent(OePart *part, const OeRow *row, int64 *id)
-{
-	for (int i = 0; i < part->nparents; i++)
-		if (oe_text_int(oe_row_find(row, part->parents[i]), id))
-			return true;
-	return false;
-}
-
 /*
  * To which document does a row belong as this part?
  */
 bool
-oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeRow *row, int64 *id)
+oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeJsonRow *row, int64 *id)
 {
 	OeEntity   *e = part->entity;
 	int64		container;
@@ -90,7 +97,7 @@ oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeRow *row, int64 *i
 	for (int i = 0; i < e->nparts; i++)
 	{
 		OePart	   *outer = e->parts[i];
-		const OeRow *r;
+		const OeJsonRow *r;
 
 		if (outer->within || strcmp(outer->owner->name, part->within) != 0)
 			continue;
@@ -114,20 +121,9 @@ oe_add_change(OeDoc *doc, OePart *part, OeChange *c, const char *op)
 	return pc;
 }
 
-void
-oe_add_column(OePartChange *pc, const char *column, const OeText *old, const OeText *new)
-{
-	OeColumnChange *cc = palloc0(sizeof(OeColumnChange));
-
-	cc->column = column;
-	if (old)
-		cc->old = *old;
-	if (new)
-		cc->new = *new;
-	pc->columns = lappend(pc->columns, cc);
-}
-
-/* Columns that differ, of a list; makes the change when the first one does. */
+/*
+ * Adds columns of a list that differ; makes the change at the first one.
+ */
 static OePartChange *
 oe_compare(OeDoc *doc, OePart *part, OeChange *c, OePartChange *pc, int n, char **columns)
 {
@@ -150,7 +146,7 @@ static void
 oe_came_or_went(OeDoc *doc, OePart *part, OeChange *c, bool came)
 {
 	OePartChange *pc = oe_add_change(doc, part, c, came ? "added" : "removed");
-	OeRow	   *row = came ? &c->new : &c->old;
+	OeJsonRow  *row = came ? &c->new : &c->old;
 
 	for (int i = 0; i < part->nchange; i++)
 	{
@@ -173,11 +169,11 @@ oe_note_net(OeDoc *doc, OePart *part, OeChange *c)
 }
 
 /*
- * Does a row count as this part?  By its state; "*" among the live states
- * lets rows count that know no state.
+ * Does a row count as this part, by its state? "*" among the live states lets
+ * rows without a state count.
  */
 static bool
-oe_part_live(OePart *part, const OeRow *row)
+oe_part_live(OePart *part, const OeJsonRow *row)
 {
 	const OeText *state = row->n > 0 ? oe_row_find(row, part->state_column) : NULL;
 
@@ -189,8 +185,7 @@ oe_part_live(OePart *part, const OeRow *row)
 }
 
 /*
- * What a row's net change means for the documents that it was and is a part
- * of ("before", "after"; 0: none).
+ * Which documents a row was and is a part of ("before", "after"; 0: none).
  */
 static void
 oe_part_moved(OeTx *tx, OePart *part, OeChange *c, int64 before, int64 after)
@@ -202,7 +197,7 @@ oe_part_moved(OeTx *tx, OePart *part, OeChange *c, int64 before, int64 after)
 
 	if (was && is && before == after)
 	{
-		OeDoc	   *doc = oe_doc(tx, part->entity, after, c);
+		OeDoc	   *doc = oe_document_of(tx, part->entity, after, c);
 		OePartChange *pc = oe_compare(doc, part, c, NULL, part->nchange, part->change);
 
 		if (oe_text_equal(from, to))
@@ -212,9 +207,9 @@ oe_part_moved(OeTx *tx, OePart *part, OeChange *c, int64 before, int64 after)
 	if (!part->counted)
 		return;
 	if (was && (is || c->new.n == 0 || oe_text_in(to, part->ngone, part->gone)))
-		oe_came_or_went(oe_doc(tx, part->entity, before, c), part, c, false);
+		oe_came_or_went(oe_document_of(tx, part->entity, before, c), part, c, false);
 	if (is)
-		oe_came_or_went(oe_doc(tx, part->entity, after, c), part, c, true);
+		oe_came_or_went(oe_document_of(tx, part->entity, after, c), part, c, true);
 }
 
 static void
@@ -224,7 +219,7 @@ oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
 	int64		after = 0;
 	ListCell   *lc;
 
-	if (part->reverse && oe_row_holds(cy, &part->condition, tx, c->rule, c->new.n ? &c->new : &c->old))
+	if (part->reverse && oe_predicate_holds_row(cy, &part->condition, tx, c->rule, c->new.n ? &c->new : &c->old))
 	{
 		foreach(lc, oe_lines_of(cy, part->entity->rule, part->reverse, c->record_id))
 			oe_part_moved(tx, part, c, c->old.n ? ((OeLine *) lfirst(lc))->id : 0,
@@ -238,21 +233,21 @@ oe_part_change(OeCycle *cy, OeTx *tx, OePart *part, OeChange *c)
 	if (!oe_part_document(cy, tx, part, &c->new, &after))
 		after = 0;
 	if ((before == 0 && after == 0) ||
-		!oe_row_holds(cy, &part->condition, tx, c->rule, c->new.n ? &c->new : &c->old))
+		!oe_predicate_holds_row(cy, &part->condition, tx, c->rule, c->new.n ? &c->new : &c->old))
 		return;
 	if (part->watched)
 	{
 		if (before)
-			oe_note_net(oe_doc(tx, part->entity, before, c), part, c);
+			oe_note_net(oe_document_of(tx, part->entity, before, c), part, c);
 		if (after && after != before)
-			oe_note_net(oe_doc(tx, part->entity, after, c), part, c);
+			oe_note_net(oe_document_of(tx, part->entity, after, c), part, c);
 	}
 	oe_part_moved(tx, part, c, before, after);
 }
 
 /*
- * Notes what a row's net change means for the document it is, and for those
- * it is a part of.
+ * Adds a row's net change to its document, and to documents that it is a part
+ * of.
  */
 void
 oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c)
@@ -268,7 +263,7 @@ oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c)
 		for (int i = 0; i < e->nchange; i++)
 			if (!oe_text_equal(oe_row_find(&c->old, e->change[i]), oe_row_find(&c->new, e->change[i])))
 			{
-				OeDoc	   *doc = oe_doc(tx, e, c->record_id, c);
+				OeDoc	   *doc = oe_document_of(tx, e, c->record_id, c);
 
 				(void) oe_compare(doc, NULL, c, NULL, e->nchange, e->change);
 				break;
@@ -279,7 +274,9 @@ oe_doc_changes(OeCycle *cy, OeTx *tx, OeChange *c)
 		oe_part_change(cy, tx, lfirst(lc), c);
 }
 
-/* Does one of the parts that changed tell by its state that it counts? */
+/*
+ * Does the state of one of the changed parts show that it counts?
+ */
 static bool
 oe_doc_vouched(OeDoc *doc)
 {
@@ -288,7 +285,7 @@ oe_doc_vouched(OeDoc *doc)
 	foreach(lc, doc->changes)
 	{
 		OePartChange *pc = lfirst(lc);
-		OeRow	   *row = pc->change->new.n > 0 ? &pc->change->new : &pc->change->old;
+		OeJsonRow  *row = pc->change->new.n > 0 ? &pc->change->new : &pc->change->old;
 
 		if (pc->part && oe_row_find(row, pc->part->state_column))
 			return true;
@@ -297,10 +294,11 @@ oe_doc_vouched(OeDoc *doc)
 }
 
 /*
- * Was the document open before the transaction, and is it open or done after
- * it?  Else its parts' changes are no news.  A document that the transaction
- * itself did not touch is as open as its parts are; where these know no state,
- * as its row was then (gone.c).  What has no state is open while it is there.
+ * Changes of parts produce an event only if the document was open before the
+ * transaction and is open or done afterwards.  If the transaction did not touch
+ * the document's own row, take the state from the parts; if they have none,
+ * from the row as of this transaction (lookahead.c).  A document without a state
+ * column counts as open while its row exists.
  */
 bool
 oe_doc_open(OeDoc *doc)
@@ -329,7 +327,9 @@ oe_has_changed_def(OeEntity *e)
 	return false;
 }
 
-/* Is there a change that no event of the document tells already? */
+/*
+ * Is there a change that no other event of the document covers?
+ */
 static bool
 oe_doc_uncovered(OeDoc *doc)
 {
@@ -365,7 +365,7 @@ oe_doc_gather_covers(OeDoc *doc)
 
 	foreach(lc, doc->events)
 	{
-		OeDef	   *d = ((OeEvent *) lfirst(lc))->def;
+		OeDefinition *d = ((OeDraftEvent *) lfirst(lc))->def;
 
 		for (int i = 0; i < d->ncovers; i++)
 		{
@@ -394,7 +394,7 @@ oe_doc_candidate(OeDoc *doc)
 /*
  * Was the document's row there before and after?
  */
-bool
+static bool
 oe_doc_existed(OeDoc *doc)
 {
 	return doc->own == NULL || doc->own->op == 'U';
@@ -408,7 +408,7 @@ oe_doc_touched(OeDoc *doc)
 }
 
 /*
- * Asks for the row of a document that only its parts show, for what its kind
+ * Asks for the row of a document of which only parts changed, for what its kind
  * depends on, and for rows that its predicates look at.
  */
 void
@@ -422,7 +422,7 @@ oe_doc_prepare(OeCycle *cy, OeDoc *doc)
 				(void) oe_lines_of(cy, e->parts[i]->rule, e->parts[i]->parents[j], doc->id);
 	if (doc->own != NULL || ((doc->changes == NIL || !oe_has_changed_def(e)) && !oe_doc_touched(doc)))
 		return;
-	if (!oe_row_then(cy, doc->tx, e->rule, doc->id, &doc->row))
+	if (!oe_lookahead_row(cy, doc->tx, e->rule, doc->id, &doc->row))
 		doc->row = oe_row_of(cy, e->rule, doc->id);
 	oe_refs_wanted(cy, e->rule, doc->row ? doc->row :
 				   doc->first->new.n ? &doc->first->new : &doc->first->old);
@@ -430,40 +430,20 @@ oe_doc_prepare(OeCycle *cy, OeDoc *doc)
 		(void) oe_entity_key(cy, e, doc->row, doc->id, true);
 }
 
-/*
- * When the transaction began, as Odoo writes it into the rows that it touches;
- * NULL where none tells.
- */
-const OeText *
-oe_doc_written(OeDoc *doc)
-{
-	const OeText *t = doc->own && doc->own->new.n > 0 ? oe_row_find(&doc->own->new, "write_date") : NULL;
-	ListCell   *lc;
-
-	foreach(lc, doc->nets)
-	{
-		OeChange   *c = ((OePartNet *) lfirst(lc))->change;
-
-		if (t == NULL && c->new.n > 0)
-			t = oe_row_find(&c->new, "write_date");
-	}
-	return t;
-}
-
 /* The document's row as far as it is known. */
-static OeRow *
+static OeJsonRow *
 oe_doc_row(OeDoc *doc)
 {
 	if (doc->own)
 		return &doc->own->new;
-	return doc->row ? doc->row : palloc0(sizeof(OeRow));
+	return doc->row ? doc->row : palloc0(sizeof(OeJsonRow));
 }
 
 static void
-oe_doc_event(OeDoc *doc, OeDef *def, OeKind *kind)
+oe_doc_event(OeDoc *doc, OeDefinition *def, OeKind *kind)
 {
-	OeEvent    *ev = oe_event_new(doc->tx, doc->e, def, doc->own ? doc->own : doc->first,
-								  oe_doc_row(doc), doc->id, kind);
+	OeDraftEvent *ev = oe_event_new(doc->tx, doc->e, def, doc->own ? doc->own : doc->first,
+									oe_doc_row(doc), doc->id, kind);
 
 	ev->doc = doc;
 	ev->read_later = doc->own == NULL;
@@ -492,25 +472,25 @@ oe_doc_watched(OeDoc *doc)
 
 /* Does the condition hold of the document?  Says so where somebody asked. */
 static bool
-oe_doc_holds(OeCycle *cy, OeDoc *doc, OeDef *d, OeSubject *subject)
+oe_doc_holds(OeCycle *cy, OeDoc *doc, OeDefinition *d, OePredicateInput *subject)
 {
-	bool		holds = oe_holds(cy, &d->condition, subject);
+	bool		holds = oe_predicate_holds(cy, &d->condition, subject);
 
 	if (!holds && cy->explain)
-		oe_say_condition(cy, doc->e, doc->id, d, subject);
+		oe_decision_note_condition(cy, doc->e, doc->id, d, subject);
 	return holds;
 }
 
 /* Events that follow from the document's row and its parts together. */
 static void
-oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind, OeSubject *subject)
+oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind, OePredicateInput *subject)
 {
 	OeEntity   *e = doc->e;
 	const char *taken = NULL;
 
 	for (int i = 0; i < e->ndefs; i++)
 	{
-		OeDef	   *d = &e->defs[i];
+		OeDefinition *d = &e->defs[i];
 
 		if (d->occasion != OE_ON_TOUCHED || (d->choice && taken && strcmp(d->choice, taken) == 0) ||
 			!oe_def_is_kind(d, kind) || !oe_def_watched(d, doc) || !oe_doc_holds(cy, doc, d, subject))
@@ -527,7 +507,7 @@ oe_doc_match(OeCycle *cy, OeDoc *doc, OeKind *kind, OeSubject *subject)
  * themselves, and take nothing from one another or from the catalog's.
  */
 static void
-oe_doc_changed(OeCycle *cy, OeDoc *doc, OeKind *kind, OeSubject *subject)
+oe_doc_changed(OeCycle *cy, OeDoc *doc, OeKind *kind, OePredicateInput *subject)
 {
 	bool		told;
 
@@ -535,7 +515,7 @@ oe_doc_changed(OeCycle *cy, OeDoc *doc, OeKind *kind, OeSubject *subject)
 	told = doc->covered_all || !oe_doc_uncovered(doc);
 	for (int i = 0; i < doc->e->ndefs; i++)
 	{
-		OeDef	   *d = &doc->e->defs[i];
+		OeDefinition *d = &doc->e->defs[i];
 
 		if (d->occasion != OE_ON_CHANGED || !oe_def_is_kind(d, kind) || (told && !d->own))
 			continue;
@@ -545,14 +525,14 @@ oe_doc_changed(OeCycle *cy, OeDoc *doc, OeKind *kind, OeSubject *subject)
 }
 
 /*
- * Makes the events of a document as a whole; last of all "changed".
+ * Makes the events of a document as a whole; "changed" last.
  */
 void
 oe_doc_decide(OeCycle *cy, OeDoc *doc)
 {
 	bool		touched = oe_doc_touched(doc) && oe_doc_watched(doc);
 	bool		candidate = oe_doc_candidate(doc);
-	OeSubject	subject = {.tx = doc->tx,.rule = doc->e->rule,.doc = doc,.words = &doc->e->words};
+	OePredicateInput subject = {.tx = doc->tx,.rule = doc->e->rule,.doc = doc,.words = &doc->e->words};
 	OeKind	   *kind;
 
 	if (!touched && !candidate)

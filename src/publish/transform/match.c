@@ -2,192 +2,37 @@
  * match.c
  *	  Which events the net change of one row is.
  *
- * Foreign work, but nothing is read here: what is not known yet is asked for
- * (oe_match_prepare) and read in batch before matching.  The ladder is climbed
- * here; the rest is predicates of the catalog (condition.c).
+ * As-owner transaction, but nothing is read here: oe_match_prepare() asks for
+ * rows that are not in memory, and they are read in batch before matching.  This
+ * file decides which milestones are reached; the other conditions are
+ * predicates (predicate.c).
  */
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 
-#include "publish/internal.h"
-
-typedef struct OeTxKey
-{
-	int64		id;
-	int32		rule;
-	int32		pad;
-} OeTxKey;
-
-typedef struct OeTxEntry
-{
-	OeTxKey		key;
-	OeChange   *change;
-} OeTxEntry;
-
-typedef struct OeChildKey
-{
-	int64		id;
-	int32		part;
-	int32		pad;
-} OeChildKey;
-
-typedef struct OeChildEntry
-{
-	OeChildKey	key;
-	List	   *changes;
-} OeChildEntry;
-
-char *
-oe_key_text(const char *entity, int64 id)
-{
-	int			len = strlen(entity);
-	char	   *key = palloc(len + 24);
-
-	memcpy(key, entity, len);
-	key[len] = ':';
-	(void) pg_lltoa(id, key + len + 1);
-	return key;
-}
-
-/*
- * The net change of a row in this transaction, or NULL.
- */
-OeChange *
-oe_tx_find(OeTx *tx, OeRule *rule, int64 id)
-{
-	OeTxKey		key = {.id = id,.rule = rule ? rule->index : -1};
-	OeTxEntry  *e;
-
-	if (tx->rows == NULL)
-	{
-		HASHCTL		ctl = {.keysize = sizeof(OeTxKey),.entrysize = sizeof(OeTxEntry),.hcxt = CurrentMemoryContext};
-
-		tx->rows = hash_create("odoo_events transaction", tx->n + 8, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		for (int i = 0; i < tx->n; i++)
-		{
-			OeChange   *c = &tx->changes[i];
-			OeTxKey		k = {.id = c->record_id};
-
-			if (c->rule == NULL || (c->op != 'I' && c->op != 'U' && c->op != 'D'))
-				continue;
-			k.rule = c->rule->index;
-			e = hash_search(tx->rows, &k, HASH_ENTER, NULL);
-			e->change = c;
-		}
-	}
-	e = hash_search(tx->rows, &key, HASH_FIND, NULL);
-	return e ? e->change : NULL;
-}
-
-/*
- * Changed rows that, after the transaction, are this part of the row "id".
- */
-List *
-oe_tx_children(OeTx *tx, OePart *part, int64 id)
-{
-	OeChildKey	key = {.id = id,.part = part ? part->index : -1};
-	OeChildEntry *e;
-	bool		found;
-
-	if (tx->children == NULL)
-	{
-		HASHCTL		ctl = {.keysize = sizeof(OeChildKey),.entrysize = sizeof(OeChildEntry),.hcxt = CurrentMemoryContext};
-		HTAB	   *children = hash_create("odoo_events children", tx->n + 8, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-
-		for (int i = 0; i < tx->n; i++)
-		{
-			OeChange   *c = &tx->changes[i];
-			ListCell   *lc;
-
-			if (c->rule == NULL || !oe_change_parse(c) || c->new.n == 0)
-				continue;
-			foreach(lc, c->rule->parts)
-			{
-				OePart	   *p = lfirst(lc);
-				OeChildKey	k = {.part = p->index};
-
-				for (int j = 0; j < p->nparents; j++)
-				{
-					if (!oe_text_int(oe_row_find(&c->new, p->parents[j]), &k.id))
-						continue;
-					e = hash_search(children, &k, HASH_ENTER, &found);
-					e->changes = lappend(found ? e->changes : NIL, c);
-					break;
-				}
-			}
-		}
-		/* not before: a row that cannot be read breaks it off */
-		tx->children = children;
-	}
-	e = hash_search(tx->children, &key, HASH_FIND, NULL);
-	return e ? e->changes : NIL;
-}
-
-/*
- * Makes what the two above look at, in the current memory context.
- */
-void
-oe_tx_ready(OeTx *tx)
-{
-	(void) oe_tx_find(tx, NULL, 0);
-	(void) oe_tx_children(tx, NULL, 0);
-}
-
-/*
- * Follows a path from a row.  NULL where there is no value, or none known
- * yet.  *ref: of which reference the value is an id; may be NULL.
- */
-const OeText *
-oe_path(OeCycle *cy, OeRule *rule, const OeRow *row, const OePath *path, OeReference **ref)
-{
-	const OeText *t = oe_row_at(row, path);
-	OeReference *link;
-
-	*ref = NULL;
-	if (t == NULL)
-		return NULL;
-	if (path->seen->rule != rule)
-	{
-		path->seen->rule = rule;
-		path->seen->link = oe_link_of(rule, path->column);
-	}
-	link = path->seen->link;
-	for (int hop = 0; hop < path->nhops; hop++)
-	{
-		OeReference *next = NULL;
-		OeRow	   *other;
-		int64		id;
-
-		if (link == NULL || !oe_text_int(t, &id) || (other = oe_ref(cy, link, id)) == NULL)
-			return NULL;
-		for (int i = 0; i < link->nfields; i++)
-			if (strcmp(link->fields[i].name, path->hops[hop]) == 0)
-				next = link->fields[i].to;
-		t = oe_row_find(other, path->hops[hop]);
-		if (oe_text_null(t))
-			return NULL;
-		link = next;
-	}
-	*ref = link;
-	return t;
-}
+#include "base/json_row.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/notation.h"
+#include "publish/model/cycle.h"
+#include "publish/model/document.h"
+#include "publish/model/draft_event.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/rows.h"
+#include "publish/transform/decision_log.h"
+#include "publish/transform/document.h"
+#include "publish/transform/entity.h"
+#include "publish/transform/match.h"
+#include "publish/transform/predicate.h"
+#include "publish/transform/ready_made.h"
+#include "publish/transform/snapshot_event.h"
 
 /* ---- what has to be known before ---- */
 
 /*
- * Does the entity's catalog count for this transaction?  What was captured
- * before it was detached still does.
- */
-bool
-oe_entity_active(OeEntity *e, OeTx *tx)
-{
-	return e->attached || tx->xid < e->detached_at;
-}
-
-/*
- * Asks for all that matching one change will look at.
+ * Asks for everything that matching one change needs.
  */
 void
 oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c)
@@ -219,30 +64,13 @@ oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c)
 }
 
 /*
- * The key that events of one entity's row follow.  "refs" false: as far as
- * the row itself tells, for when references cannot be read.
- */
-char *
-oe_entity_key(OeCycle *cy, OeEntity *e, const OeRow *row, int64 id, bool refs)
-{
-	OeReference *ref;
-	int64		other;
-
-	for (int i = 0; i < e->nkeys; i++)
-		if ((refs || e->keys[i].path.nhops == 0) &&
-			oe_text_int(oe_path(cy, e->rule, row, &e->keys[i].path, &ref), &other))
-			return oe_key_text(e->keys[i].entity, other);
-	return oe_key_text(e->label, id);
-}
-
-/*
- * The key of the document that a change belongs to: what waits for it while
- * it cannot be published.
+ * The ordering key of the document that a change belongs to; while the document
+ * cannot be published, its changes wait under this key.
  */
 char *
 oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 {
-	OeRow	   *row;
+	OeJsonRow  *row;
 	ListCell   *lc;
 	int64		id;
 
@@ -269,41 +97,9 @@ oe_change_key(OeCycle *cy, OeTx *tx, OeChange *c, bool refs)
 
 /* ---- matching ---- */
 
-OeKind *
-oe_kind_of(OeCycle *cy, OeTx *tx, OeEntity *e, OeRow *row)
-{
-	OeSubject	s = {.tx = tx,.rule = e->rule,.new = row,.words = &e->kind_words};
-
-	for (int i = 0; i < e->nkinds; i++)
-		if (oe_holds(cy, &e->kinds[i].condition, &s))
-			return &e->kinds[i];
-	return NULL;
-}
-
-OeEvent *
-oe_event_new(OeTx *tx, OeEntity *e, OeDef *def, OeChange *c, OeRow *row, int64 id, OeKind *kind)
-{
-	OeEvent    *ev = palloc0(sizeof(OeEvent));
-
-	ev->tx = tx;
-	ev->e = e;
-	ev->def = def;
-	ev->change = c;
-	ev->row = row;
-	ev->record_id = id;
-	ev->rank = def->rank;
-	if (kind)
-	{
-		ev->kind = kind->kind;
-		ev->purpose = kind->purpose;
-	}
-	tx->events = lappend(tx->events, ev);
-	return ev;
-}
-
 /*
- * How high a state stands: 0 below the ladder; a cancelled row that comes back
- * starts where drafts stand.
+ * The rung of a state: 0 is below the ladder.  A cancelled row that is reopened
+ * starts at the rung of drafts.
  */
 static int
 oe_rung(OeEntity *e, const OeText *state, bool exists)
@@ -365,7 +161,7 @@ oe_climb(OeEntity *e, OeChange *c, OeClimb *climb)
 	for (int i = 0; i < e->nmilestones && i < 64; i++)
 	{
 		OeMilestone *m = &e->milestones[i];
-		bool		fires = m->gate ? low < m->rung && m->rung <= high
+		bool		fires = m->threshold ? low < m->rung && m->rung <= high
 		: oe_text_in(climb->to, m->nstates, m->states) && !oe_text_in(climb->from, m->nstates, m->states);
 
 		if (fires && e->one_event)
@@ -376,7 +172,7 @@ oe_climb(OeEntity *e, OeChange *c, OeClimb *climb)
 }
 
 static bool
-oe_occasion_fits(OeEntity *e, OeDef *d, OeClimb *climb)
+oe_occasion_fits(OeEntity *e, OeDefinition *d, OeClimb *climb)
 {
 	switch (d->occasion)
 	{
@@ -404,21 +200,14 @@ oe_occasion_fits(OeEntity *e, OeDef *d, OeClimb *climb)
 	return false;
 }
 
-/* Is the definition one of this kind, or of any? */
-bool
-oe_def_is_kind(OeDef *d, OeKind *kind)
-{
-	return d->kind == NULL || (kind != NULL && strcmp(kind->kind, d->kind) == 0);
-}
-
 /*
- * The events of one row's own net change, as the row of entity "e".
+ * Makes the events of one row's net change, as a row of entity "e".
  */
 void
 oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 {
-	OeRow	   *row = c->new.n > 0 ? &c->new : &c->old;
-	OeSubject	subject = {.tx = tx,.rule = c->rule,.old = &c->old,.new = &c->new,.words = &e->words};
+	OeJsonRow  *row = c->new.n > 0 ? &c->new : &c->old;
+	OePredicateInput subject = {.tx = tx,.rule = c->rule,.old = &c->old,.new = &c->new,.words = &e->words};
 	const char *taken = NULL;
 	OeKind	   *kind = NULL;
 	bool		kind_known = false;
@@ -426,22 +215,22 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 
 	oe_climb(e, c, &climb);
 	if (e->uses_parts)
-		subject.doc = oe_doc(tx, e, c->record_id, c);
+		subject.doc = oe_document_of(tx, e, c->record_id, c);
 	for (int i = 0; i < e->ndefs; i++)
 	{
-		OeDef	   *d = &e->defs[i];
-		OeEvent    *ev;
+		OeDefinition *d = &e->defs[i];
+		OeDraftEvent *ev;
 
 		if (d->choice && taken && strcmp(d->choice, taken) == 0)
 		{
 			if (cy->explain)
-				oe_say(cy, e, c->record_id, d, "another came first", taken);
+				oe_decision_note(cy, e, c->record_id, d, "another came first", taken);
 			continue;
 		}
 		if (!oe_occasion_fits(e, d, &climb))
 		{
 			if (cy->explain && d->occasion < OE_ON_CHANGED)
-				oe_say(cy, e, c->record_id, d, "not this occasion", oe_occasions[d->occasion]);
+				oe_decision_note(cy, e, c->record_id, d, "not this occasion", oe_occasions[d->occasion]);
 			continue;
 		}
 		if (d->kind && !kind_known)
@@ -456,17 +245,17 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 		}
 		if (!oe_def_is_kind(d, kind))
 			continue;
-		if (!oe_holds(cy, &d->condition, &subject))
+		if (!oe_predicate_holds(cy, &d->condition, &subject))
 		{
 			if (cy->explain)
-				oe_say_condition(cy, e, c->record_id, d, &subject);
+				oe_decision_note_condition(cy, e, c->record_id, d, &subject);
 			continue;
 		}
 		taken = d->choice ? d->choice : taken;
 		if (!d->emit)
 		{
 			if (cy->explain)
-				oe_say(cy, e, c->record_id, d, "no event by definition", "the catalog says that this is none");
+				oe_decision_note(cy, e, c->record_id, d, "no event by definition", "the catalog says that this is none");
 			continue;
 		}
 		ev = oe_event_new(tx, e, d, c, row, c->record_id, kind);
@@ -476,7 +265,7 @@ oe_match_change(OeCycle *cy, OeTx *tx, OeEntity *e, OeChange *c)
 			ev->from = *climb.from;
 		if (climb.to)
 			ev->to = *climb.to;
-		ev->doc = oe_doc(tx, e, c->record_id, c);
+		ev->doc = oe_document_of(tx, e, c->record_id, c);
 		ev->doc->events = lappend(ev->doc->events, ev);
 	}
 	if (subject.root != (Datum) 0)

@@ -1,15 +1,18 @@
 /*
- * condition.c
- *	  The predicates of the catalog: jsonpath over what a transaction did.
+ * predicate.c
+ *	  Evaluates the catalog's predicates: jsonpath over what a transaction
+ *	  did.
  *
- * Foreign work (they see what references say), but nothing is read here: what
- * is not known yet is asked for.  "$" has the members old, new, refs, and, for
- * documents, parts and rows; "$tx" is the whole transaction, "$marked" what
- * the DBA marked.  Run by PostgreSQL's own functions.
+ * As-owner transaction, because predicates look at references, but nothing is
+ * read here: rows that are not in memory are asked for.  "$" has the members
+ * old, new and refs, and for documents parts and rows; "$tx" is the whole
+ * transaction, "$marked" what the DBA marked.  PostgreSQL's own functions
+ * evaluate the jsonpath.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -19,8 +22,39 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "base/json_row.h"
 #include "base/watch.h"
-#include "publish/internal.h"
+#include "publish/catalog/catalog.h"
+#include "publish/catalog/entity.h"
+#include "publish/catalog/types.h"
+#include "publish/model/cycle.h"
+#include "publish/model/document.h"
+#include "publish/model/failure.h"
+#include "publish/model/transaction.h"
+#include "publish/odoo/rows.h"
+#include "publish/odoo/shown_values.h"
+#include "publish/transform/past_rows.h"
+#include "publish/transform/predicate.h"
+
+/*
+ * When the transaction began, as Odoo wrote it into its rows (write_date);
+ * NULL: not known.
+ */
+static const OeText *
+oe_doc_written(OeDoc *doc)
+{
+	const OeText *t = doc->own && doc->own->new.n > 0 ? oe_row_find(&doc->own->new, "write_date") : NULL;
+	ListCell   *lc;
+
+	foreach(lc, doc->nets)
+	{
+		OeChange   *c = ((OePartNet *) lfirst(lc))->change;
+
+		if (t == NULL && c->new.n > 0)
+			t = oe_row_find(&c->new, "write_date");
+	}
+	return t;
+}
 
 static bool
 oe_ref_word(const OeWords *words, const char *column)
@@ -129,8 +163,8 @@ oe_tag_bit(uint32 tag)
 }
 
 /*
- * What most columns are told by not to be among the words: the words are many,
- * and no row has more than a few of them.
+ * Makes the tag bits of the words: a quick test that rejects most columns that
+ * the predicate does not use, before the word list is searched.
  */
 static void
 oe_words_ready(OeCycle *cy, OeWords *words)
@@ -160,7 +194,7 @@ oe_word_of(const OeWords *words, const OeMember *m)
 
 /* A row as an object; only columns that are mentioned. */
 static void
-oe_push_members(OeJsonb *st, const OeRow *row, const OeWords *words)
+oe_push_members(OeJsonb *st, const OeJsonRow *row, const OeWords *words)
 {
 	static const OeMember id = {.key = "id",.len = 2};
 	bool		has_id = false;
@@ -191,25 +225,25 @@ oe_push_members(OeJsonb *st, const OeRow *row, const OeWords *words)
 }
 
 static void
-oe_push_row(OeJsonb *st, const char *name, const OeRow *row, const OeWords *words)
+oe_push_row(OeJsonb *st, const char *name, const OeJsonRow *row, const OeWords *words)
 {
 	oe_push_key(st, name, strlen(name));
 	oe_push_members(st, row, words);
 }
 
 static void
-oe_push_refs(OeCycle *cy, OeJsonb *st, OeRule *rule, const OeRow *row, const OeWords *words)
+oe_push_refs(OeCycle *cy, OeJsonb *st, OeCatalogRule *rule, const OeJsonRow *row, const OeWords *words)
 {
 	oe_push_key(st, "refs", 4);
 	oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < words->nrefs; i++)
 	{
 		OeReference *link = oe_link_of(rule, words->refs[i]);
-		OeRow	   *ref;
+		OeJsonRow  *ref;
 		int64		id;
 
 		if (link == NULL || !oe_text_int(oe_row_find(row, words->refs[i]), &id) ||
-			(ref = oe_ref(cy, link, id)) == NULL)
+			(ref = oe_reference_row(cy, link, id)) == NULL)
 			continue;
 		oe_push_row(st, words->refs[i], ref, words);
 	}
@@ -253,7 +287,7 @@ oe_push_parts(OeCycle *cy, OeJsonb *st, OeDoc *doc, const OeWords *words)
 
 /*
  * "rows": {part: [row]}: those that the transaction left alone, as it found
- * them, as far as that is known (gone.c).
+ * them, as far as that is known (lookahead.c).
  */
 static void
 oe_push_rows(OeCycle *cy, OeJsonb *st, OeDoc *doc, const OeWords *words)
@@ -272,7 +306,7 @@ oe_push_rows(OeCycle *cy, OeJsonb *st, OeDoc *doc, const OeWords *words)
 			continue;
 		oe_push_key(st, part->name, strlen(part->name));
 		oe_push_jsonb(st, WJB_BEGIN_ARRAY, NULL);
-		foreach(lc, oe_rows_then(cy, doc->tx, part, doc->id))
+		foreach(lc, oe_past_rows(cy, doc->tx, part, doc->id))
 		{
 			oe_push_members(st, lfirst(lc), words);
 			since |= oe_text_later(oe_row_find(lfirst(lc), "write_date"), written);
@@ -290,7 +324,7 @@ oe_push_rows(OeCycle *cy, OeJsonb *st, OeDoc *doc, const OeWords *words)
 
 /* What "$" is in a predicate. */
 static Datum
-oe_root(OeCycle *cy, OePredicate *p, OeSubject *s)
+oe_root(OeCycle *cy, OePredicate *p, OePredicateInput *s)
 {
 	OeWords    *words = s->words ? s->words : &p->words;
 	OeJsonb		st = {0};
@@ -339,19 +373,23 @@ oe_push_marked(OeJsonb *st, OeCatalog *cat)
 }
 
 /*
- * What predicates have as "$marked", made once with the catalog.
+ * What predicates have as "$marked": made once per catalog, in its memory.
  */
-Datum
+static Datum
 oe_marked_vars(OeCatalog *cat)
 {
 	OeJsonb		st = {0};
-	JsonbValue *v;
+	MemoryContext save;
 
+	if (cat->vars != (Datum) 0)
+		return cat->vars;
+	save = MemoryContextSwitchTo(cat->cxt);
 	oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 	oe_push_marked(&st, cat);
 	oe_push_jsonb(&st, WJB_END_OBJECT, NULL);
-	v = st.result;
-	return JsonbPGetDatum(JsonbValueToJsonb(v));
+	cat->vars = JsonbPGetDatum(JsonbValueToJsonb(st.result));
+	MemoryContextSwitchTo(save);
+	return cat->vars;
 }
 
 /*
@@ -374,7 +412,7 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 	oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
 	for (int r = 0; r < cy->cat->nrules; r++)
 	{
-		OeRule	   *rule = &cy->cat->rules[r];
+		OeCatalogRule *rule = &cy->cat->rules[r];
 
 		oe_push_key(&st, rule->name, strlen(rule->name));
 		oe_push_jsonb(&st, WJB_BEGIN_OBJECT, NULL);
@@ -406,11 +444,11 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 }
 
 /*
- * Does the predicate hold?  Unknown is no.  Leaves nothing behind but what "$"
- * is, where that is kept.
+ * Does the predicate hold? "Unknown" counts as no.  Frees everything except for
+ * "$", if the caller keeps that.
  */
 bool
-oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
+oe_predicate_holds(OeCycle *cy, OePredicate *p, OePredicateInput *s)
 {
 	LOCAL_FCINFO(fcinfo, 4);
 	Datum		root = s->root;
@@ -433,7 +471,7 @@ oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = root;
 	fcinfo->args[1].value = p->path;
-	fcinfo->args[2].value = p->uses_tx ? oe_tx_vars(cy, s->tx) : cy->cat->vars;
+	fcinfo->args[2].value = p->uses_tx ? oe_tx_vars(cy, s->tx) : oe_marked_vars(cy->cat);
 	fcinfo->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)
 		fcinfo->args[i].isnull = false;
@@ -446,10 +484,10 @@ oe_holds(OeCycle *cy, OePredicate *p, OeSubject *s)
 }
 
 /*
- * What a predicate looks at, for a human.
+ * What a predicate looks at, as text for explain().
  */
 char *
-oe_seen(OeCycle *cy, OePredicate *p, OeSubject *s)
+oe_predicate_seen(OeCycle *cy, OePredicate *p, OePredicateInput *s)
 {
 	Jsonb	   *jb = DatumGetJsonbP(oe_root(cy, p, s));
 
@@ -460,18 +498,18 @@ oe_seen(OeCycle *cy, OePredicate *p, OeSubject *s)
  * The same of one row by itself, as "$.new".
  */
 bool
-oe_row_holds(OeCycle *cy, OePredicate *p, OeTx *tx, OeRule *rule, const OeRow *row)
+oe_predicate_holds_row(OeCycle *cy, OePredicate *p, OeTx *tx, OeCatalogRule *rule, const OeJsonRow *row)
 {
-	OeSubject	s = {.tx = tx,.rule = rule,.new = row};
+	OePredicateInput s = {.tx = tx,.rule = rule,.new = row};
 
-	return oe_holds(cy, p, &s);
+	return oe_predicate_holds(cy, p, &s);
 }
 
 /*
  * Asks for the references that predicates may look at.
  */
 void
-oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row)
+oe_refs_wanted(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row)
 {
 	for (int i = 0; i < rule->nlinks; i++)
 	{
@@ -479,6 +517,6 @@ oe_refs_wanted(OeCycle *cy, OeRule *rule, const OeRow *row)
 
 		if (oe_ref_word(&cy->cat->words, rule->links[i].column) &&
 			oe_text_int(oe_row_find(row, rule->links[i].column), &id))
-			(void) oe_ref(cy, rule->links[i].reference, id);
+			(void) oe_reference_row(cy, rule->links[i].reference, id);
 	}
 }

@@ -1767,7 +1767,7 @@ BEGIN
 END $$;
 -- lineage: the whole way of a document, and why there was no event.
 
--- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
+-- Why a subscription does not want an event; null where it does.  As deliver/queue/filter.c decides.
 CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text, classes text)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -2407,7 +2407,7 @@ SELECT jsonb_object_agg(x.col, x.was)
                COALESCE(CASE WHEN jsonb_typeof(told -> f.value) = 'object' AND told -> f.value ? 'id' AND jsonb_typeof(image -> f.key) <> 'object' THEN told -> f.value -> 'id' ELSE told -> f.value END, 'null') AS was
           FROM jsonb_each_text(fields) f WHERE image ? f.key AND (absent OR told ? f.value)) x
  -- a translated text is one of several, times have their zone in the event, long numbers are strings there; a value per company is compared
- -- whole, what an event of one company lacks of it is no event (publish/settle.c)
+ -- whole, what an event of one company lacks of it is no event (publish/odoo/shown_values.c)
  WHERE jsonb_typeof(x.is_now) <> 'array' AND (jsonb_typeof(x.is_now) <> 'object' OR jsonb_typeof(x.was) <> 'string') AND x.was <> x.is_now AND rtrim(x.was #>> '{}', 'Z') IS DISTINCT FROM (x.is_now #>> '{}')
 $$;
 -- Several entities may have one name in events, and their records the same ids: the valuation of a move and that of a landed cost.

@@ -2427,7 +2427,7 @@ BEGIN
         causationid   text,
         odootx        xid8 NOT NULL,
         event         text NOT NULL,
-        classes       text                          -- of its members, where not internal: 3:transfer.partner (publish/classes.c)
+        classes       text                          -- of its members, where not internal: 3:transfer.partner (publish/catalog/member_classes.c)
       )$f$, i);
     BEGIN
       -- not every server is built with it
@@ -4636,7 +4636,7 @@ COMMENT ON FUNCTION odoo_events.health() IS
 'what is wrong and what to do about it: status is ok, warn or critical; each hint can be executed as it stands';
 -- lineage: the whole way of a document, and why there was no event.
 
--- Why a subscription does not want an event; null where it does.  As deliver/match.c decides.
+-- Why a subscription does not want an event; null where it does.  As deliver/queue/filter.c decides.
 CREATE FUNCTION odoo_events._unwanted(c odoo_events.subscription_config, type text, subject text, company_id int4, warehouse_id int4, event text)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5950,7 +5950,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.cancel_backfill(bigint) IS 'stops a backfill after its current step';
 -- reconcile: proof that events and tables agree.  A record is as its last event says, or the difference is none that an event would
--- tell of: that is decided by the rules themselves (publish/compare.c), not by a second reading of them.
+-- tell of: that is decided by the rules themselves (publish/tools/compare.c), not by a second reading of them.
 
 CREATE FUNCTION odoo_events._odoo_rows(entity text, columns text[], OUT id int8, OUT state text, OUT created timestamptz, OUT written timestamptz, OUT image jsonb) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_rows';

@@ -1,11 +1,11 @@
 /*
  * address.c
- *	  The address policy, and the check of a URL when it is given.
+ *	  The address policy, and the check of a URL when it is configured.
  *
  * The policy runs inside curl's callbacks in the worker (no ereport, no
- * palloc there) and in oe_sql_check_url() in a backend.  An IPv6 address that
- * carries an IPv4 one (mapped, translated, compatible, NAT64, 6to4) is judged
- * as the latter, so that the policy cannot be walked around that way.
+ * palloc), and in oe_sql_check_url() in a backend.  An IPv6 address that
+ * contains an IPv4 address (mapped, compatible, NAT64, 6to4) is judged as that
+ * one, so that the policy cannot be circumvented.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -31,7 +32,7 @@ typedef struct OeAddress
 	bool		v6;
 } OeAddress;
 
-/* What nobody outside should make us call. */
+/* Networks that are not public. */
 static const struct
 {
 	unsigned char bytes[4];
@@ -41,7 +42,6 @@ static const struct
 	{{169, 254, 0, 0}, 16}, {{172, 16, 0, 0}, 12}, {{192, 0, 0, 0}, 24}, {{192, 88, 99, 0}, 24}, {{192, 168, 0, 0}, 16},
 	{{198, 18, 0, 0}, 15}, {{224, 0, 0, 0}, 4}, {{240, 0, 0, 0}, 4},
 };
-
 static const struct
 {
 	unsigned char bytes[16];
@@ -57,8 +57,18 @@ static const struct
 	{{0, 0x64, 0xff, 0x9b, 0, 0x01}, 48},	/* NAT64 of a site's own: likewise */
 };
 
+/*
+ * _check_url(url, allow_networks, argument): raises if the URL is not usable,
+ * or if no address of its host is allowed.  When an event is sent the address is
+ * checked again.
+ */
 extern PGDLLEXPORT Datum oe_sql_check_url(PG_FUNCTION_ARGS);
 
+/*
+ * _check_url(url, allow_networks, argument): raises if the URL is not usable,
+ * or if no address of its host is allowed.  When an event is sent the address is
+ * checked again.
+ */
 PG_FUNCTION_INFO_V1(oe_sql_check_url);
 
 static bool
@@ -270,7 +280,8 @@ oe_url_host(const char *url, bool *plain, const char *argument)
 }
 
 /*
- * Appends what allow_networks would have to name for this address.
+ * Appends the network that allow_networks would have to contain for this
+ * address.
  */
 static void
 oe_suggest_network(StringInfo buf, const struct sockaddr *addr)
@@ -289,9 +300,9 @@ oe_suggest_network(StringInfo buf, const struct sockaddr *addr)
 }
 
 /*
- * _check_url(url, allow_networks, argument): raises if the URL is none of ours, or if no
- * address of its host may be called.  What the host resolves to when an event
- * is sent is checked again then.
+ * _check_url(url, allow_networks, argument): raises if the URL is not usable,
+ * or if no address of its host is allowed.  When an event is sent the address is
+ * checked again.
  */
 Datum
 oe_sql_check_url(PG_FUNCTION_ARGS)

@@ -1,17 +1,15 @@
 /*
  * address.h
- *	  Which addresses a subscription may talk to.
- *
- * Any process; no locks, no look-ups but oe_address_check_url(), which
- * resolves a host name and may therefore wait for DNS.
+ *	  The address policy, and the check of a URL when it is given.
  */
-#ifndef OE_ADDRESS_H
-#define OE_ADDRESS_H
+#ifndef OE_DELIVER_TRANSPORT_HTTP_ADDRESS_H
+#define OE_DELIVER_TRANSPORT_HTTP_ADDRESS_H
 
 #include "postgres.h"
-#include "utils/array.h"
 
 #include <sys/socket.h>
+
+#include "utils/array.h"
 
 /* One network of a subscription's allow_networks. */
 typedef struct OeNetwork
@@ -33,4 +31,4 @@ extern bool oe_address_allowed(const struct sockaddr *addr, bool plain,
 extern bool oe_address_text_allowed(const char *text, bool plain,
 									const OeNetwork *nets, int n);
 
-#endif							/* OE_ADDRESS_H */
+#endif							/* OE_DELIVER_TRANSPORT_HTTP_ADDRESS_H */

@@ -1,33 +1,43 @@
 /*
- * gate.c
- *	  What has to be asked before a request may go: an OAuth2 token, the
- *	  CloudEvents validation handshake.
+ * authorization.c
+ *	  What an endpoint has to be asked before requests may go: an OAuth2
+ *	  token, the CloudEvents validation handshake.
  *
- * Worker only, never inside a transaction, through the same multi handle as
- * the requests themselves; nobody is blocked.  Requests of a subscription
- * wait at the gate of its configuration, counted as in flight, until it is
- * open; if it stays closed they have failed, with its error, like any other,
- * so that retries, breaker and last_error are the subscription's own.
+ * Worker only, never within a transaction, through the same multi handle as the
+ * requests themselves; nothing blocks.  Requests of a subscription wait in the
+ * authorization of their configuration and count as in flight.  If it cannot be
+ * obtained they fail with its error like any other request, so that retries,
+ * breaker and last_error apply.
  *
- *	  CLOSED -> token asked for -> handshake asked for -> OPEN
- *	  OPEN   -> a new token is asked for before the old one expires
- *			 -> CLOSED when it has, or when the endpoint answers 401 to it
+ *  state      then
+ *  CLOSED     a token is requested, then the handshake: OPEN
+ *  OPEN       a new token is requested before the old one expires
+ *  OPEN       the token has expired, or the endpoint answered 401: CLOSED
  *
- * The handshake is done once per configuration and worker, the token is kept
- * in memory only; both go with the configuration.
+ * The handshake is done once per configuration and worker.  The token is kept in
+ * memory only.  Both end with the configuration.
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
 #include <math.h>
 #include <openssl/crypto.h>
 
+#include "lib/ilist.h"
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "base/guc.h"
 #include "base/scan.h"
-#include "deliver/internal.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/transport/http/authorization.h"
+#include "deliver/transport/http/credentials.h"
+#include "deliver/transport/http/multi.h"
+#include "deliver/transport/http/prepare.h"
+#include "deliver/transport/http/request.h"
 
 #define OE_TOKEN_ROOM 32768		/* of the token endpoint's answer */
 #define OE_TOKEN_MAX 16384
@@ -56,51 +66,51 @@ oe_form_field(StringInfo buf, const char *name, const char *value)
 }
 
 /*
- * Makes the gate of a configuration, in the current context.
+ * Makes the authorization of a configuration, in the current memory context.
  */
-OeGate *
-oe_gate_make(bool handshake, const char *token_url, const char *client_id, const char *client_secret,
-			 const char *scope, const char *audience)
+OeAuthorization *
+oe_authorization_make(bool handshake, const char *token_url, const char *client_id, const char *client_secret,
+					  const char *scope, const char *audience)
 {
-	OeGate	   *gate = palloc0(sizeof(OeGate));
+	OeAuthorization *auth = palloc0(sizeof(OeAuthorization));
 	StringInfoData buf;
 
-	dlist_init(&gate->waiting);
-	gate->handshake = handshake;
+	dlist_init(&auth->waiting);
+	auth->handshake = handshake;
 	if (token_url == NULL)
-		return gate;
-	gate->token_url = pstrdup(token_url);
-	gate->token_plain = pg_strncasecmp(token_url, "http:", 5) == 0;
+		return auth;
+	auth->token_url = pstrdup(token_url);
+	auth->token_plain = pg_strncasecmp(token_url, "http:", 5) == 0;
 	initStringInfo(&buf);
 	oe_form_encode(&buf, client_id);
 	appendStringInfoChar(&buf, ':');
 	oe_form_encode(&buf, client_secret);
-	gate->client = oe_basic_header(buf.data);
+	auth->client = oe_basic_header(buf.data);
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "grant_type=client_credentials");
 	oe_form_field(&buf, "scope", scope);
 	oe_form_field(&buf, "audience", audience);
-	gate->form = buf.data;
-	return gate;
+	auth->form = buf.data;
+	return auth;
 }
 
 static void
-oe_token_forget(OeGate *gate)
+oe_token_forget(OeAuthorization *auth)
 {
-	if (gate->token == NULL)
+	if (auth->token == NULL)
 		return;
-	OPENSSL_cleanse(gate->token, strlen(gate->token));
-	pfree(gate->token);
-	gate->token = NULL;
+	OPENSSL_cleanse(auth->token, strlen(auth->token));
+	pfree(auth->token);
+	auth->token = NULL;
 }
 
 void
-oe_gate_free(OeGate *gate)
+oe_authorization_free(OeAuthorization *auth)
 {
-	if (gate == NULL)
+	if (auth == NULL)
 		return;
-	Assert(gate->asking == NULL && dlist_is_empty(&gate->waiting));
-	oe_token_forget(gate);
+	Assert(auth->asking == NULL && dlist_is_empty(&auth->waiting));
+	oe_token_forget(auth);
 }
 
 /* ---- asking ---- */
@@ -109,15 +119,15 @@ oe_gate_free(OeGate *gate)
  * The headers of what is asked, as a list of curl's.
  */
 static struct curl_slist *
-oe_ask_headers(OeConf *conf, OeRequestKind kind, const char *origin)
+oe_ask_headers(OeConfiguration *conf, OeRequestKind kind, const char *origin)
 {
-	OeGate	   *gate = conf->gate;
+	OeAuthorization *auth = conf->authorization;
 	struct curl_slist *list = NULL;
 	char		rate[64];
 
 	if (kind == OE_ASK_TOKEN)
 	{
-		list = curl_slist_append(list, gate->client);
+		list = curl_slist_append(list, auth->client);
 		list = curl_slist_append(list, "Content-Type: application/x-www-form-urlencoded");
 		list = curl_slist_append(list, "Accept: application/json");
 		return curl_slist_append(list, "Expect:");
@@ -126,8 +136,8 @@ oe_ask_headers(OeConf *conf, OeRequestKind kind, const char *origin)
 	snprintf(rate, sizeof(rate), "WebHook-Request-Rate: %.0f", Max(ceil(conf->rate_limit * 60), 1));
 	if (conf->rate_limit > 0)
 		list = curl_slist_append(list, rate);
-	if (gate->token != NULL)
-		list = curl_slist_append(list, gate->token);
+	if (auth->token != NULL)
+		list = curl_slist_append(list, auth->token);
 	for (int i = 0; i < conf->nheaders; i++)
 		list = curl_slist_append(list, conf->headers[i]);
 	return list;
@@ -137,19 +147,19 @@ oe_ask_headers(OeConf *conf, OeRequestKind kind, const char *origin)
  * Asks.  Only making the request can raise, and then nothing is asked.
  */
 static void
-oe_ask(OeConf *conf, OeRequestKind kind)
+oe_ask(OeConfiguration *conf, OeRequestKind kind)
 {
-	OeGate	   *gate = conf->gate;
+	OeAuthorization *auth = conf->authorization;
 	char	   *origin = psprintf("WebHook-Request-Origin: %s", oe_webhook_origin());
 	OeRequest  *req = oe_request_make(conf, kind, kind == OE_ASK_TOKEN ? OE_TOKEN_ROOM : OE_RESPONSE_KEPT);
 
 	if (kind == OE_ASK_TOKEN)
 	{
-		req->plain = gate->token_plain;
-		curl_easy_setopt(req->easy, CURLOPT_URL, gate->token_url);
+		req->plain = auth->token_plain;
+		curl_easy_setopt(req->easy, CURLOPT_URL, auth->token_url);
 		curl_easy_setopt(req->easy, CURLOPT_CONNECT_TO, NULL);
-		curl_easy_setopt(req->easy, CURLOPT_POSTFIELDS, gate->form);
-		curl_easy_setopt(req->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(gate->form));
+		curl_easy_setopt(req->easy, CURLOPT_POSTFIELDS, auth->form);
+		curl_easy_setopt(req->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(auth->form));
 	}
 	else
 	{
@@ -159,7 +169,7 @@ oe_ask(OeConf *conf, OeRequestKind kind)
 	req->own_list = oe_ask_headers(conf, kind, origin);
 	pfree(origin);
 	curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->own_list);
-	gate->asking = req;
+	auth->asking = req;
 	oe_request_reset(req);
 	oe_http_add(req);
 }
@@ -168,20 +178,20 @@ oe_ask(OeConf *conf, OeRequestKind kind)
  * Asks for what comes first, or lets all that wait go.
  */
 static void
-oe_gate_next(OeConf *conf)
+oe_gate_next(OeConfiguration *conf)
 {
-	OeGate	   *gate = conf->gate;
+	OeAuthorization *auth = conf->authorization;
 
-	if (gate->asking != NULL)
+	if (auth->asking != NULL)
 		return;
-	if (gate->token_url != NULL && gate->token == NULL)
+	if (auth->token_url != NULL && auth->token == NULL)
 		oe_ask(conf, OE_ASK_TOKEN);
-	else if (gate->handshake && !gate->shaken)
+	else if (auth->handshake && !auth->shaken)
 		oe_ask(conf, OE_ASK_HANDSHAKE);
 	else
-		while (!dlist_is_empty(&gate->waiting))
+		while (!dlist_is_empty(&auth->waiting))
 		{
-			OeRequest  *req = dlist_head_element(OeRequest, link, &gate->waiting);
+			OeRequest  *req = dlist_head_element(OeRequest, link, &auth->waiting);
 
 			oe_request_prepare(req);
 			oe_http_add(req);
@@ -189,14 +199,14 @@ oe_gate_next(OeConf *conf)
 }
 
 /*
- * All that wait have failed.
+ * Lets all waiting requests fail.
  */
 static void
-oe_gate_refuse(OeGate *gate, const char *error)
+oe_authorization_refuse(OeAuthorization *auth, const char *error)
 {
-	while (!dlist_is_empty(&gate->waiting))
+	while (!dlist_is_empty(&auth->waiting))
 	{
-		OeRequest  *req = dlist_head_element(OeRequest, link, &gate->waiting);
+		OeRequest  *req = dlist_head_element(OeRequest, link, &auth->waiting);
 
 		strlcpy(req->errbuf, error, sizeof(req->errbuf));
 		oe_http_over(req, req->errbuf);
@@ -204,11 +214,10 @@ oe_gate_refuse(OeGate *gate, const char *error)
 }
 
 /*
- * The same, of requests that are counted already: what fails here fails them.
- * There is nothing to be undone but memory.
+ * Requests what is missing first, or lets all waiting requests go.
  */
 static void
-oe_gate_advance(OeConf *conf)
+oe_authorization_advance(OeConfiguration *conf)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 
@@ -221,67 +230,67 @@ oe_gate_advance(OeConf *conf)
 		MemoryContextSwitchTo(cxt);
 		EmitErrorReport();
 		FlushErrorState();
-		oe_gate_refuse(conf->gate, "could not be made; the server's log says why");
+		oe_authorization_refuse(conf->authorization, "could not be made; the server's log says why");
 	}
 	PG_END_TRY();
 }
 
 /*
- * May a request go now?  Looks ahead: a token that expires soon is renewed
- * while it still serves.
+ * May a request go now? A token that expires soon is renewed while it is still
+ * valid.
  */
 bool
-oe_gate_open(OeConf *conf)
+oe_authorization_ready(OeConfiguration *conf)
 {
-	OeGate	   *gate = conf->gate;
+	OeAuthorization *auth = conf->authorization;
 
-	if (gate == NULL)
+	if (auth == NULL)
 		return true;
-	if (gate->token != NULL && gate->token_until <= oe_now)
-		oe_token_forget(gate);
-	if (gate->token != NULL && gate->renew_at <= oe_now && gate->asking == NULL)
+	if (auth->token != NULL && auth->token_until <= oe_delivery.now)
+		oe_token_forget(auth);
+	if (auth->token != NULL && auth->renew_at <= oe_delivery.now && auth->asking == NULL)
 		oe_ask(conf, OE_ASK_TOKEN);
-	return (gate->token_url == NULL || gate->token != NULL) && (!gate->handshake || gate->shaken);
+	return (auth->token_url == NULL || auth->token != NULL) && (!auth->handshake || auth->shaken);
 }
 
 /*
  * Lets a request wait.  Does not raise.
  */
 void
-oe_gate_wait(OeRequest *req)
+oe_authorization_wait(OeRequest *req)
 {
 	oe_http_take_out(req);
-	req->place = OE_AT_GATE;
-	dlist_push_tail(&req->conf->gate->waiting, &req->link);
-	oe_gate_advance(req->conf);
+	req->place = OE_PLACE_AUTHORIZATION;
+	dlist_push_tail(&req->conf->authorization->waiting, &req->link);
+	oe_authorization_advance(req->conf);
 }
 
 /*
- * The endpoint has answered 401: the token may have been revoked.  Once per
- * request a new one is tried; true if the request waits for it.
+ * The endpoint answered 401: the token may have been revoked.  Once per request
+ * a new one is requested; true if the request waits for it.
  */
 bool
-oe_gate_retry(OeRequest *req)
+oe_authorization_retry(OeRequest *req)
 {
-	OeGate	   *gate = req->conf->gate;
+	OeAuthorization *auth = req->conf->authorization;
 
-	if (gate == NULL || gate->token_url == NULL || req->status != 401 || req->renewed)
+	if (auth == NULL || auth->token_url == NULL || req->status != 401 || req->renewed)
 		return false;
 	req->renewed = true;
-	if (req->generation == gate->generation)
-		oe_token_forget(gate);
-	oe_gate_wait(req);
+	if (req->generation == auth->generation)
+		oe_token_forget(auth);
+	oe_authorization_wait(req);
 	return true;
 }
 
 /* ---- answers ---- */
 
 /*
- * Takes the token out of the answer; false where there is none that could be
- * sent.  What it says of an error, if anything usable, goes into "error".
+ * Takes the token out of the answer; false if there is no usable one.  "error"
+ * gets the error code of the answer, if it has one.
  */
 static bool
-oe_token_read(OeGate *gate, OeRequest *req, char *error, Size size)
+oe_token_read(OeAuthorization *auth, OeRequest *req, char *error, Size size)
 {
 	OePiece		token = {NULL, 0};
 	OePiece		key;
@@ -312,27 +321,27 @@ oe_token_read(OeGate *gate, OeRequest *req, char *error, Size size)
 	for (int i = 1; i < token.len - 1; i++)
 		if (token.s[i] <= ' ' || token.s[i] > '~' || token.s[i] == '\\')
 			return false;
-	text = MemoryContextAlloc(oe_deliver_cxt, token.len + 32);
-	oe_token_forget(gate);
-	gate->token = text;
-	snprintf(gate->token, token.len + 32, "Authorization: Bearer %.*s", token.len - 2, token.s + 1);
-	gate->generation++;
-	gate->token_until = gate->renew_at = PG_INT64_MAX;
+	text = MemoryContextAlloc(oe_delivery.cxt, token.len + 32);
+	oe_token_forget(auth);
+	auth->token = text;
+	snprintf(auth->token, token.len + 32, "Authorization: Bearer %.*s", token.len - 2, token.s + 1);
+	auth->generation++;
+	auth->token_until = auth->renew_at = PG_INT64_MAX;
 	if (lifetime > 0 && lifetime < 1e9)
 	{
-		gate->token_until = oe_now + (int64) (lifetime * OE_SECOND);
-		gate->renew_at = gate->token_until - Min((int64) (lifetime * OE_SECOND) / 5, 60 * OE_SECOND);
+		auth->token_until = oe_delivery.now + (int64) (lifetime * OE_SECOND);
+		auth->renew_at = auth->token_until - Min((int64) (lifetime * OE_SECOND) / 5, 60 * OE_SECOND);
 	}
 	return true;
 }
 
 /*
- * The endpoint allows so many requests per minute: that is a rate limit,
- * unless a lower one is configured.  One request at a time was started before
- * it was known; it is the first of the rate.
+ * The endpoint allows so many requests per minute: that becomes the rate limit,
+ * unless a lower one is configured.  One request was started before this was
+ * known; it is the first one of the rate.
  */
 static void
-oe_gate_limit(OeConf *conf, int per_minute)
+oe_authorization_limit(OeConfiguration *conf, int per_minute)
 {
 	double		rate = per_minute / 60.0;
 
@@ -340,17 +349,17 @@ oe_gate_limit(OeConf *conf, int per_minute)
 		return;
 	conf->rate_burst = Max(conf->rate_limit > 0 ? Min(conf->rate_burst, ceil(rate)) : ceil(rate), 1);
 	conf->rate_limit = rate;
-	if (!dlist_is_empty(&conf->gate->waiting))
+	if (!dlist_is_empty(&conf->authorization->waiting))
 	{
-		OeSub	   *sub = dlist_head_element(OeRequest, link, &conf->gate->waiting)->sub;
+		OeSub	   *sub = dlist_head_element(OeRequest, link, &conf->authorization->waiting)->sub;
 
 		sub->tokens = 0;
-		sub->tokens_at = oe_now;
+		sub->tokens_at = oe_delivery.now;
 	}
 }
 
 /*
- * Why a handshake that was answered is none, or NULL.
+ * Why the answer to a handshake is not sufficient; NULL: it is.
  */
 static const char *
 oe_handshake_refusal(const OeRequest *req)
@@ -363,33 +372,33 @@ oe_handshake_refusal(const OeRequest *req)
 }
 
 /*
- * Is the endpoint still to be asked?  Then one request is enough to wait for
- * the answer: it may allow few.
+ * Is the handshake still missing? Then only one request should wait for it,
+ * because the endpoint may allow few.
  */
 bool
-oe_gate_unasked(const OeConf *conf)
+oe_authorization_unasked(const OeConfiguration *conf)
 {
-	return conf->gate != NULL && conf->gate->handshake && !conf->gate->shaken && !conf->dry_run;
+	return conf->authorization != NULL && conf->authorization->handshake && !conf->authorization->shaken && !conf->dry_run;
 }
 
 /*
- * What was asked is answered.
+ * A request for a token, or a handshake, has ended.
  */
 void
-oe_gate_answered(OeRequest *req)
+oe_authorization_answered(OeRequest *req)
 {
-	OeConf	   *conf = req->conf;
-	OeGate	   *gate = conf->gate;
+	OeConfiguration *conf = req->conf;
+	OeAuthorization *auth = conf->authorization;
 	bool		token = req->kind == OE_ASK_TOKEN;
 	bool		good = req->status >= 200 && req->status <= 299;
 	char		more[64] = "";
 	char		error[256];
 
-	oe_now = oe_clock();
+	oe_delivery.now = oe_clock();
 	if (token)
-		good = oe_token_read(gate, req, more, sizeof(more)) && good;
+		good = oe_token_read(auth, req, more, sizeof(more)) && good;
 	else
-		gate->shaken = good = good && req->allowed;
+		auth->shaken = good = good && req->allowed;
 	if (!good && req->failed != NULL)
 		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake", req->failed);
 	else if (!good && req->status >= 200 && req->status <= 299)
@@ -398,19 +407,20 @@ oe_gate_answered(OeRequest *req)
 	else if (!good)
 		snprintf(error, sizeof(error), "%s: HTTP status %d%s", token ? "oauth2" : "handshake", req->status, more);
 	if (!good && req->status == 401 && !token)
-		oe_token_forget(gate);
+		oe_token_forget(auth);
 	if (good && !token)
-		oe_gate_limit(conf, req->allowed_rate);
+		oe_authorization_limit(conf, req->allowed_rate);
 	/* nothing raises from here on */
-	gate->asking = NULL;
+	auth->asking = NULL;
 	conf->refs++;
 	oe_http_take_out(req);
 	oe_request_put(req);
 	if (good)
-		oe_gate_advance(conf);
-	else if (token && gate->token != NULL && gate->token_until > oe_now)
-		gate->renew_at = oe_now + OE_AGAIN; /* the old one still serves */
+		oe_authorization_advance(conf);
+	else if (token && auth->token != NULL && auth->token_until > oe_delivery.now)
+		auth->renew_at = oe_delivery.now + OE_AGAIN;	/* the old one still
+														 * serves */
 	else
-		oe_gate_refuse(gate, error);
+		oe_authorization_refuse(auth, error);
 	oe_conf_release(conf);
 }

@@ -14,14 +14,19 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "common/hashfn.h"
+
 #include "base/clock.h"
 #include "base/guc.h"
-#include "common/hashfn.h"
-#include "deliver/internal.h"
+#include "deliver/model/memory.h"
+#include "deliver/transport/http/connection.h"
+#include "deliver/transport/http/request.h"
 
 #define OE_SOCKETS 8192			/* what is beyond is not looked after */
+
 /* libcurl itself closes what is idle and too old, by whole seconds. */
 #define OE_AGE_MORE (2 * OE_SECOND)
+
 /* An answer that we read whole, in pieces of one byte, is less than that. */
 #define OE_RECEIVED_MAX (4 * 1024 * 1024)
 
@@ -111,9 +116,9 @@ oe_socket_find(uint64 ends)
 }
 
 /*
- * A request is about to be sent over a connection with these ends.  May it?
- * One that has been in use for too long leads to where the name once led, so
- * it gets no more requests: what is on its way over it ends there, and what
+ * A request is about to be sent over a connection with these ends.  May it? One
+ * that has been in use for too long leads to where the name once led, so it
+ * gets no more requests: what is in a request over it ends there, and what
  * comes goes over a new one.
  */
 bool

@@ -1,12 +1,13 @@
 /*
  * handle.c
- *	  An easy handle: its options, and what curl calls.
+ *	  The options of a curl handle, and the callbacks that curl calls.
  *
- * Worker only.  The callbacks note things and return; none of them raises,
- * allocates from a memory context or looks anything up.
+ * Worker only.  Callbacks record and return; none of them raises an error,
+ * allocates in a memory context or looks anything up.
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,7 +17,13 @@
 #include "utils/timestamp.h"
 
 #include "base/guc.h"
-#include "deliver/internal.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/memory.h"
+#include "deliver/transport/http/address.h"
+#include "deliver/transport/http/connection.h"
+#include "deliver/transport/http/credentials.h"
+#include "deliver/transport/http/handle.h"
+#include "deliver/transport/http/request.h"
 
 #define OE_HEADER_BYTES 32768
 #define OE_RETRY_AFTER_MAX 86400
@@ -30,8 +37,8 @@ static int	oe_used_max_age = 0;
 static bool oe_reusable = false;	/* handles are; oe_handle_init() */
 
 /*
- * The address policy, where it cannot be walked around: after the name is
- * resolved, before the socket is.
+ * Applies the address policy after the name was resolved and before the socket
+ * is opened, where it cannot be circumvented.
  */
 static curl_socket_t
 oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
@@ -65,10 +72,7 @@ oe_on_close(void *clientp, curl_socket_t s)
 }
 
 /*
- * Just before a request is sent, on whatever connection.  The same policy for
- * one that another subscription has opened; and one that will not do is not
- * used, while nothing has been sent.  libcurl sends a request again by itself
- * when a kept connection ends without an answer: then it comes here once more.
+ * The same for a connection that another subscription has opened.
  */
 static int
 oe_on_prereq(void *clientp, char *ip, char *local_ip, int port, int local_port)
@@ -188,8 +192,8 @@ oe_head_done(OeRequest *req)
 }
 
 /*
- * Requests per minute, a positive integer; whatever else it says, "*" above
- * all, limits nothing.
+ * Requests per minute, a positive integer.  Anything else, such as "*", is no
+ * limit.
  */
 static int
 oe_allowed_rate(const char *value, size_t len)
@@ -278,7 +282,7 @@ oe_on_body(char *data, size_t size, size_t nmemb, void *userp)
 static char *
 oe_keep_string(const char *s)
 {
-	return MemoryContextStrdup(oe_deliver_cxt, s ? s : "");
+	return MemoryContextStrdup(oe_delivery.cxt, s ? s : "");
 }
 
 /*
@@ -298,7 +302,7 @@ oe_handle_init(void)
 }
 
 /*
- * Has a setting changed since configurations were built?  Remembers it.
+ * Has a setting of HTTP changed since the configurations were made?
  */
 bool
 oe_http_settings_changed(void)
@@ -326,8 +330,7 @@ oe_handle_pem(CURL *e, CURLoption option, char *pem)
 }
 
 /*
- * Whom to trust and who we are.  A CA of one's own takes the place of the
- * system's.
+ * Trusted CAs, and our certificate.  A configured CA replaces the system's.
  */
 static void
 oe_handle_tls(OeRequest *req)
@@ -351,13 +354,13 @@ oe_handle_tls(OeRequest *req)
 }
 
 /*
- * Options that hold as long as the handle does.
+ * Options that are the same for all requests of a handle.
  */
 void
 oe_handle_options(OeRequest *req)
 {
 	CURL	   *e = req->easy;
-	OeConf	   *conf = req->conf;
+	OeConfiguration *conf = req->conf;
 
 	curl_easy_setopt(e, CURLOPT_URL, conf->tls.url ? conf->tls.url : conf->url);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, req);
@@ -409,7 +412,7 @@ oe_handle_options(OeRequest *req)
 }
 
 /*
- * The handle for a request that may have been answered before.
+ * Options that differ from request to request.
  */
 void
 oe_handle_ready(OeRequest *req)

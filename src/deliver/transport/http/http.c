@@ -1,168 +1,51 @@
 /*
  * http.c
- *	  Requests: libcurl's multi interface on one epoll descriptor.
+ *	  Requests: from an item or a batch to its result.
  *
- * Worker only; never inside a transaction, but for oe_deliver_breath().  It
- * never waits.  Callbacks only record: sockets in
- * epoll, the timer in a variable.  Signals are blocked while curl runs, since
- * it may start a resolver thread, which must not inherit ours.
+ * Worker only; never within a transaction, except by oe_deliver_yield().
+ * Nothing here waits.  multi.c has the multi handle.
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "access/xact.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/guc.h"
-#include "deliver/internal.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/model/subscription.h"
+#include "deliver/transport/http/authorization.h"
+#include "deliver/transport/http/connection.h"
+#include "deliver/transport/http/handle.h"
+#include "deliver/transport/http/http.h"
+#include "deliver/transport/http/multi.h"
+#include "deliver/transport/http/prepare.h"
+#include "deliver/transport/http/request.h"
 
-#define OE_EVENTS 64
 #define OE_POLL_ROUNDS 64		/* of so many events, in one poll ... */
 #define OE_POLL_US 10000		/* ... and how long it may take */
 #define OE_WATCH_US 100000		/* how often long requests are looked at */
 #define OE_WATCH_AFTER_US 300000	/* and which are long */
-#define OE_SPARE_CONNECTIONS 16
 
-static CURLM *oe_multi = NULL;
-static int	oe_epoll = -1;
-static dlist_head oe_running = DLIST_STATIC_INIT(oe_running);	/* in order of start */
-static dlist_head oe_over = DLIST_STATIC_INIT(oe_over);
+static void (*oe_http_result) (OeRequest *req) = NULL;
 bool		oe_http_between = false;
-static int64 oe_timer_at = -1;	/* us, monotonic; -1: none */
 
 /*
- * curl asks that a socket be watched: it goes into the one epoll descriptor.
- */
-static int
-oe_on_socket(CURL *easy, curl_socket_t s, int what, void *userp, void *socketp)
-{
-	struct epoll_event ev;
-
-	memset(&ev, 0, sizeof(ev));
-	if (what == CURL_POLL_REMOVE)
-	{
-		(void) epoll_ctl(oe_epoll, EPOLL_CTL_DEL, s, &ev);
-		return 0;
-	}
-	ev.data.fd = s;
-	if (what & CURL_POLL_IN)
-		ev.events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		ev.events |= EPOLLOUT;
-	if (epoll_ctl(oe_epoll, EPOLL_CTL_MOD, s, &ev) == 0)
-		return 0;
-	return errno == ENOENT && epoll_ctl(oe_epoll, EPOLL_CTL_ADD, s, &ev) == 0 ? 0 : -1;
-}
-
-static int
-oe_on_timer(CURLM *multi, long ms, void *userp)
-{
-	oe_timer_at = ms < 0 ? -1 : oe_mono() + (int64) ms * 1000;
-	return 0;
-}
-
-/*
- * How many requests there may be: the setting, and what descriptors allow.
- */
-int
-oe_http_limit(void)
-{
-	return Min(oe_guc_max_in_flight, Max(max_safe_fds / 2, 1));
-}
-
-void
-oe_http_init(void)
-{
-	curl_version_info_data *info;
-
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (oe_multi = curl_multi_init()) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not initialize libcurl")));
-	info = curl_version_info(CURLVERSION_NOW);
-	if ((info->features & CURL_VERSION_ASYNCHDNS) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("libcurl %s cannot resolve host names asynchronously", info->version),
-				 errhint("Install a libcurl that was built with the threaded resolver or c-ares.")));
-	if (!AcquireExternalFD() || (oe_epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
-		ereport(ERROR,
-				(errcode_for_socket_access(), errmsg("could not create an epoll descriptor: %m")));
-	curl_multi_setopt(oe_multi, CURLMOPT_SOCKETFUNCTION, oe_on_socket);
-	curl_multi_setopt(oe_multi, CURLMOPT_TIMERFUNCTION, oe_on_timer);
-	curl_multi_setopt(oe_multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX);
-	oe_handle_init();
-}
-
-int
-oe_http_fd(void)
-{
-	return oe_epoll;
-}
-
-/*
- * Milliseconds until curl wants to be called; -1 if it does not.
- */
-long
-oe_http_timeout(void)
-{
-	int64		now;
-
-	if (oe_timer_at < 0)
-		return -1;
-	now = oe_mono();
-	return oe_timer_at <= now ? 0 : (long) ((oe_timer_at - now + 999) / 1000);
-}
-
-/*
- * Takes a request out of where it is.
+ * Says who takes the result of each delivery's request.
  */
 void
-oe_http_take_out(OeRequest *req)
+oe_http_on_result(void (*result) (OeRequest *req))
 {
-	if (req->place != OE_NOWHERE)
-		dlist_delete(&req->link);
-	req->place = OE_NOWHERE;
-}
-
-static void
-oe_http_place(OeRequest *req, OeRequestPlace place, dlist_head *list)
-{
-	oe_http_take_out(req);
-	req->place = place;
-	dlist_push_tail(list, &req->link);
-}
-
-/*
- * The request is over; oe_http_collect() deals with it.  "error" says why
- * there is no status, and lives as long as the request.
- */
-void
-oe_http_over(OeRequest *req, const char *error)
-{
-	req->failed = error;
-	oe_http_place(req, OE_OVER, &oe_over);
-}
-
-/*
- * Hands a prepared request over to curl; if it takes it not, the request is
- * over.  Does not raise.
- */
-void
-oe_http_add(OeRequest *req)
-{
-	req->added = true;
-	req->added_at = oe_mono();
-	if (curl_multi_add_handle(oe_multi, req->easy) == CURLM_OK)
-		oe_http_place(req, OE_RUNNING, &oe_running);
-	else
-		oe_http_over(req, "could not be started");
+	oe_http_result = result;
 }
 
 /*
@@ -177,7 +60,7 @@ oe_http_make(OeRequest *req)
 	PG_TRY();
 	{
 		oe_request_reset(req);
-		open = req->dry || oe_gate_open(req->conf);
+		open = req->dry || oe_authorization_ready(req->conf);
 		if (open)
 			oe_request_prepare(req);
 		OE_FAULT("deliver-start");
@@ -192,9 +75,8 @@ oe_http_make(OeRequest *req)
 }
 
 /*
- * Starts the request for an item, or for a batch, unless it has to wait for
- * what must be asked first.  What it sends is referenced by the item until
- * oe_answered().
+ * Starts the request of an item or a batch, unless authorization has to be
+ * obtained first.  The item keeps its event until the result is taken.
  */
 void
 oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
@@ -214,12 +96,12 @@ oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 	/* nothing raises from here on */
 	dlist_push_tail(&sub->in_flight, &req->node);
 	sub->requests++;
-	oe_requests++;
-	/* the first is shown while it is on its way */
+	oe_delivery.requests++;
+	/* the first is shown while it is in a request */
 	if (sub->delivered + sub->failed == 0)
 		sub->dirty = true;
 	if (!open)
-		oe_gate_wait(req);
+		oe_authorization_wait(req);
 	else if (req->dry)
 		oe_http_over(req, NULL);
 	else
@@ -227,7 +109,7 @@ oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 }
 
 /*
- * The subscription is gone: its requests are broken off.
+ * Breaks off the requests of a dropped subscription.
  */
 void
 oe_http_abandon(OeSub *sub)
@@ -236,19 +118,19 @@ oe_http_abandon(OeSub *sub)
 	{
 		OeRequest  *req = dlist_container(OeRequest, node, dlist_pop_head_node(&sub->in_flight));
 
-		if (req->place == OE_RUNNING)
+		if (req->place == OE_PLACE_RUNNING)
 			curl_multi_remove_handle(oe_multi, req->easy);
 		oe_http_take_out(req);
 		sub->requests--;
-		oe_requests--;
+		oe_delivery.requests--;
 		oe_request_put(req);
 	}
 }
 
 /*
- * Why there is no status.  Of a request whose time was over while it waited for
- * a connection that another was making, libcurl says that the name could not be
- * resolved.
+ * Why there is no status.  If a request timed out while it waited for a
+ * connection that another one was making, libcurl reports that the name could
+ * not be resolved.
  */
 static const char *
 oe_request_error(OeRequest *req, CURLcode code)
@@ -291,8 +173,8 @@ oe_http_done(OeRequest *req, CURLcode code, const char *error)
 }
 
 /*
- * Deals with what is over.  A request stays in the list until what can fail is
- * done, so that it is dealt with again and never forgotten.
+ * Takes finished requests.  If there is a status it decides, even if curl
+ * reports an error after it (a stream reset, a body that is too long).
  */
 static void
 oe_http_collect(void)
@@ -315,9 +197,9 @@ oe_http_collect(void)
 		OeRequest  *req = dlist_head_element(OeRequest, link, &oe_over);
 
 		if (req->kind != OE_DELIVERY)
-			oe_gate_answered(req);
-		else if (!oe_gate_retry(req))
-			oe_answered(req);
+			oe_authorization_answered(req);
+		else if (!oe_authorization_retry(req))
+			oe_http_result(req);
 	}
 }
 
@@ -346,68 +228,11 @@ oe_http_watch(void)
 }
 
 /*
- * Connections are kept, but no more than there may be requests: with many
- * endpoints the oldest idle one makes room.
- */
-static void
-oe_http_bound(void)
-{
-	static long bound = 0;
-	long		limit = oe_http_limit();
-
-	if (limit == bound)
-		return;
-	bound = limit;
-	curl_multi_setopt(oe_multi, CURLMOPT_MAXCONNECTS, limit);
-	/* what is asked at the gate comes on top */
-	curl_multi_setopt(oe_multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit + limit / 4 + OE_SPARE_CONNECTIONS);
-}
-
-/*
- * Lets curl do what its timer and a round of its descriptors ask for; true if
- * there may be more.  Signals are blocked meanwhile.
- */
-static bool
-oe_http_round(void)
-{
-	struct epoll_event events[OE_EVENTS];
-	sigset_t	all;
-	sigset_t	saved;
-	int			running;
-	int			n;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &saved);
-	n = epoll_wait(oe_epoll, events, OE_EVENTS, 0);
-	for (int i = 0; i < n; i++)
-	{
-		int			what = 0;
-
-		if (events[i].events & EPOLLIN)
-			what |= CURL_CSELECT_IN;
-		if (events[i].events & EPOLLOUT)
-			what |= CURL_CSELECT_OUT;
-		if (events[i].events & (EPOLLERR | EPOLLHUP))
-			what |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(oe_multi, events[i].data.fd, what, &running);
-	}
-	if (oe_timer_at >= 0 && oe_timer_at <= oe_mono())
-	{
-		oe_timer_at = -1;
-		curl_multi_socket_action(oe_multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	}
-	sigprocmask(SIG_SETMASK, &saved, NULL);
-	return n == OE_EVENTS;
-}
-
-/*
- * Lets curl do what its descriptors and its timer ask for.  Endpoints that
- * always have something to read must hold up neither what else there is to do
- * nor a signal, nor a barrier that all processes have to pass (DROP DATABASE of
- * any other one waits for it): what is left is done at the next poll.
+ * Lets curl handle ready sockets and an expired timer, and takes finished
+ * requests.
  */
 void
-oe_http_pump(void)
+oe_http_poll(void)
 {
 	int64		until = oe_mono() + OE_POLL_US;
 

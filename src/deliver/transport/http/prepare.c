@@ -1,19 +1,34 @@
 /*
- * request.c
- *	  One request: what it sends.
+ * prepare.c
+ *	  Prepares a request: handle, headers, body.
  *
- * Worker only, never inside a transaction.  Handles are kept per configuration
- * and used again, with the connections that curl keeps.  What curl points to (body, headers, error buffer) lives
- * in OeRequest and in events that are referenced until the answer is there.
+ * Worker only, never within a transaction.  Handles are kept per configuration
+ * and reused; curl keeps their connections.  What curl points to (body, headers,
+ * error buffer) is in OeRequest, or in events that are referenced until the
+ * request ends.
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
 #include <time.h>
 
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "storage/fd.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "deliver/internal.h"
+#include "base/guc.h"
+#include "deliver/message/body.h"
+#include "deliver/message/previous_id.h"
+#include "deliver/message/signature.h"
+#include "deliver/model/clock.h"
+#include "deliver/model/configuration.h"
+#include "deliver/model/item.h"
+#include "deliver/model/memory.h"
+#include "deliver/transport/http/handle.h"
+#include "deliver/transport/http/prepare.h"
+#include "deliver/transport/http/request.h"
 
 #define OE_IDLE_MIN 64
 
@@ -22,16 +37,27 @@ static dlist_head oe_idle = DLIST_STATIC_INIT(oe_idle); /* by "link", the latest
 static int	oe_nidle = 0;
 
 #define OE_FIXED_HEADERS 7		/* content type, Expect, and those we compute */
+
 /*
- * The list of headers is an array of nodes of our own: curl only reads it,
- * and the values that change are overwritten in place.
+ * The maximum number of open requests: the setting, and what file descriptors
+ * allow.
+ */
+int
+oe_http_limit(void)
+{
+	return Min(oe_guc_max_in_flight, Max(max_safe_fds / 2, 1));
+}
+
+/*
+ * The header list is an array of our own nodes: curl only reads it, and values
+ * that change are overwritten in place.
  */
 static void
 oe_request_headers(OeRequest *req)
 {
-	OeConf	   *conf = req->conf;
+	OeConfiguration *conf = req->conf;
 	int			n = OE_FIXED_HEADERS + conf->nheaders;
-	struct curl_slist *h = MemoryContextAllocZero(oe_deliver_cxt, sizeof(struct curl_slist) * (n + 2 + OE_CE_HEADERS));
+	struct curl_slist *h = MemoryContextAllocZero(oe_delivery.cxt, sizeof(struct curl_slist) * (n + 2 + OE_CE_HEADERS));
 	static char no_expect[] = "Expect:";
 
 	h[1].data = no_expect;
@@ -49,12 +75,12 @@ oe_request_headers(OeRequest *req)
 }
 
 /*
- * A new request, with room for so much of its answer.
+ * Makes a request with room for so many bytes of its answer.
  */
 OeRequest *
-oe_request_make(OeConf *conf, OeRequestKind kind, int room)
+oe_request_make(OeConfiguration *conf, OeRequestKind kind, int room)
 {
-	OeRequest  *req = MemoryContextAllocZero(oe_deliver_cxt, sizeof(OeRequest) + room);
+	OeRequest  *req = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeRequest) + room);
 
 	req->kind = kind;
 	req->response = (char *) (req + 1);
@@ -85,10 +111,10 @@ oe_request_wake(OeRequest *req)
 }
 
 /*
- * A request for this configuration, used before or new.
+ * Takes an idle request of this configuration, or makes one.
  */
 OeRequest *
-oe_request_get(OeConf *conf)
+oe_request_get(OeConfiguration *conf)
 {
 	OeRequest  *req;
 
@@ -118,10 +144,10 @@ oe_request_free(OeRequest *req)
 }
 
 /*
- * Frees the handles that a configuration keeps for its next requests.
+ * Frees the idle handles of a configuration.
  */
 void
-oe_http_free_idle(OeConf *conf)
+oe_http_free_idle(OeConfiguration *conf)
 {
 	while (!dlist_is_empty(&conf->idle))
 	{
@@ -133,8 +159,8 @@ oe_http_free_idle(OeConf *conf)
 }
 
 /*
- * Keeps a handle for the next request of its configuration: as many over all
- * as may be open at once, those that were used last.
+ * Keeps a handle for the next request of its configuration.  In total as many
+ * are kept as may be open at once, the most recently used ones.
  */
 static void
 oe_request_rest(OeRequest *req)
@@ -152,7 +178,7 @@ oe_request_rest(OeRequest *req)
 }
 
 /*
- * Room that one large body took is given back.
+ * Frees a buffer that one large body has used.
  */
 static void
 oe_request_forget(StringInfo buf)
@@ -166,7 +192,7 @@ oe_request_forget(StringInfo buf)
 static StringInfo
 oe_request_room(StringInfo buf)
 {
-	MemoryContext old = MemoryContextSwitchTo(oe_deliver_cxt);
+	MemoryContext old = MemoryContextSwitchTo(oe_delivery.cxt);
 
 	if (buf->data == NULL)
 		initStringInfo(buf);
@@ -177,12 +203,12 @@ oe_request_room(StringInfo buf)
 }
 
 /*
- * Puts a finished request back among its configuration's idle ones.
+ * Returns a finished request to the idle ones of its configuration.
  */
 void
 oe_request_put(OeRequest *req)
 {
-	OeConf	   *conf = req->conf;
+	OeConfiguration *conf = req->conf;
 
 	oe_request_forget(&req->body);
 	oe_request_forget(&req->ce);
@@ -200,8 +226,8 @@ oe_request_put(OeRequest *req)
 }
 
 /*
- * The body of a batch: its events in an array, byte for byte those that a
- * request of one would have.
+ * The body of a batch: an array of events, each with the bytes of a single
+ * request.
  */
 static void
 oe_batch_body(OeRequest *req, OeBatch *batch)
@@ -210,7 +236,7 @@ oe_batch_body(OeRequest *req, OeBatch *batch)
 
 	for (int i = 0; i < batch->n; i++)
 	{
-		OeEvent    *event = batch->items[i]->event;
+		OeOutboxEvent *event = batch->items[i]->event;
 
 		appendStringInfoChar(out, i == 0 ? '[' : ',');
 		if (oe_body_as_is(req->conf, event))
@@ -222,27 +248,27 @@ oe_batch_body(OeRequest *req, OeBatch *batch)
 }
 
 /*
- * Headers that are not in every request follow the others: the token, what
- * was sent before, and attributes.  Those of the request before go.
+ * Appends headers that not every request has: the token, the previous id,
+ * attributes.
  */
 static void
 oe_request_more_headers(OeRequest *req, int nattributes)
 {
 	struct curl_slist *h = req->last_header;
 	char		previous[OE_ID_LEN];
-	OeGate	   *gate = req->conf->gate;
+	OeAuthorization *auth = req->conf->authorization;
 	char	   *text = req->ce.data;
 
-	if (gate != NULL && gate->token != NULL)
+	if (auth != NULL && auth->token != NULL)
 	{
-		req->generation = gate->generation;
+		req->generation = auth->generation;
 		h->next = h + 1;
 		h = h->next;
-		/* a copy: the gate's may go while this is on its way */
-		appendStringInfoString(oe_request_room(&req->token), gate->token);
+		/* a copy: the auth's may go while this is in a request */
+		appendStringInfoString(oe_request_room(&req->token), auth->token);
 		h->data = req->token.data;
 	}
-	if (req->batch == NULL && oe_previous_find(req->item, previous))
+	if (req->batch == NULL && oe_previous_id_find(req->item, previous))
 	{
 		snprintf(req->h_previous, sizeof(req->h_previous), "webhook-previous: %s", previous);
 		h->next = h + 1;
@@ -260,7 +286,7 @@ oe_request_more_headers(OeRequest *req, int nattributes)
 }
 
 /*
- * What is sent: the frozen text itself, or made from it.
+ * The body: the stored text itself, or one that is made from it.
  */
 static const char *
 oe_request_body(OeRequest *req, Size *len, int *nattributes)
@@ -286,7 +312,7 @@ oe_request_body(OeRequest *req, Size *len, int *nattributes)
 }
 
 /*
- * Nothing is known of an answer yet.
+ * Clears the result of the previous use.
  */
 void
 oe_request_reset(OeRequest *req)
@@ -304,12 +330,12 @@ oe_request_reset(OeRequest *req)
 }
 
 /*
- * Makes everything that is sent.  In a dry run it is noted instead.
+ * Makes everything that is sent.  In a dry run it becomes the response instead.
  */
 void
 oe_request_prepare(OeRequest *req)
 {
-	OeEvent    *first = req->batch ? req->batch->items[0]->event : req->item->event;
+	OeOutboxEvent *first = req->batch ? req->batch->items[0]->event : req->item->event;
 	const char *id = req->batch ? req->batch->id : first->id;
 	Size		len;
 	int			nattributes = 0;

@@ -1,0 +1,15 @@
+/*
+ * type_stats.h
+ *	  Counts the published events of each type.
+ */
+#ifndef OE_TYPE_STATS_H
+#define OE_TYPE_STATS_H
+
+#include "postgres.h"
+
+#include "base/metrics.h"
+
+/* Whoever publishes, once the events are written. */
+extern void oe_metrics_published(OeMetrics *m, const char *type, TimestampTz at);
+
+#endif							/* OE_TYPE_STATS_H */
