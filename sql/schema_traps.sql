@@ -1,5 +1,5 @@
 -- What others have been bitten by, as far as the catalogs show it: nothing of ours pins Odoo's schema, nothing is made at run time, nothing
--- is emptied by a crash.  docs/promises.md has the rest.
+-- is emptied by a crash.  test/guarantees.md has the rest.
 \set VERBOSITY terse
 SET client_min_messages = warning;
 -- an owner that cannot log in keeps the worker away

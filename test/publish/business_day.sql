@@ -1,7 +1,7 @@
 -- A recorded day (:db, :base, :trace) as purchases, sales, maintenance, repair, finance and master data see it, with every event enabled.
 \i :setup
 \set ECHO none
--- everything there is, for docs/events.md; what stock and manufacturing do is looked at elsewhere
+-- everything there is, for docs/events; what stock and manufacturing do is looked at elsewhere
 UPDATE odoo_events.event_def SET enabled = true;
 SELECT count(*) > 0 AS all_of_it FROM odoo_events.attach((SELECT array_agg(entity) FROM odoo_events.entity));
 \set derived :srcdir /test/publish/derived_business.sql

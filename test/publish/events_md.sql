@@ -1,4 +1,4 @@
--- Writes docs/events.md as events.md, from the catalog and from publish_business.seen: an event of each type per recording.
+-- Writes events.md, of which split_events.pl makes docs/events, from the catalog and from publish_business.seen: an event of each type per recording.
 \set ECHO none
 CREATE TABLE seen (type text, recording text, event json);
 \copy seen FROM 'publish_business.seen'

@@ -73,13 +73,14 @@ my %elsewhere = (
 	'deliver/transport/http/address.c: Events wait and are retried until it does; addresses are checked when a connection is made.' => 'of a warning: nothing has to be done',
 	'deliver/transport/http/multi.c: Install a libcurl that was built with the threaded resolver or c-ares.' => 'needs another libcurl',
 	'capture/trigger.c: SELECT * FROM odoo_events.capture_status; or set odoo_events.strict to off.' => 'needs memory or disk that has run out: t/042_out_of_disk',
+	'base/session.c: ALTER EXTENSION odoo_events UPDATE; in that database brings the extension up to date.' => 'in the log of the server only: t/093_upgrade',
 	'base/session.c: CREATE EXTENSION %s;' => 'between two transactions of a session that loses the extension: t/010_worker',
 	'base/ring.c: Look in pg_locks for who holds a strong lock on the tables of schema %s.' => 'needs somebody who locks all members: sql/capture_emit',
 	'schema/worker.sql: Add odoo_events to shared_preload_libraries and restart; changes are captured meanwhile, and publish() works.' => 'needs a server without the library: t/010_worker',
 	'schema/deliver_secret.sql: alter_subscription(name, secret => ..., %s) gives all.' => 'needs a restored database: t/050_backup',
 	'schema/deliver_subscribe.sql: Give in one call: %s.' => 'needs a restored database: t/050_backup',
 	'schema/deliver_secret.sql: SELECT odoo_events.set_secret(%L);' => 'needs a restored database: t/050_backup',
-	'schema/deliver_pull.sql: SELECT pg_catalog.pg_sleep_until(%L); SELECT * FROM odoo_events.fetch(%L);  -- consumers at the same time need subscriptions of their own' => 'waits for the end of another consumer\'s lease: t/034_dispatch, sql/deliver_pull',
+	'schema/deliver_pull.sql: SELECT pg_catalog.pg_sleep_until(%L); SELECT * FROM odoo_events.fetch(%L);  -- consumers at the same time need subscriptions of their own' => 'waits for the end of another consumer\'s lease: t/047_dispatch, sql/deliver_pull',
 	'schema/capture.sql: Capture knows rows by their integer id, as Odoo does.' => "Odoo's own tables have it; of a table of one's own define_entity() says it first",
 );
 
