@@ -39,3 +39,5 @@ SELECT tried('$.data.on.datetime() < "2026-11-30T10:00:00+01:00".datetime()', '{
 SELECT tried('$.data.amount > 3', '{acme.*}');
 SELECT tried('$.data.amount.double() > 3', '{acme.*}');
 DROP FUNCTION tried;
+SET client_min_messages = error;
+DROP EXTENSION odoo_events;

@@ -19,6 +19,9 @@ INSERT INTO product_template VALUES (1, 'Sheet', 'product', 'none');
 INSERT INTO product_product VALUES (1, 1, 'SHEET');
 INSERT INTO stock_quant VALUES (1, 1, 2, 0.3, 0);
 CREATE INDEX ON stock_quant (product_id);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_publish_owner;
 CREATE EXTENSION odoo_events;
 SELECT odoo_events.enable_event(type) IS NULL AS ok FROM odoo_events.event_type WHERE entity IN ('stock_level', 'availability') GROUP BY type HAVING NOT bool_and(enabled);

@@ -10,6 +10,9 @@ SET client_min_messages = warning;
 CREATE TABLE acme_note (id int PRIMARY KEY, name text, note text, small text, j json, b jsonb, a text[], x bytea, n numeric);
 CREATE TABLE acme_wide (id int PRIMARY KEY, name text);
 SELECT format('ALTER TABLE acme_wide ADD COLUMN c%s text', i) FROM generate_series(1, 30) i \gexec
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_publish_owner;
 CREATE EXTENSION odoo_events;
 SELECT odoo_events.define_entity('note', 'acme_note', name_column => 'name');

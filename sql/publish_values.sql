@@ -16,6 +16,9 @@ CREATE DOMAIN boxed AS crate;
 CREATE TYPE span AS RANGE (subtype = numeric);
 CREATE TABLE acme_odd (id bigint PRIMARY KEY, name text, c crate, p pallet, cs crate[], b boxed, e colour, es colour[], h heavy, r int4range, s span, m nummultirange, a int8[], o oid,
   n numeric, f float8, f4 real, d date, ts timestamp, tz timestamptz, iv interval, x xml, u uuid, i inet, k money, bits bit(3), j json, jb jsonb);
+\getenv srcdir PG_ABS_SRCDIR
+\set odoo_tables :srcdir /test/lib/odoo_tables.sql
+\i :odoo_tables
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_publish_owner;
 CREATE EXTENSION odoo_events;
 SELECT odoo_events.define_entity('odd', 'acme_odd', name_column => 'name');
