@@ -63,11 +63,16 @@ my %elsewhere = (
 	'walreader/recorder.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
 	"walreader/reader.c: SELECT pg_drop_replication_slot('%s');" => 'in the log of the server: t/062_wal',
 	'schema/wal.sql: ALTER SYSTEM SET shared_preload_libraries = %s;  -- then restart the server' => 'needs a server without the library: t/010_worker',
-	'schema/wal.sql: ALTER SYSTEM SET wal_level = logical;  -- then restart the server' => 'needs a restart: t/062_wal',
+	'schema/wal.sql: ALTER SYSTEM SET wal_level = %s;  -- then restart the server' => 'needs a restart: t/062_wal',
 	'schema/wal.sql: ALTER SYSTEM SET output_plugin_libraries = %s; SELECT pg_catalog.pg_reload_conf();' => 'a setting that not every server has: t/062_wal',
 	'schema/wal.sql: ALTER SYSTEM SET max_replication_slots = %s;  -- then restart the server' => 'needs a restart: t/062_wal',
 	"schema/wal.sql: SELECT * FROM odoo_events.attach(%L, mode => 'trigger');" => 'needs the reader: t/062_wal',
-	'schema/wal.sql: SELECT * FROM odoo_events.health();' => 'needs a reader that does not run: t/062_wal',
+	'worker/launcher.c: Raise odoo_events.max_databases and restart the server, or name the databases that need a worker in odoo_events.databases.'
+		=> 'in the log of the server only, mended by a restart: t/122_bounds',
+	'schema/worker.sql: Try again when the module upgrade or whatever else holds the lock has ended.' => 'needs a lock that is older than any look at the parameters',
+	'base/shmem.c: Raise odoo_events.max_rules and restart the server.' => 'in the log of the server only, mended by a restart',
+	'schema/deliver_pull.sql: SELECT odoo_events.alter_subscription(%L, filter => ...);  -- or raise odoo_events.filter_timeout' =>
+		'needs a filter that takes long, again and again: t/101_judgements',
 	'worker/launcher.c: Raise max_worker_processes.' => 'in the log of the server only, mended by a restart',
 	"deliver/settle/overrun.c: odoo_events.on_full = 'drop' lets the oldest events go when the outbox exceeds odoo_events.max_outbox_size." => 'in the log of the server, says what was configured: nothing to mend',
 	'deliver/transport/http/address.c: Events wait and are retried until it does; addresses are checked when a connection is made.' => 'of a warning: nothing has to be done',
@@ -132,6 +137,9 @@ my @cases = (
 	[ "$event, '\$.refs.picking_id.name == \"x\"', or_replace => true)", "$event, 'exists(\$tx.*.* ? (@.new.state == \"done\"))', or_replace => true)" ],
 	[ "$event, 'exists(\$.parts.row[*])', or_replace => true)", "$event, 'exists(\$.parts.line[*])', or_replace => true)" ],
 	[ "$event, '\$.now.x == 1', or_replace => true)", "$event, '\$.new.score == 1', or_replace => true)" ],
+	[ "$event, 'exists(\$.parts.line[*] ? (@.new.status == \"done\"))', or_replace => true)", "$event, 'exists(\$.parts.line[*] ? (@.new.state == \"done\"))', or_replace => true)" ],
+	[ "$event, 'exists(\$.new.validity)', or_replace => true)", "$event, '\$.new.score == 1', or_replace => true)" ],
+	[ "$event, '\$.new.score.x == 1', or_replace => true)", "$event, '\$.new.score == 1', or_replace => true)" ],
 	[ q{SELECT odoo_events.enable_event('acme.no.such.type.v1')}, undef ],
 	[ q{SELECT odoo_events.json_schema('acme.no.such.type.v1')}, undef ],
 	[ q{SELECT odoo_events.drop_event('odoo.logistics.shipment.dispatched.v1')}, undef ],
@@ -147,6 +155,7 @@ my @cases = (
 	[ q{SELECT * FROM odoo_events.attach(mode => 'sometimes')}, q{SELECT * FROM odoo_events.attach('{transfer}', mode => 'trigger')} ],
 	[ q{CREATE TRIGGER wrong BEFORE INSERT ON res_partner FOR EACH ROW EXECUTE FUNCTION odoo_events.capture('res_partner'); INSERT INTO res_partner VALUES (7)}, q{DROP TRIGGER wrong ON res_partner; SELECT odoo_events.attach('{partner}'); INSERT INTO res_partner VALUES (7)} ],
 	[ q{SET odoo_events.strict = on; CREATE TRIGGER odoo_events_capture AFTER INSERT ON plain FOR EACH ROW EXECUTE FUNCTION odoo_events.capture('none_such'); INSERT INTO plain VALUES (1)}, q{SELECT odoo_events.detach(); SELECT odoo_events.attach(); INSERT INTO plain VALUES (1)} ],
+	[ q{SET odoo_events.capture = off}, sub { $_[0] =~ s/^Use: |\.\.\.; //gr } ],
 	[ q{SELECT odoo_events.publish(0)}, q{SELECT odoo_events.publish()} ],
 	[ q{BEGIN; SELECT odoo_events.publish()}, q{BEGIN; COMMIT; SELECT odoo_events.publish()} ],
 	[ q{SET default_transaction_isolation = 'serializable'; SELECT odoo_events.publish()}, q{SET default_transaction_isolation = 'serializable'; SET default_transaction_isolation = 'read committed'; SELECT odoo_events.publish()} ],
@@ -161,6 +170,7 @@ my @cases = (
 	# subscriptions
 	[ q{SELECT odoo_events.subscribe('a1', 'ftp://x')}, q{SELECT odoo_events.subscribe('a1', 'https://wms.example.com/hooks/odoo')} ],
 	[ q{SELECT odoo_events.subscribe('a2', 'http://10.1.2.3/')}, sub { "SELECT odoo_events.subscribe('a2', 'http://10.1.2.3/', $_[0])" } ],
+	[ q{SELECT odoo_events.subscribe('a3', 'https://h.example.com/x#y')}, q{SELECT odoo_events.subscribe('a3', 'https://h.example.com/x%23y')} ],
 	[ subscribed('a1', "types => '{*}'"), subscribed('a1', 'or_replace => true') ],
 	option("types => '{}'", "types => '{*}'"), option("types => '{ODOO}'", "types => '{odoo.*}'"), option("types => '{odoo.nothing.*}'", "types => '{odoo.logistics.shipment.dispatched.v1}', or_replace => true"),
 	option("headers => '[]'", q{headers => '{"X-Api-Key": "..."}'}), option(q{headers => '{"a b": "c"}'}, q{headers => '{"a-b": "c"}'}), option(q{headers => '{"Host": "c"}'}, q{headers => '{"X-Host": "c"}'}),
@@ -188,12 +198,29 @@ my @cases = (
 	[ q{SELECT odoo_events.rotate_secret('a1', '-1s')}, q{SELECT odoo_events.rotate_secret('a1', '90 days')} ],
 	[ q{SELECT odoo_events.fetch('nobody')}, q{SELECT name FROM odoo_events.subscription; SELECT odoo_events.fetch('p1')} ],
 	[ q{SELECT odoo_events.fetch('a1')}, undef ], [ q{SELECT odoo_events.pause('p1'); SELECT odoo_events.fetch('p1')}, undef ], [ q{SELECT odoo_events.fetch('p1', 0)}, q{SELECT odoo_events.fetch('p1', 10000)} ],
-	[ q{SELECT odoo_events.disarm(); SELECT odoo_events.fetch('p1')}, undef ],
+	[ q{SELECT odoo_events.disarm(); SELECT odoo_events.ping('a1')}, undef ], [ q{SELECT odoo_events.fetch('p1')}, undef ],
 	[ q{SELECT odoo_events.ack('p1', -1)}, q{SELECT odoo_events.subscribe('p2', NULL, start_from => 'earliest')} ], [ q{SELECT odoo_events.ack('p2', 999)}, undef ],
 	[ q{SELECT odoo_events.skip('a1', ARRAY[gen_random_uuid()])}, q{SELECT event_id FROM odoo_events.waiting WHERE state = 'retry'} ],
 	[ q{SELECT odoo_events.replay('p1', from_position => 1)}, undef ], [ q{SELECT odoo_events.replay('a1')}, q{SELECT odoo_events.replay('a1', from_position => 0)} ],
-	[ q{SELECT odoo_events.replay('a1', from_position => 2, to_position => 1)}, q{SELECT odoo_events.replay('a1', from_position => 1, to_position => 2)} ], [ q{SELECT odoo_events.cancel_replay(99)}, q{SELECT * FROM odoo_events.replay_status} ],
+	[ q{SELECT odoo_events.replay('a1', from_position => 2, to_position => 1)}, q{SELECT odoo_events.replay('a1', from_position => 1, to_position => 2)} ],
+	[ q{SELECT odoo_events.replay('a1', from_position => -1)}, q{SELECT odoo_events.replay('a1', from_position => 0)} ], [ q{SELECT odoo_events.replay('a1', subject => 'none')}, q{SELECT odoo_events.replay('a1', subject => 's')} ],
+	[ q{SELECT odoo_events.cancel_replay(99)}, q{SELECT * FROM odoo_events.replay_status} ],
 	[ q{INSERT INTO ir_config_parameter VALUES ('database.is_neutralized', 'true'); SELECT odoo_events.arm()}, q{DELETE FROM ir_config_parameter WHERE key = 'database.is_neutralized'; SELECT odoo_events.arm()} ],
+	# filters, and other things that only deserve a warning
+	option("companies => '{-1}'", "companies => '{1}'"), option("companies => '{1,NULL}'", "companies => '{1}', shared_rows => true"),
+	[ subscribed('f1', q{filter => '$.data.transfer.priority ? (@ == "0")'}), sub { subscribed('f1', $_[0]) } ],
+	[ subscribed('f2', q{filter => '$.data.transfer.priority'}), sub { subscribed('f2', $_[0] =~ s/, or filter.*//r) } ],
+	[ subscribed('f3', q{filter => '$'}), sub { subscribed('f3', $_[0] =~ s/ lets .*//r) } ],
+	option(q{filter => '$.data.transfer.priority == $x'}, q{filter => '$.data.transfer.priority == "1"'}), option(q{filter => '$.dta.transfer.priority == "1"'}, q{filter => '$.data.transfer.priority == "1"'}),
+	option(q{types => '{odoo.logistics.shipment.dispatched.v1}', filter => '$.data.trnsfer.priority == "1"'}, q{types => '{odoo.logistics.shipment.dispatched.v1}', filter => '$.data.transfer.priority == "1"'}),
+	option(q{filter => '$.data.trnsfer.priority == "1"'}, q{filter => '$.data.transfer.priority == "1"', or_replace => true}),
+	option(q{types => '{acme.plant.machine.stopped.v1}', filter => '$.data.since.datetime() < "2026-11-30T10:00:00+01:00".datetime()'}, q{types => '{acme.plant.machine.stopped.v1}', filter => '$.data.since < "2026-11-30"'}),
+	option(q{types => '{acme.plant.machine.*}', filter => '$.data.since.datetime() < "2026-11-30T10:00:00+01:00".datetime()'}, q{types => '{acme.plant.machine.*}', filter => '$.data.since < "2026-11-30"', or_replace => true}),
+	option(q{types => '{acme.plant.machine.*}', filter => '$.data.minutes > 3'}, q{types => '{acme.plant.machine.*}', filter => '$.data.minutes.double() > 3', or_replace => true}),
+	[ subscribed('later', "start_from => '2999-01-01'"), q{SELECT odoo_events.pause('later')} ],
+	# for a DBA
+	[ q{SELECT odoo_events.preload_line('work_mem')}, q{SELECT odoo_events.preload_line('output_plugin_libraries')} ], [ q{SELECT odoo_events.preload_line(remove => NULL)}, q{SELECT odoo_events.preload_line(remove => true)} ],
+	[ q{SELECT odoo_events._give_right('SELECT 1')}, q{GRANT USAGE ON SCHEMA odoo_events TO odoo} ],
 	# the output plugin
 	[ "$slot, 'colour', 'red')", "$slot, 'source', 'outbox')" ], [ "$slot, 'include-lsn', 'maybe')", "$slot, 'include-lsn', 'on')" ], [ "$slot, 'types', 'a;b')", "$slot, 'types', 'odoo.a,odoo.b')" ],
 	[ "$slot, 'types', '')", "$slot)" ], [ "$slot, 'source', 'x')", "$slot, 'source', 'tables')" ], [ "$slot, 'source', 'tables', 'types', 'odoo.a')", "$slot, 'source', 'tables', 'entities', 'transfer')" ],
@@ -223,11 +250,13 @@ CREATE TABLE thing (id int PRIMARY KEY, name text);
 CREATE TABLE plain (id int PRIMARY KEY);
 CREATE TABLE quality_tag (id int PRIMARY KEY, name text);
 CREATE TABLE certificate_tag_rel (certificate_id int, tag_id int);
-CREATE TABLE quality_certificate (id int PRIMARY KEY, name text, state text, score numeric, picking_id int REFERENCES stock_picking, user_id int REFERENCES res_users);
+CREATE TYPE span AS RANGE (subtype = int);
+CREATE TABLE quality_certificate (id int PRIMARY KEY, name text, state text, score numeric, picking_id int REFERENCES stock_picking, user_id int REFERENCES res_users, validity span);
 CREATE TABLE quality_line (id int PRIMARY KEY, certificate_id int REFERENCES quality_certificate, state text, quantity numeric);
 SQL
 $node->safe_psql($db, 'CREATE EXTENSION odoo_events');
 $node->safe_psql($db, q{SELECT odoo_events.attach('{transfer}'); SELECT odoo_events.emit('acme.a.b.c.v1', 's', '{}'); SELECT pg_create_logical_replication_slot('s', 'odoo_events')});
+$node->safe_psql($db, q{SELECT odoo_events.emit('acme.plant.machine.stopped.v1', 'm', '{"since": "2026-01-31", "minutes": "5"}'); SELECT odoo_events.emit('acme.plant.machine.started.v1', 'm', '{"minutes": "6"}')});
 $node->safe_psql($db, 'SELECT odoo_events.publish()');
 my $ca = PostgreSQL::Test::Utils::tempdir() . '/ca';
 system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=hints', '-keyout', "$ca.key", '-out', "$ca.pem");
@@ -238,8 +267,8 @@ foreach my $case (@cases)
 {
 	my ($wrong, $mend, $why, $still) = @$case;
 	my ($rc, $out, $err) = $node->psql($db, $wrong);
-	# a warning about a name that does not resolve may stand before
-	my @hints = map { s/\s+\z//r } $err =~ /^(?:psql:[^\n]*?)?HINT:\s+(.*?)(?=\n(?:psql:|ERROR|WARNING|LINE|CONTEXT|STATEMENT|DETAIL)|\z)/gms;
+	# a warning about a name that does not resolve may stand before or behind
+	my @hints = grep { !/^Events wait and are retried/ } map { s/\s+\z//r } $err =~ /^(?:psql:[^\n]*?)?HINT:\s+(.*?)(?=\n(?:psql:|ERROR|WARNING|LINE|CONTEXT|STATEMENT|DETAIL)|\z)/gms;
 	my $hint = $hints[-1] // '';
 	# a pattern that is most specific to it
 	my @of = sort { length $sites{$b} <=> length $sites{$a} } grep { $hint =~ /\A$sites{$_}\z/s } keys %sites;
@@ -252,8 +281,8 @@ foreach my $case (@cases)
 	if ($still) { like($err, qr/$still/, "$hint: $why"); next; }
 	is($rc, 0, substr($hint, 0, 100)) || diag("provoked by: $wrong\nfollowed by: $mend\n$err");
 }
-is_deeply([ sort grep { !$covered{$_} && !exists $elsewhere{$_} } keys %sites ], [], 'every hint of the sources was executed, or it is said why it cannot be');
-is_deeply([ sort grep { !exists $sites{$_} } keys %elsewhere ], [], 'the list of those that cannot be names none that is gone');
-is_deeply([ sort grep { $covered{$_} } keys %elsewhere ], [], 'nor one that can');
+is(join("\n", sort grep { !$covered{$_} && !exists $elsewhere{$_} } keys %sites), '', 'every hint of the sources was executed, or it is said why it cannot be');
+is(join("\n", sort grep { !exists $sites{$_} } keys %elsewhere), '', 'the list of those that cannot be names none that is gone');
+is(join("\n", sort grep { $covered{$_} } keys %elsewhere), '', 'nor one that can');
 $node->stop;
 done_testing();
