@@ -81,7 +81,7 @@ kill 'STOP', $stuck;
 event();
 ok($node->poll_query_until($db, q{SELECT status = 'warn' AND detail LIKE 'publishing lags by %' FROM odoo_events._health_worker('0')}), 'publishing lags: is told');
 paste($node->safe_psql($db, q{SELECT hint FROM odoo_events._health_worker('0')}));
-like($node->safe_psql($db, q{SELECT prosrc FROM pg_proc WHERE oid = 'odoo_events.health'::regproc}), qr/_health_worker\('1 minute'\)/, 'after a minute');
+like($node->safe_psql($db, q{SELECT prosrc FROM pg_proc WHERE oid = 'odoo_events.health'::regproc}), qr{^ *\$c\$worker\('1 minute'\)\$c\$,}m, 'after a minute');
 cmp_ok($node->safe_psql($db, q{SELECT value FROM odoo_events.metrics() WHERE name = 'odoo_events_publish_lag_seconds'}), '>', 0, 'metrics show it');
 kill 'CONT', $stuck;
 told('worker', 'ok', qr/./);
