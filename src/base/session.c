@@ -400,14 +400,14 @@ oe_session_reset_settings(void)
 	Oid			save_user;
 	int			save_sec;
 	MemoryContext cxt = CurrentMemoryContext;
-	char	   *name;
+	char	   *database;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	name = get_database_name(MyDatabaseId);
-	strlcpy(oe_session_database, name ? name : "", sizeof(oe_session_database));
+	database = get_database_name(MyDatabaseId);
+	strlcpy(oe_session_database, database ? database : "", sizeof(oe_session_database));
 	GetUserIdAndSecContext(&save_user, &save_sec);
 	/* pg_file_settings is for superusers; both views are the server's own */
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
