@@ -69,7 +69,6 @@ my %elsewhere = (
 	"schema/wal.sql: SELECT * FROM odoo_events.attach(%L, mode => 'trigger');" => 'needs the reader: t/062_wal',
 	'worker/launcher.c: Raise odoo_events.max_databases and restart the server, or name the databases that need a worker in odoo_events.databases.'
 		=> 'in the log of the server only, mended by a restart: t/122_bounds',
-	'schema/worker.sql: Try again when the module upgrade or whatever else holds the lock has ended.' => 'needs a lock that is older than any look at the parameters',
 	'base/shmem.c: Raise odoo_events.max_rules and restart the server.' => 'in the log of the server only, mended by a restart',
 	'schema/deliver_pull.sql: SELECT odoo_events.alter_subscription(%L, filter => ...);  -- or raise odoo_events.filter_timeout' =>
 		'needs a filter that takes long, again and again: t/101_judgements',
@@ -206,6 +205,8 @@ my @cases = (
 	[ q{SELECT odoo_events.replay('a1', from_position => -1)}, q{SELECT odoo_events.replay('a1', from_position => 0)} ], [ q{SELECT odoo_events.replay('a1', subject => 'none')}, q{SELECT odoo_events.replay('a1', subject => 's')} ],
 	[ q{SELECT odoo_events.cancel_replay(99)}, q{SELECT * FROM odoo_events.replay_status} ],
 	[ q{INSERT INTO ir_config_parameter VALUES ('database.is_neutralized', 'true'); SELECT odoo_events.arm()}, q{DELETE FROM ir_config_parameter WHERE key = 'database.is_neutralized'; SELECT odoo_events.arm()} ],
+	# in a copy, of whose parameters nothing is known yet
+	[ "CREATE DATABASE copy OWNER odoo TEMPLATE plant;\n\\c copy\nBEGIN; LOCK TABLE ir_config_parameter; PREPARE TRANSACTION 'upgrade'; SELECT odoo_events.arm()", "\\c copy\nROLLBACK PREPARED 'upgrade'; SELECT odoo_events.arm()" ],
 	# filters, and other things that only deserve a warning
 	option("companies => '{-1}'", "companies => '{1}'"), option("companies => '{1,NULL}'", "companies => '{1}', shared_rows => true"),
 	[ subscribed('f1', q{filter => '$.data.transfer.priority ? (@ == "0")'}), sub { subscribed('f1', $_[0]) } ],
@@ -229,7 +230,7 @@ my @cases = (
 
 # ---- provoked, followed ----
 
-my $node = OdooEvents->node('hints', "odoo_events.databases = 'none-such'\n");
+my $node = OdooEvents->node('hints', "odoo_events.databases = 'none-such'\nmax_prepared_transactions = 1\n");
 if ($node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'}))
 {
 	$node->append_conf('postgresql.conf', "output_plugin_libraries = 'pgoutput, test_decoding, odoo_events'");
