@@ -56,7 +56,7 @@ subtest 'events that jsonb cannot hold' => sub {
 };
 
 subtest 'a difference is found although others hold such values' => sub {
-	sql(q{SET odoo_events.capture = off; UPDATE acme_j SET name = 'other' WHERE name = 'one'});
+	sql(q{BEGIN; SET LOCAL odoo_events.capture = off; UPDATE acme_j SET name = 'other' WHERE name = 'one'; COMMIT});
 	is(sql(q{SELECT entity || ' ' || (SELECT name FROM acme_j WHERE id = record_id) FROM odoo_events.reconcile()}), 'acme_j other', 'reconcile() names the record');
 };
 
