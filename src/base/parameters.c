@@ -18,6 +18,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/parameters.h"
 #include "base/relations.h"
 #include "base/shmem.h"
@@ -99,7 +100,7 @@ oe_parameters_scan(OeParameters *p, Relation rel)
 		return "it is a partitioned table";
 	if (key_att == InvalidAttrNumber || value_att == InvalidAttrNumber)
 		return "it has no text columns \"key\" and \"value\"";
-	scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	scan = oe_table_beginscan(rel, GetActiveSnapshot());
 	slot = table_slot_create(rel, NULL);
 	for (int64 n = 1; why == NULL && table_scan_getnextslot(scan, ForwardScanDirection, slot); n++)
 	{
