@@ -83,6 +83,7 @@ $node->safe_psql('postgres', q{
   ALTER DATABASE plant SET search_path = evil;
   ALTER ROLE odoo SET statement_timeout = 1;
   ALTER DATABASE plant SET session_replication_role = replica});
+ok(wait_worker('plant', 'odoo'), 'the worker of the original is back after that, too');
 my $terminated = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant'});
 is($node->safe_psql('postgres', "SELECT pg_terminate_backend($terminated, 60000)"), 't', 'a terminated worker goes');
 ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname = 'plant' AND pid <> $terminated"),
