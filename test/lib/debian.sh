@@ -29,8 +29,10 @@ copy_of_debian() {
   (
     flock 9
     if [ ! -e "$base/.complete" ]; then
+      # What a run that was killed left mounted here would be in the way.
+      umount -l "$base/proc" "$base/sys" 2>/dev/null || true
       rm -rf --one-file-system "$base"
-      debootstrap --variant=minbase --include=make,git,ca-certificates "$suite" "$base" "$uri"
+      unshare --mount debootstrap --variant=minbase --include=make,git,ca-certificates "$suite" "$base" "$uri"
       # The Release file of a snapshot, or of sid, may have expired.
       { echo 'Acquire::Check-Valid-Until "false";'; apt-config dump | grep -E '^Acquire::https?::(Proxy|Timeout)' || true; } \
         >"$base/etc/apt/apt.conf.d/90odoo_events"
