@@ -45,6 +45,7 @@ OeDelivery	oe_delivery;
 char	   *oe_guc_proxy = "";
 char	   *oe_guc_ca_file = "";
 int			oe_guc_connect_timeout = 1;
+uint64		oe_bytes_read = 0;	/* connection.c counts there */
 
 /* Blocks are remembered, so that what an input leaves is freed. */
 static void *

@@ -269,7 +269,7 @@ check_all() {
       jobs "$version" "chroot $version" "test/lib/chroot.sh exec $version" each
     done
     for machine in bookworm trixie sid older user; do
-      printf 'bare %s\tbuild\ttest/lib/bare.sh %s demo%s\n' "$machine" "$machine" "$([ $machine != bookworm ] || echo ' check')"
+      printf 'bare %s\tbuild\tunset OE_BUILT; test/lib/bare.sh %s demo%s\n' "$machine" "$machine" "$([ $machine != bookworm ] || echo ' check')"
     done
   } | OE_BUILT=yes pool
 }
