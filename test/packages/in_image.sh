@@ -14,9 +14,9 @@ if [ -n "${MOUNTED:-}" ]; then
   export LD_LIBRARY_PATH=$MOUNTED/system
 fi
 $bin/pg_ctl -D "$data/pg" -w -l "$data/log" start || { cat "$data/log"; exit 1; }
+trap '$bin/pg_ctl -D "$data/pg" -m immediate stop >/dev/null || true' EXIT
 query() { $bin/psql -XAtq -v ON_ERROR_STOP=1 -h "$data" -U postgres postgres "$@"; }
-query -c 'CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, picking_type_id int)' -c 'CREATE EXTENSION odoo_events' -c 'SELECT odoo_events.attach()' \
+query -c 'CREATE TABLE ir_module_module (id int PRIMARY KEY)' -c 'CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, picking_type_id int)' -c 'CREATE EXTENSION odoo_events' -c 'SELECT odoo_events.attach()' \
   -c "INSERT INTO stock_picking VALUES (1, 'OUT/1', 'assigned')"
 query -c 'SELECT odoo_events.publish()'
 [ "$(query -c 'SELECT count(*) > 0 FROM odoo_events.outbox')" = t ]
-$bin/pg_ctl -D "$data/pg" -w stop

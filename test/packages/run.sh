@@ -67,23 +67,26 @@ image() {
   enter sh -c "apt-get -q update && mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf && \
     apt-get -q -y --no-install-recommends install postgresql-$major && usermod -u 26 postgres && chown -R postgres /var/run/postgresql /var/lib/postgresql" >"$log" 2>&1
   source_of "$source"
-  {
-    container=$($build from scratch) && $build add -q "$container" "$root" / && $build commit -q "$container" localhost/base && $build rm "$container"
+  set +e
+  ( set -e
+    container=$($build from scratch); $build add -q "$container" "$root" /; $build commit -q "$container" localhost/base; $build rm "$container"
     for file in Containerfile Containerfile.extension; do
-      $build bud --isolation chroot --network host --pull-never -q -f "$source/packaging/$file" -t "localhost/${file,,}" --build-arg MAJOR=$major --build-arg BASE=localhost/base "$source" || exit 1
-    done
-  } >"$log" 2>&1 || status=1
+      $build bud --isolation chroot --network host --pull-never -q -f "$source/packaging/$file" -t "localhost/${file,,}" --build-arg MAJOR=$major --build-arg BASE=localhost/base "$source"
+    done ) >"$log" 2>&1
+  status=$?; set -e
   count 'container images are built (buildah, isolation chroot)' $status
-  status=0; [ $failed != 0 ] || {
+  set +e
+  ( set -e
+    [ $status = 0 ]
     container=$($build from --pull-never localhost/containerfile)
-    $build run --isolation chroot "$container" -- bash "-ec" "$(sed "s/@MAJOR@/$major/g" "$top/test/packages/in_image.sh")" || exit 1
+    $build run --isolation chroot "$container" -- bash -ec "$(sed "s/@MAJOR@/$major/g" "$top/test/packages/in_image.sh")"
     # the extension image is mounted read-only into the server's container, as CloudNativePG does; here its files are copied there
     extension=$($build from --pull-never localhost/containerfile.extension); files=$($build mount "$extension")
     ls "$files/share/extension/odoo_events.control" "$files/lib/odoo_events.so"
     server=$($build from --pull-never localhost/base); mkdir -p "$source/extension"; cp -a "$files/." "$source/extension/"
     $build copy -q "$server" "$source/extension" /extensions/odoo-events
-    $build run --isolation chroot --user 26 "$server" -- bash "-ec" "export MOUNTED=/extensions/odoo-events; $(sed "s/@MAJOR@/$major/g" "$top/test/packages/in_image.sh")" || exit 1
-  } >"$log" 2>&1 || status=1
+    $build run --isolation chroot --user 26 "$server" -- bash -ec "export MOUNTED=/extensions/odoo-events; $(sed "s/@MAJOR@/$major/g" "$top/test/packages/in_image.sh")" ) >"$log" 2>&1
+  status=$?; set -e
   count 'a server of each image starts, captures and publishes' $status
   rm -rf "$storage" "$source"; [ "${KEEP:-}" = yes ] || rm -rf --one-file-system "$root"
 }
