@@ -1,4 +1,4 @@
-# Run in a container by test/packages/run.sh: a server with the extension preloaded, a row captured and published.  MOUNTED names the directory
+# Run in a container by test/packages/run.sh: a server with the extension preloaded, triggers made, an event published.  MOUNTED names the directory
 # of an extension image, which the server finds by its search paths, as CloudNativePG sets them.
 bin=/usr/lib/postgresql/@MAJOR@/bin
 data=$(mktemp -d)
@@ -16,7 +16,7 @@ fi
 $bin/pg_ctl -D "$data/pg" -w -l "$data/log" start || { cat "$data/log"; exit 1; }
 trap '$bin/pg_ctl -D "$data/pg" -m immediate stop >/dev/null || true' EXIT
 query() { $bin/psql -XAtq -v ON_ERROR_STOP=1 -h "$data" -U postgres postgres "$@"; }
-query -c 'CREATE TABLE ir_module_module (id int PRIMARY KEY)' -c 'CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, picking_type_id int)' -c 'CREATE EXTENSION odoo_events' -c 'SELECT odoo_events.attach()' \
-  -c "INSERT INTO stock_picking VALUES (1, 'OUT/1', 'assigned')"
-query -c 'SELECT odoo_events.publish()'
-[ "$(query -c 'SELECT count(*) > 0 FROM odoo_events.outbox')" = t ]
+query -c 'CREATE TABLE ir_module_module (id int PRIMARY KEY)' -c 'CREATE TABLE stock_picking (id int PRIMARY KEY, name text, state text, picking_type_id int)' -c 'CREATE EXTENSION odoo_events' -c 'SELECT odoo_events.attach()'
+query -c "SELECT odoo_events.emit('acme.quality.image.tested.v1', 'image/1', '{}')"
+tries=0
+until [ "$(query -c 'SELECT count(*) FROM odoo_events.outbox')" = 1 ]; do tries=$((tries + 1)); [ $tries -lt 300 ] || exit 1; sleep 0.1; done

@@ -87,7 +87,7 @@ image() {
     $build copy -q "$server" "$source/extension" /extensions/odoo-events
     $build run --isolation chroot --user 26 "$server" -- bash -ec "export MOUNTED=/extensions/odoo-events; $(sed "s/@MAJOR@/$major/g" "$top/test/packages/in_image.sh")" ) >"$log" 2>&1
   status=$?; set -e
-  count 'a server of each image starts, captures and publishes' $status
+  count 'a server of each image starts, with its worker, and publishes' $status
   rm -rf "$storage" "$source"; [ "${KEEP:-}" = yes ] || rm -rf --one-file-system "$root"
 }
 
