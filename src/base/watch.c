@@ -97,13 +97,22 @@ oe_watch_take_back(void)
 
 /*
  * Does an error say something about what was judged, so that others need not
- * suffer from it?  Not where the process is told to stop, or has no memory.
+ * suffer from it?  Not where the process is told to stop or has no memory, where
+ * the transaction must be repeated, or where the system fails.
  */
 bool
 oe_watch_contains(int sqlerrcode, bool expired)
 {
 	if (sqlerrcode == ERRCODE_QUERY_CANCELED)
 		return expired;
-	return ERRCODE_TO_CATEGORY(sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION &&
-		ERRCODE_TO_CATEGORY(sqlerrcode) != ERRCODE_INSUFFICIENT_RESOURCES;
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+			return false;
+		default:
+			return true;
+	}
 }

@@ -27,7 +27,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   event := odoo_events._rendered(frozen, classes, c.payload, c.clearance);
 EXCEPTION WHEN OTHERS THEN
-  IF SQLSTATE ~ '^(53|57)' THEN
+  IF SQLSTATE ~ '^(40|53|57|58)' THEN     -- says nothing about the event
     RAISE;
   END IF;
   failure := 'the event could not be rendered: ' || SQLERRM;

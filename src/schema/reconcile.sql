@@ -244,7 +244,7 @@ BEGIN
                    FROM odoo_events._differences(e, COALESCE(_reconcile.since, GREATEST((SELECT a.at FROM odoo_events.attached a WHERE a.entity = e.entity), oldest)), gap_at, _reconcile.repair) d;
     EXCEPTION WHEN OTHERS THEN
       -- of one entity that is all there is to say; of all of them the others are looked at
-      IF only_entity IS NOT NULL OR SQLSTATE ~ '^(53|57|40|25)' THEN
+      IF only_entity IS NOT NULL OR SQLSTATE ~ '^(25|40|53|57|58)' THEN
         RAISE;
       END IF;
       RETURN QUERY VALUES (e.entity, NULL::int8, NULL::text, NULL::text, 'cannot be compared with its events: ' || SQLERRM);

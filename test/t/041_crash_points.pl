@@ -48,7 +48,7 @@ cmp_ok(scalar(@points), '>=', 20, "and points: @points");
 # What a point needs beside the load to be passed.
 my %cause = (
 	'deliver-config' => sub { try(q{SELECT odoo_events._wake('config')}) },
-	'deliver-shutdown' => sub { terminate_worker() },
+	(map { $_ => sub { terminate_worker() } } 'deliver-shutdown', 'worker-setup'),
 	(map { $_ => sub { $plant->backfill } } 'backfill-read', 'backfill-written', 'backfill-committed'),
 	(map { $_ => sub { $plant->detach_one } } 'reattach-made', 'reattach-committed'),
 	# the outbox keeps what was not fetched
