@@ -29,7 +29,8 @@ left_behind() {
     case "$name" in *config_file=/etc/postgresql/* | "postgres: "*/main:*) continue ;; esac
     [ -z "$name" ] || [ "$(awk '/^PPid/ {print $2}' "$process/status" 2>/dev/null)" = "$$" ] || echo "process $name"
   done
-  find /tmp /dev/shm -mindepth 1 -maxdepth 1 ${server:+! -name 'PostgreSQL.*' ! -name '.s.PGSQL.*'}
+  # systemd's package makes /tmp/.X11-unix and its siblings
+  find /tmp /dev/shm -mindepth 1 -maxdepth 1 ! -name '.*-unix' ${server:+! -name 'PostgreSQL.*' ! -name '.s.PGSQL.*'}
   find /etc/systemd/system -path '*.wants/*' -type l 2>/dev/null | grep -v /postgresql | sort | comm -13 /root/enabled -
   [ ! -e /usr/sbin/policy-rc.d ] || echo /usr/sbin/policy-rc.d
   ! grep -qs '^create_main_cluster = false' /etc/postgresql-common/createcluster.conf || echo createcluster.conf
