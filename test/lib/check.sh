@@ -246,7 +246,7 @@ pool() {
 check() {
   local left
   left=$(comm -23 <(tap_files once | sort) <(tap_files quick | sort) | tr '\n' ' ')
-  say "Takes less than ten minutes on two processors; uses free ports of 127.0.0.1 only.  Left out, and run by \"make check-all\":"
+  say "Takes a quarter of an hour or so on two processors; uses free ports of 127.0.0.1 only.  Left out, and run by \"make check-all\":"
   say "PostgreSQL versions other than $major, bare machines, fuzzing, and TAP" $left
   { printf 'format\t\ttest/lib/check.sh format\n'
     printf 'build\t\tunset OE_BUILT; test/lib/check.sh build\n'
