@@ -239,9 +239,10 @@ COMMENT ON TABLE odoo_events.command IS 'internal: orders of operators to the wo
 
 -- What delivery tells of itself, in the transaction in which it becomes so.
 CREATE FUNCTION odoo_events._platform_event(type text, subscription text, data jsonb) RETURNS uuid
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-SELECT odoo_events._emit(type, 'subscription/' || subscription, jsonb_build_object('subscription', jsonb_build_object('name', subscription)) || data,
-                         'subscription:' || subscription)
-$$;
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN odoo_events._emit(type, 'subscription/' || subscription, jsonb_build_object('subscription', jsonb_build_object('name', subscription))
+                             || odoo_events._care_json(subscription, data #>> '{event,type}') || data, 'subscription:' || subscription);
+END $$;
 COMMENT ON FUNCTION odoo_events._platform_event(text, text, jsonb) IS
 'internal: tells of a subscription by an event, once the transaction has committed';

@@ -30,7 +30,7 @@ END $$;
 GRANT USAGE ON SCHEMA odoo_events TO pg_monitor;
 GRANT SELECT ON odoo_events.worker_status TO pg_monitor;
 GRANT SELECT ON odoo_events.capture_status, odoo_events.capture_error, odoo_events.attached TO pg_monitor;
-GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo_events.storage, odoo_events.arming TO pg_monitor;
+GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo_events.storage, odoo_events.arming, odoo_events.care TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._identity() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[], boolean), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
   odoo_events._wal_slot() TO pg_monitor;

@@ -442,10 +442,12 @@ BEGIN
     'subscriptions()',
     $c$loops(30, '1 minute')$c$,
     'owner()',
+    'sunset()',
+    'credentials()',
     'outbox()',
     'indexes(8388608)'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT h."check", h.status, h.detail, h.hint FROM odoo_events._health_%s h ORDER BY h."check", h.detail', one);
+      RETURN QUERY EXECUTE format('SELECT h."check", h.status, odoo_events._health_detail(h."check", h.status, h.detail), h.hint FROM odoo_events._health_%s h ORDER BY h."check", h.detail', one);
     EXCEPTION WHEN lock_not_available THEN
       RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
         'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
