@@ -14,6 +14,7 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "capture/capture.h"
+#include "worker/restored.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -31,6 +32,7 @@ _PG_init(void)
 	oe_guc_define();
 	if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
 	{
+		oe_restored_note();
 		oe_shmem_init();
 		oe_hooks_init();
 		oe_launcher_register();

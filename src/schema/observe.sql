@@ -122,6 +122,7 @@ SELECT 'arming', CASE WHEN i.armed THEN 'ok' ELSE 'critical' END,
        CASE WHEN i.armed THEN NULL
             WHEN i.neutralized IS NULL THEN 'SELECT * FROM odoo_events.arming;  -- again when ir_config_parameter can be read'
             WHEN i.neutralized THEN 'SELECT * FROM odoo_events.arming;  -- right for a copy; production has no parameter database.is_neutralized'
+            WHEN i.reason LIKE 'another server%' THEN 'SELECT odoo_events.arm(keep_secrets => true);  -- after pg_upgrade; in a copy arm() without it deletes the secrets'
             ELSE 'SELECT odoo_events.arm();  -- only if this is production' END
   FROM odoo_events._identity() i
 $$;

@@ -8,7 +8,9 @@ CREATE TABLE odoo_events.arming_state (
     database_uuid     text,
     disarmed          boolean NOT NULL DEFAULT false,
     armed_by          text NOT NULL,
-    armed_at          timestamptz NOT NULL
+    armed_at          timestamptz NOT NULL,
+    restore_token     text,             -- of the latest start from a physical backup (src/worker/restored.c)
+    reason            text              -- why it is disarmed, if nobody called disarm()
 );
 COMMENT ON TABLE odoo_events.arming_state IS 'the server and database for which delivery is armed';
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.arming_state
@@ -19,10 +21,40 @@ CREATE FUNCTION odoo_events._identity(OUT system_identifier int8, OUT database_u
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_identity';
 COMMENT ON FUNCTION odoo_events._identity() IS 'internal: this server and database as they are now, and whether they are the armed ones';
 
-CREATE FUNCTION odoo_events.arm() RETURNS void
+CREATE FUNCTION odoo_events._restore_token() RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_restore_token';
+COMMENT ON FUNCTION odoo_events._restore_token() IS 'internal: names the latest start of this server from a physical backup; null if there was none';
+
+CREATE FUNCTION odoo_events._note_restored(token text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+UPDATE odoo_events.arming_state
+   SET disarmed = true, restore_token = token, armed_by = 'odoo_events worker', armed_at = clock_timestamp(),
+       reason = CASE WHEN disarmed THEN reason ELSE 'the server was restored from a physical backup' END
+$$;
+COMMENT ON FUNCTION odoo_events._note_restored(text) IS 'internal: the worker disarms a server that was restored from a physical backup';
+
+-- TRUNCATE, so that no dead row keeps a secret in the copy's files.
+CREATE FUNCTION odoo_events._forget_secrets() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n int8 := (SELECT count(*) FROM odoo_events.subscription_config);
+BEGIN
+  TRUNCATE odoo_events.subscription_secret;
+  UPDATE odoo_events.subscription_config
+     SET state = 'paused', state_reason = 'paused by arm() in a copy', state_since = clock_timestamp() WHERE state <> 'paused';
+  IF n > 0 THEN
+    PERFORM odoo_events._audit('forget secrets', NULL, NULL, jsonb_build_object('subscriptions', n));
+    RAISE NOTICE 'the secrets of % subscriptions were deleted, and they are paused', n
+      USING HINT = 'SELECT name, url FROM odoo_events.subscription;  -- set_secret() and resume() each that this database is to send to';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._forget_secrets() IS 'internal: a copy is left without production''s secrets, and sends to nobody until it is told to';
+
+CREATE FUNCTION odoo_events.arm(keep_secrets boolean DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   me record;
+  same boolean;
 BEGIN
   SELECT * INTO me FROM odoo_events._identity();
   IF me.neutralized IS NULL THEN
@@ -34,22 +66,27 @@ BEGIN
       USING ERRCODE = 'object_not_in_prerequisite_state',
             HINT = 'Odoo''s parameter database.is_neutralized marks a copy for tests; remove it first if this is production.';
   END IF;
-  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at)
-  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp()
+  SELECT a.system_identifier = me.system_identifier AND a.database_oid = d.oid INTO same
+    FROM odoo_events.arming_state a, pg_database d WHERE d.datname = current_database();
+  IF NOT COALESCE(keep_secrets, same, true) THEN
+    PERFORM odoo_events._forget_secrets();
+  END IF;
+  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at, restore_token)
+  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp(), odoo_events._restore_token()
     FROM pg_database d WHERE d.datname = current_database()
   ON CONFLICT (only_row) DO UPDATE
      SET system_identifier = EXCLUDED.system_identifier, database_oid = EXCLUDED.database_oid,
-         database_uuid = EXCLUDED.database_uuid, disarmed = false,
-         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at;
+         database_uuid = EXCLUDED.database_uuid, disarmed = false, reason = NULL,
+         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at, restore_token = EXCLUDED.restore_token;
   PERFORM odoo_events._wake('config');
 END $$;
-COMMENT ON FUNCTION odoo_events.arm() IS
-'lets this database, on this server, send deliveries; a copy stays silent until this is called in it';
+COMMENT ON FUNCTION odoo_events.arm(boolean) IS
+'lets this database, on this server, send deliveries; a copy stays silent until this is called in it, and loses secrets and active subscriptions then unless keep_secrets is true';
 
 CREATE FUNCTION odoo_events.disarm() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  UPDATE odoo_events.arming_state SET disarmed = true, armed_by = session_user, armed_at = clock_timestamp();
+  UPDATE odoo_events.arming_state SET disarmed = true, reason = NULL, armed_by = session_user, armed_at = clock_timestamp();
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.disarm() IS 'stops all deliveries of this database; events are kept, cursors stay';

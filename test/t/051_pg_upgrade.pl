@@ -53,7 +53,7 @@ ok($new->poll_query_until($db, "SELECT ($last) = $position + 4"), 'what was in t
 is($new->safe_psql($db, 'SELECT count(*) FROM odoo_events.capture_error'), '0', 'no gap');
 like($new->safe_psql($db, 'SELECT armed, reason FROM odoo_events.arming'), qr/^f\|/, 'another cluster: it is silent');
 my $before = () = $receiver->ledger;
-$new->safe_psql($db, 'SELECT odoo_events.arm()');
+$new->safe_psql($db, 'SELECT odoo_events.arm(keep_secrets => true)');
 ok($new->poll_query_until($db, $delivered), 'armed, it delivers what waited');
 my %seen = map { $_->{id} => 1 } $receiver->events('/wms');
 is(join(',', sort keys %seen), join(',', sort split /\n/, $new->safe_psql($db, 'SELECT id FROM odoo_events.outbox_all')), 'every event arrived, from before and after');

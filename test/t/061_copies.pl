@@ -1,16 +1,13 @@
 # Only the database that was armed sends, and only while it is the one that was armed: seen at the receiver.  database.uuid changed, Odoo
-# says neutralized, disarm(); a physical copy of the whole server, which nothing in it can tell from a failover, started as docs/odoo.md says.
+# says neutralized, disarm().  220_restored_copies has the copies of the whole server.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use OdooEvents;
-use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $node = OdooEvents->node('copies', "odoo_events.restart_delay = '200ms'\nmax_wal_senders = 4\n");
-$node->append_conf('pg_hba.conf', "local replication all trust\n");
-$node->reload;
+my $node = OdooEvents->node('copies', "odoo_events.restart_delay = '200ms'\n");
 my $faults = $node->data_dir . '/oe_faults';
 mkdir $faults;
 open my $fh, '>', "$faults/arming-ms";
@@ -79,26 +76,6 @@ $node->safe_psql('plant', 'SELECT odoo_events.arm()');
 ok($node->poll_query_until('plant', $done), 'armed again, it sends what waited');
 is(join(',', map { arrived($_) } @silent), '1,1,1,1', 'each once');
 
-# --- a copy of the server's files, for tests, while production goes on
-$node->backup('base');
-my $copy = PostgreSQL::Test::Cluster->new('laboratory');
-$copy->init_from_backup($node, 'base');
-$copy->append_conf('postgresql.conf', "odoo_events.databases = 'none'\n");
-$copy->start;
-$copy->safe_psql('plant', $toggle);
-is($copy->safe_psql('plant', 'SELECT pid IS NULL FROM odoo_events.worker_status'), 't', 'a physical copy with odoo_events.databases set has no worker');
-falls_silent($copy, 'disarmed', sub {
-		$copy->safe_psql('plant', 'SELECT odoo_events.disarm()');
-		$copy->append_conf('postgresql.conf', "odoo_events.databases = ''\n");
-		$copy->reload;
-	});
-push @silent, publish_one($copy);
-my $from_copy = pop @silent;
-$id = publish_one($node);
-ok($node->poll_query_until('plant', $done), 'production goes on');
-is(arrived($id), 1, 'it sends');
-is(arrived($from_copy), 0, 'the copy, disarmed before it had a worker, publishes for itself only');
 is_deeply([ $receiver->problems('/wms') ], [], 'in order, nothing twice with other bytes');
-$copy->stop;
 $node->stop;
 done_testing();

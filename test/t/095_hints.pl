@@ -56,6 +56,7 @@ cmp_ok(scalar(keys %sites), '>', 100, 'hints were found in the sources: ' . keys
 # ---- those that no statement can provoke or follow, and why; what shows them instead ----
 
 my %elsewhere = (
+	'worker/restored.c: If this is production: SELECT odoo_events.arm(); in each database.' => 'in the log of the server only: t/220_restored_copies',
 	'stream/relation.c: CREATE EXTENSION odoo_events;' => 'needs a database without the extension: sql/stream_details',
 	'publish/cycle.c: The worker publishes by itself; try again where you want to be sure.' => 'needs a publisher that is stopped in the middle: sql/publish_stopped',
 	'worker/launcher.c: ALTER ROLE ... LOGIN, or give the database to a role that can.' => 'in the log of the server only: t/010_worker',
@@ -207,6 +208,7 @@ my @cases = (
 	[ q{INSERT INTO ir_config_parameter VALUES ('database.is_neutralized', 'true'); SELECT odoo_events.arm()}, q{DELETE FROM ir_config_parameter WHERE key = 'database.is_neutralized'; SELECT odoo_events.arm()} ],
 	# in a copy, of whose parameters nothing is known yet
 	[ "CREATE DATABASE copy OWNER odoo TEMPLATE plant;\n\\c copy\nBEGIN; LOCK TABLE ir_config_parameter; PREPARE TRANSACTION 'upgrade'; SELECT odoo_events.arm()", "\\c copy\nROLLBACK PREPARED 'upgrade'; SELECT odoo_events.arm()" ],
+	[ "\\c copy\nSELECT odoo_events.arm(keep_secrets => false)", undef ],
 	# filters, and other things that only deserve a warning
 	option("companies => '{-1}'", "companies => '{1}'"), option("companies => '{1,NULL}'", "companies => '{1}', shared_rows => true"),
 	[ subscribed('f1', q{filter => '$.data.transfer.priority ? (@ == "0")'}), sub { subscribed('f1', $_[0]) } ],

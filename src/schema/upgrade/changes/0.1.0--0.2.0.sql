@@ -25,3 +25,6 @@ ALTER TABLE odoo_events.attached ADD COLUMN always boolean;
 
 -- covers: odoo_events._candidate
 ALTER TYPE odoo_events._candidate ADD ATTRIBUTE row_id int8;
+
+-- covers: odoo_events.arming_state
+ALTER TABLE odoo_events.arming_state ADD COLUMN restore_token text, ADD COLUMN reason text;
