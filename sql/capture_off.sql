@@ -106,6 +106,32 @@ COMMIT;
 SELECT count(*) FROM odoo_events.journal WHERE record_id = 13;
 SELECT replace(who, :'me', 'me') AS who, what, object, new FROM odoo_events.audit_log WHERE what = 'leave out' ORDER BY at;
 SELECT status, regexp_replace(detail, ' at .*', '') AS detail, hint FROM odoo_events.health() WHERE "check" = 'capture' AND detail LIKE '% left out by %';
+
+-- with a reason, by somebody who may not set the parameter
+REVOKE SET ON PARAMETER odoo_events.capture FROM regress_capture_off;
+GRANT USAGE ON SCHEMA odoo_events TO regress_capture_off;
+GRANT EXECUTE ON FUNCTION odoo_events.quiet TO regress_capture_off;
+SELECT odoo_events.quiet('alone');
+SELECT odoo_events.quiet(' ');
+SET ROLE regress_capture_off;
+BEGIN;
+SELECT odoo_events.quiet('lots of the "old" system');
+SHOW odoo_events.capture;
+INSERT INTO stock_picking VALUES (20);
+COMMIT;
+SHOW odoo_events.capture;
+INSERT INTO stock_picking VALUES (21);
+BEGIN;
+SAVEPOINT a;
+SELECT odoo_events.quiet('taken back');
+ROLLBACK TO a;
+INSERT INTO stock_picking VALUES (22);
+COMMIT;
+DO $$BEGIN PERFORM odoo_events.quiet('in a block'); INSERT INTO stock_picking VALUES (23); END$$;
+RESET ROLE;
+SELECT record_id FROM odoo_events.journal WHERE record_id >= 20 ORDER BY record_id;
+SELECT what, object, new FROM odoo_events.audit_log WHERE what = 'quiet' OR new ? 'reason' ORDER BY at;
+SELECT status, regexp_replace(detail, ' at .*', '') AS detail FROM odoo_events.health() WHERE "check" = 'capture' AND detail LIKE '% left out by %';
 \c postgres
 DROP DATABASE capture_off;
 REVOKE SET ON PARAMETER odoo_events.capture FROM regress_capture_off;

@@ -22,6 +22,7 @@ INSERT INTO harmless VALUES
 CREATE TEMP TABLE calls (n int GENERATED ALWAYS AS IDENTITY, name text, what text, sql text);
 INSERT INTO calls (name, what, sql) VALUES
   ('attach', 'attach', $$SELECT odoo_events.attach('{manufacturing_order}')$$),
+  ('quiet', 'quiet', $$DO 'BEGIN PERFORM odoo_events.quiet(''a test''); END'$$),
   ('disarm', 'disarm', $$SELECT odoo_events.disarm()$$),
   ('arm', 'arm', $$SELECT odoo_events.arm()$$),
   ('backfill', 'backfill', $$SELECT odoo_events.backfill('manufacturing_order')$$),

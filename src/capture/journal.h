@@ -49,4 +49,7 @@ extern void oe_journal_flush(void);
  * (another step). */
 extern void oe_left_out_write(void *arg);
 
+/* quiet.c */
+extern const char *oe_quiet_reason(void);
+
 #endif							/* OE_JOURNAL_H */

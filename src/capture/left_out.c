@@ -1,7 +1,7 @@
 /*
  * left_out.c
  *	  Notes in the audit log what a transaction left out because it had set
- *	  odoo_events.capture to off.
+ *	  odoo_events.capture to off, or had called quiet().
  *
  * Odoo's backend, just before commit, in a subtransaction of its own.  Locks
  * the table and its sequence conditionally.  Sets all columns itself.
@@ -16,6 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -66,8 +67,16 @@ oe_audit_target(OeInserter *ins, Oid sequence, OeTarget *t)
 {
 	TupleTableSlot *slot = oe_insert_slot(ins);
 	Datum	   *v = slot->tts_values;
-	char	   *detail = psprintf("{\"changes\": " INT64_FORMAT "}", t->left_out);
+	StringInfoData detail;
 
+	initStringInfo(&detail);
+	appendStringInfo(&detail, "{\"changes\": " INT64_FORMAT, t->left_out);
+	if (oe_quiet_reason() != NULL)
+	{
+		appendStringInfoString(&detail, ", \"reason\": ");
+		escape_json(&detail, oe_quiet_reason());
+	}
+	appendStringInfoChar(&detail, '}');
 	memset(slot->tts_isnull, false, OE_A_COLUMNS * sizeof(bool));
 	v[OE_A_ID] = Int64GetDatum(nextval_internal(sequence, false));
 	v[OE_A_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
@@ -76,7 +85,7 @@ oe_audit_target(OeInserter *ins, Oid sequence, OeTarget *t)
 	v[OE_A_WHAT] = CStringGetTextDatum("leave out");
 	v[OE_A_OBJECT] = CStringGetTextDatum(t->rule);
 	slot->tts_isnull[OE_A_OLD] = true;
-	v[OE_A_NEW] = DirectFunctionCall1(jsonb_in, CStringGetDatum(detail));
+	v[OE_A_NEW] = DirectFunctionCall1(jsonb_in, CStringGetDatum(detail.data));
 	(void) oe_insert_row(ins, slot);
 }
 

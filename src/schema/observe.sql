@@ -188,8 +188,10 @@ SELECT 'capture', 'critical', 'odoo_events.capture is off in the server''s confi
        'ALTER SYSTEM SET odoo_events.capture = on; SELECT pg_catalog.pg_reload_conf();'
   FROM pg_settings g WHERE g.name = 'odoo_events.capture' AND g.reset_val = 'off'
 UNION ALL
-SELECT 'capture', 'warn', format('%s changes (%s) were left out by odoo_events.capture = off, last by %s at %s', sum((a.new ->> 'changes')::int8),
-         string_agg(DISTINCT a.object, ', '), (array_agg(a.who ORDER BY a.id DESC))[1], max(a.at)),
+SELECT 'capture', 'warn', format('%s changes (%s) were left out by %s, last by %s at %s', sum((a.new ->> 'changes')::int8),
+         string_agg(DISTINCT a.object, ', '),
+         concat_ws(' and ', CASE WHEN bool_or(NOT a.new ? 'reason') THEN 'odoo_events.capture = off' END,
+                   'quiet(): ' || string_agg(DISTINCT a.new ->> 'reason', '; ')), (array_agg(a.who ORDER BY a.id DESC))[1], max(a.at)),
        'SELECT * FROM odoo_events.reconcile();  -- what no event tells of; with repair => true it is told'
   FROM odoo_events.audit a WHERE a.what = 'leave out' AND a.at > now() - interval '1 day' HAVING count(*) > 0
 UNION ALL
