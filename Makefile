@@ -53,7 +53,13 @@ OBJS = $(SRCS:.c=.o)
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
 DELIVER = secret subscribe operate views storage pull
-SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) care quiet worker metrics setup observe lineage contract define define_entity backfill reconcile grants
+SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) \
+	care \
+	quiet \
+	worker metrics setup observe lineage contract define define_entity backfill reconcile \
+	page \
+	event_catalog \
+	grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 
 DATA = $(wildcard src/schema/upgrade/*.sql)

@@ -21,7 +21,7 @@ passed=0; failed=0
 # A job of a run of many finds everything installed and built.
 if [ "${OE_BUILT:-no}" != yes ]; then
   case "$what" in
-    all) need_packages build test node receivers format fuzz chroot ;;
+    all) need_packages build test node browser receivers format fuzz chroot ;;
     check) need_packages build test format ;;
     format | fuzz) need_packages build "$what" ;;
     tap) need_packages build test node ;;
@@ -183,7 +183,7 @@ node_libraries() {
   fi
   # The chroots have a copy, and "make check" leaves out what uses them.
   [ "${OE_BUILT:-no}" != yes ] || return 0
-  node_library receiver cloudevents && node_library contract ajv
+  node_library receiver cloudevents && node_library contract ajv && node_library pages axe-core
 }
 # Without the packages' own install scripts, which would run as root.
 node_library() { # node_library DIRECTORY PACKAGE

@@ -1,0 +1,144 @@
+# The pages: valid, accessible, without scripts, whatever names the data has, and every figure's statement can be pasted into psql.
+# once: HTML that SQL functions make; no version of PostgreSQL makes a difference
+# check-all: a browser and public libraries for Node judge
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IPC::Run;
+use OdooEvents;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $node = OdooEvents->node('pages');
+my $db = 'plant';
+my $receiver = OdooEvents->receiver;
+OdooEvents->load($node, $db, 'odoo19');
+
+# Names as hostile as Odoo's users can make them.
+my $hostile = qq{</title><script>alert("1")</script> <b onclick='x()'>&amp; \x{202e}\x{5d0}\x{5d1} \x{1f69a}};
+utf8::encode($hostile);
+(my $literal = $hostile) =~ s/'/''/g;
+
+# Writes a page to a file; answers its text.
+sub page
+{
+	my ($file, $call) = @_;
+	my $text = $node->safe_psql($db, "SELECT odoo_events.$call");
+	open my $fh, '>', "$dir/$file.html" or die "$file: $!";
+	print $fh "$text\n";
+	close $fh;
+	return $text;
+}
+
+sub judge
+{
+	my @files = @_;
+	my $output = '';
+	IPC::Run::run([ 'node', "$FindBin::RealBin/../pages/judge.mjs", map { "$dir/$_.html" } @files ], '<', File::Spec->devnull, '>', \$output, '2>&1');
+	return $? == 0 ? 'nothing' : $output;
+}
+
+# Statements that a page shows, as somebody would paste them.
+sub statements
+{
+	my ($text) = @_;
+	my @found = $text =~ m{<pre><code>(.*?)</code></pre>}gs;
+	foreach (@found) { s/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#39;/'/g; s/&amp;/&/g; }
+	return @found;
+}
+
+$node->safe_psql($db, 'SELECT odoo_events.attach()');
+$receiver->subscribe($node, $db, 'wms', '/wms');
+$receiver->subscribe($node, $db, 'carrier', '/carrier', qq{types => '{odoo.logistics.*,test.*}', owner => '$literal', contact => '$literal'});
+$receiver->misbehave({ path => '/carrier', type => 'dispatched', status => 422, body => $hostile }, { path => '/carrier', type => 'confirmed', status => 503 });
+OdooEvents->replay($node, $db, 'odoo19-sales');
+my $long = 'x' x 240;
+$node->safe_psql($db, qq{SELECT odoo_events.emit('test.plant.thing.done.v1', '$literal', '{"n": 1}'), odoo_events.emit('test.plant.thing.done.v1', 'thing/$long', '{"n": 2}')});
+$node->safe_psql($db, 'SELECT odoo_events.publish()');
+ok(OdooEvents::delivered($node, $db, 'wms'), 'everything is delivered to one subscription');
+ok($node->poll_query_until($db, q{SELECT count(*) > 0 FROM odoo_events.waiting WHERE subscription = 'carrier' AND attempts > 0}), 'and waits at the other');
+
+my @roles = qw(operations integration document);
+my %pages;
+foreach my $role (@roles)
+{
+	foreach my $language (qw(en de fr))
+	{
+		my $file = "$role-$language";
+		$pages{$file} = page($file, "page('$role', what => 'WH/OUT/00001', language => '$language')");
+		cmp_ok(length $pages{$file}, '<', 200_000, "$file is smaller than 200 kB");
+	}
+}
+$pages{hostile} = page('hostile', "page('document', what => '$literal')");
+$pages{long} = page('long', "page('document', what => '$long')");
+$pages{nobody} = page('nobody', "page('document', what => 'no such document')");
+$pages{catalog} = page('catalog', 'event_catalog()');
+
+subtest 'a browser, html-validate and axe-core find nothing' => sub {
+	is(judge(grep { !/-fr$/ } sort keys %pages), 'nothing', 'in all pages');
+};
+
+subtest 'the judge finds what is wrong' => sub {
+	append_to_file("$dir/bad.html", '<!DOCTYPE html><html><head><title>x</title></head><body><img src="http://127.0.0.1:9/x.png"><script>1</script></body></html>');
+	my $found = judge('bad');
+	like($found, qr/contains a script/, 'a script');
+	like($found, qr/refers to http/, 'a reference');
+	like($found, qr/image-alt/, 'an image without a text');
+};
+
+subtest 'names are shown and never obeyed' => sub {
+	like($pages{'integration-en'}, qr/&lt;script&gt;alert\(&quot;1&quot;\)/, 'the hostile owner is shown');
+	unlike($pages{$_}, qr/<script|<b onclick/, "$_ holds no markup of data") foreach sort keys %pages;
+	like($pages{long}, qr/x{40}/, 'a name of 240 characters is shown');
+};
+
+subtest 'each statement can be pasted' => sub {
+	my ($n, @failed) = (0);
+	foreach my $statement (map { statements($pages{$_}) } grep { $_ ne 'catalog' } sort keys %pages)
+	{
+		my ($status, undef, $error) = $node->psql($db, $statement);
+		push @failed, "$statement: $error" if $status != 0;
+		$n++;
+	}
+	cmp_ok($n, '>', 40, "$n statements are shown");
+	is("@failed", '', 'none fails');
+};
+
+subtest 'figures are those of the views' => sub {
+	my $dispatched = $node->safe_psql($db, q{SELECT count(*) FROM odoo_events.dead_letter WHERE subscription = 'carrier' AND last_status = 422});
+	like($pages{'integration-en'}, qr{<td class="n">422</td><td>.*?dispatched.*?<td class="n">$dispatched</td>}s, 'dead letters by answer and type') if $dispatched > 0;
+	my $total = $node->safe_psql($db, 'SELECT odoo_events._last_position()');
+	like($pages{'operations-en'}, qr/aria-label="Events published: $total,/, "the curve counts all $total events");
+	is($node->safe_psql($db, q{SELECT sum(n) FROM odoo_events.requests(now() - interval '1 day', now()) WHERE name = 'wms'}),
+		$node->safe_psql($db, q{SELECT count(*) FROM odoo_events.attempt WHERE subscription = 'wms'}), 'requests() counts the attempts');
+	like($pages{'operations-de'}, qr/lang="de".*<h1>Betrieb/s, 'German is spoken');
+};
+
+subtest 'a page does not wait for a lock' => sub {
+	my $session = $node->background_psql($db, on_error_stop => 0);
+	$session->query_safe('BEGIN; LOCK TABLE odoo_events.audit IN ACCESS EXCLUSIVE MODE');
+	like(page('locked', q{page('operations')}), qr/Last changes of the configuration<\/h2><p class="warn">cannot be shown/, 'a section says that it is locked');
+	$session->query_safe('ROLLBACK');
+	$session->quit;
+};
+
+subtest 'wrong arguments are named, with what is right' => sub {
+	my %wrong = (
+		q{page('boss')} => qr/no page "boss" \(argument "role"\)/,
+		q{page(period => '-1 h')} => qr/argument "period" is -01:00:00/,
+		q{page(period => '1 year')} => qr/at most 92 days/,
+		q{page('document')} => qr/argument "what" says no document/,
+		q{page(language => 'tlh')} => qr/argument "language" is "tlh": pages speak en, de, fr/);
+	foreach my $call (sort keys %wrong)
+	{
+		my (undef, undef, $error) = $node->psql($db, "SELECT odoo_events.$call");
+		like($error, $wrong{$call}, $call);
+		my ($hint) = $error =~ /HINT:  (.*)/;
+		is(($node->psql($db, $hint))[0], 0, "pasted: $hint");
+	}
+};
+
+$node->stop;
+done_testing;
