@@ -30,7 +30,7 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column,
                                 one_event, change_columns, keys, warehouse, correlation) VALUES
 ('manufacturing_order', 'manufacturing', 'mrp.production', 'mrp_production', '{mrp_production,stock_move,stock_move_line,mrp_workorder,mrp_workcenter_productivity}', 'name', 'state', '{draft}',
  '{confirmed,planned,progress,to_close}', '{cancel}', false,
- '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_deadline}', '{}',
+ '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_start,date_deadline}', '{}',
  '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_line_id.order_id,manufacturing_order=id}'),
 ('work_order', 'manufacturing', 'mrp.workorder', 'mrp_workorder', '{mrp_workorder,mrp_workcenter_productivity}', NULL, 'state', '{}',
  '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{}', '{manufacturing_order=production_id}',

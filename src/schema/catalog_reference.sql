@@ -44,7 +44,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('stock_move', 1, 'picking_id', '{picking_id}', false, 'transfer'),
 ('stock_move', 2, 'raw_material_production_id', '{raw_material_production_id}', false, 'manufacturing_order'),
 ('stock_move', 3, 'production_id', '{production_id}', false, 'manufacturing_order'),
-('stock_move', 4, 'product_id', '{product_id}', false, 'product'), ('stock_move', 5, 'scrap_id', '{scrap_id}', false, NULL),
+('stock_move', 4, 'product_id', '{product_id}', false, 'product'), ('stock_move', 5, 'scrap_id', '{scrap_id}', false, 'scrap'),
 ('stock_move', 6, 'scrapped', '{scrapped}', false, NULL),
 ('sales_order', 1, 'name', '{name}', true, NULL), ('sales_order', 2, 'customer_reference', '{client_order_ref}', true, NULL),
 ('sales_order_line', 1, 'order_id', '{order_id}', false, 'sales_order'),
@@ -58,5 +58,8 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('procurement_group', 1, 'name', '{name}', true, NULL), ('procurement_group', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
 ('transfer', 3, 'backorder_id', '{backorder_id}', false, 'transfer'), ('transfer', 4, 'group_id', '{group_id}', false, 'procurement_group'),
 ('stock_move', 7, 'sale_line_id', '{sale_line_id}', false, 'sales_order_line'), ('stock_move', 8, 'purchase_line_id', '{purchase_line_id}', false, 'purchase_order_line'),
+('stock_move', 9, 'origin_returned_move_id', '{origin_returned_move_id}', false, 'stock_move'), ('stock_move', 10, 'group_id', '{group_id}', false, 'procurement_group'),
+('stock_move', 11, 'unbuild_id', '{unbuild_id}', false, 'unbuild_order'), ('stock_move', 12, 'consume_unbuild_id', '{consume_unbuild_id}', false, 'unbuild_order'),
+('stock_move', 13, 'repair_id', '{repair_id}', false, 'repair_order'), ('scrap', 2, 'production_id', '{production_id}', false, 'manufacturing_order'),
 ('transfer', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
 ('stock_move_line', 1, 'lot', '{lot_id>stock_lot.name,lot_id>stock_production_lot.name}', true, NULL);

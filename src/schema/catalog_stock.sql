@@ -93,11 +93,11 @@ INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, c
 SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move', 'milestone', 'done', 'done', d.precedence, d.condition::jsonpath, 60, true,
        d.verb <> 'counted', d.extra::jsonb, d.description
   FROM (VALUES
-  (1, 'scrapped', 1, '$.new.scrap_id != null || $.new.scrapped == true', NULL, 'goods were scrapped'),
-  (2, 'unbuilt', 1, '$.new.unbuild_id != null || $.new.consume_unbuild_id != null', NULL, 'a product was taken apart, or a component came out of it'),
-  (3, 'used_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "add"', NULL, 'a part went into a repair'),
-  (4, 'removed_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "remove"', NULL, 'a part was taken out and thrown away'),
-  (5, 'recovered_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "recycle"', NULL, 'a part was taken out and kept'),
+  (1, 'used_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "add" || !exists($.new.repair_line_type) && $.refs.location_dest_id.usage == "production")', NULL, 'a part went into a repair'),
+  (2, 'removed_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "remove" || !exists($.new.repair_line_type) && $.refs.location_id.usage == "production" && ($.new.scrapped == true || $.refs.location_dest_id.usage == "inventory"))', NULL, 'a part was taken out and thrown away'),
+  (3, 'recovered_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "recycle" || !exists($.new.repair_line_type) && $.refs.location_id.usage == "production")', NULL, 'a part was taken out and kept'),
+  (4, 'scrapped', 1, '$.new.scrap_id != null || $.new.scrapped == true', NULL, 'goods were scrapped'),
+  (5, 'unbuilt', 1, '$.new.unbuild_id != null || $.new.consume_unbuild_id != null', NULL, 'a product was taken apart, or a component came out of it'),
   (6, 'repaired', 1, '$.new.repair_id != null', NULL, 'the repaired product itself'),
   (7, 'consumed', 1, '$.new.raw_material_production_id != null', NULL, 'a component was consumed by a manufacturing order'),
   (8, 'produced', 1, '$.new.production_id != null && $.new.product_id == $.refs.production_id.product_id', NULL, 'a manufacturing order produced its product'),
@@ -106,13 +106,13 @@ SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move',
   (11, 'relocated', 1, '$.new.is_inventory == true && $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "internal"', NULL, 'stock was moved by its quant or lot'),
   (12, 'adjusted', 1, '($.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_id.usage == "inventory") && $.refs.location_id.usage == "inventory"', '{"direction":"gain"}', 'a count found more'),
   (13, 'adjusted', 2, '$.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_dest_id.usage == "inventory"', '{"direction":"loss"}', 'a count found less'),
-  (14, 'returned', 1, '$.new.origin_returned_move_id != null || $.refs.location_id.usage == "customer" && $.refs.location_dest_id.usage == "internal" || $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "supplier"', NULL, 'goods came back, or went back to the vendor'),
-  (15, 'received', 1, '$.refs.location_id.usage == "supplier" && ($.refs.location_dest_id.usage == "internal" || $.refs.location_dest_id.usage == "transit") || $.refs.picking_type_id.code == "incoming"', NULL, 'goods arrived from a vendor'),
-  (16, 'shipped', 1, '($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit") && $.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
-  (17, 'dropshipped', 1, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"', NULL, 'goods went from the vendor to the customer'),
+  (14, 'dropshipped', 1, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"', NULL, 'goods went from the vendor to the customer'),
+  (15, 'returned', 1, '$.refs.location_id.usage == "customer" || $.refs.location_dest_id.usage == "supplier"', NULL, 'goods came back from a customer, or went back to a vendor'),
+  (16, 'received', 1, '$.refs.location_id.usage == "supplier" || $.refs.location_id.usage == "transit" && $.new.purchase_line_id != null', NULL, 'goods arrived from a vendor'),
+  (17, 'shipped', 1, '$.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
   (18, 'issued', 1, '$.refs.location_id.usage == "internal" && ($.refs.location_dest_id.usage == "production" || $.refs.location_dest_id.usage == "inventory")', NULL, 'goods were issued for own use'),
   (19, 'recovered', 1, '($.refs.location_id.usage == "production" || $.refs.location_id.usage == "inventory") && $.refs.location_dest_id.usage == "internal"', NULL, 'goods came back from own use'),
-  (20, 'transferred', 1, NULL, NULL, 'goods moved inside')
+  (20, 'transferred', 1, NULL, NULL, 'goods moved inside, or between warehouses by way of a transit location')
   ) AS d (precedence, verb, variant, condition, extra, description);
 
 INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, with_changes, enabled, on_by_default, description) VALUES

@@ -58,7 +58,7 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, watches, rank, covers, with_lines, with_changes, enabled, on_by_default,
                                    epcis_bizstep, epcis_disposition, description)
 SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.variant, 'purchase_order', d.occasion, d.milestone, d.choice, d.precedence, d.condition::jsonpath,
-       CASE WHEN d.occasion OPERATOR(pg_catalog.=) 'touched' AND d.verb OPERATOR(pg_catalog.=) ANY ('{received,partially_received}') THEN '{qty_received}'::text[] ELSE '{}' END,
+       CASE WHEN d.occasion OPERATOR(pg_catalog.=) 'touched' AND d.verb OPERATOR(pg_catalog.=) ANY ('{received,partially_received,receipt_reversed}') THEN '{qty_received}'::text[] ELSE '{}' END,
        d.rank, d.covers::text[], d.lines, d.lines, d.enabled, d.enabled, d.bizstep, d.disposition, d.description
   FROM (VALUES
   ('created', 1, 'milestone', 'created', NULL, 1, NULL, 10, '{*}', false, false, NULL, NULL, 'a request for quotation was made'),
@@ -79,7 +79,9 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
     && !exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
    40, '{}', false, true, NULL, NULL, 'the vendor acknowledged it; Odoo setting the mark itself on a receipt is none'),
   ('received', 1, 'touched', NULL, 'receipt', 1,
-   '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
+   '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))
+    && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
+    && !exists($.parts.move[*] ? (@.new.state == "cancel" && !(@.old.state == "cancel") && @.new.origin_returned_move_id == null && @.refs.location_id.usage == "supplier"))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived'),
   ('received', 3, 'touched', NULL, 'receipt', 3,
    'exists($.parts.line[*] ? (@.old.qty_received < @.old.product_qty && @.new.qty_received >= @.new.product_qty)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
@@ -90,10 +92,16 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
    '!exists($.new.receipt_status) && exists($.parts.line[*] ? (@.new.qty_received > 0)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, by its lines (to 15), in the transaction that ordered it'),
   ('received', 2, 'inserted', NULL, 'receipt', 1,
-   '$.new.receipt_status == "full" && exists($.parts.line[*] ? (@.new.qty_received > 0))',
+   '$.new.receipt_status == "full" && exists($.parts.line[*] ? (@.new.qty_received > 0)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, in the transaction that ordered it'),
-  ('closed_short', 1, 'touched', NULL, 'receipt', 2, '$.new.receipt_status == "full" && $.old.receipt_status != "full"',
-   80, '{}', true, true, NULL, NULL, 'what is missing will not come: its backorder was cancelled'),
+  ('closed_short', 1, 'touched', NULL, NULL, 1,
+   '$.new.receipt_status == "full" && $.old.receipt_status != "full"
+    && (exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty && @.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))
+        || exists($.parts.move[*] ? (@.new.state == "cancel" && !(@.old.state == "cancel") && @.new.origin_returned_move_id == null && @.refs.location_id.usage == "supplier"))
+           && !exists($.parts.line[*] ? (@.new.product_qty < @.old.product_qty)))',
+   81, '{}', true, true, NULL, NULL, 'what is missing will not come: the receipt was closed without a backorder, or its backorder was cancelled'),
+  ('receipt_reversed', 1, 'touched', NULL, NULL, 1, 'exists($.parts.line[*] ? (@.new.qty_received < @.old.qty_received))',
+   80, '{}', true, true, NULL, NULL, 'less of it counts as received than before: goods went back to the vendor, or a receipt was corrected'),
   ('partially_received', 1, 'touched', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
    80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived'),
   ('partially_received', 2, 'inserted', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0))',
@@ -121,6 +129,8 @@ SELECT pg_catalog.format('odoo.sales.sales_order.%s.v1', d.verb), d.variant, 'sa
    80, '{}', true, true, 'shipping', 'in_transit', 'more of it is delivered; complete says whether all is, where the transaction alone tells'),
   ('delivery_progressed', 2, 'inserted', NULL, 'exists($.parts.line[*] ? ((@.new.state == "sale" || @.new.state == "done") && @.new.qty_delivered > 0))',
    80, '{}', true, true, 'shipping', 'in_transit', 'some of it is delivered, in the transaction that ordered it'),
+  ('delivery_reversed', 1, 'touched', NULL, 'exists($.parts.line[*] ? (@.new.qty_delivered < @.old.qty_delivered))',
+   80, '{}', true, true, NULL, NULL, 'less of it counts as delivered than before: goods came back, or a delivery was corrected'),
   ('locked', 1, 'updated', NULL, '$.new.locked == true && !($.old.locked == true) || $.old.state == "sale" && $.new.state == "done"', 81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
   ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale"', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled'),
