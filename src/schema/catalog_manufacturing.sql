@@ -112,8 +112,8 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
  '{}', '{cancel}', false, '{}', '{}'),
 ('manufacturing_order', 'operation', 5, 'mrp_workorder', '{production_id}', NULL, 'line.operation', NULL,
  '{pending,waiting,ready,blocked,progress}', '{cancel}', true, '{workcenter_id,operation_id}', '{date_start,date_planned_start}'),
-('manufacturing_order', 'detail', 6, 'stock_move_line', '{move_id}', 'line.component', 'line.component_detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false,
- '{package_id,result_package_id,owner_id}', '{}');
+('manufacturing_order', 'detail', 6, 'stock_move_line', '{move_id}', 'line.component', 'line.component_detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', true,
+ '{lot_id,package_id,result_package_id,owner_id,location_id}', '{}');
 
 INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
 ('line.component', 1, 'product', '{product_id}', 'internal'), ('line.component', 2, 'state', '{state}', 'internal'), ('line.component', 3, 'demand', '{product_uom_qty}', 'internal'),

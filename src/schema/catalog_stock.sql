@@ -148,6 +148,16 @@ LATERAL (VALUES
   ('label_attached', 1, 'touched', NULL, 'exists($.parts.attachment[*] ? (!exists(@.old) && @.new.name like_regex "^Label" && !(@.new.res_field != null)))', 35, '{}', false, false, true, NULL, 'the carrier''s label is there'),
   ('delivery_proven', 1, 'touched', NULL, 'exists($.parts.attachment[*] ? (!exists(@.old) && @.new.res_field == "signature"))', 85, '{}', false, false, true, NULL, 'somebody signed for the goods'),
   ('ready', 1, 'milestone', 'ready', NULL, 40, '{*}', true, true, true, NULL, 'goods are reserved, wholly or in part: it can be worked on'),
+  ('goods_short', 1, 'touched', NULL,
+   '!exists($.new ? (@.state != "assigned")) && !exists($.old ? (@.state != "assigned")) && exists($.parts.move[*] ? (
+      @.old.state == "assigned" && (@.new.state == "partially_available" || @.new.state == "confirmed" || @.new.state == "waiting")
+      || @.old.state == "partially_available" && (@.new.state == "confirmed" || @.new.state == "waiting" || @.new.state == "partially_available" && @.new.quantity < @.old.quantity)))',
+   42, '{*}', true, true, true, NULL, 'less of a ready transfer is reserved than before, or less than is wanted now'),
+  ('goods_available', 1, 'touched', NULL,
+   '!exists($.new ? (@.state != "assigned")) && !exists($.old ? (@.state != "assigned")) && exists($.parts.move[*] ? (
+      @.new.state == "assigned" && (@.old.state == "partially_available" || @.old.state == "confirmed" || @.old.state == "waiting")
+      || @.new.state == "partially_available" && (@.old.state == "confirmed" || @.old.state == "waiting" || @.old.state == "partially_available" && @.new.quantity > @.old.quantity)))',
+   43, '{*}', true, true, true, NULL, 'more of a ready transfer is reserved than before; reservation says whether all is'),
   ('unreserved', 1, 'updated', NULL, '$.old.state == "assigned" && ($.new.state == "confirmed" || $.new.state == "waiting")', 41, '{*}', true, true, true, NULL, 'the reservation was given back: stop'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 80, '{*}', true, true, true, NULL, 'a transfer was cancelled'),
   ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 80, '{*}', false, false, true, NULL, 'a transfer was deleted'),
@@ -155,7 +165,8 @@ LATERAL (VALUES
   (k.last, 1, 'milestone', 'done', NULL, 80, '{*}', true, true, true, NULL, 'the transfer was validated'),
   ('backordered', 1, 'inserted', NULL, '$.new.backorder_id != null && $.new.state != "draft" && $.new.state != "cancel"', 90, '{}', false, false, true, 'transfer=backorder_id', 'the rest goes with another transfer')
   ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description);
-UPDATE odoo_events.event_def SET watches = '{res_id}' WHERE entity = 'transfer' AND occasion = 'touched';
+UPDATE odoo_events.event_def SET watches = CASE WHEN type ~ '[.]goods_' THEN '{state,quantity}'::text[] ELSE '{res_id}' END
+ WHERE entity = 'transfer' AND occasion = 'touched';
 
 -- A batch that Odoo made by itself comes in the transaction that makes or moves its transfers.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, extra, description) VALUES
@@ -204,8 +215,8 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 ('stock_move', 'detail', 1, 'stock_move_line', '{move_id}', NULL, 'line.detail', NULL, '{}', '{}', false, '{}', '{}'),
 ('transfer', 'move', 1, 'stock_move', '{picking_id}', NULL, 'line.move', '!($.new.scrap_id != null) && !($.new.scrapped == true)',
  '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,location_id,location_dest_id,partner_id}', '{date,date_deadline}'),
-('transfer', 'detail', 2, 'stock_move_line', '{move_id}', 'line.move', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false,
- '{lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id}', '{}');
+('transfer', 'detail', 2, 'stock_move_line', '{move_id}', 'line.move', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', true,
+ '{lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id,quantity,product_uom_qty}', '{}');
 
 INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
 ('transfer', 1, 'name', '{name}', 'internal'), ('transfer', 2, 'kind', '{#kind}', 'internal'), ('transfer', 3, 'purpose', '{#purpose}', 'internal'),
