@@ -20,6 +20,8 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('company', 1, 'name', '{name}', true, NULL),
 ('warehouse', 1, 'code', '{code}', true, NULL), ('warehouse', 2, 'name', '{name}', true, NULL),
 ('location', 5, 'quality_of', '{parent_path^stock_warehouse.wh_qc_stock_loc_id}', false, 'warehouse'),
+('location', 6, 'input_of', '{parent_path^stock_warehouse.wh_input_stock_loc_id}', false, 'warehouse'),
+('location', 7, 'output_of', '{parent_path^stock_warehouse.wh_output_stock_loc_id}', false, 'warehouse'),
 ('picking_type', 1, 'name', '{name}', true, NULL), ('picking_type', 2, 'code', '{code}', true, NULL),
 ('picking_type', 3, 'warehouse_id', '{warehouse_id}', false, 'warehouse'),
 ('picking_type', 4, 'pick_type_id', '{warehouse_id>stock_warehouse.pick_type_id}', false, NULL),

@@ -83,8 +83,9 @@ INSERT INTO odoo_events.entity_kind (entity, precedence, kind, purpose, conditio
 ('transfer', 6, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
 ('transfer', 7, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
 ('transfer', 8, 'pack', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pack_type_id'),
-('transfer', 9, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id'),
-('transfer', 10, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id'),
+('transfer', 9, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id || $.refs.location_dest_id.quality_of != null && $.refs.location_id.quality_of == null'),
+('transfer', 10, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id
+  || ($.refs.location_id.quality_of != null || $.refs.location_id.input_of != null) && $.refs.location_dest_id.quality_of == null && $.refs.location_dest_id.input_of == null && $.refs.location_dest_id.output_of == null && $.refs.location_dest_id.usage == "internal"'),
 ('transfer', 11, 'transfer', 'resupply', '$.new.picking_type_id == $.refs.picking_type_id.resupply_type_id'),
 ('transfer', 12, 'transfer', 'internal', NULL);
 
