@@ -80,7 +80,7 @@ CREATE TABLE odoo_events.event_def (
     rank        int NOT NULL,                       -- order among the events of one key in one transaction
     watches     text[] NOT NULL DEFAULT '{}',       -- touched: only if one of these columns of a part changed; 'column@state', each: in rows that are in that state before and after, of a part or the row itself, and these are its changes
     key         text,                               -- other document, 'entity=column' or 'entity=tx:column[=column]'
-    covers      text[] NOT NULL DEFAULT '{}',       -- changed columns that need no "changed" beside it; * for all
+    covers      text[] NOT NULL DEFAULT '{}',       -- changed columns that need no "changed" beside it; 'part.*': all changes of a part; * for all
     with_lines  boolean NOT NULL DEFAULT false,
     with_changes boolean NOT NULL DEFAULT false,
     extra       jsonb,                              -- members for data.<entity>

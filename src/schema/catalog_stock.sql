@@ -108,8 +108,8 @@ SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move',
   (12, 'adjusted', 1, '($.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_id.usage == "inventory") && $.refs.location_id.usage == "inventory"', '{"direction":"gain"}', 'a count found more'),
   (13, 'adjusted', 2, '$.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_dest_id.usage == "inventory"', '{"direction":"loss"}', 'a count found less'),
   (14, 'dropshipped', 1, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"', NULL, 'goods went from the vendor to the customer'),
-  (15, 'returned', 1, '$.refs.location_id.usage == "customer" || $.refs.location_dest_id.usage == "supplier"', NULL, 'goods came back from a customer, or went back to a vendor'),
-  (16, 'received', 1, '$.refs.location_id.usage == "supplier" || $.refs.location_id.usage == "transit" && $.new.purchase_line_id != null', NULL, 'goods arrived from a vendor'),
+  (15, 'returned', 1, '$.refs.location_id.usage == "customer" || $.refs.location_dest_id.usage == "supplier" || $.new.purchase_line_id != null && $.new.origin_returned_move_id != null && $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage != "customer"', NULL, 'goods came back from a customer, or went back to a vendor'),
+  (16, 'received', 1, '$.refs.location_id.usage == "supplier" || $.new.purchase_line_id != null && ($.refs.location_id.usage == "transit" || $.refs.picking_type_id.code == "incoming")', NULL, 'goods arrived from a vendor, or from a subcontractor'),
   (17, 'shipped', 1, '$.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
   (18, 'issued', 1, '$.refs.location_id.usage == "internal" && ($.refs.location_dest_id.usage == "production" || $.refs.location_dest_id.usage == "inventory")', NULL, 'goods were issued for own use'),
   (19, 'recovered', 1, '($.refs.location_id.usage == "production" || $.refs.location_id.usage == "inventory") && $.refs.location_dest_id.usage == "internal"', NULL, 'goods came back from own use'),
@@ -153,19 +153,21 @@ LATERAL (VALUES
    '!exists($.new ? (@.state != "assigned")) && !exists($.old ? (@.state != "assigned")) && exists($.parts.move[*] ? (
       @.old.state == "assigned" && (@.new.state == "partially_available" || @.new.state == "confirmed" || @.new.state == "waiting")
       || @.old.state == "partially_available" && (@.new.state == "confirmed" || @.new.state == "waiting" || @.new.state == "partially_available" && @.new.quantity < @.old.quantity)))',
-   42, '{*}', true, true, true, NULL, 'less of a ready transfer is reserved than before, or less than is wanted now'),
+   42, '{detail.*}', true, true, true, NULL, 'less of a ready transfer is reserved than before, or less than is wanted now'),
   ('goods_available', 1, 'touched', NULL,
    '!exists($.new ? (@.state != "assigned")) && !exists($.old ? (@.state != "assigned")) && exists($.parts.move[*] ? (
       @.new.state == "assigned" && (@.old.state == "partially_available" || @.old.state == "confirmed" || @.old.state == "waiting")
       || @.new.state == "partially_available" && (@.old.state == "confirmed" || @.old.state == "waiting" || @.old.state == "partially_available" && @.new.quantity > @.old.quantity)))',
-   43, '{*}', true, true, true, NULL, 'more of a ready transfer is reserved than before; reservation says whether all is'),
+   43, '{detail.*}', true, true, true, NULL, 'more of a ready transfer is reserved than before; reservation says whether all is'),
   ('unreserved', 1, 'updated', NULL, '$.old.state == "assigned" && ($.new.state == "confirmed" || $.new.state == "waiting")', 41, '{*}', true, true, true, NULL, 'the reservation was given back: stop'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 80, '{*}', true, true, true, NULL, 'a transfer was cancelled'),
   ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 80, '{*}', false, false, true, NULL, 'a transfer was deleted'),
   ('deleted', 2, 'deleted', NULL, '$.old.state == null || $.old.state == "draft"', 80, '{*}', false, false, false, NULL, 'a draft was deleted'),
   (k.last, 1, 'milestone', 'done', NULL, 80, '{*}', true, true, true, NULL, 'the transfer was validated'),
   ('backordered', 1, 'inserted', NULL, '$.new.backorder_id != null && $.new.state != "draft" && $.new.state != "cancel"', 90, '{}', false, false, true, 'transfer=backorder_id', 'the rest goes with another transfer')
-  ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description);
+  ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description)
+ -- What comes from outside is no stock of ours: Odoo takes it for reserved whatever happens.
+ WHERE d.verb OPERATOR(pg_catalog.!~) '^goods_' OR k.kind OPERATOR(pg_catalog.<>) ALL ('{receipt,dropship,customer_return}');
 UPDATE odoo_events.event_def SET watches = CASE WHEN type ~ '[.]goods_' THEN '{state,quantity}'::text[] ELSE '{res_id}' END
  WHERE entity = 'transfer' AND occasion = 'touched';
 

@@ -13,6 +13,20 @@ LATERAL (VALUES ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 IN ('waitin
                 ('unreserved', s1 = 'assigned' AND s2 IN ('confirmed', 'waiting'))) AS v (m, holds)
  WHERE tab = 'stock_picking' AND holds
 UNION ALL
+-- a transfer that is ready before and after, of our own stock: one of its moves has less reserved, or more
+SELECT DISTINCT m.xid, 'transfer', p.id, v.m
+  FROM (SELECT *, (coalesce(new, old)->>'picking_id')::int AS picking FROM changed_rows WHERE tab = 'stock_move') m
+  JOIN stock_picking p ON p.id = m.picking JOIN stock_location f ON f.id = p.location_id AND f.usage NOT IN ('supplier', 'customer') JOIN stock_picking_type t ON t.id = p.picking_type_id AND t.code <> 'incoming',
+LATERAL (SELECT coalesce((SELECT a.new->>'state' FROM audit a WHERE a.tab = 'stock_picking' AND a.id = p.id AND a.xid < m.xid ORDER BY a.seq DESC LIMIT 1),
+                         (SELECT a.old->>'state' FROM audit a WHERE a.tab = 'stock_picking' AND a.id = p.id AND a.xid >= m.xid ORDER BY a.seq LIMIT 1), p.state) AS before,
+                coalesce((SELECT a.new->>'state' FROM audit a WHERE a.tab = 'stock_picking' AND a.id = p.id AND a.xid <= m.xid ORDER BY a.seq DESC LIMIT 1),
+                         (SELECT a.old->>'state' FROM audit a WHERE a.tab = 'stock_picking' AND a.id = p.id AND a.xid > m.xid ORDER BY a.seq LIMIT 1), p.state) AS after) s,
+LATERAL (SELECT CASE m.s1 WHEN 'waiting' THEN 0 WHEN 'confirmed' THEN 0 WHEN 'partially_available' THEN 1 WHEN 'assigned' THEN 2 END AS r1,
+                CASE m.s2 WHEN 'waiting' THEN 0 WHEN 'confirmed' THEN 0 WHEN 'partially_available' THEN 1 WHEN 'assigned' THEN 2 END AS r2,
+                CASE WHEN m.s1 = m.s2 AND m.s1 = 'partially_available' THEN (m.new->>'quantity')::numeric - (m.old->>'quantity')::numeric ELSE 0 END AS more) r,
+LATERAL (VALUES ('goods_short', r2 < r1 OR more < 0), ('goods_available', r2 > r1 OR more > 0)) AS v (m, holds)
+ WHERE s.before = 'assigned' AND s.after = 'assigned' AND v.holds
+UNION ALL
 SELECT xid, 'manufacturing_order', id, m FROM changed_rows,
 LATERAL (VALUES ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 IN ('confirmed', 'progress', 'to_close', 'done')),
                 ('started', s2 = 'progress' AND s1 IS DISTINCT FROM 'progress'),
@@ -105,7 +119,7 @@ SELECT odootx AS xid, entity, record_id::int AS id,
        CASE WHEN entity = 'stock_move' OR verb IN ('dispatched', 'received', 'completed') THEN 'done' ELSE verb END AS milestone
   FROM (SELECT *, split_part(type, '.', 4) AS verb FROM odoo_events.outbox) o
  WHERE entity = 'stock_move' AND verb <> 'corrected'
-    OR entity IN ('transfer', 'manufacturing_order') AND verb IN ('confirmed', 'ready', 'unreserved', 'started', 'ready_to_close', 'dispatched', 'received', 'completed', 'cancelled')
+    OR entity IN ('transfer', 'manufacturing_order') AND verb IN ('confirmed', 'ready', 'unreserved', 'goods_short', 'goods_available', 'started', 'ready_to_close', 'dispatched', 'received', 'completed', 'cancelled')
     OR entity IN ('work_order', 'work_center', 'unbuild_order');
 CREATE VIEW announced_stock AS
 SELECT odootx AS xid, entity, record_id::int AS id, CASE verb WHEN 'completed' THEN 'done' ELSE verb END AS milestone

@@ -18,6 +18,7 @@ SELECT l.xid, replace(l.tab, '_line', '') AS tab, (coalesce(l.n, l.o)->>'order_i
        state_of(replace(l.tab, '_line', ''), (coalesce(l.n, l.o)->>'order_id')::int, l.xid, false) AS s1,
        state_of(replace(l.tab, '_line', ''), (coalesce(l.n, l.o)->>'order_id')::int, l.xid, true) AS s2,
        l.n IS NOT NULL AND coalesce((l.n->>'qty_received')::numeric, (l.n->>'qty_delivered')::numeric, 0) > coalesce((l.o->>'qty_received')::numeric, (l.o->>'qty_delivered')::numeric, 0) AS grew,
+       l.n IS NOT NULL AND (l.n->>'qty_received')::numeric < (l.o->>'qty_received')::numeric OR (l.n->>'qty_delivered')::numeric < (l.o->>'qty_delivered')::numeric AS fell,
        l.o IS NULL OR l.n IS NULL OR differs(l.o, l.n, 'product_id', 'product_qty', 'price_unit') AND l.tab = 'purchase_order_line'
          OR differs(l.o, l.n, 'product_id', 'product_uom_qty', 'price_unit') AND l.tab = 'sale_order_line' OR unit(l.o) IS DISTINCT FROM unit(l.n) AS changed,
        l.o->>'date_planned' IS DISTINCT FROM l.n->>'date_planned' AS moved
@@ -26,14 +27,31 @@ SELECT l.xid, replace(l.tab, '_line', '') AS tab, (coalesce(l.n, l.o)->>'order_i
 CREATE VIEW orders AS
 SELECT t.xid, t.tab, t.id, c.o, c.n, coalesce(c.o, c.n) IS NOT NULL AS own,
        CASE WHEN c.o IS NULL AND c.n IS NOT NULL THEN NULL ELSE state_of(t.tab, t.id, t.xid, false) END AS s1, state_of(t.tab, t.id, t.xid, true) AS s2,
-       coalesce(l.grew, false) AS grew, coalesce(l.changed, false) AS changed, coalesce(l.moved, false) AS moved
+       coalesce(l.grew, false) AS grew, coalesce(l.fell, false) AS fell, coalesce(l.changed, false) AS changed, coalesce(l.moved, false) AS moved
   FROM (SELECT xid, tab, id FROM changes WHERE tab IN ('purchase_order', 'sale_order') UNION SELECT xid, tab, id FROM order_lines) t
   LEFT JOIN changes c ON c.xid = t.xid AND c.tab = t.tab AND c.id = t.id
-  LEFT JOIN (SELECT xid, tab, id, bool_or(grew) AS grew, bool_or(changed) AS changed, bool_or(moved AND o IS NOT NULL AND n IS NOT NULL) AS moved FROM order_lines GROUP BY 1, 2, 3) l
+  LEFT JOIN (SELECT xid, tab, id, bool_or(grew) AS grew, bool_or(fell) AS fell, bool_or(changed) AS changed, bool_or(moved AND o IS NOT NULL AND n IS NOT NULL) AS moved FROM order_lines GROUP BY 1, 2, 3) l
     ON l.xid = t.xid AND l.tab = t.tab AND l.id = t.id;
+
+-- Is there a line of the order of which less has come than is ordered, after the transaction?
+CREATE FUNCTION is_short(id int, xid xid8) RETURNS boolean LANGUAGE sql AS $$
+SELECT EXISTS (SELECT FROM (SELECT DISTINCT ON (l.id) l.id, l.r
+                              FROM (SELECT a.id, a.new AS r, a.seq FROM audit a WHERE a.tab = 'purchase_order_line' AND a.xid <= $2 UNION ALL SELECT p.id, to_jsonb(p), 0 FROM purchase_order_line p) l
+                             ORDER BY l.id, l.seq DESC) x
+                WHERE (x.r->>'order_id')::int = $1 AND x.r->>'display_type' IS NULL AND (x.r->>'qty_received')::numeric < (x.r->>'product_qty')::numeric)
+$$;
+-- Did the transaction cancel what was still to come from the vendor for this order, without ordering less?
+CREATE FUNCTION gave_up(id int, xid xid8) RETURNS boolean LANGUAGE sql AS $$
+SELECT EXISTS (SELECT FROM net m JOIN purchase_order_line l ON l.id = (m.new->>'purchase_line_id')::int JOIN stock_location f ON f.id = (m.new->>'location_id')::int
+                WHERE m.xid = $2 AND m.tab = 'stock_move' AND l.order_id = $1 AND f.usage = 'supplier' AND m.new->>'origin_returned_move_id' IS NULL
+                  AND m.new->>'state' = 'cancel' AND m.old->>'state' IS DISTINCT FROM 'cancel')
+   AND NOT EXISTS (SELECT FROM net l WHERE l.xid = $2 AND l.tab = 'purchase_order_line' AND (l.new->>'order_id')::int = $1 AND (l.new->>'product_qty')::numeric < (l.old->>'product_qty')::numeric)
+$$;
 
 CREATE VIEW derived_business AS
 SELECT xid, 'procurement.purchase_order.' || v.verb AS type, id FROM orders,
+LATERAL (SELECT coalesce(n->>'receipt_status' = 'full' AND o->>'receipt_status' IS DISTINCT FROM 'full', false) AS closes) c,
+LATERAL (SELECT grew AND CASE WHEN n ? 'receipt_status' THEN closes AND NOT is_short(id, xid) AND NOT gave_up(id, xid) ELSE s2 IN ('purchase', 'done') AND NOT is_short(id, xid) END AS complete) d,
 LATERAL (VALUES
   ('created', o IS NULL AND s2 <> 'cancel' AND n IS NOT NULL),
   ('sent', s2 = 'sent' AND s1 IS DISTINCT FROM 'sent'),
@@ -45,9 +63,8 @@ LATERAL (VALUES
   ('changed', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_ref', 'dest_address_id', 'picking_type_id'))),
   ('rescheduled', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (moved OR own AND differs(o, n, 'date_planned'))),
   ('acknowledged', o IS NOT NULL AND NOT coalesce((o->>'acknowledged')::boolean, false) AND (n->>'acknowledged')::boolean AND NOT grew),
-  ('received', n->>'receipt_status' = 'full' AND o->>'receipt_status' IS DISTINCT FROM 'full' AND grew),
-  ('closed_short', n->>'receipt_status' = 'full' AND o->>'receipt_status' <> 'full' AND NOT grew),
-  ('partially_received', grew AND NOT coalesce(n->>'receipt_status' = 'full' AND o->>'receipt_status' IS DISTINCT FROM 'full', false)),
+  ('received', complete), ('partially_received', grew AND NOT complete),
+  ('closed_short', closes AND own AND o IS NOT NULL AND (grew AND is_short(id, xid) OR gave_up(id, xid))), ('receipt_reversed', fell),
   ('locked', o IS NOT NULL AND (NOT (o->>'locked')::boolean AND (n->>'locked')::boolean OR s1 = 'purchase' AND s2 = 'done')),
   ('unlocked', o IS NOT NULL AND ((o->>'locked')::boolean AND NOT (n->>'locked')::boolean OR s1 = 'done' AND s2 = 'purchase'))) AS v (verb, holds)
  WHERE tab = 'purchase_order' AND holds
@@ -63,7 +80,7 @@ LATERAL (VALUES
   ('unlocked', o IS NOT NULL AND n IS NOT NULL AND ((o->>'locked')::boolean AND NOT coalesce((n->>'locked')::boolean, false) OR s1 = 'done' AND s2 = 'sale')),
   ('deleted', o IS NOT NULL AND n IS NULL AND own),
   ('changed', s1 IN ('sale', 'done') AND s2 IN ('sale', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_shipping_id', 'client_order_ref', 'commitment_date', 'carrier_id', 'warehouse_id', 'picking_policy'))),
-  ('delivery_progressed', grew)) AS v (verb, holds)
+  ('delivery_progressed', grew), ('delivery_reversed', fell)) AS v (verb, holds)
  WHERE tab = 'sale_order' AND holds
 UNION ALL
 SELECT xid, 'maintenance.maintenance_request.' || v.verb, id FROM changes,

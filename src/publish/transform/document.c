@@ -327,6 +327,24 @@ oe_has_changed_def(OeEntity *e)
 	return false;
 }
 
+/* Does another event of the document cover all changes of this part? */
+static bool
+oe_doc_part_covered(OeDoc *doc, OePart *part)
+{
+	ListCell   *lc;
+	size_t		n = part ? strlen(part->name) : 0;
+
+	if (part)
+		foreach(lc, doc->covers)
+	{
+		const char *cover = lfirst(lc);
+
+		if (strncmp(cover, part->name, n) == 0 && strcmp(cover + n, ".*") == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Is there a change that no other event of the document covers?
  */
@@ -340,6 +358,8 @@ oe_doc_uncovered(OeDoc *doc)
 	{
 		OePartChange *pc = lfirst(lc);
 
+		if (oe_doc_part_covered(doc, pc->part))
+			continue;
 		if (strcmp(pc->op, "changed") != 0)
 			return true;
 		foreach(lc2, pc->columns)
