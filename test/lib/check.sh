@@ -21,7 +21,7 @@ passed=0; failed=0
 # A job of a run of many finds everything installed and built.
 if [ "${OE_BUILT:-no}" != yes ]; then
   case "$what" in
-    all) need_packages build test node browser receivers format fuzz chroot ;;
+    all) need_packages build test node browser monitoring receivers format fuzz chroot ;;
     check) need_packages build test format ;;
     format | fuzz) need_packages build "$what" ;;
     tap) need_packages build test node ;;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What building, tests and demo need on Debian and Ubuntu.  Sourced; "need_packages WHAT..." with WHAT of build, test, node, browser, receivers,
+# What building, tests and demo need on Debian and Ubuntu.  Sourced; "need_packages WHAT..." with WHAT of build, test, node, browser, monitoring, receivers,
 # fuzz, format, chroot: root gets what is missing installed, anybody else is told the one line to run.
 
 # The PostgreSQL that this release of Debian or Ubuntu has, for machines where none is installed yet.
@@ -96,6 +96,7 @@ missing_packages() {
       node)                     # for the public libraries that judge signatures, events and schemas
         $have node >/dev/null || echo nodejs
         [ -d "$top/test/receiver/node_modules/standardwebhooks" ] || $have npm >/dev/null || echo npm ;;
+      monitoring) $have prometheus >/dev/null || echo prometheus ;;
       browser) $have chromium >/dev/null || echo chromium ;;    # judges the pages
       receivers)                # the languages of docs/examples, brokers, and a connection pooler
         [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
