@@ -55,6 +55,7 @@ CATALOG = reference stock manufacturing trade maintenance finance master process
 DELIVER = secret subscribe operate views storage pull
 SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) \
 	care \
+	account \
 	quiet \
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
 	page \

@@ -223,7 +223,8 @@ CREATE TABLE odoo_events.replay_job (
     state           text NOT NULL DEFAULT 'running',
     created_by      text NOT NULL,
     created_at      timestamptz NOT NULL,
-    finished_at     timestamptz
+    finished_at     timestamptz,
+    missed          boolean                     -- only what was passed over and has not been sent since
 );
 COMMENT ON TABLE odoo_events.replay_job IS 'replays and how far they are';
 

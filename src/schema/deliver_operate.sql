@@ -77,8 +77,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
   found_positions int8[];
+  reasons text[];
 BEGIN
-  SELECT array_agg(w.position) INTO found_positions
+  SELECT array_agg(w.position), array_agg(w.last_error) INTO found_positions, reasons
     FROM odoo_events.waiting w WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids);
   IF cardinality(ids) = 0 THEN
     RETURN 0;
@@ -86,7 +87,9 @@ BEGIN
     RAISE EXCEPTION 'argument "ids" names an event that subscription "%" is not retrying', name USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT event_id FROM odoo_events.waiting WHERE state = ''retry'' lists them.';
   END IF;
-  INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'skip', found_positions, session_user);
+  -- the dead letter says what it failed with, too
+  INSERT INTO odoo_events.command (subscription_id, what, positions, by)
+  SELECT c.id, 'skip', array_agg(u.position), concat_ws(': ', session_user, u.reason) FROM unnest(found_positions, reasons) u(position, reason) GROUP BY u.reason;
   PERFORM odoo_events._audit('skip', c.name, NULL, jsonb_build_object('ids', ids));
   PERFORM odoo_events._wake('config');
   RETURN cardinality(found_positions);
@@ -137,7 +140,9 @@ BEGIN
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-             AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))) x
+             AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))
+             AND (job.missed IS NOT TRUE OR odoo_events._missed(c, job.id, o.position, o.id, o.type, o.subject, o.partitionkey, o."time",
+                                                                o.company_id, o.warehouse_id, o.event, o.classes))) x
    WHERE x.position >= job.from_position
      AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
      AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
@@ -151,7 +156,8 @@ COMMENT ON FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int
 
 CREATE FUNCTION odoo_events.replay(name text, from_position int8 DEFAULT NULL, to_position int8 DEFAULT NULL,
   since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, types text[] DEFAULT NULL, keys text[] DEFAULT NULL,
-  subject text DEFAULT NULL, ids uuid[] DEFAULT NULL, dead_letters boolean DEFAULT false, dry_run boolean DEFAULT false)
+  subject text DEFAULT NULL, ids uuid[] DEFAULT NULL, dead_letters boolean DEFAULT false, dry_run boolean DEFAULT false,
+  missed boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -164,9 +170,13 @@ BEGIN
     RAISE EXCEPTION 'subscription "%" is fetched, nothing is sent to it', name USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL, start_from => %L);', name || '-again', COALESCE(from_position::text, 'earliest'));
   END IF;
-  IF NOT dead_letters AND num_nonnulls(from_position, to_position, since, until, types, keys, subject, ids) = 0 THEN
+  IF dead_letters AND missed THEN
+    RAISE EXCEPTION 'arguments "dead_letters" and "missed" exclude one another' USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('SELECT odoo_events.replay(%L, missed => true); SELECT odoo_events.replay(%L, dead_letters => true);', name, name);
+  END IF;
+  IF NOT dead_letters AND NOT missed AND num_nonnulls(from_position, to_position, since, until, types, keys, subject, ids) = 0 THEN
     RAISE EXCEPTION 'nothing says what to replay' USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'Give from_position, since, types, keys, subject, ids or dead_letters => true; from_position => 0 means all.';
+      HINT = 'Give from_position, since, types, keys, subject, ids, dead_letters => true or missed => true; from_position => 0 means all.';
   END IF;
   IF from_position < 0 THEN
     RAISE EXCEPTION 'argument "from_position" is %', from_position USING ERRCODE = 'invalid_parameter_value',
@@ -184,9 +194,15 @@ BEGIN
     job.to_position := LEAST(job.to_position, COALESCE((SELECT p.cursor FROM odoo_events.progress p
                                 WHERE p.subscription_id = c.id ORDER BY p.n DESC LIMIT 1), 0));
   END IF;
+  IF missed THEN
+    -- what lies behind the latest alteration was judged as it would be now
+    job.from_position := GREATEST(job.from_position, COALESCE(odoo_events._start_of(c.id), 0) + 1);
+    job.to_position := LEAST(job.to_position, (SELECT max(COALESCE(v.position, job.to_position)) FROM odoo_events.subscription_version v WHERE v.subscription_id = c.id));
+  END IF;
   job.since := since; job.until := until; job.keys := keys; job.subject := subject; job.ids := ids;
   job.types_like := CASE WHEN types IS NOT NULL THEN odoo_events._types_like(types) END;
   job.dead_letters := dead_letters;
+  job.missed := NULLIF(missed, false);
   SELECT count(*) FILTER (WHERE e.unjudged IS NULL), min(e.position) - 1, max(e.position), count(*) FILTER (WHERE odoo_events._took_too_long(e.unjudged)), max(e.unjudged)
     INTO job.matched, job.cursor, job.to_position, slow, unjudged
     FROM odoo_events._replay_events(job, -1, NULL) e;
@@ -197,18 +213,19 @@ BEGIN
   END IF;
   IF NOT dry_run AND job.matched > 0 THEN
     INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
-        dead_letters, matched, cursor, created_by, created_at)
+        dead_letters, matched, cursor, created_by, created_at, missed)
     VALUES (c.id, job.from_position, job.to_position, since, until, job.types_like, keys, subject, ids,
-        dead_letters, job.matched, job.cursor, session_user, clock_timestamp()) RETURNING id INTO job.id;
+        dead_letters, job.matched, job.cursor, session_user, clock_timestamp(), job.missed) RETURNING id INTO job.id;
     PERFORM odoo_events._audit('replay', c.name, NULL, jsonb_strip_nulls(jsonb_build_object('replay', job.id, 'events', job.matched,
       'from_position', job.from_position, 'to_position', job.to_position, 'since', since, 'until', until, 'types', types, 'keys', keys,
-      'subject', subject, 'ids', ids, 'dead_letters', dead_letters)));
+      'subject', subject, 'ids', ids, 'dead_letters', dead_letters, 'missed', job.missed)));
     PERFORM odoo_events._wake('config');
   END IF;
   RETURN job.matched;
 END $$;
-COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean) IS
-'sends again what the subscription got, or its dead letters: same ids, same bytes, in order per key; answers how many events';
+COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean, boolean) IS
+'sends again what the subscription got, or its dead letters: same ids, same bytes, in order per key; missed: sends what it passed over, wants now and was never '
+'sent; answers how many events';
 
 CREATE FUNCTION odoo_events.cancel_replay(id int8) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

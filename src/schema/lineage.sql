@@ -28,48 +28,87 @@ SELECT COALESCE((SELECT pg_visible_in_snapshot(xid, c.s1)
 $$;
 COMMENT ON FUNCTION odoo_events._is_published(xid8, int8) IS 'internal: whether a transaction of the journal, whose first row is given, has been published';
 
+-- What became of an event that a subscription has passed.  Attempts are kept for a while only, so what is left is decided by what the
+-- subscription chose when it came to the event.
+CREATE FUNCTION odoo_events._settled(c odoo_events.subscription_config, o odoo_events.outbox_all, OUT step text, OUT at timestamptz, OUT detail text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  a record;
+BEGIN
+  SELECT x.at + x.duration AS ended, x.status, x.event_id INTO a FROM odoo_events.attempt x
+   WHERE x.subscription = c.name AND (x.status BETWEEN 200 AND 299 OR x.status = ANY (c.success_statuses) OR x.status IS NULL AND x.error IS NULL)
+     AND (x.event_id = o.id OR x.event_id IS NULL AND o.position BETWEEN x.first_position AND x.last_position)
+   ORDER BY x.status NULLS LAST, x.event_id NULLS LAST, x.at DESC LIMIT 1;      -- a batch's range holds events that were passed over, too
+  at := a.ended;
+  detail := odoo_events._passed_over(c, odoo_events._version_of(c.id, o.position), o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes);
+  IF o.position <= odoo_events._start_of(c.id) AND at IS NULL THEN
+    step := 'before its start';
+    detail := format('it began behind position %s; subscribed at %s', odoo_events._start_of(c.id), c.created_at);
+  ELSIF a.status IS NOT NULL AND (detail IS NULL OR a.event_id IS NOT NULL OR odoo_events._replayed(c, NULL, o.position, o.id, o.type, o.subject, o.partitionkey, o."time", o.company_id, o.warehouse_id, o.event, o.classes)) THEN
+    step := 'acknowledged';
+    detail := NULL;
+  ELSIF detail IS NOT NULL THEN
+    step := 'passed over';
+    at := NULL;
+  ELSIF a.ended IS NOT NULL THEN
+    step := 'dry run';
+    detail := 'nothing was sent';
+  ELSIF EXISTS (SELECT 1 FROM odoo_events.audit x WHERE x.what = 'discard' AND x.object = c.name AND x.old -> 'ids' ? o.id::text) THEN
+    SELECT x.at, 'its dead letter was discarded by ' || x.who, 'discarded' INTO at, detail, step
+      FROM odoo_events.audit x WHERE x.what = 'discard' AND x.object = c.name AND x.old -> 'ids' ? o.id::text ORDER BY x.id DESC LIMIT 1;
+  ELSIF c.url IS NULL THEN
+    step := 'acknowledged';
+    detail := 'fetched, and acknowledged by ack()';
+  ELSIF c.created_at > o.recordedtime AND odoo_events._start_of(c.id) IS NULL THEN
+    step := 'before its start';
+    detail := 'subscribed at ' || c.created_at;
+  ELSE
+    step := 'delivered';
+    detail := format('its attempts have expired: they are kept for %s', current_setting('odoo_events.attempt_retention'));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._settled(odoo_events.subscription_config, odoo_events.outbox_all) IS 'internal: what became of an event that a subscription has passed';
+
 -- What became of an event at one subscription.
-CREATE FUNCTION odoo_events._settled(c odoo_events.subscription_config, event_id uuid, "position" int8, recordedtime timestamptz,
-                                     OUT step text, OUT at timestamptz, OUT detail text)
+CREATE FUNCTION odoo_events._fate(c odoo_events.subscription_config, o odoo_events.outbox_all, OUT step text, OUT at timestamptz, OUT detail text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
 BEGIN
-  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = _settled.event_id;
+  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = o.id;
   IF FOUND THEN
     step := w.state;
     at := w.next_attempt_at;
     detail := concat_ws(', ', w.attempts || ' attempts', 'behind ' || w.behind_event_id, w.last_error);
     RETURN;
   END IF;
-  SELECT * INTO w FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = _settled.event_id;
+  SELECT * INTO w FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = o.id;
   IF FOUND THEN
     step := 'dead letter';
     at := w.last_at;
     detail := format('after %s attempts: %s', w.attempts, COALESCE(w.last_error, w.last_status::text));
     RETURN;
   END IF;
-  IF _settled.position > COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
-    step := 'not reached';
-    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+  IF o.position <= COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
+    SELECT s.step, s.at, s.detail INTO step, at, detail FROM odoo_events._settled(c, o) s;
     RETURN;
   END IF;
-  SELECT max(a.at + a.duration) INTO at FROM odoo_events.attempt a
-   WHERE a.subscription = c.name AND (a.status BETWEEN 200 AND 299 OR a.status = ANY (c.success_statuses))
-     AND (a.event_id = _settled.event_id OR a.event_id IS NULL AND _settled.position BETWEEN a.first_position AND a.last_position);
-  step := CASE WHEN at IS NOT NULL THEN 'acknowledged' WHEN c.created_at > recordedtime THEN 'before its start' ELSE 'settled' END;
-  detail := CASE step WHEN 'settled' THEN 'no attempt is kept' WHEN 'before its start' THEN 'subscribed at ' || c.created_at END;
+  detail := odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes);
+  step := CASE WHEN detail IS NULL THEN 'not reached' ELSE 'not wanted' END;
+  IF detail IS NULL THEN
+    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+  END IF;
 END $$;
-COMMENT ON FUNCTION odoo_events._settled(odoo_events.subscription_config, uuid, int8, timestamptz) IS
-'internal: what became of an event at a subscription that wants it';
+COMMENT ON FUNCTION odoo_events._fate(odoo_events.subscription_config, odoo_events.outbox_all) IS 'internal: what became of an event at a subscription';
 
 CREATE FUNCTION odoo_events.trace(key text DEFAULT NULL, subject text DEFAULT NULL, event_id uuid DEFAULT NULL)
 RETURNS TABLE (at timestamptz, step text, "position" int8, type text, subscription text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  o     record;
+  o     odoo_events.outbox_all;
   c     odoo_events.subscription_config;
+  f     record;
   named text[];                         -- the records that have had this subject
 BEGIN
   IF num_nonnulls(trace.key, trace.subject, trace.event_id) = 0 THEN
@@ -85,17 +124,15 @@ BEGIN
                         (o.recordedtime, 'published', o.position, o.type, NULL, format('%s, id %s', o.subject, o.id));
     FOR c IN SELECT * FROM odoo_events.subscription_config s ORDER BY s.name
     LOOP
-      RETURN QUERY SELECT NULL::timestamptz, 'not wanted', o.position, o.type, c.name, u
-                     FROM odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u WHERE u IS NOT NULL;
-      CONTINUE WHEN FOUND;
+      SELECT x.* INTO f FROM odoo_events._fate(c, o) x;
       RETURN QUERY SELECT a.at, 'attempt ' || a.attempt, o.position, o.type, c.name,
                           concat_ws(' ', a.status, a.error, 'after ' || extract(epoch FROM a.duration) || ' s')
                      FROM odoo_events.attempt a
                     WHERE a.subscription = c.name
-                      AND (a.event_id = o.id OR a.event_id IS NULL AND o.position BETWEEN a.first_position AND a.last_position)
+                      AND (a.event_id = o.id OR a.event_id IS NULL AND o.position BETWEEN a.first_position AND a.last_position
+                                                AND f.step NOT IN ('passed over', 'not wanted', 'before its start'))
                     ORDER BY a.at;
-      RETURN QUERY SELECT s.at, s.step, o.position, o.type, c.name, s.detail
-                     FROM odoo_events._settled(c, o.id, o.position, o.recordedtime) s;
+      RETURN QUERY VALUES (f.at, f.step, o.position, o.type, c.name, f.detail);
     END LOOP;
   END LOOP;
   -- a document that was renamed meanwhile, by the part of the subject that is its name
@@ -120,8 +157,8 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_explain
 COMMENT ON FUNCTION odoo_events._explain_change(text, int8, xid8) IS
 'internal: what the publisher makes of a transaction''s change of one record, and why not more';
 
-CREATE FUNCTION odoo_events.explain(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION odoo_events._explain_steps(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   e      odoo_events.entity;
@@ -131,8 +168,8 @@ DECLARE
   here   boolean;
   fields jsonb;
 BEGIN
-  PERFORM odoo_events._check_entities(ARRAY[explain.entity]);
-  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = explain.entity;
+  PERFORM odoo_events._check_entities(ARRAY[_explain_steps.entity]);
+  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _explain_steps.entity;
   RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
                  FROM odoo_events.capture_status s WHERE s.entity = e.entity;
   IF NOT FOUND THEN
@@ -142,30 +179,30 @@ BEGIN
                  FROM odoo_events.capture_gap g WHERE g.rule = ANY (e.rules) ORDER BY g.at;
   -- the last change of the record, or of a row that belongs to it, that the journal still holds
   SELECT j.xid, j.id, j.at, j.op, j.rule INTO last FROM odoo_events.journal j
-   WHERE j.rule = e.rule AND j.record_id = explain.record_id
+   WHERE j.rule = e.rule AND j.record_id = _explain_steps.record_id
       OR EXISTS (SELECT 1 FROM odoo_events.part p, unnest(p.parent) c, unnest(ARRAY[j.old, j.new]) t
                   WHERE p.entity = e.entity AND p.within IS NULL AND p.rule = j.rule
-                    AND (t LIKE '%"' || c || '":' || explain.record_id || ',%' OR t LIKE '%"' || c || '":' || explain.record_id || '}'))
+                    AND (t LIKE '%"' || c || '":' || _explain_steps.record_id || ',%' OR t LIKE '%"' || c || '":' || _explain_steps.record_id || '}'))
    ORDER BY j.id DESC LIMIT 1;
   IF NOT FOUND THEN
-    RETURN QUERY VALUES ('journal', 'no net change', format('none of %s %s in the journal%s; only these columns count: %s', e.entity, explain.record_id,
+    RETURN QUERY VALUES ('journal', 'no net change', format('none of %s %s in the journal%s; only these columns count: %s', e.entity, _explain_steps.record_id,
                          (SELECT ', which begins at ' || min(j.at) FROM odoo_events.journal j),
                          (SELECT array_to_string(r.significant, ', ') FROM odoo_events.capture_rule r WHERE r.rule = e.rule)));
     -- what happened is forgotten: what the rules say to the row as it is, against what its last event told
-    SELECT t.* INTO told FROM odoo_events._told(e) t WHERE t.record_id = explain.record_id;
+    SELECT t.* INTO told FROM odoo_events._told(e) t WHERE t.record_id = _explain_steps.record_id;
     fields := odoo_events._plain_fields(e.entity);
     SELECT true, odoo_events._differing(fields, told.image, r.image, false)
                  || CASE WHEN r.state <> told.state THEN jsonb_build_object(e.state_column, told.state) ELSE '{}' END AS other
-      INTO here, fields FROM odoo_events._odoo_rows(e.entity, ARRAY(SELECT jsonb_object_keys(fields))) r WHERE r.id = explain.record_id;
+      INTO here, fields FROM odoo_events._odoo_rows(e.entity, ARRAY(SELECT jsonb_object_keys(fields))) r WHERE r.id = _explain_steps.record_id;
     IF here IS NULL THEN
-      RETURN QUERY VALUES ('row', 'no row', format('the table of %s has no row %s', e.entity, explain.record_id));
+      RETURN QUERY VALUES ('row', 'no row', format('the table of %s has no row %s', e.entity, _explain_steps.record_id));
     ELSIF told.record_id IS NOT NULL AND fields IS NULL THEN
       RETURN QUERY VALUES ('row', 'as told', 'every column that an event carries as it stands is as the last event says');
     ELSE
       RETURN QUERY VALUES ('row', CASE WHEN told.record_id IS NULL THEN 'never told' ELSE 'other than told' END,
         CASE WHEN told.record_id IS NULL THEN 'had it been made now as it is:' ELSE format('had it just become what it is, by %s:', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(fields) k)) END);
       RETURN QUERY SELECT x.step, CASE x.verdict WHEN 'event' THEN 'would be an event' ELSE x.verdict END, x.detail
-                     FROM odoo_events._would_tell(e.entity, ARRAY[explain.record_id], ARRAY[e.rule], ARRAY[explain.record_id],
+                     FROM odoo_events._would_tell(e.entity, ARRAY[_explain_steps.record_id], ARRAY[e.rule], ARRAY[_explain_steps.record_id],
                                                   ARRAY[CASE WHEN told.record_id IS NULL THEN 'I' ELSE 'U' END], ARRAY[fields::text], true) x;
     END IF;
   ELSE
@@ -173,14 +210,14 @@ BEGIN
                         format('%s %s at %s in transaction %s', last.rule, CASE last.op WHEN 'I' THEN 'inserted' WHEN 'D' THEN 'deleted' ELSE 'updated' END,
                                last.at, last.xid)
                    FROM odoo_events.journal j WHERE j.xid = last.xid;
-    RETURN QUERY SELECT x.step, x.verdict, x.detail FROM odoo_events._explain_change(e.entity, explain.record_id, last.xid) x;
+    RETURN QUERY SELECT x.step, x.verdict, x.detail FROM odoo_events._explain_change(e.entity, _explain_steps.record_id, last.xid) x;
   END IF;
   RETURN QUERY SELECT 'quarantine'::text, 'quarantined'::text, format('change %s: %s', q.change_id, q.reason)
                  FROM odoo_events.quarantined q
-                WHERE q.key = e.entity || ':' || explain.record_id OR q.rule = e.rule AND q.record_id = explain.record_id ORDER BY q.change_id;
+                WHERE q.key = e.entity || ':' || _explain_steps.record_id OR q.rule = e.rule AND q.record_id = _explain_steps.record_id ORDER BY q.change_id;
   RETURN QUERY SELECT d.type, 'disabled'::text, format('SELECT odoo_events.enable_event(%L);', d.type)
                  FROM odoo_events.event_def d WHERE d.entity = e.entity GROUP BY d.type HAVING NOT bool_or(d.enabled) ORDER BY d.type;
-  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = COALESCE(e.label, e.entity) AND x.record_id = explain.record_id ORDER BY x.position DESC LIMIT 10
+  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = COALESCE(e.label, e.entity) AND x.record_id = _explain_steps.record_id ORDER BY x.position DESC LIMIT 10
   LOOP
     RETURN QUERY VALUES ('outbox', 'event', format('%s at position %s, %s', o.type, o.position, o."time"));
     RETURN QUERY SELECT 'subscription ' || c.name, 'filtered'::text, format('%s at position %s: %s', o.type, o.position, u)
@@ -192,6 +229,28 @@ BEGIN
   RETURN QUERY SELECT 'reach'::text, 'events'::text, COALESCE('events are known since ' || min(x.recordedtime) || ', position ' || min(x.position), 'no event is known: the outbox is empty')
                  FROM odoo_events.outbox_all x;
 END $$;
+COMMENT ON FUNCTION odoo_events._explain_steps(text, bigint) IS 'internal: what explain() answers, without the verdict';
+
+-- The first line says it in one sentence, from the lines behind it: what stands in the way comes before what has happened.
+CREATE FUNCTION odoo_events.explain(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+WITH s AS MATERIALIZED (SELECT x.* FROM odoo_events._explain_steps(explain.entity, explain.record_id) WITH ORDINALITY x(step, verdict, detail, n)),
+     v AS (SELECT CASE WHEN s.step = 'capture' AND s.verdict IN ('no table', 'not attached') THEN 1 WHEN s.step = 'quarantine' THEN 2
+                       WHEN s.verdict = 'waits to be published' THEN 3 WHEN s.step = 'capture' AND s.verdict = 'gap' THEN 4
+                       WHEN s.verdict = 'no row' THEN 6 WHEN s.step = 'outbox' THEN 5 WHEN s.verdict IN ('never told', 'other than told') THEN 7
+                       WHEN s.step NOT IN ('capture', 'journal', 'row', 'reach') AND s.step NOT LIKE 'subscription %' AND s.verdict <> 'event' THEN 8
+                       WHEN s.verdict = 'no net change' THEN 9 END AS rank, s.* FROM s)
+SELECT 'verdict', CASE WHEN v.rank = 1 THEN 'not captured' WHEN v.rank = 2 THEN 'quarantined' WHEN v.rank = 3 THEN 'waiting' WHEN v.rank = 4 THEN 'lost'
+                       WHEN v.rank = 5 THEN 'told' ELSE 'not told' END,
+       CASE v.rank WHEN 1 THEN 'nothing of it is captured: ' || v.detail WHEN 2 THEN 'it waits in quarantine: ' || v.detail
+                   WHEN 3 THEN 'its last change is not published yet: ' || v.detail WHEN 4 THEN 'a change may have been lost: ' || v.detail
+                   WHEN 5 THEN format('%s of its events are in the outbox, the latest is %s', (SELECT count(*) FROM s x WHERE x.step = 'outbox'), v.detail)
+                             || COALESCE('; not for ' || (SELECT string_agg(DISTINCT substr(x.step, 14), ', ') FROM s x WHERE x.verdict = 'filtered'), '')
+                   WHEN 8 THEN format('no event: %s %s: %s', v.step, v.verdict, v.detail) ELSE 'no event: ' || v.detail END
+  FROM (SELECT * FROM (SELECT * FROM v WHERE v.rank IS NOT NULL UNION ALL SELECT 10, '', '', 'nothing is known of it', 0) x ORDER BY x.rank, x.n LIMIT 1) v
+UNION ALL
+(SELECT s.step, s.verdict, s.detail FROM s ORDER BY s.n)
+$$;
 COMMENT ON FUNCTION odoo_events.explain(text, bigint) IS
 'why there was no event: not attached, a gap, no net change, condition false and which, disabled, quarantined, filtered; of the last change that the journal still holds, '
 'else of the row as it is against what its last event told; "reach" says how far back that is known';

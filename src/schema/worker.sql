@@ -118,8 +118,7 @@ COMMENT ON FUNCTION odoo_events._preloaded() IS 'internal: whether the library i
 
 CREATE VIEW odoo_events.worker_status AS
 SELECT w.pid, w.state, w.since, w.last_error, w.restarts,
-       CASE WHEN w.pending OR w.published_until IS NULL THEN clock_timestamp() - w.published_until
-            ELSE interval '0' END AS publish_lag,
+       COALESCE(GREATEST(clock_timestamp() - odoo_events._oldest_unpublished(), interval '0'), interval '0') AS publish_lag,
        (SELECT a.pid FROM pg_catalog.pg_stat_activity a
          WHERE a.backend_xid IN (SELECT x::xid
                                    FROM pg_catalog.pg_snapshot_xip((SELECT c.s1 FROM odoo_events.publish_cursor c

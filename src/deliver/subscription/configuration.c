@@ -41,6 +41,7 @@
 #include "deliver/settle/redact.h"
 #include "deliver/subscription/configuration.h"
 #include "deliver/subscription/registry.h"
+#include "deliver/subscription/version.h"
 #include "deliver/transport/http/address.h"
 #include "deliver/transport/http/authorization.h"
 #include "deliver/transport/http/credentials.h"
@@ -570,9 +571,11 @@ oe_config_load(int64 last_position)
 		if (!sub->seen)
 			oe_sub_free(sub);
 	}
+	oe_versions_note();
 	oe_commands_take();
 	oe_replay_load();
 	OE_FAULT("deliver-config");
 	oe_own_end(&session);
+	oe_versions_noted();
 	oe_delivery.config_loaded = true;
 }
