@@ -75,8 +75,8 @@ struct OeSub
 								 * table; NULL: none */
 	int64		cursor;			/* position up to which events were taken or
 								 * passed over */
-	int64		version_noted;	/* of conf, whose beginning is written down; 0:
-								 * none yet */
+	int64		version_noted;	/* of conf, whose beginning is written down;
+								 * 0: none yet */
 	struct oe_keytab_hash *keys;
 	dlist_head	live;			/* OE_LIVE items, in the order of taking in */
 	int			nlive;
