@@ -113,6 +113,15 @@ $(OBJS): $(wildcard src/*/*.h src/*/*/*.h src/*/*/*/*.h) $(FLAGS_FILE)
 $(DATA_built): $(SCHEMA_FILES) Makefile
 	@(printf '%s\n' '\echo Use "CREATE EXTENSION odoo_events" to load this file. \quit'; cat $(SCHEMA_FILES)) > $@.tmp && mv $@.tmp $@
 
+# The helper programs for brokers, those whose libraries are here (programs/Makefile).
+.PHONY: programs install-programs uninstall-programs clean-programs
+programs install-programs uninstall-programs clean-programs:
+	@+$(MAKE) --no-print-directory -s -C programs PG_CONFIG='$(PG_CONFIG)' CC='$(CC)' $(if $(WERROR),WERROR=1) $(if $(filter programs,$@),all,$(@:-programs=))
+all: programs
+install: install-programs
+uninstall: uninstall-programs
+clean: clean-programs
+
 # Files that a running server needs stay (FORCE=1: they go all the same).
 .PHONY: check-uninstall
 check-uninstall: ; @$(if $(FORCE),:,src/uninstall_check.sh "$(bindir)" "$(pkglibdir)")

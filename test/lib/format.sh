@@ -20,7 +20,7 @@ names_of_types() {
       print "$1\n" if $t =~ /\(\s*\**\s*(\w+)\s*\)\s*\(/ || $t =~ /\b(\w+)\s*\([^()]*\)\s*$/ || $t =~ /(\w+)\s*(?:\[[^\]]*\]\s*)*$/;
     }'
 }
-{ find src -name '*.[ch]' -print0 | names_of_types
+{ find src programs -name '*.[ch]' -print0 | names_of_types
   find "$("$PG_CONFIG" --includedir-server)" -name '*.h' -print0 | names_of_types
   printf '%s\n' bool size_t ssize_t int64_t uint64_t uint32_t uint8_t FILE va_list time_t sigset_t CURL CURLM CURLcode CURLMcode CURLMsg \
     CURLoption CURLSH CURLU curl_socket_t curl_off_t EVP_MD EVP_MD_CTX EVP_MAC EVP_MAC_CTX EVP_PKEY OSSL_PARAM
@@ -42,5 +42,5 @@ while IFS= read -r file; do
   else
     cat "$work/out" >"$file"; echo "formatted $file"
   fi
-done < <(find src -name '*.[ch]' | sort)
+done < <(find src programs -name '*.[ch]' | sort)
 exit "$status"
