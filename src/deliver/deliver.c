@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "deliver/deliver.h"
 #include "deliver/model/clock.h"
+#include "deliver/model/configuration.h"
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
@@ -33,8 +34,8 @@
 #include "deliver/settle/settle.h"
 #include "deliver/subscription/configuration.h"
 #include "deliver/transport/http/http.h"
-#include "deliver/transport/http/multi.h"
-#include "deliver/transport/http/prepare.h"
+#include "deliver/transport/transport.h"
+#include "deliver/transport/wait.h"
 
 #define OE_IDLE_MS OE_TUNED("deliver-idle-ms", 60000)
 
@@ -63,8 +64,8 @@ oe_deliver_init(void)
 	oe_state_init();
 	oe_delivery.now = oe_clock();
 	oe_scratch = AllocSetContextCreate(oe_delivery.cxt, "odoo_events breath", ALLOCSET_DEFAULT_SIZES);
-	oe_http_init();
-	oe_http_on_result(oe_result_take);
+	oe_transport_register(&oe_http_transport);
+	oe_transport_init(oe_result_take);
 }
 
 /*
@@ -74,13 +75,13 @@ oe_deliver_init(void)
 int
 oe_deliver_fd(void)
 {
-	return oe_http_fd();
+	return oe_wait_fd();
 }
 
 void
 oe_deliver_poll(void)
 {
-	oe_http_poll();
+	oe_transport_poll();
 }
 
 /*
@@ -136,7 +137,7 @@ oe_start_single(OeSub *sub)
 	key = dlist_head_element(OeKey, link, &sub->ready);
 	item = !dlist_is_empty(&key->queue) ? dlist_head_element(OeItem, in_key, &key->queue)
 		: dlist_head_element(OeItem, in_key, &key->replays);
-	oe_http_start(sub, item, NULL, oe_attempt_of(item));
+	sub->conf->transport->start(sub, item, NULL, oe_attempt_of(item));
 	key->busy++;
 	oe_key_schedule(key);
 	return true;
@@ -149,7 +150,7 @@ oe_start_batch(OeSub *sub)
 
 	if (batch == NULL)
 		return false;
-	oe_http_start(sub, NULL, batch, batch->attempts + 1);
+	sub->conf->transport->start(sub, NULL, batch, batch->attempts + 1);
 	batch->early = batch->state == OE_BATCH_WAITING && batch->next_at > oe_delivery.now;
 	batch->hurried = false;
 	batch->state = OE_BATCH_BUSY;
@@ -211,7 +212,7 @@ oe_start_due(void)
 {
 	if (!oe_scheduler_run(oe_start_one))
 		return;
-	oe_http_poll();
+	oe_transport_poll();
 	OE_FAULT("deliver-sent");
 }
 
@@ -264,10 +265,10 @@ oe_deliver_yield(void)
 	dlist_iter	it;
 
 	oe_delivery.now = oe_clock();
-	oe_http_between = true;
+	oe_transport_between = true;
 	PG_TRY();
 	{
-		oe_http_poll();
+		oe_transport_poll();
 		if (oe_armed && oe_delivery.config_loaded)
 		{
 			dlist_foreach(it, &oe_delivery.subs)
@@ -281,7 +282,7 @@ oe_deliver_yield(void)
 	}
 	PG_FINALLY();
 	{
-		oe_http_between = false;
+		oe_transport_between = false;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
@@ -330,10 +331,10 @@ oe_deliver_timeout(void)
 	TimestampTz next = oe_settle_next();
 	TimestampTz now = oe_clock();
 	long		timeout = OE_IDLE_MS;
-	long		curl = oe_http_timeout();
+	long		transports = oe_transport_timeout();
 	dlist_iter	it;
 
-	if (oe_armed && oe_delivery.requests < oe_http_limit() && oe_delivery.nattempts < OE_ATTEMPTS_MAX)
+	if (oe_armed && !oe_transport_full() && oe_delivery.nattempts < OE_ATTEMPTS_MAX)
 	{
 		if (oe_outbox_read_wanted(oe_last_position))
 			return 0;
@@ -350,8 +351,8 @@ oe_deliver_timeout(void)
 		return 0;
 	if (next < now + (int64) timeout * 1000)
 		timeout = (long) ((next - now + 999) / 1000);
-	if (curl >= 0)
-		timeout = Min(timeout, curl);
+	if (transports >= 0)
+		timeout = Min(timeout, transports);
 	return timeout;
 }
 
@@ -373,13 +374,13 @@ oe_deliver_behind(int64 position)
 
 /*
  * Commits the results so far.  Requests in flight are repeated by the next
- * worker.  curl is not cleaned up, because that would wait for its resolver
- * threads.
+ * worker.
  */
 void
 oe_deliver_shutdown(void)
 {
-	oe_http_poll();
+	oe_transport_poll();
 	OE_FAULT("deliver-shutdown");
 	oe_settle_commit();
+	oe_transport_shutdown();
 }

@@ -291,10 +291,10 @@ fuzz_body(char *text, size_t len)
 static void
 fuzz_answer(char *text, size_t len)
 {
-	OeRequest  *req = calloc(1, sizeof(OeRequest));
+	OeHttpRequest *req = calloc(1, sizeof(OeHttpRequest));
 	char	   *end = text + len;
 
-	req->response = malloc(100);
+	req->common.response = malloc(100);
 	req->response_room = 100;
 	req->kind = len & 1 ? OE_ASK_HANDSHAKE : 0;
 	while (text < end)

@@ -21,7 +21,8 @@
 typedef struct OeCron OeCron;
 typedef struct OeFilter OeFilter;
 typedef struct OeNetwork OeNetwork;
-typedef struct OeRequest OeRequest;
+typedef struct OeTransport OeTransport;
+typedef struct OeHttpRequest OeHttpRequest;
 
 /*
  * What has to be asked before requests may go (authorization.c).  Lives with
@@ -39,8 +40,8 @@ typedef struct OeAuthorization
 	int			generation;		/* counts tokens, to recognize an old one */
 	TimestampTz token_until;	/* when it expires */
 	TimestampTz renew_at;		/* when to ask for the next one */
-	struct OeRequest *asking;	/* the request that asks; NULL: none */
-	dlist_head	waiting;		/* OeRequest.unsent: requests that wait */
+	struct OeHttpRequest *asking;	/* the request that asks; NULL: none */
+	dlist_head	waiting;		/* OeHttpRequest.link: requests that wait */
 } OeAuthorization;
 
 /* A client certificate, a CA, a name of the subscription's own. */
@@ -76,6 +77,7 @@ typedef struct OeConfiguration
 	int64		version;		/* of the row: a higher one replaces it */
 	char	   *name;
 	char	   *url;
+	OeTransport *transport;
 	bool		plain;			/* http, not https */
 	char	  **types;			/* patterns; * stands for any characters */
 	int			ntypes;
@@ -118,7 +120,8 @@ typedef struct OeConfiguration
 	int			nsigners;		/* 0: no secret, so nothing can be sent */
 	OeSigner   *signers;		/* the secret, and those that were rotated
 								 * away */
-	dlist_head	idle;			/* OeRequest.node: handles ready for use */
+	dlist_head	idle;			/* OeHttpRequest.common.node: handles ready
+								 * for use */
 } OeConfiguration;
 
 extern void oe_conf_release(OeConfiguration *conf);

@@ -13,12 +13,13 @@
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
+#include "deliver/model/configuration.h"
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
 #include "deliver/queue/breaker.h"
 #include "deliver/queue/ordering_key.h"
-#include "deliver/transport/http/request.h"
+#include "deliver/transport/request.h"
 
 #define OE_BREAKER_FAILURES 10
 #define OE_BREAKER_SUCCESSES 5

@@ -11,11 +11,12 @@
 #include "lib/ilist.h"
 #include "utils/timestamp.h"
 
+#include "deliver/model/configuration.h"
 #include "deliver/model/item.h"
 #include "deliver/model/subscription.h"
 #include "deliver/queue/clock_shift.h"
 #include "deliver/queue/ordering_key.h"
-#include "deliver/transport/http/request.h"
+#include "deliver/transport/request.h"
 
 static void
 oe_shift(TimestampTz *t, int64 by)

@@ -28,12 +28,11 @@
 #include "deliver/queue/ordering_key.h"
 #include "deliver/queue/scheduler.h"
 #include "deliver/transport/http/authorization.h"
-#include "deliver/transport/http/prepare.h"
-#include "deliver/transport/http/request.h"
+#include "deliver/transport/transport.h"
 
 static double oe_passes[2];		/* of the latest start: others, bulk */
 static double oe_weights = 0;	/* of all that may send */
-static int	oe_reserve = 0;
+static bool oe_several = false; /* subscriptions may send */
 
 double
 oe_weight(const OeSub *sub)
@@ -124,11 +123,13 @@ oe_sub_may_start(OeSub *sub)
 bool
 oe_has_slot(const OeSub *sub)
 {
-	int			limit = oe_http_limit();
+	const OeTransport *transport = sub->conf->transport;
+	int			limit = transport->limit();
+	int			reserve = oe_several ? limit / 4 : 0;
 
-	if (oe_delivery.requests < limit - oe_reserve)
+	if (transport->open < limit - reserve)
 		return true;
-	return oe_delivery.requests < limit && sub->requests < limit * oe_weight(sub) / oe_weights;
+	return transport->open < limit && sub->requests < limit * oe_weight(sub) / oe_weights;
 }
 
 static int
@@ -167,7 +168,7 @@ oe_scheduler_fill(pairingheap *heap)
 			pairingheap_add(heap, &sub->scheduled);
 		}
 	}
-	oe_reserve = n > 1 ? oe_http_limit() / 4 : 0;
+	oe_several = n > 1;
 }
 
 /*
@@ -178,12 +179,11 @@ bool
 oe_scheduler_run(bool (*start) (OeSub *sub))
 {
 	static pairingheap heap = {.ph_compare = oe_scheduler_compare};
-	int			limit = oe_http_limit();
 	bool		started = false;
 
 	pairingheap_reset(&heap);
 	oe_scheduler_fill(&heap);
-	while (!pairingheap_is_empty(&heap) && oe_delivery.requests < limit && oe_delivery.nattempts < OE_ATTEMPTS_MAX)
+	while (!pairingheap_is_empty(&heap) && oe_delivery.nattempts < OE_ATTEMPTS_MAX)
 	{
 		OeSub	   *sub = pairingheap_container(OeSub, scheduled, pairingheap_remove_first(&heap));
 

@@ -18,18 +18,19 @@
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
 #include "deliver/settle/measure.h"
-#include "deliver/transport/http/request.h"
+#include "deliver/transport/request.h"
 
 static OeRequestOutcome
-oe_outcome_of(const OeConfiguration *conf, int status)
+oe_outcome_of(const OeRequest *req)
 {
-	if (oe_status_acknowledges(conf, status))
+	if (req->acknowledged)
 		return OE_REQUEST_DELIVERED;
-	if (status == 429)
+	if (req->status == 429)
 		return OE_REQUEST_THROTTLED;
-	if (status >= 400 && status <= 499 && status != 408)
+	/* of a broker: it will never take the message */
+	if ((req->status >= 400 && req->status <= 499 && req->status != 408) || (req->status == 0 && req->abort_message))
 		return OE_REQUEST_REJECTED;
-	return status > 0 ? OE_REQUEST_FAILED : OE_REQUEST_NO_ANSWER;
+	return req->status > 0 ? OE_REQUEST_FAILED : OE_REQUEST_NO_ANSWER;
 }
 
 static void
@@ -46,7 +47,7 @@ void
 oe_measure(OeRequest *req, double took)
 {
 	OeSlot	   *slot = oe_slot_mine(false);
-	OeRequestOutcome outcome = oe_outcome_of(req->conf, req->status);
+	OeRequestOutcome outcome = oe_outcome_of(req);
 
 	if (req->dry)
 		return;

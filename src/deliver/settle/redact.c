@@ -15,7 +15,7 @@
 #include "deliver/model/configuration.h"
 #include "deliver/model/memory.h"
 #include "deliver/settle/redact.h"
-#include "deliver/transport/http/request.h"
+#include "deliver/transport/request.h"
 
 #define OE_SECRET_LEAST 4		/* shorter ones are words */
 #define OE_SECRET_BEGINNING 8	/* so much of one is hidden like all of it */

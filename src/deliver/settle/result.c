@@ -28,9 +28,8 @@
 #include "deliver/settle/measure.h"
 #include "deliver/settle/redact.h"
 #include "deliver/settle/result.h"
-#include "deliver/transport/http/multi.h"
-#include "deliver/transport/http/prepare.h"
 #include "deliver/transport/http/request.h"
+#include "deliver/transport/transport.h"
 
 /*
  * Delays before each retry.  Their sum is also the time limit of retries by age.
@@ -147,7 +146,7 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 	}
 	rows[n - 1].duration = took;
 	rows[n - 1].status = req->status;
-	if (!oe_status_acknowledges(req->conf, req->status) && req->response_len > 0)
+	if (!req->acknowledged && req->response_len > 0)
 		rows[n - 1].response = oe_shown_text(req, req->response, req->response_len, req->read > req->response_len, OE_RESPONSE_KEPT);
 	if (error != NULL)
 		rows[n - 1].error = MemoryContextStrdup(oe_delivery.cxt, error);
@@ -160,7 +159,7 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 static OeOutcome
 oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 {
-	bool		good = oe_status_acknowledges(req->conf, req->status);
+	bool		good = req->acknowledged;
 	int			n = req->batch ? req->batch->n : 1;
 
 	sub->dirty = true;
@@ -361,8 +360,8 @@ oe_batch_answered(OeRequest *req, OeOutcome outcome)
 }
 
 /*
- * Takes the result of a finished request.  curl_error is NULL if there is a
- * status.
+ * Takes the result of a finished request, which its transport takes back
+ * afterwards.
  */
 void
 oe_result_take(OeRequest *req)
@@ -378,10 +377,7 @@ oe_result_take(OeRequest *req)
 	if (req->failed != NULL)
 		error = oe_shown_text(req, req->failed, strlen(req->failed), false, OE_ERROR_KEPT);
 	oe_note_attempt(req, error, took);
-	oe_http_take_out(req);
-	dlist_delete(&req->node);
-	sub->requests--;
-	oe_delivery.requests--;
+	oe_transport_ended(req);
 	oe_measure(req, took);
 	outcome = oe_note_outcome(sub, req, error, took);
 	if (error != NULL)
@@ -390,5 +386,4 @@ oe_result_take(OeRequest *req)
 		oe_batch_answered(req, outcome);
 	else
 		oe_single_answered(req, outcome);
-	oe_request_put(req);
 }

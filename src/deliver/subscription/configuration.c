@@ -46,7 +46,8 @@
 #include "deliver/transport/http/authorization.h"
 #include "deliver/transport/http/credentials.h"
 #include "deliver/transport/http/handle.h"
-#include "deliver/transport/http/prepare.h"
+#include "deliver/transport/http/http.h"
+#include "deliver/transport/transport.h"
 
 static const char oe_config_sql[] =
 "SELECT c.*, s.secret, s.previous, s.previous_signature, s.previous_until, s.header_values,"
@@ -88,7 +89,7 @@ oe_conf_wipe(OeConfiguration *conf)
 static void
 oe_conf_free(OeConfiguration *conf)
 {
-	oe_http_free_idle(conf);
+	conf->transport->release(conf);
 	oe_conf_wipe(conf);
 	for (int i = 0; i < conf->nsigners; i++)
 		oe_signer_free(&conf->signers[i]);
@@ -450,6 +451,7 @@ oe_conf_make(int row)
 	conf->version = oe_col_int(row, "version", true);
 	conf->name = oe_col_text(row, "name");
 	conf->url = oe_col_text(row, "url");
+	conf->transport = &oe_http_transport;
 	conf->plain = pg_strncasecmp(conf->url, "http:", 5) == 0;
 	conf->types = oe_col_texts(row, "types", &conf->ntypes);
 	d = oe_col(row, "filter", &isnull);

@@ -17,7 +17,7 @@
 #include "deliver/queue/ordering_key.h"
 #include "deliver/queue/replay.h"
 #include "deliver/subscription/registry.h"
-#include "deliver/transport/http/http.h"
+#include "deliver/transport/transport.h"
 
 OeSub *
 oe_sub_make(int id)
@@ -46,7 +46,7 @@ oe_sub_free(OeSub *sub)
 {
 	dlist_mutable_iter it;
 
-	oe_http_abandon(sub);
+	oe_transport_abandon(sub);
 	dlist_foreach_modify(it, &sub->batches)
 		oe_batch_free(dlist_container(OeBatch, node, it.cur));
 	dlist_foreach_modify(it, &sub->replays)

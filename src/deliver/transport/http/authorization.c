@@ -151,7 +151,7 @@ oe_ask(OeConfiguration *conf, OeRequestKind kind)
 {
 	OeAuthorization *auth = conf->authorization;
 	char	   *origin = psprintf("WebHook-Request-Origin: %s", oe_webhook_origin());
-	OeRequest  *req = oe_request_make(conf, kind, kind == OE_ASK_TOKEN ? OE_TOKEN_ROOM : OE_RESPONSE_KEPT);
+	OeHttpRequest *req = oe_request_make(conf, kind, kind == OE_ASK_TOKEN ? OE_TOKEN_ROOM : OE_RESPONSE_KEPT);
 
 	if (kind == OE_ASK_TOKEN)
 	{
@@ -191,7 +191,7 @@ oe_gate_next(OeConfiguration *conf)
 	else
 		while (!dlist_is_empty(&auth->waiting))
 		{
-			OeRequest  *req = dlist_head_element(OeRequest, link, &auth->waiting);
+			OeHttpRequest *req = dlist_head_element(OeHttpRequest, link, &auth->waiting);
 
 			oe_request_prepare(req);
 			oe_http_add(req);
@@ -206,7 +206,7 @@ oe_authorization_refuse(OeAuthorization *auth, const char *error)
 {
 	while (!dlist_is_empty(&auth->waiting))
 	{
-		OeRequest  *req = dlist_head_element(OeRequest, link, &auth->waiting);
+		OeHttpRequest *req = dlist_head_element(OeHttpRequest, link, &auth->waiting);
 
 		strlcpy(req->errbuf, error, sizeof(req->errbuf));
 		oe_http_over(req, req->errbuf);
@@ -257,12 +257,12 @@ oe_authorization_ready(OeConfiguration *conf)
  * Lets a request wait.  Does not raise.
  */
 void
-oe_authorization_wait(OeRequest *req)
+oe_authorization_wait(OeHttpRequest *req)
 {
 	oe_http_take_out(req);
 	req->place = OE_PLACE_AUTHORIZATION;
-	dlist_push_tail(&req->conf->authorization->waiting, &req->link);
-	oe_authorization_advance(req->conf);
+	dlist_push_tail(&req->common.conf->authorization->waiting, &req->link);
+	oe_authorization_advance(req->common.conf);
 }
 
 /*
@@ -270,11 +270,11 @@ oe_authorization_wait(OeRequest *req)
  * a new one is requested; true if the request waits for it.
  */
 bool
-oe_authorization_retry(OeRequest *req)
+oe_authorization_retry(OeHttpRequest *req)
 {
-	OeAuthorization *auth = req->conf->authorization;
+	OeAuthorization *auth = req->common.conf->authorization;
 
-	if (auth == NULL || auth->token_url == NULL || req->status != 401 || req->renewed)
+	if (auth == NULL || auth->token_url == NULL || req->common.status != 401 || req->renewed)
 		return false;
 	req->renewed = true;
 	if (req->generation == auth->generation)
@@ -290,7 +290,7 @@ oe_authorization_retry(OeRequest *req)
  * gets the error code of the answer, if it has one.
  */
 static bool
-oe_token_read(OeAuthorization *auth, OeRequest *req, char *error, Size size)
+oe_token_read(OeAuthorization *auth, OeHttpRequest *req, char *error, Size size)
 {
 	OePiece		token = {NULL, 0};
 	OePiece		key;
@@ -299,8 +299,8 @@ oe_token_read(OeAuthorization *auth, OeRequest *req, char *error, Size size)
 	char	   *text;
 	double		lifetime = 0;
 
-	req->response[Min(req->response_len, OE_TOKEN_ROOM - 1)] = '\0';
-	p = oe_scan_open(req->response, '{');
+	req->common.response[Min(req->common.response_len, OE_TOKEN_ROOM - 1)] = '\0';
+	p = oe_scan_open(req->common.response, '{');
 	while (oe_scan_member(&p, &key, &value))
 	{
 		if (oe_piece_is(&key, "access_token"))
@@ -351,7 +351,7 @@ oe_authorization_limit(OeConfiguration *conf, int per_minute)
 	conf->rate_limit = rate;
 	if (!dlist_is_empty(&conf->authorization->waiting))
 	{
-		OeSub	   *sub = dlist_head_element(OeRequest, link, &conf->authorization->waiting)->sub;
+		OeSub	   *sub = dlist_head_element(OeHttpRequest, link, &conf->authorization->waiting)->common.sub;
 
 		sub->tokens = 0;
 		sub->tokens_at = oe_delivery.now;
@@ -362,7 +362,7 @@ oe_authorization_limit(OeConfiguration *conf, int per_minute)
  * Why the answer to a handshake is not sufficient; NULL: it is.
  */
 static const char *
-oe_handshake_refusal(const OeRequest *req)
+oe_handshake_refusal(const OeHttpRequest *req)
 {
 	if (req->allowed)
 		return NULL;
@@ -385,12 +385,12 @@ oe_authorization_unasked(const OeConfiguration *conf)
  * A request for a token, or a handshake, has ended.
  */
 void
-oe_authorization_answered(OeRequest *req)
+oe_authorization_answered(OeHttpRequest *req)
 {
-	OeConfiguration *conf = req->conf;
+	OeConfiguration *conf = req->common.conf;
 	OeAuthorization *auth = conf->authorization;
 	bool		token = req->kind == OE_ASK_TOKEN;
-	bool		good = req->status >= 200 && req->status <= 299;
+	bool		good = req->common.status >= 200 && req->common.status <= 299;
 	char		more[64] = "";
 	char		error[256];
 
@@ -399,14 +399,14 @@ oe_authorization_answered(OeRequest *req)
 		good = oe_token_read(auth, req, more, sizeof(more)) && good;
 	else
 		auth->shaken = good = good && req->allowed;
-	if (!good && req->failed != NULL)
-		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake", req->failed);
-	else if (!good && req->status >= 200 && req->status <= 299)
+	if (!good && req->common.failed != NULL)
+		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake", req->common.failed);
+	else if (!good && req->common.status >= 200 && req->common.status <= 299)
 		snprintf(error, sizeof(error), "%s: %s", token ? "oauth2" : "handshake",
 				 token ? "the answer has no usable access_token" : oe_handshake_refusal(req));
 	else if (!good)
-		snprintf(error, sizeof(error), "%s: HTTP status %d%s", token ? "oauth2" : "handshake", req->status, more);
-	if (!good && req->status == 401 && !token)
+		snprintf(error, sizeof(error), "%s: HTTP status %d%s", token ? "oauth2" : "handshake", req->common.status, more);
+	if (!good && req->common.status == 401 && !token)
 		oe_token_forget(auth);
 	if (good && !token)
 		oe_authorization_limit(conf, req->allowed_rate);

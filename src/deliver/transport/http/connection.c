@@ -122,7 +122,7 @@ oe_socket_find(uint64 ends)
  * comes goes over a new one.
  */
 bool
-oe_connection_fits(OeRequest *req, const char *ip, int port, int local_port)
+oe_connection_fits(OeHttpRequest *req, const char *ip, int port, int local_port)
 {
 	uint64		ends = oe_ends(ip, port, local_port);
 	OeSocket   *s = oe_socket_find(ends);
@@ -138,7 +138,7 @@ oe_connection_fits(OeRequest *req, const char *ip, int port, int local_port)
 	req->received = -1;
 	if (s == NULL || req->fresh)
 		return true;
-	if (s->http1 != req->conf->tls.http1)
+	if (s->http1 != req->common.conf->tls.http1)
 		return false;
 	return oe_guc_connection_max_age == 0 ||
 		oe_mono() - s->opened <= oe_guc_connection_max_age * OE_SECOND + OE_AGE_MORE;
@@ -151,7 +151,7 @@ oe_connection_fits(OeRequest *req, const char *ip, int port, int local_port)
  * read of all answers is a bound of that.
  */
 bool
-oe_connection_floods(OeRequest *req)
+oe_connection_floods(OeHttpRequest *req)
 {
 	OeSocket   *s = req->ends == 0 ? NULL : oe_socket_find(req->ends);
 	struct tcp_info info;

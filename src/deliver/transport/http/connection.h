@@ -7,12 +7,12 @@
 
 #include "postgres.h"
 
-typedef struct OeRequest OeRequest;
+typedef struct OeHttpRequest OeHttpRequest;
 
 extern uint64 oe_bytes_read;
 extern void oe_socket_opened(int fd, bool http1);
 extern void oe_socket_closed(int fd);
-extern bool oe_connection_fits(OeRequest *req, const char *ip, int port, int local_port);
-extern bool oe_connection_floods(OeRequest *req);
+extern bool oe_connection_fits(OeHttpRequest *req, const char *ip, int port, int local_port);
+extern bool oe_connection_floods(OeHttpRequest *req);
 
 #endif							/* OE_DELIVER_TRANSPORT_HTTP_CONNECTION_H */

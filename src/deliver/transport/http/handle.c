@@ -43,12 +43,12 @@ static bool oe_reusable = false;	/* handles are; oe_handle_init() */
 static curl_socket_t
 oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
 {
-	OeRequest  *req = clientp;
+	OeHttpRequest *req = clientp;
 	int			room = OE_RESPONSE_READ;
 	int			fd;
 
 	if (oe_used_proxy[0] == '\0' &&
-		!oe_address_allowed(&addr->addr, req->plain, req->conf->networks, req->conf->nnetworks))
+		!oe_address_allowed(&addr->addr, req->plain, req->common.conf->networks, req->common.conf->nnetworks))
 	{
 		req->refused = true;
 		return CURL_SOCKET_BAD;
@@ -59,7 +59,7 @@ oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
 	/* what we shall not read needs no megabytes of the kernel's */
 	(void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	ReserveExternalFD();
-	oe_socket_opened(fd, req->conf->tls.http1);
+	oe_socket_opened(fd, req->common.conf->tls.http1);
 	return fd;
 }
 
@@ -77,10 +77,10 @@ oe_on_close(void *clientp, curl_socket_t s)
 static int
 oe_on_prereq(void *clientp, char *ip, char *local_ip, int port, int local_port)
 {
-	OeRequest  *req = clientp;
+	OeHttpRequest *req = clientp;
 
 	if (oe_used_proxy[0] == '\0' &&
-		!oe_address_text_allowed(ip, req->plain, req->conf->networks, req->conf->nnetworks))
+		!oe_address_text_allowed(ip, req->plain, req->common.conf->networks, req->common.conf->nnetworks))
 	{
 		req->refused = true;
 		return CURL_PREREQFUNC_ABORT;
@@ -90,8 +90,8 @@ oe_on_prereq(void *clientp, char *ip, char *local_ip, int port, int local_port)
 		req->unfit = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
-	if (req->sends++ > 0)
-		req->sent_at = GetCurrentTimestamp();
+	if (req->common.sends++ > 0)
+		req->common.sent_at = GetCurrentTimestamp();
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -145,7 +145,7 @@ oe_http_date(const char *value, size_t len)
  * Seconds, or an HTTP date; of several the longest.
  */
 static void
-oe_note_retry_after(OeRequest *req, const char *value, size_t len)
+oe_note_retry_after(OeHttpRequest *req, const char *value, size_t len)
 {
 	int			secs = 0;
 
@@ -162,13 +162,13 @@ oe_note_retry_after(OeRequest *req, const char *value, size_t len)
 }
 
 static void
-oe_head_forget(OeRequest *req)
+oe_head_forget(OeHttpRequest *req)
 {
 	req->retry_secs = 0;
 	req->retry_at = req->date = 0;
-	req->retry_after = -1;
+	req->common.retry_after = -1;
 	req->allowed_rate = 0;
-	req->abort_message = req->disable = req->allowed = req->answered_origin = false;
+	req->common.abort_message = req->common.disable = req->allowed = req->answered_origin = false;
 }
 
 /*
@@ -177,18 +177,18 @@ oe_head_forget(OeRequest *req)
  * answer that could say anything.
  */
 void
-oe_head_done(OeRequest *req)
+oe_head_done(OeHttpRequest *req)
 {
 	int64		delay = req->retry_secs;
 
-	if (req->status == 0)
+	if (req->common.status == 0)
 	{
 		oe_head_forget(req);
 		return;
 	}
 	if (req->retry_at != 0)
 		delay = Max(delay, (int64) req->retry_at - (int64) (req->date != 0 ? req->date : time(NULL)));
-	req->retry_after = delay > 0 ? (int) Min(delay, OE_RETRY_AFTER_MAX) : -1;
+	req->common.retry_after = delay > 0 ? (int) Min(delay, OE_RETRY_AFTER_MAX) : -1;
 }
 
 /*
@@ -214,7 +214,7 @@ oe_allowed_rate(const char *value, size_t len)
  * A header of the final answer.
  */
 static void
-oe_note_header(OeRequest *req, const char *line, size_t len)
+oe_note_header(OeHttpRequest *req, const char *line, size_t len)
 {
 	size_t		vlen = 0;
 	const char *value;
@@ -232,8 +232,8 @@ oe_note_header(OeRequest *req, const char *line, size_t len)
 		req->allowed_rate = oe_allowed_rate(value, vlen);
 	else if ((value = oe_header_value(line, len, "webhook-delivery", &vlen)) != NULL)
 	{
-		req->abort_message = oe_value_is(value, vlen, "abort-message");
-		req->disable = oe_value_is(value, vlen, "disable");
+		req->common.abort_message = oe_value_is(value, vlen, "abort-message");
+		req->common.disable = oe_value_is(value, vlen, "disable");
 	}
 }
 
@@ -244,7 +244,7 @@ oe_note_header(OeRequest *req, const char *line, size_t len)
 static size_t
 oe_on_header(char *line, size_t size, size_t nitems, void *userp)
 {
-	OeRequest  *req = userp;
+	OeHttpRequest *req = userp;
 	size_t		len = size * nitems;
 
 	req->header_bytes += len;
@@ -268,15 +268,15 @@ oe_on_header(char *line, size_t size, size_t nitems, void *userp)
 static size_t
 oe_on_body(char *data, size_t size, size_t nmemb, void *userp)
 {
-	OeRequest  *req = userp;
+	OeHttpRequest *req = userp;
 	size_t		len = size * nmemb;
-	size_t		keep = Min(len, (size_t) (req->response_room - req->response_len));
+	size_t		keep = Min(len, (size_t) (req->response_room - req->common.response_len));
 
-	memcpy(req->response + req->response_len, data, keep);
-	req->response_len += keep;
-	req->read += len;
+	memcpy(req->common.response + req->common.response_len, data, keep);
+	req->common.response_len += keep;
+	req->common.read += len;
 	oe_bytes_read += len;
-	return req->read > OE_RESPONSE_READ ? 0 : len;
+	return req->common.read > OE_RESPONSE_READ ? 0 : len;
 }
 
 static char *
@@ -333,10 +333,10 @@ oe_handle_pem(CURL *e, CURLoption option, char *pem)
  * Trusted CAs, and our certificate.  A configured CA replaces the system's.
  */
 static void
-oe_handle_tls(OeRequest *req)
+oe_handle_tls(OeHttpRequest *req)
 {
 	CURL	   *e = req->easy;
-	OeTls	   *tls = &req->conf->tls;
+	OeTls	   *tls = &req->common.conf->tls;
 
 	if (tls->ca != NULL)
 		oe_handle_pem(e, CURLOPT_CAINFO_BLOB, tls->ca);
@@ -357,10 +357,10 @@ oe_handle_tls(OeRequest *req)
  * Options that are the same for all requests of a handle.
  */
 void
-oe_handle_options(OeRequest *req)
+oe_handle_options(OeHttpRequest *req)
 {
 	CURL	   *e = req->easy;
-	OeConfiguration *conf = req->conf;
+	OeConfiguration *conf = req->common.conf;
 
 	curl_easy_setopt(e, CURLOPT_URL, conf->tls.url ? conf->tls.url : conf->url);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, req);
@@ -415,7 +415,7 @@ oe_handle_options(OeRequest *req)
  * Options that differ from request to request.
  */
 void
-oe_handle_ready(OeRequest *req)
+oe_handle_ready(OeHttpRequest *req)
 {
 	CURL	   *e;
 
@@ -436,7 +436,7 @@ oe_handle_ready(OeRequest *req)
  * The request goes over a connection of its own.
  */
 void
-oe_handle_fresh(OeRequest *req)
+oe_handle_fresh(OeHttpRequest *req)
 {
 	req->fresh = true;
 	req->unfit = false;

@@ -8,15 +8,8 @@
 #include "postgres.h"
 
 #include <curl/curl.h>
-#include <signal.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
-#include "access/xact.h"
 #include "lib/ilist.h"
-#include "miscadmin.h"
-#include "storage/fd.h"
-#include "utils/memutils.h"
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -30,37 +23,24 @@
 #include "deliver/transport/http/multi.h"
 #include "deliver/transport/http/prepare.h"
 #include "deliver/transport/http/request.h"
+#include "deliver/transport/transport.h"
 
-#define OE_POLL_ROUNDS 64		/* of so many events, in one poll ... */
-#define OE_POLL_US 10000		/* ... and how long it may take */
 #define OE_WATCH_US 100000		/* how often long requests are looked at */
 #define OE_WATCH_AFTER_US 300000	/* and which are long */
-
-static void (*oe_http_result) (OeRequest *req) = NULL;
-bool		oe_http_between = false;
-
-/*
- * Says who takes the result of each delivery's request.
- */
-void
-oe_http_on_result(void (*result) (OeRequest *req))
-{
-	oe_http_result = result;
-}
 
 /*
  * Makes the request for an item, or for a batch, as far as that can fail:
  * true if it can be sent at once.  If it fails it is as if it had never been.
  */
 static bool
-oe_http_make(OeRequest *req)
+oe_http_make(OeHttpRequest *req)
 {
 	volatile bool open = false;
 
 	PG_TRY();
 	{
 		oe_request_reset(req);
-		open = req->dry || oe_authorization_ready(req->conf);
+		open = req->common.dry || oe_authorization_ready(req->common.conf);
 		if (open)
 			oe_request_prepare(req);
 		OE_FAULT("deliver-start");
@@ -78,53 +58,42 @@ oe_http_make(OeRequest *req)
  * Starts the request of an item or a batch, unless authorization has to be
  * obtained first.  The item keeps its event until the result is taken.
  */
-void
+static void
 oe_http_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 {
-	OeRequest  *req = oe_request_get(sub->conf);
+	OeHttpRequest *req = oe_request_get(sub->conf);
 	bool		open;
 
-	Assert(!IsTransactionState() || oe_http_between);
-	req->sub = sub;
-	req->item = item;
-	req->batch = batch;
-	req->attempt = attempt;
-	req->dry = sub->conf->dry_run;
-	req->stale = false;
+	req->common.sub = sub;
+	req->common.item = item;
+	req->common.batch = batch;
+	req->common.attempt = attempt;
+	req->common.dry = sub->conf->dry_run;
+	req->common.stale = false;
 	open = oe_http_make(req);
 
 	/* nothing raises from here on */
-	dlist_push_tail(&sub->in_flight, &req->node);
-	sub->requests++;
-	oe_delivery.requests++;
-	/* the first is shown while it is in a request */
-	if (sub->delivered + sub->failed == 0)
-		sub->dirty = true;
+	oe_transport_begun(&req->common);
 	if (!open)
 		oe_authorization_wait(req);
-	else if (req->dry)
+	else if (req->common.dry)
 		oe_http_over(req, NULL);
 	else
 		oe_http_add(req);
 }
 
 /*
- * Breaks off the requests of a dropped subscription.
+ * Takes a request back, out of wherever it is.
  */
-void
-oe_http_abandon(OeSub *sub)
+static void
+oe_http_put(OeRequest *common)
 {
-	while (!dlist_is_empty(&sub->in_flight))
-	{
-		OeRequest  *req = dlist_container(OeRequest, node, dlist_pop_head_node(&sub->in_flight));
+	OeHttpRequest *req = (OeHttpRequest *) common;
 
-		if (req->place == OE_PLACE_RUNNING)
-			curl_multi_remove_handle(oe_multi, req->easy);
-		oe_http_take_out(req);
-		sub->requests--;
-		oe_delivery.requests--;
-		oe_request_put(req);
-	}
+	if (req->place == OE_PLACE_RUNNING)
+		curl_multi_remove_handle(oe_multi, req->easy);
+	oe_http_take_out(req);
+	oe_request_put(req);
 }
 
 /*
@@ -133,7 +102,7 @@ oe_http_abandon(OeSub *sub)
  * not be resolved.
  */
 static const char *
-oe_request_error(OeRequest *req, CURLcode code)
+oe_request_error(OeHttpRequest *req, CURLcode code)
 {
 	if (req->refused)
 		return "address is outside allow_networks";
@@ -150,7 +119,7 @@ oe_request_error(OeRequest *req, CURLcode code)
  * body too long).
  */
 static void
-oe_http_done(OeRequest *req, CURLcode code, const char *error)
+oe_http_done(OeHttpRequest *req, CURLcode code, const char *error)
 {
 	long		status = 0;
 
@@ -163,9 +132,9 @@ oe_http_done(OeRequest *req, CURLcode code, const char *error)
 		oe_http_add(req);
 		return;
 	}
-	req->status = status >= 200 && status <= 999 ? (int) status : 0;
+	req->common.status = status >= 200 && status <= 999 ? (int) status : 0;
 	oe_head_done(req);
-	if (req->status != 0)
+	if (req->common.status != 0)
 		error = NULL;
 	else if (error == NULL)
 		error = oe_request_error(req, code);
@@ -185,7 +154,7 @@ oe_http_collect(void)
 	while ((msg = curl_multi_info_read(oe_multi, &left)) != NULL)
 	{
 		CURLcode	code = msg->data.result;
-		OeRequest  *req = NULL;
+		OeHttpRequest *req = NULL;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
@@ -194,12 +163,12 @@ oe_http_collect(void)
 	}
 	while (!dlist_is_empty(&oe_over))
 	{
-		OeRequest  *req = dlist_head_element(OeRequest, link, &oe_over);
+		OeHttpRequest *req = dlist_head_element(OeHttpRequest, link, &oe_over);
 
 		if (req->kind != OE_DELIVERY)
 			oe_authorization_answered(req);
 		else if (!oe_authorization_retry(req))
-			oe_http_result(req);
+			oe_transport_result(&req->common);
 	}
 }
 
@@ -218,7 +187,7 @@ oe_http_watch(void)
 	watched = now;
 	dlist_foreach_modify(it, &oe_running)
 	{
-		OeRequest  *req = dlist_container(OeRequest, link, it.cur);
+		OeHttpRequest *req = dlist_container(OeHttpRequest, link, it.cur);
 
 		if (now - req->added_at < OE_WATCH_AFTER_US)
 			return;
@@ -228,18 +197,32 @@ oe_http_watch(void)
 }
 
 /*
- * Lets curl handle ready sockets and an expired timer, and takes finished
- * requests.
+ * Takes finished requests; the descriptors have had their turn (wait.h).
  */
-void
+static void
 oe_http_poll(void)
 {
-	int64		until = oe_mono() + OE_POLL_US;
-
-	Assert(!IsTransactionState() || oe_http_between);
 	oe_http_bound();
-	for (int i = 0; i < OE_POLL_ROUNDS && oe_http_round() && oe_mono() < until; i++)
-		CHECK_FOR_INTERRUPTS();
 	oe_http_watch();
 	oe_http_collect();
 }
+
+static void
+oe_http_shutdown(void)
+{
+	/*
+	 * curl is not cleaned up, because that would wait for its resolver
+	 * threads
+	 */
+}
+
+OeTransport oe_http_transport = {
+	.init = oe_http_init,
+	.start = oe_http_start,
+	.poll = oe_http_poll,
+	.timeout = oe_http_timeout,
+	.limit = oe_http_limit,
+	.put = oe_http_put,
+	.release = oe_http_free_idle,
+	.shutdown = oe_http_shutdown,
+};

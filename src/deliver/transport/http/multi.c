@@ -1,11 +1,10 @@
 /*
  * multi.c
- *	  libcurl's multi handle behind one epoll descriptor, and where each
- *	  request is.
+ *	  libcurl's multi handle behind the transports' epoll descriptor, and where
+ *	  each request is.
  *
  * Worker only.  Nothing here waits.  Callbacks only record: sockets go into
- * epoll, the timer into a variable.  Signals are blocked while curl runs, since
- * it may start a resolver thread, which must not handle ours.
+ * epoll (wait.h), the timer into a variable.
  *
  * A request is in one place at a time (OeRequestPlace): it waits for
  * authorization, curl has it, or it is over and its result has to be taken.
@@ -13,24 +12,20 @@
 #include "postgres.h"
 
 #include <curl/curl.h>
-#include <signal.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "lib/ilist.h"
-#include "storage/fd.h"
 
 #include "base/clock.h"
 #include "deliver/transport/http/handle.h"
 #include "deliver/transport/http/multi.h"
 #include "deliver/transport/http/prepare.h"
 #include "deliver/transport/http/request.h"
+#include "deliver/transport/wait.h"
 
-#define OE_EVENTS 64
 #define OE_SPARE_CONNECTIONS 16
 
 CURLM	   *oe_multi = NULL;
-static int	oe_epoll = -1;
 dlist_head	oe_running = DLIST_STATIC_INIT(oe_running); /* in order of start */
 dlist_head	oe_over = DLIST_STATIC_INIT(oe_over);
 static int64 oe_timer_at = -1;	/* us, monotonic; -1: none */
@@ -41,22 +36,18 @@ static int64 oe_timer_at = -1;	/* us, monotonic; -1: none */
 static int
 oe_on_socket(CURL *easy, curl_socket_t s, int what, void *userp, void *socketp)
 {
-	struct epoll_event ev;
+	uint32		events = 0;
 
-	memset(&ev, 0, sizeof(ev));
 	if (what == CURL_POLL_REMOVE)
 	{
-		(void) epoll_ctl(oe_epoll, EPOLL_CTL_DEL, s, &ev);
+		(void) oe_wait_set(OE_WAITER_HTTP, s, 0);
 		return 0;
 	}
-	ev.data.fd = s;
 	if (what & CURL_POLL_IN)
-		ev.events |= EPOLLIN;
+		events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
-		ev.events |= EPOLLOUT;
-	if (epoll_ctl(oe_epoll, EPOLL_CTL_MOD, s, &ev) == 0)
-		return 0;
-	return errno == ENOENT && epoll_ctl(oe_epoll, EPOLL_CTL_ADD, s, &ev) == 0 ? 0 : -1;
+		events |= EPOLLOUT;
+	return oe_wait_set(OE_WAITER_HTTP, s, events) ? 0 : -1;
 }
 
 static int
@@ -64,6 +55,33 @@ oe_on_timer(CURLM *multi, long ms, void *userp)
 {
 	oe_timer_at = ms < 0 ? -1 : oe_mono() + (int64) ms * 1000;
 	return 0;
+}
+
+/*
+ * Lets curl do what a ready descriptor, or its timer, asks for.  Called with
+ * signals blocked (wait.h).
+ */
+static void
+oe_http_ready(int fd, uint32 events)
+{
+	int			what = 0;
+	int			running;
+
+	if (fd >= 0)
+	{
+		if (events & EPOLLIN)
+			what |= CURL_CSELECT_IN;
+		if (events & EPOLLOUT)
+			what |= CURL_CSELECT_OUT;
+		if (events & (EPOLLERR | EPOLLHUP))
+			what |= CURL_CSELECT_ERR;
+		curl_multi_socket_action(oe_multi, fd, what, &running);
+	}
+	else if (oe_timer_at >= 0 && oe_timer_at <= oe_mono())
+	{
+		oe_timer_at = -1;
+		curl_multi_socket_action(oe_multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
 }
 
 void
@@ -80,19 +98,11 @@ oe_http_init(void)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("libcurl %s cannot resolve host names asynchronously", info->version),
 				 errhint("Install a libcurl that was built with the threaded resolver or c-ares.")));
-	if (!AcquireExternalFD() || (oe_epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
-		ereport(ERROR,
-				(errcode_for_socket_access(), errmsg("could not create an epoll descriptor: %m")));
+	oe_wait_on(OE_WAITER_HTTP, oe_http_ready);
 	curl_multi_setopt(oe_multi, CURLMOPT_SOCKETFUNCTION, oe_on_socket);
 	curl_multi_setopt(oe_multi, CURLMOPT_TIMERFUNCTION, oe_on_timer);
 	curl_multi_setopt(oe_multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX);
 	oe_handle_init();
-}
-
-int
-oe_http_fd(void)
-{
-	return oe_epoll;
 }
 
 /*
@@ -113,7 +123,7 @@ oe_http_timeout(void)
  * Takes a request out of where it is.
  */
 void
-oe_http_take_out(OeRequest *req)
+oe_http_take_out(OeHttpRequest *req)
 {
 	if (req->place != OE_PLACE_NONE)
 		dlist_delete(&req->link);
@@ -121,7 +131,7 @@ oe_http_take_out(OeRequest *req)
 }
 
 static void
-oe_http_place(OeRequest *req, OeRequestPlace place, dlist_head *list)
+oe_http_place(OeHttpRequest *req, OeRequestPlace place, dlist_head *list)
 {
 	oe_http_take_out(req);
 	req->place = place;
@@ -133,9 +143,10 @@ oe_http_place(OeRequest *req, OeRequestPlace place, dlist_head *list)
  * there is no status, and lives as long as the request.
  */
 void
-oe_http_over(OeRequest *req, const char *error)
+oe_http_over(OeHttpRequest *req, const char *error)
 {
-	req->failed = error;
+	req->common.failed = error;
+	req->common.acknowledged = error == NULL && oe_status_acknowledges(req->common.conf, req->common.status);
 	oe_http_place(req, OE_PLACE_OVER, &oe_over);
 }
 
@@ -144,7 +155,7 @@ oe_http_over(OeRequest *req, const char *error)
  * request ends with that error in the next poll.
  */
 void
-oe_http_add(OeRequest *req)
+oe_http_add(OeHttpRequest *req)
 {
 	req->added = true;
 	req->added_at = oe_mono();
@@ -170,41 +181,4 @@ oe_http_bound(void)
 	curl_multi_setopt(oe_multi, CURLMOPT_MAXCONNECTS, limit);
 	/* requests for authorization come on top */
 	curl_multi_setopt(oe_multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit + limit / 4 + OE_SPARE_CONNECTIONS);
-}
-
-/*
- * Lets curl do what its timer and a round of its descriptors ask for; true if
- * there may be more.  Signals are blocked meanwhile.
- */
-bool
-oe_http_round(void)
-{
-	struct epoll_event events[OE_EVENTS];
-	sigset_t	all;
-	sigset_t	saved;
-	int			running;
-	int			n;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &saved);
-	n = epoll_wait(oe_epoll, events, OE_EVENTS, 0);
-	for (int i = 0; i < n; i++)
-	{
-		int			what = 0;
-
-		if (events[i].events & EPOLLIN)
-			what |= CURL_CSELECT_IN;
-		if (events[i].events & EPOLLOUT)
-			what |= CURL_CSELECT_OUT;
-		if (events[i].events & (EPOLLERR | EPOLLHUP))
-			what |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(oe_multi, events[i].data.fd, what, &running);
-	}
-	if (oe_timer_at >= 0 && oe_timer_at <= oe_mono())
-	{
-		oe_timer_at = -1;
-		curl_multi_socket_action(oe_multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	}
-	sigprocmask(SIG_SETMASK, &saved, NULL);
-	return n == OE_EVENTS;
 }

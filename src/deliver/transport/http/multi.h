@@ -12,18 +12,16 @@
 
 #include "lib/ilist.h"
 
-typedef struct OeRequest OeRequest;
+typedef struct OeHttpRequest OeHttpRequest;
 
 extern void oe_http_init(void);
-extern int	oe_http_fd(void);
 extern long oe_http_timeout(void);
-extern void oe_http_add(OeRequest *req);
-extern void oe_http_over(OeRequest *req, const char *error);
-extern void oe_http_take_out(OeRequest *req);
+extern void oe_http_add(OeHttpRequest *req);
+extern void oe_http_over(OeHttpRequest *req, const char *error);
+extern void oe_http_take_out(OeHttpRequest *req);
 extern CURLM *oe_multi;
 extern dlist_head oe_running;
 extern dlist_head oe_over;
 extern void oe_http_bound(void);
-extern bool oe_http_round(void);
 
 #endif							/* OE_DELIVER_TRANSPORT_HTTP_MULTI_H */

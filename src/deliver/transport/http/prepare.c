@@ -4,7 +4,7 @@
  *
  * Worker only, never within a transaction.  Handles are kept per configuration
  * and reused; curl keeps their connections.  What curl points to (body, headers,
- * error buffer) is in OeRequest, or in events that are referenced until the
+ * error buffer) is in OeHttpRequest, or in events that are referenced until the
  * request ends.
  */
 #include "postgres.h"
@@ -53,9 +53,9 @@ oe_http_limit(void)
  * that change are overwritten in place.
  */
 static void
-oe_request_headers(OeRequest *req)
+oe_request_headers(OeHttpRequest *req)
 {
-	OeConfiguration *conf = req->conf;
+	OeConfiguration *conf = req->common.conf;
 	int			n = OE_FIXED_HEADERS + conf->nheaders;
 	struct curl_slist *h = MemoryContextAllocZero(oe_delivery.cxt, sizeof(struct curl_slist) * (n + 2 + OE_CE_HEADERS));
 	static char no_expect[] = "Expect:";
@@ -77,15 +77,15 @@ oe_request_headers(OeRequest *req)
 /*
  * Makes a request with room for so many bytes of its answer.
  */
-OeRequest *
+OeHttpRequest *
 oe_request_make(OeConfiguration *conf, OeRequestKind kind, int room)
 {
-	OeRequest  *req = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeRequest) + room);
+	OeHttpRequest *req = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeHttpRequest) + room);
 
 	req->kind = kind;
-	req->response = (char *) (req + 1);
+	req->common.response = (char *) (req + 1);
 	req->response_room = room;
-	req->conf = conf;
+	req->common.conf = conf;
 	req->plain = conf->plain;
 	if (kind == OE_DELIVERY)
 		oe_request_headers(req);
@@ -103,9 +103,9 @@ oe_request_make(OeConfiguration *conf, OeRequestKind kind, int room)
 }
 
 static void
-oe_request_wake(OeRequest *req)
+oe_request_wake(OeHttpRequest *req)
 {
-	dlist_delete(&req->node);
+	dlist_delete(&req->common.node);
 	dlist_delete(&req->link);
 	oe_nidle--;
 }
@@ -113,14 +113,14 @@ oe_request_wake(OeRequest *req)
 /*
  * Takes an idle request of this configuration, or makes one.
  */
-OeRequest *
+OeHttpRequest *
 oe_request_get(OeConfiguration *conf)
 {
-	OeRequest  *req;
+	OeHttpRequest *req;
 
 	if (dlist_is_empty(&conf->idle))
 		return oe_request_make(conf, OE_DELIVERY, OE_RESPONSE_KEPT);
-	req = dlist_head_element(OeRequest, node, &conf->idle);
+	req = dlist_head_element(OeHttpRequest, common.node, &conf->idle);
 	oe_request_wake(req);
 	req->renewed = false;
 	conf->refs++;
@@ -128,7 +128,7 @@ oe_request_get(OeConfiguration *conf)
 }
 
 static void
-oe_request_free(OeRequest *req)
+oe_request_free(OeHttpRequest *req)
 {
 	curl_easy_cleanup(req->easy);
 	curl_slist_free_all(req->own_list);
@@ -138,8 +138,8 @@ oe_request_free(OeRequest *req)
 		pfree(req->body.data);
 	if (req->ce.data)
 		pfree(req->ce.data);
-	if (req->token.data)
-		pfree(req->token.data);
+	if (req->common.token.data)
+		pfree(req->common.token.data);
 	pfree(req);
 }
 
@@ -151,7 +151,7 @@ oe_http_free_idle(OeConfiguration *conf)
 {
 	while (!dlist_is_empty(&conf->idle))
 	{
-		OeRequest  *req = dlist_head_element(OeRequest, node, &conf->idle);
+		OeHttpRequest *req = dlist_head_element(OeHttpRequest, common.node, &conf->idle);
 
 		oe_request_wake(req);
 		oe_request_free(req);
@@ -163,14 +163,14 @@ oe_http_free_idle(OeConfiguration *conf)
  * are kept as may be open at once, the most recently used ones.
  */
 static void
-oe_request_rest(OeRequest *req)
+oe_request_rest(OeHttpRequest *req)
 {
-	dlist_push_head(&req->conf->idle, &req->node);
+	dlist_push_head(&req->common.conf->idle, &req->common.node);
 	dlist_push_head(&oe_idle, &req->link);
 	oe_nidle++;
 	while (oe_nidle > Max(oe_http_limit(), OE_IDLE_MIN))
 	{
-		OeRequest  *oldest = dlist_tail_element(OeRequest, link, &oe_idle);
+		OeHttpRequest *oldest = dlist_tail_element(OeHttpRequest, link, &oe_idle);
 
 		oe_request_wake(oldest);
 		oe_request_free(oldest);
@@ -206,9 +206,9 @@ oe_request_room(StringInfo buf)
  * Returns a finished request to the idle ones of its configuration.
  */
 void
-oe_request_put(OeRequest *req)
+oe_request_put(OeHttpRequest *req)
 {
-	OeConfiguration *conf = req->conf;
+	OeConfiguration *conf = req->common.conf;
 
 	oe_request_forget(&req->body);
 	oe_request_forget(&req->ce);
@@ -230,7 +230,7 @@ oe_request_put(OeRequest *req)
  * request.
  */
 static void
-oe_batch_body(OeRequest *req, OeBatch *batch)
+oe_batch_body(OeHttpRequest *req, OeBatch *batch)
 {
 	StringInfo	out = oe_request_room(&req->body);
 
@@ -239,10 +239,10 @@ oe_batch_body(OeRequest *req, OeBatch *batch)
 		OeOutboxEvent *event = batch->items[i]->event;
 
 		appendStringInfoChar(out, i == 0 ? '[' : ',');
-		if (oe_body_as_is(req->conf, event))
+		if (oe_body_as_is(req->common.conf, event))
 			appendBinaryStringInfo(out, event->body, event->body_len);
 		else
-			(void) oe_body_write(req->conf, event, 's', out, NULL);
+			(void) oe_body_write(req->common.conf, event, 's', out, NULL);
 	}
 	appendStringInfoChar(out, ']');
 }
@@ -252,11 +252,11 @@ oe_batch_body(OeRequest *req, OeBatch *batch)
  * attributes.
  */
 static void
-oe_request_more_headers(OeRequest *req, int nattributes)
+oe_request_more_headers(OeHttpRequest *req, int nattributes)
 {
 	struct curl_slist *h = req->last_header;
 	char		previous[OE_ID_LEN];
-	OeAuthorization *auth = req->conf->authorization;
+	OeAuthorization *auth = req->common.conf->authorization;
 	char	   *text = req->ce.data;
 
 	if (auth != NULL && auth->token != NULL)
@@ -265,10 +265,10 @@ oe_request_more_headers(OeRequest *req, int nattributes)
 		h->next = h + 1;
 		h = h->next;
 		/* a copy: the auth's may go while this is in a request */
-		appendStringInfoString(oe_request_room(&req->token), auth->token);
-		h->data = req->token.data;
+		appendStringInfoString(oe_request_room(&req->common.token), auth->token);
+		h->data = req->common.token.data;
 	}
-	if (req->batch == NULL && oe_previous_id_find(req->item, previous))
+	if (req->common.batch == NULL && oe_previous_id_find(req->common.item, previous))
 	{
 		snprintf(req->h_previous, sizeof(req->h_previous), "webhook-previous: %s", previous);
 		h->next = h + 1;
@@ -289,24 +289,24 @@ oe_request_more_headers(OeRequest *req, int nattributes)
  * The body: the stored text itself, or one that is made from it.
  */
 static const char *
-oe_request_body(OeRequest *req, Size *len, int *nattributes)
+oe_request_body(OeHttpRequest *req, Size *len, int *nattributes)
 {
 	static char structured[] = "Content-Type: application/cloudevents+json";
 	static char batched[] = "Content-Type: application/cloudevents-batch+json";
 	static char json[] = "Content-Type: application/json";
 
 	/* by what is sent: frozen batches outlive a change of the format */
-	req->headers[0].data = req->batch ? batched : req->conf->format == 's' ? structured : json;
-	if (req->batch == NULL && oe_body_as_is(req->conf, req->item->event))
+	req->headers[0].data = req->common.batch ? batched : req->common.conf->format == 's' ? structured : json;
+	if (req->common.batch == NULL && oe_body_as_is(req->common.conf, req->common.item->event))
 	{
-		*len = (Size) req->item->event->body_len;
-		return req->item->event->body;
+		*len = (Size) req->common.item->event->body_len;
+		return req->common.item->event->body;
 	}
-	if (req->batch != NULL)
-		oe_batch_body(req, req->batch);
+	if (req->common.batch != NULL)
+		oe_batch_body(req, req->common.batch);
 	else
-		*nattributes = oe_body_write(req->conf, req->item->event, req->conf->format, oe_request_room(&req->body),
-									 req->conf->format == 'b' ? oe_request_room(&req->ce) : NULL);
+		*nattributes = oe_body_write(req->common.conf, req->common.item->event, req->common.conf->format, oe_request_room(&req->body),
+									 req->common.conf->format == 'b' ? oe_request_room(&req->ce) : NULL);
 	*len = req->body.len;
 	return req->body.data;
 }
@@ -315,28 +315,28 @@ oe_request_body(OeRequest *req, Size *len, int *nattributes)
  * Clears the result of the previous use.
  */
 void
-oe_request_reset(OeRequest *req)
+oe_request_reset(OeHttpRequest *req)
 {
 	req->errbuf[0] = '\0';
 	req->refused = req->unfit = req->in_head = false;
-	req->abort_message = req->disable = req->allowed = req->answered_origin = false;
-	req->allowed_rate = req->retry_secs = req->sends = 0;
-	req->status = req->header_bytes = req->read = req->response_len = 0;
+	req->common.abort_message = req->common.disable = req->allowed = req->answered_origin = false;
+	req->allowed_rate = req->retry_secs = req->common.sends = 0;
+	req->common.status = req->header_bytes = req->common.read = req->common.response_len = 0;
 	req->retry_at = req->date = 0;
-	req->retry_after = -1;
+	req->common.retry_after = -1;
 	req->ends = 0;
-	req->failed = NULL;
-	req->started = oe_clock();
+	req->common.failed = NULL;
+	req->common.started = oe_clock();
 }
 
 /*
  * Makes everything that is sent.  In a dry run it becomes the response instead.
  */
 void
-oe_request_prepare(OeRequest *req)
+oe_request_prepare(OeHttpRequest *req)
 {
-	OeOutboxEvent *first = req->batch ? req->batch->items[0]->event : req->item->event;
-	const char *id = req->batch ? req->batch->id : first->id;
+	OeOutboxEvent *first = req->common.batch ? req->common.batch->items[0]->event : req->common.item->event;
+	const char *id = req->common.batch ? req->common.batch->id : first->id;
 	Size		len;
 	int			nattributes = 0;
 	const char *body = oe_request_body(req, &len, &nattributes);
@@ -344,17 +344,17 @@ oe_request_prepare(OeRequest *req)
 
 	oe_handle_ready(req);
 	oe_request_reset(req);
-	if (req->conf->dry_run)
+	if (req->common.conf->dry_run)
 	{
-		req->response_len = Min(len, OE_RESPONSE_KEPT);
-		memcpy(req->response, body, req->response_len);
+		req->common.response_len = Min(len, OE_RESPONSE_KEPT);
+		memcpy(req->common.response, body, req->common.response_len);
 		return;
 	}
 	snprintf(req->h_id, sizeof(req->h_id), "webhook-id: %s", id);
 	snprintf(req->h_timestamp, sizeof(req->h_timestamp), "webhook-timestamp: " INT64_FORMAT, now);
-	snprintf(req->h_attempt, sizeof(req->h_attempt), "webhook-attempt: %d", req->attempt);
-	oe_sign(req->conf, id, now, body, len, req->h_signature, sizeof(req->h_signature));
-	oe_traceparent(req->batch && req->batch->n > 1 ? NULL : first->body, first->body_len, req->h_trace, sizeof(req->h_trace));
+	snprintf(req->h_attempt, sizeof(req->h_attempt), "webhook-attempt: %d", req->common.attempt);
+	oe_sign(req->common.conf, id, now, body, len, req->h_signature, sizeof(req->h_signature));
+	oe_traceparent(req->common.batch && req->common.batch->n > 1 ? NULL : first->body, first->body_len, req->h_trace, sizeof(req->h_trace));
 	oe_request_more_headers(req, nattributes);
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) len);

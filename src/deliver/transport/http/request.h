@@ -18,11 +18,9 @@
 #include "lib/stringinfo.h"
 
 #include "deliver/model/configuration.h"
+#include "deliver/transport/request.h"
 
-typedef struct OeBatch OeBatch;
-typedef struct OeItem OeItem;
-typedef struct OeRequest OeRequest;
-typedef struct OeSub OeSub;
+typedef struct OeHttpRequest OeHttpRequest;
 
 #define OE_RESPONSE_KEPT 4096
 #define OE_RESPONSE_READ 65536
@@ -43,9 +41,9 @@ typedef enum OeRequestPlace
 } OeRequestPlace;
 
 /* One request: an easy handle and all that curl points to. */
-struct OeRequest
+struct OeHttpRequest
 {
-	dlist_node	node;
+	OeRequest	common;
 	dlist_node	link;			/* where "place" says, or idle */
 	OeRequestPlace place;
 	OeRequestKind kind;
@@ -57,11 +55,6 @@ struct OeRequest
 	CURL	   *easy;
 	bool		added;			/* curl has worked with the handle */
 	int64		added_at;		/* us, monotonic */
-	OeConfiguration *conf;
-	OeSub	   *sub;			/* NULL: the subscription was dropped
-								 * meanwhile */
-	OeItem	   *item;			/* what it sends, or */
-	OeBatch    *batch;			/* this */
 	struct curl_slist *headers; /* array, linked */
 	char		h_id[64];
 	char		h_timestamp[48];
@@ -71,40 +64,25 @@ struct OeRequest
 	char		h_trace[80];
 	StringInfoData body;		/* where it is not the stored text itself */
 	StringInfoData ce;			/* ce-* headers of binary format */
-	StringInfoData token;		/* Authorization, of OAuth2 */
 	struct curl_slist *last_header; /* ce-* headers follow it */
-	int			attempt;
-	TimestampTz started;		/* when it was handed over */
 	char		errbuf[CURL_ERROR_SIZE];
 	/* the connection */
 	bool		fresh;			/* only a new one will do */
 	bool		unfit;			/* what libcurl chose will not do */
-	int			sends;			/* more than 1: libcurl has repeated it */
-	TimestampTz sent_at;		/* the last time */
 	uint64		ends;			/* of the connection; 0: none yet */
 	int64		received;		/* on it, when first looked at; -1: not yet */
 	uint64		read_before;	/* oe_bytes_read at that time */
 	/* the answer */
-	bool		dry;			/* a dry run: not sent */
-	bool		stale;			/* under way when the breaker opened: no probe */
 	bool		refused;		/* the address policy refused to connect */
-	int			status;
 	bool		in_head;		/* in the headers of a final answer */
 	int			retry_secs;		/* Retry-After in seconds; 0: none */
 	time_t		retry_at;		/* or as a date; 0: none */
 	time_t		date;			/* the endpoint's clock; 0: not told */
-	int			retry_after;	/* seconds; -1: not given */
-	bool		abort_message;	/* the endpoint asks to give the event up */
-	bool		disable;		/* the endpoint asks to be disabled */
 	int			header_bytes;	/* of the answer, so far */
-	int			read;			/* bytes of the answer, so far */
-	int			response_len;	/* bytes kept of it */
 	bool		allowed;		/* handshake: our origin is allowed */
 	bool		answered_origin;	/* handshake: the answer named an origin */
 	int			allowed_rate;	/* handshake: requests per minute; 0: no limit */
-	const char *failed;			/* why it was not sent; NULL: it was */
 	int			response_room;	/* bytes allocated */
-	char	   *response;
 };
 
 #endif							/* OE_DELIVER_TRANSPORT_HTTP_REQUEST_H */
