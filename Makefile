@@ -52,7 +52,7 @@ OBJS = $(SRCS:.c=.o)
 # One file per step of an event's way, in the order in which they depend on one another.
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
-DELIVER = secret subscribe operate views storage pull
+DELIVER = secret transport subscribe operate views storage pull
 SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) \
 	care \
 	account \

@@ -36,6 +36,8 @@ int			oe_guc_max_outbox_size = 0;
 int			oe_guc_max_slot_wal = 10240;
 int			oe_guc_max_databases = 64;
 int			oe_guc_max_rules = 256;
+char	   *oe_guc_program_directory = NULL;
+int			oe_guc_program_memory = 1024;
 int			oe_guc_read_timeout = 15000;
 int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
@@ -189,6 +191,18 @@ oe_check_databases(char **newval, void **extra, GucSource source)
 	return valid;
 }
 
+/*
+ * A relative path would be looked for in the data directory.
+ */
+static bool
+oe_check_directory(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0' || is_absolute_path(*newval))
+		return true;
+	GUC_check_errdetail("It is an absolute path, or empty.");
+	return false;
+}
+
 static const struct config_enum_entry oe_full_options[] = {
 	{"keep", OE_FULL_KEEP, false},
 	{"drop", OE_FULL_DROP, false},
@@ -304,6 +318,16 @@ oe_guc_define(void)
 							 "keep: it grows, and health() says critical; drop: subscriptions lose them.",
 							 &oe_guc_on_full, OE_FULL_KEEP, oe_full_options,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.program_directory",
+							   "Directory of the helper programs for brokers; empty for the one of PostgreSQL's libraries.",
+							   NULL, &oe_guc_program_directory, "",
+							   PGC_POSTMASTER, GUC_SUPERUSER_ONLY, oe_check_directory, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.program_memory",
+							"Address space of each helper program for brokers.",
+							"A program that needs more fails, and is started again; the server does not notice.",
+							&oe_guc_program_memory,
+							1024, 64, 1024 * 1024,
+							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.proxy",
 							   "Proxy URL for all requests; empty for none. Environment variables are ignored.",
 							   NULL, &oe_guc_proxy, "",

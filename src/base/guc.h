@@ -35,6 +35,9 @@ extern int	oe_guc_connection_max_age;	/* odoo_events.connection_max_age, s */
 extern int	oe_guc_filter_timeout;	/* odoo_events.filter_timeout, ms */
 extern int	oe_guc_max_slot_wal;	/* odoo_events.max_slot_wal, MB */
 extern int	oe_guc_read_timeout;	/* odoo_events.read_timeout, ms */
+extern char *oe_guc_program_directory;	/* odoo_events.program_directory, ''
+										 * for the library's */
+extern int	oe_guc_program_memory;	/* odoo_events.program_memory, MB */
 extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
 extern char *oe_guc_webhook_origin; /* odoo_events.webhook_origin, '' for the
 									 * machine's */

@@ -34,6 +34,7 @@
 #include "deliver/settle/settle.h"
 #include "deliver/subscription/configuration.h"
 #include "deliver/transport/http/http.h"
+#include "deliver/transport/program/program.h"
 #include "deliver/transport/transport.h"
 #include "deliver/transport/wait.h"
 
@@ -65,6 +66,7 @@ oe_deliver_init(void)
 	oe_delivery.now = oe_clock();
 	oe_scratch = AllocSetContextCreate(oe_delivery.cxt, "odoo_events breath", ALLOCSET_DEFAULT_SIZES);
 	oe_transport_register(&oe_http_transport);
+	oe_transport_register(&oe_program_transport);
 	oe_transport_init(oe_result_take);
 }
 

@@ -45,7 +45,8 @@ CREATE TABLE odoo_events.subscription_config (
     version        int8 NOT NULL DEFAULT 1,     -- grows with each change of configuration
     created_at     timestamptz NOT NULL,
     shared_rows    boolean NOT NULL DEFAULT true, -- with companies: events without a company too
-    success_statuses int4[]                     -- that acknowledge, beside 2xx
+    success_statuses int4[],                    -- that acknowledge, beside 2xx
+    transport      jsonb                        -- options of a broker
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config

@@ -342,6 +342,7 @@ CREATE FUNCTION odoo_events._configure(was odoo_events.subscription_config, args
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := jsonb_populate_record(was, args - '{headers,auth,tls}'::text[]);
+  broker boolean;
   missing text;
 BEGIN
   c.companies := NULLIF(c.companies, '{}');
@@ -352,6 +353,12 @@ BEGIN
   c.rate_limit := NULLIF(c.rate_limit, 0);
   c.rate_burst := NULLIF(c.rate_burst, 0);
   c.expire_after := NULLIF(c.expire_after, '0');
+  c.transport := NULLIF(NULLIF(c.transport, '{}'), 'null');
+  broker := odoo_events._transport(c.url) NOT IN ('webhook', 'fetch');
+  IF c.transport IS NOT NULL AND NOT broker THEN
+    RAISE EXCEPTION 'argument "transport" is for brokers' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Leave "transport" out, or give a URL that begins with kafka:, kafkas:, nats:, nats+tls:, mqtt:, mqtts:, amqp: or amqps:.';
+  END IF;
   IF cardinality(c.retry_schedule) = 1 AND c.retry_schedule[1] IS NULL THEN
     c.retry_schedule := NULL;           -- '{null}': the default again
   END IF;
@@ -367,19 +374,19 @@ BEGIN
     c.header_names := odoo_events._header_names(COALESCE(NULLIF(args -> 'headers', 'null'), '{}'));
   END IF;
   PERFORM odoo_events._check_config(c);
-  IF args ? 'auth' THEN
+  IF args ? 'auth' AND NOT broker THEN
     c.auth := odoo_events._auth_public(NULLIF(args -> 'auth', 'null'));
     c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
   END IF;
-  IF c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
+  IF NOT broker AND c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
     RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'headers => ''{}'' leaves it to auth, auth => ''{}'' to headers.';
   END IF;
-  IF args ? 'tls' THEN
+  IF args ? 'tls' AND NOT broker THEN
     c.tls := odoo_events._tls_public(NULLIF(args -> 'tls', 'null'));
     c.tls_expires_at := odoo_events._check_tls(args #>> '{tls,ca}', args #>> '{tls,cert}', args #>> '{tls,key}');
   END IF;
-  IF c.tls IS NOT NULL AND c.url !~* '^https:' THEN
+  IF NOT broker AND c.tls IS NOT NULL AND c.url !~* '^https:' THEN
     RAISE EXCEPTION 'argument "tls" needs an https URL' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give an https URL, or tls => ''{}''.';
   END IF;
@@ -392,7 +399,11 @@ BEGIN
     PERFORM odoo_events._try_filter(c.filter, c.types_like);
   END IF;
   -- last: a name that cannot be resolved now is only worth a warning where all else is right
-  PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  IF broker THEN
+    c := odoo_events._configure_broker(c, args);
+  ELSE
+    PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  END IF;
   IF c.auth ->> 'type' = 'oauth2' THEN
     PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
   END IF;
@@ -403,13 +414,14 @@ COMMENT ON FUNCTION odoo_events._configure(odoo_events.subscription_config, json
 CREATE FUNCTION odoo_events._same_way(was odoo_events.subscription_config, c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF (was.url IS NULL) <> (c.url IS NULL) THEN
-    RAISE EXCEPTION 'subscription "%" is % and stays so', c.name, CASE WHEN was.url IS NULL THEN 'fetched' ELSE 'sent to a URL' END
+  IF odoo_events._transport(was.url) <> odoo_events._transport(c.url) THEN
+    RAISE EXCEPTION 'subscription "%" is % and stays so', c.name,
+      CASE odoo_events._transport(was.url) WHEN 'fetch' THEN 'fetched' WHEN 'webhook' THEN 'sent to a URL' ELSE 'sent by ' || odoo_events._transport(was.url) END
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'subscribe() another name, with start_from where this one is.';
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._same_way(odoo_events.subscription_config, odoo_events.subscription_config) IS
-'internal: refuses to make a pull consumer of a webhook, or the other way round';
+'internal: refuses to make a webhook, a pull consumer or a message of a broker of one another';
 
 -- Writes a changed configuration: all columns, whatever there are.
 CREATE FUNCTION odoo_events._save_subscription(c odoo_events.subscription_config) RETURNS void
@@ -450,7 +462,8 @@ BEGIN
   PERFORM odoo_events._store_secret(s);
   INSERT INTO odoo_events.progress_0 (subscription_id, at, cursor) VALUES (c.id, clock_timestamp(), start);
   PERFORM odoo_events._wake('config');
-  RETURN odoo_events._secret_text(s);
+  -- messages to a broker are not signed
+  RETURN CASE WHEN odoo_events._transport(c.url) = 'webhook' THEN odoo_events._secret_text(s) END;
 END $$;
 COMMENT ON FUNCTION odoo_events._subscribe(jsonb) IS 'internal: what subscribe() does';
 
@@ -477,7 +490,7 @@ BEGIN
   END IF;
   PERFORM odoo_events._store_secret(s);
   PERFORM odoo_events._save_subscription(c);
-  IF c.url IS NULL THEN
+  IF odoo_events._transport(c.url) <> 'webhook' THEN
     RETURN NULL;
   END IF;
   RAISE NOTICE 'subscription "%" keeps its place and %', c.name, CASE WHEN keeps THEN 'its secret' ELSE 'has a new secret' END;
@@ -519,11 +532,12 @@ CREATE FUNCTION odoo_events.subscribe(
   contact        text       DEFAULT NULL,
   or_replace     boolean    DEFAULT false,
   shared_rows    boolean    DEFAULT true,
-  success_statuses int4[]   DEFAULT NULL
+  success_statuses int4[]   DEFAULT NULL,
+  transport      jsonb      DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
-'sends events to a webhook from now on (or start_from); answers the signing secret, which is shown once (of ed25519 the public key)';
+'sends events to a webhook or a broker from now on (or start_from); answers a webhook''s signing secret, which is shown once (of ed25519 the public key)';
 
 CREATE FUNCTION odoo_events._alter_subscription(args jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -588,8 +602,9 @@ CREATE FUNCTION odoo_events.alter_subscription(
   owner          text       DEFAULT NULL,
   contact        text       DEFAULT NULL,
   shared_rows    boolean    DEFAULT NULL,
-  success_statuses int4[]   DEFAULT NULL
+  success_statuses int4[]   DEFAULT NULL,
+  transport      jsonb      DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
-'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls and success_statuses; filter => ''true'' lets all pass';
+'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls, success_statuses and transport; filter => ''true'' lets all pass';

@@ -35,7 +35,8 @@ SELECT c.name,
        c.state_since,
        c.created_at,
        c.shared_rows,
-       c.success_statuses
+       c.success_statuses,
+       c.transport
   FROM odoo_events.subscription_config c;
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
 
@@ -100,7 +101,8 @@ SELECT c.name,
                    (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
                      WHERE (b ->> 'attempts')::int4 > 0))) END AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
-       LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at
+       LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at,
+       odoo_events._transport(c.url) AS transport
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
        LEFT JOIN LATERAL (SELECT 'lost positions ' || string_agg(o.first_position || ' to ' || o.last_position, ', ' ORDER BY o.id)
@@ -157,11 +159,12 @@ COMMENT ON VIEW odoo_events.waiting IS
 
 CREATE VIEW odoo_events.attempt AS
 SELECT c.name AS subscription, a.event_id, a.batch_id, a.first_position, a.last_position, a.attempt, a.at,
-       pg_catalog.make_interval(secs => a.duration) AS duration, a.status, a.error, a.response
+       pg_catalog.make_interval(secs => a.duration) AS duration, a.status, a.error, a.response,
+       odoo_events._transport(c.url) AS transport
   FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) a
        JOIN odoo_events.subscription_config c ON c.id = a.subscription_id;
 COMMENT ON VIEW odoo_events.attempt IS
-'one row per request; response is kept of failures, its first 4 KiB; of a dry run there is neither status nor error, and response is what was not sent';
+'one row per request or message; response is kept of failures, its first 4 KiB; of a dry run there is neither status nor error, and response is what was not sent';
 
 CREATE VIEW odoo_events.dead_letter AS
 SELECT c.name AS subscription, d.event_id, d.position, d.type, d.subject, d.attempts, d.first_at, d.last_at, d.last_status, d.last_error

@@ -463,10 +463,11 @@ oe_attribute_next(OeMessageFormat *shape, const OeEnvelope *env, const char **p,
 
 /*
  * Encodes a value for a header as the CloudEvents HTTP binding requires:
- * characters that are not visible ASCII are percent-encoded.
+ * characters that are not visible ASCII are percent-encoded.  "plain": headers
+ * take UTF-8, so that only control characters are encoded.
  */
 static void
-oe_header_encode(StringInfo out, const OePiece *value)
+oe_header_encode(StringInfo out, const OePiece *value, bool plain)
 {
 	const char *p = value->s;
 	const char *end = value->s + value->len;
@@ -481,12 +482,17 @@ oe_header_encode(StringInfo out, const OePiece *value)
 	{
 		unsigned char utf8[8] = {0};
 
-		if (c > ' ' && c < 0x7f && c != '"' && c != '%')
+		if (c > ' ' && c < 0x7f && (plain || (c != '"' && c != '%')))
 		{
 			appendStringInfoChar(out, (char) c);
 			continue;
 		}
 		unicode_to_utf8((pg_wchar) c, utf8);
+		if (plain && c >= ' ' && c != 0x7f)
+		{
+			appendBinaryStringInfo(out, (char *) utf8, pg_utf_mblen(utf8));
+			continue;
+		}
 		for (int i = 0; i < pg_utf_mblen(utf8); i++)
 			appendStringInfo(out, "%%%02X", utf8[i]);
 	}
@@ -501,14 +507,15 @@ oe_attribute_headers(OeMessageFormat *shape, const OeEnvelope *env, StringInfo s
 	const char *p = env->attributes;
 	OePiece		key;
 	OePiece		value;
+	const OeBroker *broker = shape->conf->broker;
 	int			n = 0;
 
 	while (n < OE_CE_HEADERS && oe_attribute_next(shape, env, &p, scratch, &key, &value))
 	{
 		if (oe_piece_is(&key, "datacontenttype"))
 			continue;
-		appendStringInfo(headers, "ce-%.*s: ", key.len, key.s);
-		oe_header_encode(headers, &value);
+		appendStringInfo(headers, "%s%.*s: ", broker != NULL ? broker->prefix : "ce-", key.len, key.s);
+		oe_header_encode(headers, &value, broker != NULL && !broker->encoded);
 		appendStringInfoChar(headers, '\0');
 		n++;
 	}

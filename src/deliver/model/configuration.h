@@ -56,6 +56,21 @@ typedef struct OeTls
 	bool		http1;			/* HTTP/2 is not wanted */
 } OeTls;
 
+/* How events become messages of a broker (transport/program). */
+typedef struct OeBroker
+{
+	char	   *kind;			/* kafka, nats, mqtt, amqp */
+	char	   *connection;		/* what the helper program is told, as JSON;
+								 * with secrets */
+	char	   *topic;			/* templates */
+	char	   *key;
+	const char *prefix;			/* of attributes in headers */
+	bool		encoded;		/* their values are percent-encoded */
+	bool		compacted;		/* the topic keeps the latest message per key */
+	bool		retain;			/* the broker keeps the latest one per topic */
+	int			run;			/* of the program that was told of it; 0: none */
+} OeBroker;
+
 /* A key to sign with. */
 typedef struct OeSigner
 {
@@ -78,6 +93,7 @@ typedef struct OeConfiguration
 	char	   *name;
 	char	   *url;
 	OeTransport *transport;
+	OeBroker   *broker;			/* NULL: a webhook */
 	bool		plain;			/* http, not https */
 	char	  **types;			/* patterns; * stands for any characters */
 	int			ntypes;

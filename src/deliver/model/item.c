@@ -108,6 +108,8 @@ oe_event_make(OeOutboxRow *row)
 	event->position = row->position;
 	event->time = row->time;
 	event->refs = 0;
+	event->warehouse = row->warehouse;
+	event->has_warehouse = row->has_warehouse;
 	event->size = size;
 	event->key = (char *) event + sizeof(OeOutboxEvent);
 	event->key_len = row->key_len;

@@ -63,6 +63,8 @@ typedef struct OeOutboxEvent
 	int64		position;		/* in the outbox */
 	TimestampTz time;			/* when Odoo committed */
 	int			refs;			/* items */
+	int			warehouse;
+	bool		has_warehouse;
 	char		id[OE_ID_LEN];
 	pg_uuid_t	uuid;			/* the same */
 	char	   *key;

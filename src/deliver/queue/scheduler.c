@@ -127,6 +127,8 @@ oe_has_slot(const OeSub *sub)
 	int			limit = transport->limit();
 	int			reserve = oe_several ? limit / 4 : 0;
 
+	if (transport->room != NULL && !transport->room(sub))
+		return false;
 	if (transport->open < limit - reserve)
 		return true;
 	return transport->open < limit && sub->requests < limit * oe_weight(sub) / oe_weights;

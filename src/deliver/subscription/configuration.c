@@ -47,7 +47,10 @@
 #include "deliver/transport/http/credentials.h"
 #include "deliver/transport/http/handle.h"
 #include "deliver/transport/http/http.h"
+#include "deliver/transport/program/program.h"
 #include "deliver/transport/transport.h"
+
+#define OE_WINDOW 500			/* messages under way to a broker */
 
 static const char oe_config_sql[] =
 "SELECT c.*, s.secret, s.previous, s.previous_signature, s.previous_until, s.header_values,"
@@ -55,8 +58,21 @@ static const char oe_config_sql[] =
 " s.auth ->> 'token_url' AS token_url, s.auth ->> 'client_id' AS client_id, s.auth ->> 'client_secret' AS client_secret,"
 " s.auth ->> 'scope' AS scope, s.auth ->> 'audience' AS audience, c.auth IS NOT NULL AND s.auth IS NULL AS auth_lost,"
 " c.tls ->> 'ca' AS tls_ca, c.tls ->> 'cert' AS tls_cert, s.tls_key, c.tls ->> 'server_name' AS server_name,"
-" c.tls -> 'http2' = 'false' AS no_http2"
+" c.tls -> 'http2' = 'false' AS no_http2,"
+" s.auth ->> 'seed' AS seed, s.auth ->> 'creds' AS creds, x.transport, b.kind AS broker_kind,"
+" CASE b.kind WHEN 'amqp' THEN COALESCE(x.transport ->> 'routing_key', '{type}')"
+"  ELSE COALESCE(substring(c.url from '^[^/]*//[^/]*/(.*)$'), '') END AS topic,"
+" COALESCE(x.transport ->> 'key', '{key}') AS message_key, x.transport -> 'compacted' = 'true' AS compacted,"
+" x.transport -> 'retain' = 'true' AS retain, (x.transport ->> 'window')::int4 AS window_size,"
+" CASE WHEN b.kind IS NOT NULL THEN jsonb_build_object("
+"  'url', CASE b.kind WHEN 'amqp' THEN c.url ELSE substring(c.url from '^[^/]*//[^/]*') END, 'auth', s.auth,"
+"  'tls', c.tls || jsonb_strip_nulls(jsonb_build_object('key', s.tls_key)), 'transport', x.transport,"
+"  'policy', jsonb_build_object('allow_networks', c.allow_networks), 'send_timeout_ms', ceil(extract(epoch FROM c.timeout) * 1000),"
+"  'connect_timeout_ms', (SELECT g.setting::int4 FROM pg_settings g WHERE g.name = 'odoo_events.connect_timeout'))::text END AS connection"
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
+/* an extension of 0.1.0 has no column transport */
+" CROSS JOIN LATERAL (SELECT to_jsonb(c) -> 'transport' AS transport) x"
+" CROSS JOIN LATERAL (SELECT substring(lower(c.url) from '^(kafka|nats|mqtt|amqp)') AS kind) b"
 " WHERE c.url IS NOT NULL ORDER BY c.id";
 
 /*
@@ -286,6 +302,15 @@ oe_conf_auth(OeConfiguration *conf, int row)
 
 	if (oe_col_bool(row, "auth_lost"))
 		return false;
+	if (conf->broker != NULL)
+	{
+		static const char *const secrets[] = {"password", "token", "client_secret", "seed", "creds"};
+
+		/* the helper program authenticates */
+		for (int i = 0; i < lengthof(secrets); i++)
+			oe_hide(conf, oe_col_text(row, secrets[i]));
+		return true;
+	}
 	if (type != NULL && strcmp(type, "oauth2") == 0)
 	{
 		char	   *secret = oe_col_text(row, "client_secret");
@@ -345,7 +370,7 @@ oe_tls_server_name(OeConfiguration *conf, const char *name)
 static bool
 oe_conf_tls(OeConfiguration *conf, int row)
 {
-	const char *server_name = oe_col_text(row, "server_name");
+	const char *server_name = conf->broker == NULL ? oe_col_text(row, "server_name") : NULL;
 
 	conf->tls.ca = oe_col_text(row, "tls_ca");
 	conf->tls.cert = oe_col_text(row, "tls_cert");
@@ -432,6 +457,33 @@ oe_conf_pace(OeConfiguration *conf, int row)
 }
 
 /*
+ * How events become messages, if this is a broker.
+ */
+static void
+oe_conf_broker(OeConfiguration *conf, int row)
+{
+	char	   *kind = oe_col_text(row, "broker_kind");
+	OeBroker   *b;
+
+	conf->transport = kind != NULL ? &oe_program_transport : &oe_http_transport;
+	if (kind == NULL)
+		return;
+	b = conf->broker = palloc0(sizeof(OeBroker));
+	b->kind = kind;
+	b->connection = oe_col_text(row, "connection");
+	b->topic = oe_col_text(row, "topic");
+	b->key = oe_col_text(row, "message_key");
+	/* the names that the CloudEvents bindings give to attributes */
+	b->prefix = strcmp(kind, "kafka") == 0 ? "ce_" : strcmp(kind, "nats") == 0 ? "ce-" : strcmp(kind, "mqtt") == 0 ? "" : "cloudEvents_";
+	b->encoded = strcmp(kind, "nats") == 0;
+	b->compacted = oe_col_bool(row, "compacted");
+	b->retain = oe_col_bool(row, "retain");
+	conf->max_in_flight = oe_col_int(row, "window_size", false);
+	if (conf->max_in_flight == 0)
+		conf->max_in_flight = OE_WINDOW;
+}
+
+/*
  * Builds a configuration from a row, in a context of its own.
  */
 static OeConfiguration *
@@ -451,7 +503,6 @@ oe_conf_make(int row)
 	conf->version = oe_col_int(row, "version", true);
 	conf->name = oe_col_text(row, "name");
 	conf->url = oe_col_text(row, "url");
-	conf->transport = &oe_http_transport;
 	conf->plain = pg_strncasecmp(conf->url, "http:", 5) == 0;
 	conf->types = oe_col_texts(row, "types", &conf->ntypes);
 	d = oe_col(row, "filter", &isnull);
@@ -467,6 +518,7 @@ oe_conf_make(int row)
 	oe_conf_pace(conf, row);
 	conf->dry_run = oe_col_bool(row, "dry_run");
 	conf->max_in_flight = oe_col_int(row, "max_in_flight", false);
+	oe_conf_broker(conf, row);
 	conf->timeout_ms = Max(oe_col_interval(row, "timeout") / 1000, 1);
 	conf->schedule = oe_col_intervals(row, "retry_schedule", &conf->nschedule);
 	conf->successes = oe_col_ints(row, "success_statuses", &conf->nsuccesses);

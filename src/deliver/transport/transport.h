@@ -36,6 +36,12 @@ typedef struct OeTransport
 	/* How many requests may be open, over all subscriptions. */
 	int			(*limit) (void);
 
+	/*
+	 * Can it take one more of this subscription?  NULL: the limit alone says
+	 * so.
+	 */
+	bool		(*room) (const OeSub *sub);
+
 	/* Takes a request back: its result was taken, or it is broken off. */
 	void		(*put) (OeRequest *req);
 

@@ -63,6 +63,7 @@ static const struct
  * checked again.
  */
 extern PGDLLEXPORT Datum oe_sql_check_url(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum oe_sql_check_host(PG_FUNCTION_ARGS);
 
 /*
  * _check_url(url, allow_networks, argument): raises if the URL is not usable,
@@ -70,6 +71,7 @@ extern PGDLLEXPORT Datum oe_sql_check_url(PG_FUNCTION_ARGS);
  * checked again.
  */
 PG_FUNCTION_INFO_V1(oe_sql_check_url);
+PG_FUNCTION_INFO_V1(oe_sql_check_host);
 
 static bool
 oe_prefix_equal(const unsigned char *a, const unsigned char *b, int bits)
@@ -300,19 +302,13 @@ oe_suggest_network(StringInfo buf, const struct sockaddr *addr)
 }
 
 /*
- * _check_url(url, allow_networks, argument): raises if the URL is not usable,
- * or if no address of its host is allowed.  When an event is sent the address is
- * checked again.
+ * Raises if no address of a host is allowed.
  */
-Datum
-oe_sql_check_url(PG_FUNCTION_ARGS)
+static void
+oe_check_host(char *host, bool plain, ArrayType *allow_networks, const char *argument, const char *protocol)
 {
-	char	   *url = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int			n;
-	OeNetwork  *nets = oe_networks_from_array(PG_GETARG_ARRAYTYPE_P(1), &n);
-	char	   *argument = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	bool		plain = false;
-	char	   *host = oe_url_host(url, &plain, argument);
+	OeNetwork  *nets = oe_networks_from_array(allow_networks, &n);
 	struct addrinfo hints;
 	struct addrinfo *list = NULL;
 	bool		allowed = false;
@@ -331,7 +327,7 @@ oe_sql_check_url(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("host \"%s\" does not resolve to an address at present", host),
 				 errhint("Events wait and are retried until it does; addresses are checked when a connection is made.")));
-		PG_RETURN_VOID();
+		return;
 	}
 	initStringInfo(&suggest);
 	for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next)
@@ -345,10 +341,38 @@ oe_sql_check_url(PG_FUNCTION_ARGS)
 	if (!allowed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg(plain ? "argument \"%s\" is plain http to host \"%s\" outside \"allow_networks\"" :
-						"argument \"%s\" leads to a private address of host \"%s\" outside \"allow_networks\"", argument, host),
+				 plain ? errmsg("argument \"%s\" is plain %s to host \"%s\" outside \"allow_networks\"", argument, protocol, host) :
+				 errmsg("argument \"%s\" leads to a private address of host \"%s\" outside \"allow_networks\"", argument, host),
 				 errdetail(plain ? "Without TLS, events and their signatures can be read on the way." :
 						   "Loopback, link-local, private, metadata and multicast addresses are called only where they are listed."),
 				 errhint("allow_networks => '{%s}'", suggest.data)));
+}
+
+/*
+ * _check_url(url, allow_networks, argument): raises if the URL is not usable,
+ * or if no address of its host is allowed.  When an event is sent the address is
+ * checked again.
+ */
+Datum
+oe_sql_check_url(PG_FUNCTION_ARGS)
+{
+	char	   *url = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *argument = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	bool		plain = false;
+	char	   *host = oe_url_host(url, &plain, argument);
+
+	oe_check_host(host, plain, PG_GETARG_ARRAYTYPE_P(1), argument, "http");
+	PG_RETURN_VOID();
+}
+
+/*
+ * _check_host(host, protocol, tls, allow_networks): the same for a host of a
+ * broker.
+ */
+Datum
+oe_sql_check_host(PG_FUNCTION_ARGS)
+{
+	oe_check_host(text_to_cstring(PG_GETARG_TEXT_PP(0)), !PG_GETARG_BOOL(2), PG_GETARG_ARRAYTYPE_P(3), "url",
+				  text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }

@@ -1,6 +1,7 @@
 -- covers: odoo_events.subscription_config
 ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT NULL DEFAULT true;
 ALTER TABLE odoo_events.subscription_config ADD COLUMN success_statuses int4[];
+ALTER TABLE odoo_events.subscription_config ADD COLUMN transport jsonb;
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
