@@ -387,12 +387,15 @@ COMMENT ON FUNCTION odoo_events._health_owner() IS 'internal: is Odoo''s role an
 
 CREATE FUNCTION odoo_events._health_outbox() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-SELECT 'outbox', CASE WHEN v.full THEN 'critical' ELSE 'ok' END,
-       format('%s%s%s', pg_size_pretty(s.bytes), ' of ' || pg_size_pretty(NULLIF(v.most, 0)), ', held by ' || s.held_by),
-       CASE WHEN v.full THEN 'SELECT * FROM odoo_events.storage;  -- then mend or drop what holds it, or raise odoo_events.max_outbox_size' END
+SELECT 'outbox', CASE WHEN v.full THEN 'critical' WHEN v.nearly THEN 'warn' ELSE 'ok' END,
+       format('%s%s%s%s', pg_size_pretty(s.bytes), ' of ' || pg_size_pretty(NULLIF(v.most, 0)), ', held by ' || s.held_by,
+              CASE WHEN (v.full OR v.nearly) AND v.drops THEN '; beyond the limit the oldest events are dropped, also those that subscriptions have not got' END),
+       CASE WHEN v.full OR v.nearly THEN 'SELECT * FROM odoo_events.storage;  -- then mend or drop what holds it, or raise odoo_events.max_outbox_size' END
   FROM odoo_events.storage s,
        LATERAL (SELECT g.setting::int8 * 1048576 AS most FROM pg_settings g WHERE g.name = 'odoo_events.max_outbox_size') m,
-       LATERAL (SELECT m.most, m.most > 0 AND s.bytes > m.most AS full) v
+       -- what nobody needs goes by itself
+       LATERAL (SELECT m.most, m.most > 0 AND s.bytes > m.most AS full, m.most > 0 AND s.bytes > 0.8 * m.most AND s.held_by IS NOT NULL AS nearly,
+                       current_setting('odoo_events.on_full') = 'drop' AS drops) v
  WHERE s.part = 'outbox'
 $$;
 COMMENT ON FUNCTION odoo_events._health_outbox() IS 'internal: is the outbox larger than it may be?';

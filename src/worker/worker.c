@@ -393,7 +393,7 @@ oe_maintain_body(void)
 	if (oe_me.armed)
 		oe_capture_reattach();
 	oe_deliver_maintain();
-	if (oe_guc_on_full == OE_FULL_DROP && (overflow = oe_publish_overflow()) > 0)
+	if (oe_guc_on_full == OE_FULL_DROP && (overflow = oe_publish_overflow(oe_deliver_low_water())) > 0)
 		oe_deliver_overrun(overflow);
 	oe_publish_maintain(oe_deliver_low_water());
 	oe_me.maintained = GetCurrentTimestamp();

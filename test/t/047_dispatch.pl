@@ -270,6 +270,9 @@ my $letters = $node->safe_psql($db, q{SELECT count(*) FROM odoo_events.dead});
 is($node->safe_psql($db, q{SELECT status FROM odoo_events.health() WHERE "check" = 'outbox'}), 'critical', 'health says so');
 like($node->safe_psql($db, q{SELECT held_by FROM odoo_events.storage WHERE part = 'outbox'}), qr/^subscription (behind|pulls)$/, 'and storage who holds it');
 is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.overrun}), '0', 'kept all the same');
+# that it is told a minute before is what 160_outbox_limit.pl looks at
+mkdir $node->data_dir . '/oe_faults';
+append_to_file($node->data_dir . '/oe_faults/drop-grace-ms', '1');
 $node->safe_psql('postgres', q{ALTER SYSTEM SET odoo_events.on_full = 'drop'});
 $node->reload;
 # a member is left when the worker next looks, and dropped once another is being filled

@@ -23,6 +23,7 @@
 
 #include "base/classification.h"
 #include "base/scan.h"
+#include "base/watch.h"
 #include "deliver/message/body.h"
 #include "deliver/message/company.h"
 #include "deliver/model/configuration.h"
@@ -612,4 +613,36 @@ oe_body_write(const OeConfiguration *conf, const OeOutboxEvent *event, char form
 		appendBinaryStringInfo(out, data.s, data.len);
 	}
 	return n;
+}
+
+/*
+ * The same, but an error that the event's own bytes raise is the answer: NULL,
+ * or why the event cannot be rendered, allocated in the current context.  So it
+ * is one event of one subscription that fails.  Rendering keeps nothing but
+ * memory, so that no transaction is needed to catch the error.
+ */
+char *
+oe_body_try(const OeConfiguration *conf, const OeOutboxEvent *event, char format, StringInfo out, StringInfo headers, int *nheaders)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *volatile why = NULL;
+
+	PG_TRY();
+	{
+		*nheaders = oe_body_write(conf, event, format, out, headers);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *err;
+
+		MemoryContextSwitchTo(cxt);
+		err = CopyErrorData();
+		if (!oe_watch_contains(err->sqlerrcode, false))
+			PG_RE_THROW();
+		FlushErrorState();
+		why = psprintf("the event could not be rendered: %s", err->message);
+		FreeErrorData(err);
+	}
+	PG_END_TRY();
+	return why;
 }

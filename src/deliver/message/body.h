@@ -17,4 +17,8 @@ typedef struct OeOutboxEvent OeOutboxEvent;
 extern bool oe_body_as_is(const OeConfiguration *conf, const OeOutboxEvent *event);
 extern int	oe_body_write(const OeConfiguration *conf, const OeOutboxEvent *event, char format, StringInfo out, StringInfo headers);
 
+/* Answers why the event cannot be rendered, or NULL. */
+extern char *oe_body_try(const OeConfiguration *conf, const OeOutboxEvent *event, char format, StringInfo out, StringInfo headers,
+						 int *nheaders);
+
 #endif							/* OE_DELIVER_MESSAGE_BODY_H */

@@ -14,8 +14,10 @@
  * that delivery still needs. */
 extern void oe_publish_maintain(int64 low_water);
 
-/* Worker, outside a transaction: the last position of the outbox's oldest
- * member if the outbox is larger than odoo_events.max_outbox_size, else 0. */
-extern int64 oe_publish_overflow(void);
+/* Worker, outside a transaction, where odoo_events.on_full is drop: up to which
+ * position events have to go because the outbox is larger than
+ * odoo_events.max_outbox_size; 0: none, or it was told just now.  low_water: the
+ * least position that delivery still needs. */
+extern int64 oe_publish_overflow(int64 low_water);
 
 #endif							/* OE_PUBLISH_OUTBOX_ROTATION_H */
