@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
+#include "base/watch.h"
 #include "deliver/deliver.h"
 #include "deliver/model/clock.h"
 #include "deliver/model/configuration.h"
@@ -29,6 +30,7 @@
 #include "deliver/queue/ordering_key.h"
 #include "deliver/queue/outbox_reader.h"
 #include "deliver/queue/scheduler.h"
+#include "deliver/queue/unrendered.h"
 #include "deliver/settle/measure.h"
 #include "deliver/settle/result.h"
 #include "deliver/settle/settle.h"
@@ -126,6 +128,39 @@ oe_attempt_of(OeItem *item)
 }
 
 /*
+ * Starts a request.  False if an event could not be rendered, and is a dead
+ * letter now.  Making a request changes nothing but memory, so that its error
+ * can be caught without a transaction.
+ */
+static bool
+oe_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile bool started = false;
+
+	PG_TRY();
+	{
+		sub->conf->transport->start(sub, item, batch, attempt);
+		started = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *err;
+
+		MemoryContextSwitchTo(cxt);
+		err = CopyErrorData();
+		if (!oe_watch_contains(err->sqlerrcode, false))
+			PG_RE_THROW();
+		FlushErrorState();
+		if (!oe_drop_unrendered(item, batch))
+			ReThrowError(err);
+		FreeErrorData(err);
+	}
+	PG_END_TRY();
+	return started;
+}
+
+/*
  * Starts the first item of the next ready key.
  */
 static bool
@@ -139,7 +174,8 @@ oe_start_single(OeSub *sub)
 	key = dlist_head_element(OeKey, link, &sub->ready);
 	item = !dlist_is_empty(&key->queue) ? dlist_head_element(OeItem, in_key, &key->queue)
 		: dlist_head_element(OeItem, in_key, &key->replays);
-	sub->conf->transport->start(sub, item, NULL, oe_attempt_of(item));
+	if (!oe_start(sub, item, NULL, oe_attempt_of(item)))
+		return false;
 	key->busy++;
 	oe_key_schedule(key);
 	return true;
@@ -152,7 +188,8 @@ oe_start_batch(OeSub *sub)
 
 	if (batch == NULL)
 		return false;
-	sub->conf->transport->start(sub, NULL, batch, batch->attempts + 1);
+	if (!oe_start(sub, NULL, batch, batch->attempts + 1))
+		return false;
 	batch->early = batch->state == OE_BATCH_WAITING && batch->next_at > oe_delivery.now;
 	batch->hurried = false;
 	batch->state = OE_BATCH_BUSY;

@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "base/scan.h"
+#include "base/watch.h"
 #include "deliver/model/clock.h"
 #include "deliver/model/configuration.h"
 #include "deliver/model/memory.h"
@@ -175,6 +176,41 @@ oe_ask(OeConfiguration *conf, OeRequestKind kind)
 }
 
 /*
+ * Sends a request that has waited.  What cannot be made fails like a request
+ * that was sent, and the next try, which waits for nothing, shows what is wrong
+ * with the event (deliver.c).
+ */
+static void
+oe_authorized(OeHttpRequest *req)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile bool made = false;
+
+	PG_TRY();
+	{
+		oe_request_prepare(req);
+		made = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *err;
+
+		MemoryContextSwitchTo(cxt);
+		err = CopyErrorData();
+		if (!oe_watch_contains(err->sqlerrcode, false))
+			PG_RE_THROW();
+		FlushErrorState();
+		strlcpy(req->errbuf, err->message, sizeof(req->errbuf));
+		FreeErrorData(err);
+	}
+	PG_END_TRY();
+	if (made)
+		oe_http_add(req);
+	else
+		oe_http_over(req, req->errbuf);
+}
+
+/*
  * Asks for what comes first, or lets all that wait go.
  */
 static void
@@ -193,8 +229,7 @@ oe_gate_next(OeConfiguration *conf)
 		{
 			OeHttpRequest *req = dlist_head_element(OeHttpRequest, link, &auth->waiting);
 
-			oe_request_prepare(req);
-			oe_http_add(req);
+			oe_authorized(req);
 		}
 }
 
