@@ -57,9 +57,10 @@ BEGIN
   ELSIF c.url IS NULL THEN
     RAISE NOTICE 'the ping is not sent: the consumer of subscription "%" gets it by fetch() if its types match', c.name;
   END IF;
+  PERFORM odoo_events._tell_of_ping(c);
   PERFORM odoo_events._audit('ping', c.name);
 END $$;
-COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters';
+COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters; to a broker, it connects and looks for the topic, and sends the event only where the topic is fixed and keeps no states';
 
 CREATE FUNCTION odoo_events.retry_now(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -149,6 +150,9 @@ BEGIN
      AND (job.keys IS NULL OR x.partitionkey = ANY (job.keys))
      AND (job.subject IS NULL OR x.subject = job.subject)
      AND (job.ids IS NULL OR x.id = ANY (job.ids))
+     -- a topic of states gets only the latest event of each key: an old state, or a record that was deleted, does not come back
+     AND NOT (odoo_events._keeps_states(c.transport) AND EXISTS (SELECT 1 FROM odoo_events.outbox_all y
+               WHERE y.partitionkey = x.partitionkey AND y.position > x.position AND y.type LIKE ANY (c.types_like)))
    ORDER BY x.position
    LIMIT max_events;
 END $$;

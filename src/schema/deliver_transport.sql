@@ -199,11 +199,11 @@ BEGIN
     RAISE EXCEPTION 'argument "headers" sets a header that carries an attribute of the event' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give it another name.';
   END IF;
-  IF (c.transport -> 'compacted' = 'true' OR c.transport -> 'retain' = 'true') AND c.payload <> 'full' THEN
+  IF odoo_events._keeps_states(c.transport) AND c.payload <> 'full' THEN
     RAISE EXCEPTION 'argument "payload" is "%" where the broker keeps the latest message', c.payload USING ERRCODE = 'invalid_parameter_value',
       DETAIL = 'Who reads it later has nothing else.', HINT = 'payload => ''full''';
   END IF;
-  IF (c.transport -> 'compacted' = 'true' OR c.transport -> 'retain' = 'true') AND c.ordering = 'none' THEN
+  IF odoo_events._keeps_states(c.transport) AND c.ordering = 'none' THEN
     RAISE EXCEPTION 'argument "ordering" is "none" where the broker keeps the latest message' USING ERRCODE = 'invalid_parameter_value',
       DETAIL = 'An old state could come last.', HINT = 'ordering => ''key''';
   END IF;
@@ -263,7 +263,7 @@ BEGIN
       DETAIL = format('It is called odoo_events_%s and stands beside the libraries of PostgreSQL.', kind),
       HINT = format('apt-get install postgresql-%s-odoo-events-%s, or make install in the source''s directory programs', current_setting('server_version_num')::int4 / 10000, kind);
   END IF;
-  IF c.transport -> 'compacted' = 'true' OR c.transport -> 'retain' = 'true' THEN
+  IF odoo_events._keeps_states(c.transport) THEN
     PERFORM odoo_events._warn_of_states(c);
   END IF;
   FOREACH host IN ARRAY odoo_events._broker_hosts(c.url) LOOP
@@ -272,3 +272,27 @@ BEGIN
   RETURN c;
 END $$;
 COMMENT ON FUNCTION odoo_events._configure_broker(odoo_events.subscription_config, jsonb) IS 'internal: checks what a subscription to a broker has beside a webhook''s';
+
+CREATE FUNCTION odoo_events._keeps_states(transport jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(transport -> 'compacted' = 'true' OR transport -> 'retain' = 'true', false)
+$$;
+COMMENT ON FUNCTION odoo_events._keeps_states(jsonb) IS 'internal: does the broker keep the latest message of each key or topic?';
+
+-- What ping() says of a broker beside what it says of all subscriptions.
+CREATE FUNCTION odoo_events._tell_of_ping(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF odoo_events._transport(c.url) IN ('webhook', 'fetch') THEN
+    RETURN;
+  END IF;
+  IF odoo_events._keeps_states(c.transport) OR odoo_events._topic_template(c.url, c.transport) ~ '[{]' THEN
+    RAISE NOTICE 'the ping connects to the broker and looks for the topic, but publishes nothing'
+      USING HINT = format('SELECT * FROM odoo_events.attempt WHERE subscription = %L ORDER BY at DESC LIMIT 1;', c.name);
+  END IF;
+  IF c.transport -> 'compacted' = 'true' AND COALESCE(c.transport ->> 'key', '{key}') !~ '[{]source[}]' THEN
+    RAISE NOTICE 'the key of the messages is the same in every database: one topic for several databases needs {source} in it'
+      USING HINT = format('SELECT odoo_events.alter_subscription(%L, transport => %L);', c.name, c.transport || '{"key": "{source}/{key}"}');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._tell_of_ping(odoo_events.subscription_config) IS 'internal: what ping() says of a subscription to a broker';

@@ -118,7 +118,7 @@ while True:
         note(kind=kind, pid=os.getpid(), frame="C", connection=payload.number(4), configuration=json.loads(payload.text()))
     elif letter == "M":
         m = message(payload)
-        note(kind=kind, pid=os.getpid(), frame="M", **m)
+        note(kind=kind, pid=os.getpid(), frame="M", **{**m, "body": m["body"] and m["body"][:4000]})
         answer(m)
     else:
         note(kind=kind, pid=os.getpid(), frame=letter)

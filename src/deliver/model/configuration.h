@@ -68,6 +68,9 @@ typedef struct OeBroker
 	bool		encoded;		/* their values are percent-encoded */
 	bool		compacted;		/* the topic keeps the latest message per key */
 	bool		retain;			/* the broker keeps the latest one per topic */
+	bool		probed;			/* a ping looks for a topic of this type, and
+								 * publishes nothing */
+	char	   *ping_type;
 	int			run;			/* of the program that was told of it; 0: none */
 } OeBroker;
 

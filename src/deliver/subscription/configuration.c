@@ -64,6 +64,8 @@ static const char oe_config_sql[] =
 "  ELSE COALESCE(substring(c.url from '^[^/]*//[^/]*/(.*)$'), '') END AS topic,"
 " COALESCE(x.transport ->> 'key', '{key}') AS message_key, x.transport -> 'compacted' = 'true' AS compacted,"
 " x.transport -> 'retain' = 'true' AS retain, (x.transport ->> 'window')::int4 AS window_size,"
+" CASE WHEN b.kind IS NOT NULL THEN (SELECT min(e.type) FROM odoo_events.event_def e"
+"  WHERE e.type LIKE ANY (c.types_like) AND e.enabled AND e.emit) END AS ping_type,"
 " CASE WHEN b.kind IS NOT NULL THEN jsonb_build_object("
 "  'url', CASE b.kind WHEN 'amqp' THEN c.url ELSE substring(c.url from '^[^/]*//[^/]*') END, 'auth', s.auth,"
 "  'tls', c.tls || jsonb_strip_nulls(jsonb_build_object('key', s.tls_key)), 'transport', x.transport,"
@@ -478,6 +480,9 @@ oe_conf_broker(OeConfiguration *conf, int row)
 	b->encoded = strcmp(kind, "nats") == 0;
 	b->compacted = oe_col_bool(row, "compacted");
 	b->retain = oe_col_bool(row, "retain");
+	b->ping_type = oe_col_text(row, "ping_type");
+	/* a test event would stay as a state, or need a topic of its own */
+	b->probed = b->compacted || b->retain || strchr(b->topic, '{') != NULL;
 	conf->max_in_flight = oe_col_int(row, "window_size", false);
 	if (conf->max_in_flight == 0)
 		conf->max_in_flight = OE_WINDOW;

@@ -23,15 +23,15 @@
 #include "deliver/transport/program/frame.h"
 #include "deliver/transport/program/message.h"
 
+#define OE_PINGED "odoo.platform.subscription.pinged.v1"
 #define OE_UNIX_EPOCH_US ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
-/* What templates and headers are made of. */
+/* What templates are made of. */
 typedef struct OeMessage
 {
 	OePiece		source;
 	OePiece		type;
 	OePiece		company;
-	OePiece		warehouse;
 } OeMessage;
 
 /* ---- writing ---- */
@@ -236,14 +236,12 @@ oe_expand_one(StringInfo out, const char *name, int len, const OeMessage *m, con
 /*
  * A template with the values of an event in place of its names.
  */
-void
-oe_message_expand(StringInfo out, const char *template, const OeOutboxEvent *event)
+static void
+oe_message_expand(StringInfo out, const char *template, const OeMessage *m, const OeOutboxEvent *event)
 {
-	OeMessage	m;
 	const char *p = template;
 	const char *open;
 
-	oe_message_read(&m, event);
 	while ((open = strchr(p, '{')) != NULL)
 	{
 		const char *close = strchr(open, '}');
@@ -251,7 +249,7 @@ oe_message_expand(StringInfo out, const char *template, const OeOutboxEvent *eve
 		if (close == NULL)
 			break;
 		appendBinaryStringInfo(out, p, open - p);
-		oe_expand_one(out, open + 1, close - open - 1, &m, event);
+		oe_expand_one(out, open + 1, close - open - 1, m, event);
 		p = close + 1;
 	}
 	appendStringInfoString(out, p);
@@ -342,28 +340,40 @@ oe_frame_message(StringInfo out, uint32 connection, uint64 item, const OeConfigu
 	StringInfoData scratch;
 	StringInfoData attributes;
 	StringInfoData text;
-	uint32		flags = (tombstone ? OE_MESSAGE_TOMBSTONE : 0) | (conf->broker->retain ? OE_MESSAGE_RETAIN : 0);
+	const OeBroker *broker = conf->broker;
+	uint32		flags = (tombstone ? OE_MESSAGE_TOMBSTONE : 0) | (broker->retain ? OE_MESSAGE_RETAIN : 0);
 	const char *body;
 	Size		len;
+	OeMessage	m;
 	int			at = oe_frame_begin(out, OE_FRAME_MESSAGE);
 
 	initStringInfo(&scratch);
 	initStringInfo(&attributes);
 	initStringInfo(&text);
 	body = oe_message_body(conf, event, &scratch, &attributes, &len);
+	oe_message_read(&m, event);
+	if (broker->probed && m.type.len == strlen(OE_PINGED) && memcmp(m.type.s, OE_PINGED, m.type.len) == 0)
+	{
+		flags = OE_MESSAGE_PING;
+		if (broker->ping_type != NULL)
+		{
+			m.type.s = broker->ping_type;
+			m.type.len = strlen(broker->ping_type);
+		}
+	}
 	oe_put_uint32(out, connection);
 	oe_put_uint64(out, item);
 	oe_put_uint64(out, (uint64) ((event->time + OE_UNIX_EPOCH_US) / 1000));
 	oe_put_uint32(out, flags);
-	oe_message_expand(&text, conf->broker->topic, event);
+	oe_message_expand(&text, broker->topic, &m, event);
 	for (int i = 0; i < text.len; i++)
-		if (!oe_topic_takes(conf->broker->kind, (unsigned char) text.data[i]))
+		if (!oe_topic_takes(broker->kind, (unsigned char) text.data[i]))
 			text.data[i] = '_';
 	oe_put_string(out, text.data, text.len);
 	resetStringInfo(&text);
-	oe_message_expand(&text, conf->broker->key, event);
+	oe_message_expand(&text, broker->key, &m, event);
 	oe_put_string(out, text.data, text.len);
-	if (tombstone)
+	if (tombstone || flags == OE_MESSAGE_PING)
 		oe_put_uint32(out, OE_FRAME_NULL);
 	else
 		oe_put_string(out, body, len);

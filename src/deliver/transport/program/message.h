@@ -24,6 +24,5 @@ extern void oe_frame_message(StringInfo out, uint32 connection, uint64 item, con
 extern const char *oe_message_body(const OeConfiguration *conf, const OeOutboxEvent *event, StringInfo scratch, StringInfo headers,
 								   Size *len);
 extern bool oe_message_deletes(const OeOutboxEvent *event);
-extern void oe_message_expand(StringInfo out, const char *template, const OeOutboxEvent *event);
 
 #endif							/* OE_DELIVER_TRANSPORT_PROGRAM_MESSAGE_H */

@@ -38,7 +38,8 @@
 #define OE_OUT_KEPT (256 * 1024)	/* of an empty buffer */
 #define OE_RESTART_US OE_TUNED("program-restart-us", 1000000)
 #define OE_DYING 16
-#define OE_REAP_ROUNDS 10
+#define OE_REAP_ROUNDS 20
+#define OE_REAP_US 200
 #define OE_END_US 1000000		/* after its socket was closed */
 #define OE_PROGRAM_FDS 65536	/* closed one by one by an old kernel */
 
@@ -341,7 +342,7 @@ oe_program_reap(void)
 }
 
 /*
- * Waits a millisecond at most for the end of a process; true: it has ended.
+ * Waits a few milliseconds at most for the end of a process; true: it has ended.
  */
 static bool
 oe_process_over(pid_t pid, int *status)
@@ -350,7 +351,7 @@ oe_process_over(pid_t pid, int *status)
 	{
 		if (waitpid(pid, status, WNOHANG) == pid)
 			return true;
-		pg_usleep(100);
+		pg_usleep(OE_REAP_US);
 	}
 	return false;
 }
