@@ -188,7 +188,9 @@ CREATE TABLE odoo_events.pull_cursor (
     held_until      timestamptz,
     audited_by      text,                       -- of the latest line about ack() in audit
     audited_at      timestamptz,
-    audited         int8
+    audited         int8,
+    filter_passed   int8 NOT NULL DEFAULT 0,    -- events that its filter let through, and that it refused
+    filter_refused  int8 NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE odoo_events.pull_cursor IS 'positions of consumers that fetch()';
 

@@ -152,11 +152,14 @@ BEGIN
   IF n > 0 THEN
     UPDATE odoo_events.pull_cursor p
        SET fetched = GREATEST(p.fetched, last), scanned = CASE WHEN last >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
-           holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout
+           holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout, filter_passed = p.filter_passed + n
       FROM pg_stat_get_activity(pg_backend_pid()) a WHERE p.subscription_id = c.id;
   ELSIF job.to_position > k.position OR k.holder IS NOT NULL THEN
     -- nothing here is for it: that needs no acknowledgement
-    UPDATE odoo_events.pull_cursor p SET position = job.to_position, fetched = job.to_position, scanned = job.to_position, at = now(), holder = NULL
+    UPDATE odoo_events.pull_cursor p SET position = job.to_position, fetched = job.to_position, scanned = job.to_position, at = now(), holder = NULL,
+           -- health() warns of a filter that lets nothing through
+           filter_refused = p.filter_refused + CASE WHEN c.filter IS NULL OR p.filter_passed > 0 THEN 0 ELSE
+             (SELECT count(*) FROM odoo_events.outbox_all o WHERE o.position > k.position AND o.position <= job.to_position AND o.type LIKE ANY (c.types_like)) END
      WHERE p.subscription_id = c.id;
   END IF;
 END $$;

@@ -52,7 +52,7 @@ SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_
        CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p
 UNION ALL
 SELECT c.id, c.name, c.types_like, NULL, k.at, k.position, '{}', '[]', 0, k.acked, 0,
-       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', '{}', NULL, NULL, NULL, 0, 0
+       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', '{}', NULL, NULL, NULL, k.filter_passed, k.filter_refused
   FROM odoo_events.pull_cursor k JOIN odoo_events.subscription_config c ON c.id = k.subscription_id;
 COMMENT ON VIEW odoo_events.subscription_progress IS 'internal: the row of progress that holds, per subscription';
 

@@ -31,7 +31,7 @@ SELECT c.id, c.name,
             WHEN p.breaker <> 'closed' THEN 'breaker_open' ELSE 'active' END AS state,
        GREATEST(l.last_position - p.cursor, 0) + cardinality(p.in_flight) + cardinality(p.batched) + COALESCE(h.keys, 0) AS lag,
        LEAST(CASE WHEN p.cursor < l.last_position THEN p.cursor + 1 END, h.position, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS oldest,
-       COALESCE(h.keys, 0) AS parked, p.delivered, p.failed, p.outcomes
+       COALESCE(h.keys, 0) AS parked, p.delivered, p.failed, p.outcomes, p.filter_errors
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
        LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
@@ -125,6 +125,8 @@ SELECT 'odoo_events_' || v.name, v.kind, g.label || v.labels, v.value::float8, v
            FROM unnest(ARRAY['delivered', 'rejected', 'failed', 'throttled', 'no_answer']) WITH ORDINALITY a(outcome, i)
          UNION ALL SELECT 40, 'delivered_total', 'counter', '{}', COALESCE(g.delivered, 0), 'Events acknowledged by the endpoint.'
          UNION ALL SELECT 50, 'retries_total', 'counter', '{}', COALESCE(g.outcomes[6], 0), 'Requests that were not the first for their event.'
+         UNION ALL SELECT 55, 'filter_errors_total', 'counter', '{}', COALESCE(g.filter_errors, 0),
+                'Events for which the filter was neither true nor false, or could not be judged.'
          UNION ALL SELECT 60, 'parked', 'gauge', '{}', g.parked, 'Keys whose first event waits for a retry, or for room.'
          UNION ALL SELECT 70, 'dead_letters', 'gauge', '{}', COALESCE(d.n, 0), 'Events given up, and kept.'
          UNION ALL SELECT 80, 'subscription_state', 'gauge', jsonb_build_object('state', t.state), (t.state = g.state)::int, 'The state of a subscription is 1, the others 0.'

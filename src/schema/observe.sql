@@ -303,7 +303,7 @@ SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscri
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
 UNION ALL
 SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
-  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings, p.filter_passed, p.filter_refused, p.filter_errors, p.filter_error_at, p.filter_error_position,
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings, p.filter_passed, p.filter_refused, p.filter_error_at, p.filter_error_position,
                EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
                (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
                clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age

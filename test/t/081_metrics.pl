@@ -73,6 +73,7 @@ is($m{'odoo_events_delivered_total{subscription="wms"}'}, $wms, 'delivered event
 is($m{'odoo_events_delivery_attempts_total{outcome="delivered",subscription="wms"}'}, $wms, 'requests that were acknowledged');
 is($m{'odoo_events_delivery_attempts_total{outcome="failed",subscription="wms"}'}, 1, 'requests that were not');
 is($m{'odoo_events_retries_total{subscription="wms"}'}, 1, 'retries');
+is($m{'odoo_events_filter_errors_total{subscription="wms"}'}, 0, 'filter_errors_total is 0 where the filter judges every event');
 is($m{'odoo_events_delivery_attempts_total{outcome="rejected",subscription="refuses"}'}, $moves + $platform, 'requests that were refused');
 is($m{'odoo_events_dead_letters{subscription="refuses"}'}, $moves + $platform, 'dead letters');
 is($m{'odoo_events_subscription_state{state="disabled",subscription="gone"}'}, 1, 'a state that is');

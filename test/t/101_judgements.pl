@@ -43,6 +43,7 @@ subtest 'events that jsonb cannot hold' => sub {
 	ok(status('filtered', 'delivered_total = 2 AND lag_events = 0 AND dead_letters = 4'), 'who filters gets the others, these are dead letters');
 	is(sql(q{SELECT count(*) FROM odoo_events.dead_letter WHERE subscription = 'filtered' AND attempts = 0 AND last_error LIKE 'the filter could not be judged: %'}), '4', 'which say why');
 	like(health('filtered'), qr/^warn: its filter could not judge 4 events, the latest is acme_j\/\w+/, 'health() names subscription and event');
+	is(sql(q{SELECT value FROM odoo_events.metrics() WHERE name = 'odoo_events_filter_errors_total' AND labels ->> 'subscription' = 'filtered'}), '4', 'a metric counts them');
 	is(sql(q{SELECT worker.status FROM odoo_events.health() worker WHERE "check" = 'worker'}), 'ok', 'the worker is well');
 	is(sql(q{SELECT count(*) FROM odoo_events.trace(subject => 'acme_j/nul') WHERE subscription IN ('filtered', 'pulled') AND detail LIKE 'the filter could not be judged: %'}), '2', 'trace() says why');
 	is(sql(q{SELECT count(*) FROM odoo_events.explain('acme_j', (SELECT id FROM acme_j WHERE name = 'number')) WHERE detail LIKE '%the filter could not be judged: %'}), '2', 'explain() says why');

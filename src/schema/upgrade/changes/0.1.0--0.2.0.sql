@@ -27,10 +27,11 @@ ALTER TABLE odoo_events.attached ADD COLUMN always boolean;
 -- covers: odoo_events._candidate
 ALTER TYPE odoo_events._candidate ADD ATTRIBUTE row_id int8;
 
-<<<<<<< HEAD
 -- covers: odoo_events.arming_state
 ALTER TABLE odoo_events.arming_state ADD COLUMN restore_token text, ADD COLUMN reason text;
-=======
+
 -- covers: odoo_events.replay_job
 ALTER TABLE odoo_events.replay_job ADD COLUMN missed boolean;
->>>>>>> f3c38ad (Say what became of each event, and send what was missed)
+
+-- covers: odoo_events.pull_cursor
+ALTER TABLE odoo_events.pull_cursor ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
