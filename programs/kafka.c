@@ -132,7 +132,7 @@ oe_kafka_delivered(rd_kafka_t * producer, const rd_kafka_message_t * report, voi
 	}
 	if (oe_kafka_for_good(report->err))
 	{
-		oe_refuse(m, "%s: %s", m->topic.data, rd_kafka_message_errstr(report));
+		oe_refuse(m, "%s: %s", m->topic.data, rd_kafka_err2str(report->err));
 		return;
 	}
 	oe_kafka_last_error(k, error, sizeof(error));

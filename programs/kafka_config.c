@@ -63,7 +63,8 @@ oe_kafka_connect(int fd, const struct sockaddr *addr, int len, const char *id, v
 		oe_kafka_error(k, full);
 		oe_connection_state(k->connection, false, "%s", full);
 	}
-	return rc;
+	/* the library waits for a socket that is connecting */
+	return rc == EINPROGRESS ? 0 : rc;
 }
 
 static void

@@ -27,7 +27,7 @@ sub path
 	my ($kind) = @_;
 	my $dir = `@{[ $ENV{PG_CONFIG} || 'pg_config' ]} --pkglibdir 2>/dev/null`;
 	chomp $dir;
-	my ($path) = grep { -x } "$top/programs/odoo_events_$kind", "$dir/odoo_events_$kind";
+	my ($path) = grep { -x } "$dir/odoo_events_$kind", "$top/programs/odoo_events_$kind";
 	return $path;
 }
 
@@ -143,7 +143,7 @@ sub wait
 	my $until = time + $timeout;
 	while (!$condition->())
 	{
-		die "timed out: $what" if time > $until;
+		die "timed out: $what; states: " . join('; ', map { @$_ ? "$_->[-1][0] $_->[-1][1]" : () } values %{ $self->{states} }) if time > $until;
 		die "the program has ended: $what" if $self->{gone};
 		$self->step(0.1);
 	}
@@ -162,8 +162,60 @@ sub wait_state
 {
 	my ($self, $connection, $up, $pattern) = @_;
 	my $fits = sub { my $s = $self->{states}{$connection}[-1]; return $s && $s->[0] == $up && (!$pattern || $s->[1] =~ $pattern) };
-	$self->wait($fits, 'connection ' . ($up ? 'up' : 'down') . ($pattern ? ": $pattern" : '') . '; last: ' . ($self->{states}{$connection}[-1][1] // 'none'));
+	$self->wait($fits, 'connection ' . ($up ? 'up' : 'down') . ($pattern ? ": $pattern" : '') );
 	return $self->{states}{$connection}[-1][1];
+}
+
+# Sends the messages 1 to $n, of $keys keys, as the worker does: one of each key at a time, again what is to be retried. $make->($i) answers the
+# members of message $i, whose key is $i % $keys; $disturb->($acknowledged) is called now and then. Answers how often the broker may have got what it
+# was sent again, by message.
+sub campaign
+{
+	my ($self, $connection, $n, $keys, $make, $disturb) = @_;
+	my (%queue, %number, %again, %pause);
+	push @{ $queue{ $_ % $keys } }, $_ foreach 1 .. $n;
+	my $done = 0;
+	my $send = sub { my ($i) = @_; $number{ $self->send($connection, $make->($i)) } = $i; return };
+	$send->($queue{$_}[0]) foreach sort { $a <=> $b } keys %queue;
+	my $until = time + $timeout;
+	while ($done < $n)
+	{
+		die "timed out: $done of $n acknowledged" if time > $until;
+		$self->step(0.05);
+		foreach my $item (grep { $self->{answers}{$_} } keys %number)
+		{
+			my ($kind, $text, $persisted) = @{ $self->{answers}{$item} };
+			my $i = delete $number{$item};
+			die "message $i was refused: $text" if $kind eq 'F';
+			$again{$i}++ if $kind eq 'T' && $persisted;
+			if ($kind eq 'T') { $pause{$i} = time + 0.1; next }
+			$done++;
+			my $queue = $queue{ $i % $keys };
+			shift @$queue;
+			$send->($queue->[0]) if @$queue;
+		}
+		foreach my $i (grep { $pause{$_} < time } keys %pause) { delete $pause{$i}; $send->($i); }
+		$self->step(0);
+		$disturb->($done) if $disturb;
+	}
+	return \%again;
+}
+
+# Judges what a broker kept of a campaign: the numbers in the order of arrival. Answers what is wrong, as a list of texts.
+sub judge
+{
+	my ($got, $n, $keys, $again) = @_;
+	my (%times, %last, @wrong);
+	foreach my $i (@$got)
+	{
+		next if $times{$i}++;
+		my $key = $i % $keys;
+		push @wrong, "$i after $last{$key}" if defined $last{$key} && $last{$key} > $i;
+		$last{$key} = $i;
+	}
+	push @wrong, map { "$_ is lost" } grep { !$times{$_} } 1 .. $n;
+	push @wrong, map { "$_ came $times{$_} times" } grep { $times{$_} > 1 + ($again->{$_} // 0) } sort { $a <=> $b } keys %times;
+	return @wrong;
 }
 
 # Ends it as the worker's end does; answers the seconds that took.

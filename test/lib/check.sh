@@ -147,9 +147,18 @@ with_small_disk() { # with_small_disk FILE COMMAND...
     'mount --make-rprivate / 2>/dev/null || true; mount -t tmpfs -o "size=$0,mode=1777" tmpfs "$OE_SMALL_DISK" && "$@"' "$size" "$@"
 }
 
+# Maven puts the jars of Apache Kafka where the tests find them; as root, since user postgres has no home for its cache.
+kafka_jars() {
+  [ "${OE_BUILT:-no}" != yes ] || return 0
+  ! command -v mvn >/dev/null || test/kafka/fetch.sh >"$out/kafka.log" 2>&1 </dev/null ||
+    { tail -20 "$out/kafka.log"; say "Maven could not fetch Apache Kafka: its tests will fail"; }
+  [ ! -d build/kafka ] || chmod -R a+rX build/kafka
+}
+
 tap() {
   local file name dir status start
   node_libraries
+  ! chosen 188_kafka "$@" || kafka_jars
   mkdir -p "$out/tap" "$out/ports"; [ "$(id -u)" != 0 ] || chown postgres "$out/tap" "$out/ports"
   for file in test/t/*.pl; do
     name=$(basename "$file" .pl); dir=$out/tap/$name
@@ -258,6 +267,7 @@ check() {
 check_all() {
   local version machine
   node_libraries || { say "0 passed, 1 failed"; exit 1; }
+  kafka_jars
   say "Takes less than an hour on two processors, with what must be installed; uses free ports of 127.0.0.1 only."
   { printf 'format\t\ttest/lib/check.sh format\n'
     printf 'build\t\tunset OE_BUILT; test/lib/check.sh build\n'

@@ -58,6 +58,14 @@ can_include() { echo "#include <$1>" | "${CC:-gcc}" -E -x c - >/dev/null 2>&1; }
 # The library is linked where a source includes its header (Makefile), and needed only then.
 uses_jansson() { grep -qs '^#include <jansson.h>' "$(dirname "${BASH_SOURCE[0]}")"/../../src/{*,*/*,*/*/*}/*.c; }
 
+# The libraries of the helper programs (programs/Makefile), which are left out where these are missing.
+programs_libraries() {
+  local pair
+  for pair in rdkafka:librdkafka-dev libnats:libnats-dev libmosquitto:libmosquitto-dev librabbitmq:librabbitmq-dev jansson:libjansson-dev; do
+    pkg-config --exists "${pair%%:*}" 2>/dev/null || echo "${pair#*:}"
+  done
+}
+
 # What compiling needs.  The compiler says what it finds, so that another system's packages do as well.
 missing_to_compile() { # missing_to_compile PG_CONFIG
   local major config=$1
@@ -102,6 +110,10 @@ missing_packages() {
         [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
         [ -x /usr/sbin/nats-server ] || echo nats-server
         [ -x /usr/sbin/rabbitmq-server ] || echo rabbitmq-server
+        [ -x /usr/sbin/mosquitto ] || echo mosquitto
+        $have mosquitto_sub >/dev/null || echo mosquitto-clients
+        programs_libraries
+        $have mvn >/dev/null || echo maven
         /usr/bin/python3 -c "import pika" 2>/dev/null || echo python3-pika
         /usr/bin/python3 -c "import psycopg2" 2>/dev/null || echo python3-psycopg2
         /usr/bin/python3 -c "import confluent_kafka" 2>/dev/null || echo python3-confluent-kafka
