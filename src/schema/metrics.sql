@@ -31,7 +31,8 @@ SELECT c.id, c.name,
             WHEN p.breaker <> 'closed' THEN 'breaker_open' ELSE 'active' END AS state,
        GREATEST(l.last_position - p.cursor, 0) + cardinality(p.in_flight) + cardinality(p.batched) + COALESCE(h.keys, 0) AS lag,
        LEAST(CASE WHEN p.cursor < l.last_position THEN p.cursor + 1 END, h.position, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS oldest,
-       COALESCE(h.keys, 0) AS parked, p.delivered, p.failed, p.outcomes, p.filter_errors
+       COALESCE(h.keys, 0) AS parked, p.delivered, p.failed, p.outcomes, p.filter_errors,
+       odoo_events._transport(c.url) AS transport
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
        LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
@@ -108,7 +109,7 @@ COMMENT ON FUNCTION odoo_events._histogram_metrics() IS 'internal: the histogram
 -- Samples of one name stand together, as the text format demands.
 CREATE FUNCTION odoo_events._subscription_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-WITH g AS MATERIALIZED (SELECT g.*, jsonb_build_object('subscription', g.name) AS label FROM odoo_events._subscription_gauge g),
+WITH g AS MATERIALIZED (SELECT g.*, jsonb_build_object('subscription', g.name, 'transport', g.transport) AS label FROM odoo_events._subscription_gauge g),
      o AS MATERIALIZED (SELECT p.position, e.recordedtime
                           FROM (SELECT DISTINCT g.oldest AS position FROM g WHERE g.oldest IS NOT NULL) p
                                JOIN LATERAL (SELECT x.recordedtime FROM odoo_events.outbox_all x WHERE x.position >= p.position ORDER BY x.position LIMIT 1) e ON true),

@@ -277,6 +277,7 @@ SELECT CASE WHEN last_status IN (401, 403) THEN format('the endpoint answers %s:
             WHEN last_status IN (404, 405, 410) THEN format('the endpoint answers %s: nothing takes events at %s', last_status, url)
             WHEN last_error LIKE 'oauth2:%' OR last_error LIKE 'handshake:%' THEN 'nothing can be sent: ' || last_error
             WHEN last_status >= 100 THEN format('the endpoint answers %s', last_status)
+            WHEN odoo_events._transport(url) <> 'webhook' THEN 'the broker does not take its messages: ' || last_error
             WHEN e.kind = 'dns' THEN 'the endpoint''s name is unknown: ' || last_error
             WHEN e.kind = 'tls' THEN 'the endpoint''s certificate is refused: ' || last_error
             WHEN e.kind = 'address' THEN 'the endpoint''s ' || last_error
@@ -321,6 +322,9 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
                 format('SELECT odoo_events.resume(%L);  -- once %s', s.name,
                        CASE WHEN s.state_reason LIKE 'its filter took%' THEN 'alter_subscription(filter => ...) has given it a cheaper filter' ELSE 'the endpoint wants events again' END)
           WHERE s.state = 'disabled'
+         UNION ALL SELECT 2.5, 'critical', format('the helper program for %s is not installed', s.transport),
+                format('SELECT odoo_events.retry_now(%L);  -- once postgresql-%s-odoo-events-%s is installed', s.name, current_setting('server_version_num')::int4 / 10000, s.transport)
+          WHERE s.transport NOT IN ('webhook', 'fetch') AND odoo_events._program(s.transport) IS NULL
          UNION ALL SELECT 3, 'critical', t.detail, t.hint
           WHERE s.state = 'breaker_open' OR (s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_status BETWEEN 400 AND 499 AND s.last_status NOT IN (408, 429))
          UNION ALL SELECT 4, 'warn', t.detail, t.hint WHERE s.state = 'active' AND s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_error <> ''

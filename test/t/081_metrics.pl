@@ -69,20 +69,20 @@ sub scrape
 }
 my %m = scrape();
 my $wms = $node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.outbox_all WHERE type ~ '^odoo\.(inventory|logistics)'});
-is($m{'odoo_events_delivered_total{subscription="wms"}'}, $wms, 'delivered events');
-is($m{'odoo_events_delivery_attempts_total{outcome="delivered",subscription="wms"}'}, $wms, 'requests that were acknowledged');
-is($m{'odoo_events_delivery_attempts_total{outcome="failed",subscription="wms"}'}, 1, 'requests that were not');
-is($m{'odoo_events_retries_total{subscription="wms"}'}, 1, 'retries');
-is($m{'odoo_events_filter_errors_total{subscription="wms"}'}, 0, 'filter_errors_total is 0 where the filter judges every event');
-is($m{'odoo_events_delivery_attempts_total{outcome="rejected",subscription="refuses"}'}, $moves + $platform, 'requests that were refused');
-is($m{'odoo_events_dead_letters{subscription="refuses"}'}, $moves + $platform, 'dead letters');
-is($m{'odoo_events_subscription_state{state="disabled",subscription="gone"}'}, 1, 'a state that is');
-is($m{'odoo_events_subscription_state{state="active",subscription="gone"}'}, 0, 'a state that is not');
-is($m{'odoo_events_subscription_state{state="dry_run",subscription="dry"}'}, 1, 'a dry run');
-is($m{'odoo_events_delivery_attempts_total{outcome="no_answer",subscription="dry"}'}, 0, 'which makes no requests');
-cmp_ok($m{'odoo_events_subscription_lag_events{subscription="gone"}'}, '>', 0, 'what is behind');
-cmp_ok($m{'odoo_events_subscription_oldest_pending_age_seconds{subscription="gone"}'}, '>', 0, 'and since when');
-is($m{'odoo_events_subscription_lag_events{subscription="wms"}'}, 0, 'what is not');
+is($m{'odoo_events_delivered_total{subscription="wms",transport="webhook"}'}, $wms, 'delivered events');
+is($m{'odoo_events_delivery_attempts_total{outcome="delivered",subscription="wms",transport="webhook"}'}, $wms, 'requests that were acknowledged');
+is($m{'odoo_events_delivery_attempts_total{outcome="failed",subscription="wms",transport="webhook"}'}, 1, 'requests that were not');
+is($m{'odoo_events_retries_total{subscription="wms",transport="webhook"}'}, 1, 'retries');
+is($m{'odoo_events_filter_errors_total{subscription="wms",transport="webhook"}'}, 0, 'filter_errors_total is 0 where the filter judges every event');
+is($m{'odoo_events_delivery_attempts_total{outcome="rejected",subscription="refuses",transport="webhook"}'}, $moves + $platform, 'requests that were refused');
+is($m{'odoo_events_dead_letters{subscription="refuses",transport="webhook"}'}, $moves + $platform, 'dead letters');
+is($m{'odoo_events_subscription_state{state="disabled",subscription="gone",transport="webhook"}'}, 1, 'a state that is');
+is($m{'odoo_events_subscription_state{state="active",subscription="gone",transport="webhook"}'}, 0, 'a state that is not');
+is($m{'odoo_events_subscription_state{state="dry_run",subscription="dry",transport="webhook"}'}, 1, 'a dry run');
+is($m{'odoo_events_delivery_attempts_total{outcome="no_answer",subscription="dry",transport="webhook"}'}, 0, 'which makes no requests');
+cmp_ok($m{'odoo_events_subscription_lag_events{subscription="gone",transport="webhook"}'}, '>', 0, 'what is behind');
+cmp_ok($m{'odoo_events_subscription_oldest_pending_age_seconds{subscription="gone",transport="webhook"}'}, '>', 0, 'and since when');
+is($m{'odoo_events_subscription_lag_events{subscription="wms",transport="webhook"}'}, 0, 'what is not');
 is($m{'odoo_events_worker_up'}, 1, 'the worker is up');
 is($m{'odoo_events_journal_pending'}, 0, 'nothing is pending');
 is($m{'odoo_events_outbox_position'}, $node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.outbox_all'), 'the position');
@@ -102,8 +102,8 @@ $node->safe_psql('plant', q{UPDATE odoo_events.subscription_config SET name = E'
 $node->restart;
 ok($node->poll_query_until('plant', 'SELECT pid IS NOT NULL FROM odoo_events.worker_status'), 'the worker is back');
 %m = scrape();
-is($m{'odoo_events_delivered_total{subscription="o\"p\\\\s\n"}'}, $platform, 'a label is escaped');
-is($m{'odoo_events_delivery_attempts_total{outcome="delivered",subscription="wms"}'}, $wms, 'what a subscription did outlives the server');
+is($m{'odoo_events_delivered_total{subscription="o\"p\\\\s\n",transport="webhook"}'}, $platform, 'a label is escaped');
+is($m{'odoo_events_delivery_attempts_total{outcome="delivered",subscription="wms",transport="webhook"}'}, $wms, 'what a subscription did outlives the server');
 is($m{'odoo_events_delivery_duration_seconds_count'}, 0, 'a histogram begins anew');
 $node->safe_psql('plant', q{UPDATE odoo_events.subscription_config SET name = 'ops' WHERE name LIKE 'o"p%'});
 

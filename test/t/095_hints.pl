@@ -87,6 +87,7 @@ my %elsewhere = (
 	'schema/deliver_subscribe.sql: Give in one call: %s.' => 'needs a restored database: t/050_backup',
 	'schema/deliver_secret.sql: SELECT odoo_events.set_secret(%L);' => 'needs a restored database: t/050_backup',
 	'schema/deliver_pull.sql: SELECT pg_catalog.pg_sleep_until(%L); SELECT * FROM odoo_events.fetch(%L);  -- consumers at the same time need subscriptions of their own' => 'waits for the end of another consumer\'s lease: t/047_dispatch, sql/deliver_pull',
+	'schema/deliver_transport.sql: apt-get install postgresql-%s-odoo-events-%s, or make install in the source\'s directory programs' => 'needs a server without the helper program: t/180_programs',
 	'schema/capture.sql: Capture knows rows by their integer id, as Odoo does.' => "Odoo's own tables have it; of a table of one's own define_entity() says it first",
 );
 
@@ -96,6 +97,10 @@ my $u = q{'https://h.example.com/x'};
 sub subscribed { my ($name, $more) = @_; return "SELECT odoo_events.subscribe('$name', $u, $more)"; }
 my $n = 0;
 sub option { my ($wrong, $right) = @_; $n++; return [ subscribed("o$n", $wrong), subscribed("o$n", $right) ]; }
+# the same for a broker
+my $k = q{'kafkas://k1.example.com:9093,k2.example.com:9093/odoo.{domain}.{entity}'};
+sub broker { my ($wrong, $right) = @_; $n++; return [ map { "SELECT odoo_events.subscribe('o$n', $k, $_)" } $wrong, $right ]; }
+sub broker_url { my ($wrong, $right) = @_; $n++; return [ map { ref $_ ? $_ : "SELECT odoo_events.subscribe('o$n', $_)" } $wrong, $right ]; }
 my $define = q{SELECT odoo_events.define_entity('certificate', 'quality_certificate'};
 my $event = q{SELECT odoo_events.define_event('acme.quality.certificate.flagged.v1', 'certificate'};
 my $part = q{SELECT odoo_events.define_part('certificate', 'line', 'quality_line', parent => 'certificate_id'};
@@ -169,6 +174,22 @@ my @cases = (
 	[ q{SELECT odoo_events.cancel_backfill(99)}, undef ],
 	[ q{SELECT * FROM odoo_events.trace()}, undef ],
 	[ q{DELETE FROM odoo_events.audit}, undef ],
+	# brokers
+	broker_url("'kafkas://u:p\@k1.example.com:9093/odoo'", "'kafkas://k1.example.com:9093/odoo'"), broker_url("'kafkas://k1.example.com:9093/odoo.{domian}'", "'kafkas://k1.example.com:9093/odoo.{domain}'"),
+	broker_url("'kafkas://k1.example.com:9093/odoo.{key}'", sub { $_[0] =~ s/(.*) is one that is taken\./SELECT odoo_events.subscribe('taken', $1)/r }),
+	broker_url("'kafkas://k1.example.com:9093'", sub { "SELECT odoo_events.subscribe('topic', $_[0])" }),
+	broker(q{transport => '[]'}, q{transport => '{"key": "{key}", "window": 10}'}), broker(q{transport => '{"stream": "x"}'}, q{transport => '{"compression": "lz4"}'}),
+	broker(q{transport => '{"key": 1}'}, q{transport => '{"key": "{key}"}'}), broker(q{transport => '{"compacted": 1}'}, q{transport => '{"compacted": true}'}),
+	broker(q{transport => '{"linger_ms": -1}'}, q{transport => '{"linger_ms": 5}'}), broker(q{transport => '{"window": 0}'}, q{transport => '{"window": 4096}'}),
+	broker(q{transport => '{"compression": "rar"}'}, q{transport => '{"compression": "zstd"}'}), broker(q{auth => '{"type": "bearer", "token": "t"}'}, q{auth => '{"type": "scram-sha-512", "username": "u", "password": "p"}'}),
+	broker(q{auth => '{"type": "basic", "username": "u", "password": "a\nb"}'}, q{auth => '{"type": "basic", "username": "u", "password": "ab"}'}),
+	broker('handshake => true', 'handshake => false'), broker('max_in_flight => 100', q{transport => '{"window": 500}'}), broker("format => 'standard'", "format => 'binary'"),
+	broker(q{headers => '{"ce_id": "x"}'}, q{headers => '{"plant": "x"}'}), broker(q{transport => '{"compacted": true}', payload => 'thin'}, q{transport => '{"compacted": true}', payload => 'full'}),
+	broker(q{transport => '{"compacted": true}', ordering => 'none'}, q{transport => '{"compacted": true}', ordering => 'key'}),
+	broker(q{tls => '{"server_name": "x.example.com"}'}, q{tls => '{"ca": "@CA@"}'}), broker_url(q{'kafka://10.1.2.3/x', allow_networks => '{10.0.0.0/8}', tls => '{"ca": "@CA@"}'}, q{'kafka://10.1.2.3/x', allow_networks => '{10.0.0.0/8}', tls => '{}'}),
+	option(q{transport => '{"window": 1}'}, 'transport => NULL'),
+	[ "SELECT odoo_events.subscribe('state', $k, transport => '{\"compacted\": true}'); SELECT odoo_events.ping('state')", undef ],
+	[ "SELECT odoo_events.subscribe('fixed', $k); SELECT odoo_events.ping('fixed')", undef ],
 	# subscriptions
 	[ q{SELECT odoo_events.subscribe('a1', 'ftp://x')}, q{SELECT odoo_events.subscribe('a1', 'https://wms.example.com/hooks/odoo')} ],
 	[ q{SELECT odoo_events.subscribe('a2', 'http://10.1.2.3/')}, sub { "SELECT odoo_events.subscribe('a2', 'http://10.1.2.3/', $_[0])" } ],
@@ -234,7 +255,9 @@ my @cases = (
 
 # ---- provoked, followed ----
 
-my $node = OdooEvents->node('hints', "odoo_events.databases = 'none-such'\nmax_prepared_transactions = 1\n");
+my $programs = PostgreSQL::Test::Utils::tempdir;
+symlink('/bin/true', "$programs/odoo_events_$_") foreach qw(kafka nats mqtt amqp);
+my $node = OdooEvents->node('hints', "odoo_events.databases = 'none-such'\nmax_prepared_transactions = 1\nodoo_events.program_directory = '$programs'\n");
 if ($node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'}))
 {
 	$node->append_conf('postgresql.conf', "output_plugin_libraries = 'pgoutput, test_decoding, odoo_events'");
@@ -271,6 +294,7 @@ my %covered;
 foreach my $case (@cases)
 {
 	my ($wrong, $mend, $why, $still) = @$case;
+	$wrong =~ s/\@CA\@/$pem/;
 	my ($rc, $out, $err) = $node->psql($db, $wrong);
 	# a warning about a name that does not resolve may stand before or behind
 	my @hints = grep { !/^Events wait and are retried/ } map { s/\s+\z//r } $err =~ /^(?:psql:[^\n]*?)?HINT:\s+(.*?)(?=\n(?:psql:|ERROR|WARNING|LINE|CONTEXT|STATEMENT|DETAIL)|\z)/gms;

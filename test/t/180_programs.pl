@@ -96,6 +96,28 @@ subtest 'a message has topic, key, headers and the bytes of the event; the proce
 		FROM odoo_events.attempt WHERE subscription = 'bus'}), 'nats 1 no status no error', 'and attempt');
 };
 
+subtest 'what cannot work is refused when it is given' => sub {
+	foreach my $case (
+		[ q{'amqp://127.0.0.1/x', allow_networks => '{127.0.0.0/8}'}, qr/helper program for amqp is not installed.*HINT:.*postgresql-\d+-odoo-events-amqp/s, 'a program that is missing' ],
+		[ q{'nats://127.0.0.1/x'}, qr/plain nats.*HINT:  allow_networks => '\{127.0.0.0\/8\}'/s, 'an address outside allow_networks' ],
+		[ q{'nats+tls://127.0.0.1/x'}, qr/private address.*HINT:  allow_networks/s, 'with TLS too' ],
+		[ q{'kafkas://h.example.com/a b'}, qr/argument "url" is not a usable URL/, 'a space' ],
+		[ q{'mqtts://a.example.com,b.example.com/x'}, qr/MQTT takes one host/, 'two hosts for MQTT' ],
+		[ q{'nats+tls://h.example.com/odoo.{type}.>'}, qr/which Nats cannot take/, 'a wildcard' ],
+		[ q{'nats+tls://h.example.com/x', auth => '{"type": "scram-sha-256", "username": "u", "password": "p"}'}, qr/argument "auth" has no usable "type" for nats/, 'an authentication of another broker' ],
+		[ q{'https://h.example.com/x', auth => '{"type": "nkey", "seed": "s"}'}, qr/argument "auth" has no usable "type"/, 'and of a broker for a webhook' ])
+	{
+		my ($arguments, $error, $what) = @$case;
+		my ($rc, $out, $err) = $node->psql($db, "SELECT odoo_events.subscribe('refused', $arguments)");
+		like($err, $error, $what);
+	}
+	my ($rc, $out, $err) = $node->psql($db, q{SELECT odoo_events.alter_subscription('bus', url => 'https://h.example.com/x')});
+	like($err, qr/subscription "bus" is sent by nats and stays so/, 'another transport');
+	unlike(slurp_file($node->logfile), qr/s3cretword/, 'no credential is in the log');
+	is($node->safe_psql($db, q{SELECT count(*) FROM odoo_events.audit_log WHERE concat(old, new) LIKE '%s3cretword%'}), 0, 'nor in the audit');
+	is($node->safe_psql($db, q{SELECT auth FROM odoo_events.subscription WHERE name = 'bus'}), '{"type": "basic", "username": "u"}', 'nor in the view');
+};
+
 subtest 'a message that the broker refuses becomes a dead letter with its words; the key goes on' => sub {
 	rule({ do => 'refuse', match => 'thing.large', text => 'Broker: Message size too large (s3cretword)' });
 	make('large', 'thing:1');
