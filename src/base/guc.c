@@ -321,7 +321,7 @@ oe_guc_define(void)
 	DefineCustomStringVariable("odoo_events.program_directory",
 							   "Directory of the helper programs for brokers; empty for the one of PostgreSQL's libraries.",
 							   NULL, &oe_guc_program_directory, "",
-							   PGC_POSTMASTER, GUC_SUPERUSER_ONLY, oe_check_directory, NULL, NULL);
+							   structural, GUC_SUPERUSER_ONLY, oe_check_directory, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.program_memory",
 							"Address space of each helper program for brokers.",
 							"A program that needs more fails, and is started again; the server does not notice.",
