@@ -53,7 +53,7 @@ OBJS = $(SRCS:.c=.o)
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
 DELIVER = secret transport subscribe operate views storage pull
-SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish deliver $(DELIVER:%=deliver_%) \
+SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish process deliver $(DELIVER:%=deliver_%) \
 	care \
 	account \
 	quiet \

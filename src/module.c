@@ -14,6 +14,8 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "capture/capture.h"
+#include "process/reader.h"
+#include "publish/cycle.h"
 #include "worker/restored.h"
 #include "worker/worker.h"
 
@@ -38,4 +40,5 @@ _PG_init(void)
 		oe_launcher_register();
 	}
 	oe_capture_init();
+	oe_published_hook = oe_reader_after_publish;
 }

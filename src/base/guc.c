@@ -38,6 +38,7 @@ int			oe_guc_max_databases = 64;
 int			oe_guc_max_rules = 256;
 char	   *oe_guc_program_directory = NULL;
 int			oe_guc_program_memory = 1024;
+int			oe_guc_process_retention = 400 * 86400;
 int			oe_guc_read_timeout = 15000;
 int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
@@ -318,6 +319,12 @@ oe_guc_define(void)
 							 "keep: it grows, and health() says critical; drop: subscriptions lose them.",
 							 &oe_guc_on_full, OE_FULL_KEEP, oe_full_options,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("odoo_events.process_retention",
+							"How long milestones of orders are kept for the view process.",
+							"They are kept longer than the events that they are made of.",
+							&oe_guc_process_retention,
+							400 * 86400, OE_TUNED("retention-min", 86400), INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.program_directory",
 							   "Directory of the helper programs for brokers; empty for the one of PostgreSQL's libraries.",
 							   NULL, &oe_guc_program_directory, "",

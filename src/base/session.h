@@ -57,6 +57,7 @@ extern Oid	oe_session_extension;
 #define OE_LOCK_CLASS 0x4f45
 #define OE_LOCK_PUBLISHER 0x6f65
 #define OE_LOCK_EXTENSION 0x6f66
+#define OE_LOCK_READER 0x6f67
 
 /* In a transaction: what trusted transaction begins with; and before DROP EXTENSION
  * (worker/hooks.c). */

@@ -62,6 +62,8 @@
  */
 PG_FUNCTION_INFO_V1(oe_sql_publish);
 
+void		(*oe_published_hook) (void) = NULL;
+
 static bool
 oe_lock_publisher(void)
 {
@@ -356,6 +358,8 @@ oe_sql_publish(PG_FUNCTION_ARGS)
 		events += result.events;
 		left -= result.changes;
 	} while (left > 0 && (result.more || result.changes > 0));
+	if (oe_published_hook)
+		oe_published_hook();
 	if (events > 0)
 		oe_wake_at_commit(OE_WAKE_EVENTS);
 	PG_RETURN_INT64(events);

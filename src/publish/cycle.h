@@ -32,6 +32,10 @@ typedef struct OePublishResult
  * cycle away. */
 extern bool oe_publish_time_slice(int max_changes, OePublishResult *result);
 
+/* Called at the end of publish(), in its transaction: lets what follows the
+ * outbox follow it there too.  NULL: nothing does. */
+extern void (*oe_published_hook) (void);
+
 /* Is there a cycle that has read the journal and is not finished? */
 extern bool oe_publish_underway(void);
 

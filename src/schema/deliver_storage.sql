@@ -31,7 +31,7 @@ WITH t AS (
          pg_catalog.pg_total_relation_size(c.oid) AS bytes, pg_catalog.pg_relation_size(c.oid) > 0 AS used
     FROM pg_catalog.pg_class c
    WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relkind = 'r'
-     AND (c.relname ~ '^(journal|outbox|publish_cursor|progress|attempt)_[0-9]+$'
+     AND (c.relname ~ '^(journal|outbox|publish_cursor|progress|attempt|process_cursor|process_step|process_root|document_index)_[0-9]+$'
           OR c.relname IN ('held', 'dead', 'quarantined', 'audit', 'capture_gap'))
 ), s AS (
   SELECT t.part, pg_catalog.count(*) AS members, pg_catalog.count(*) FILTER (WHERE t.used) AS used, pg_catalog.sum(t.bytes)::int8 AS bytes

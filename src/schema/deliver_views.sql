@@ -185,7 +185,9 @@ UNION ALL
 SELECT 'subscription ' || c.name, min(h.position)
   FROM odoo_events.held h JOIN odoo_events.subscription_config c ON c.id = h.subscription_id GROUP BY c.id, c.name
 UNION ALL
-SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters;
+SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters
+UNION ALL
+(SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1);
 COMMENT ON VIEW odoo_events.needed IS 'internal: who needs the outbox, and from where on';
 
 CREATE FUNCTION odoo_events._low_water() RETURNS int8

@@ -115,8 +115,9 @@ BEGIN
     RAISE EXCEPTION 'nothing says what to trace' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT * FROM odoo_events.trace(key => ''manufacturing_order:1'');';
   END IF;
-  SELECT array_agg(DISTINCT x.entity || ':' || x.record_id) INTO named FROM odoo_events.outbox_all x WHERE x.subject = trace.subject AND x.record_id IS NOT NULL;
-  FOR o IN SELECT x.* FROM odoo_events.outbox_all x
+  SELECT array_agg(DISTINCT x.entity || ':' || x.record_id) INTO named
+    FROM odoo_events._positions_named(trace.subject) p JOIN odoo_events.outbox_all x ON x.position = p WHERE x.subject = trace.subject AND x.record_id IS NOT NULL;
+  FOR o IN SELECT x.* FROM odoo_events._traced(trace.key, trace.subject, trace.event_id, named) p JOIN odoo_events.outbox_all x ON x.position = p
             WHERE (trace.key IS NULL OR x.partitionkey = trace.key) AND (trace.subject IS NULL OR x.subject = trace.subject OR x.entity || ':' || x.record_id = ANY (named))
               AND (trace.event_id IS NULL OR x.id = trace.event_id) ORDER BY x.position
   LOOP
@@ -137,7 +138,7 @@ BEGIN
   END LOOP;
   -- a document that was renamed meanwhile, by the part of the subject that is its name
   RETURN QUERY SELECT l."time", 'renamed', l.position, l.type, NULL::text, format('%s %s is now %s', l.entity, l.record_id, l.subject)
-                 FROM (SELECT DISTINCT ON (x.entity, x.record_id) x.* FROM odoo_events.outbox_all x WHERE x.entity || ':' || x.record_id = ANY (named) ORDER BY x.entity, x.record_id, x.position DESC) l
+                 FROM (SELECT DISTINCT ON (x.entity, x.record_id) x.* FROM odoo_events._positions_of(named) p JOIN odoo_events.outbox_all x ON x.position = p WHERE x.entity || ':' || x.record_id = ANY (named) ORDER BY x.entity, x.record_id, x.position DESC) l
                 WHERE substr(l.subject, strpos(l.subject, '/')) <> substr(trace.subject, strpos(trace.subject, '/')) ORDER BY l.position;
   RETURN QUERY SELECT q.at, 'quarantined', NULL::int8, NULL::text, NULL::text, format('%s %s, change %s: %s', q.entity, q.record_id, q.change_id, q.reason)
                  FROM odoo_events.quarantined q WHERE q.key = trace.key ORDER BY q.change_id;

@@ -48,21 +48,6 @@ SELECT position, id, type, subject, partitionkey, "time", recordedtime, entity, 
   FROM odoo_events.outbox_all;
 COMMENT ON VIEW odoo_events.outbox IS 'the event log, by position; event is the text that is sent';
 
--- The name is what the root was called last; an order that has had no event of its own is known by its id.
-CREATE VIEW odoo_events.process AS
-SELECT o.correlationid, pg_catalog.split_part(o.correlationid, ':', 1) AS root_entity,
-       COALESCE(r.name, pg_catalog.split_part(o.correlationid, ':', 2)) AS root_name,
-       pg_catalog.regexp_replace(o.type, '^.*\.([^.]+\.[^.]+)\.v[0-9]+$', '\1') AS milestone, o.entity, o.record_id, o.position, o."time",
-       o."time" OPERATOR(pg_catalog.-) pg_catalog.lag(o."time") OVER w AS since_previous,
-       o."time" OPERATOR(pg_catalog.-) pg_catalog.first_value(o."time") OVER w AS since_root
-  FROM odoo_events.outbox_all o
-  LEFT JOIN (SELECT DISTINCT ON (x.entity, x.record_id) x.entity, x.record_id, pg_catalog.regexp_replace(x.subject, '^[^/]*/', '') AS name
-               FROM odoo_events.outbox_all x WHERE x.correlationid IS NOT NULL ORDER BY x.entity, x.record_id, x.position DESC) r
-    ON o.correlationid OPERATOR(pg_catalog.=) pg_catalog.concat(r.entity, ':', r.record_id)
- WHERE o.correlationid IS NOT NULL
-WINDOW w AS (PARTITION BY o.correlationid ORDER BY o.position);
-COMMENT ON VIEW odoo_events.process IS 'per order at the root of a chain: its milestones with times, order-to-ship and procure-to-stock as one story';
-
 -- Insert-only, ring of two: the row with the greatest n holds.
 DO $$
 BEGIN

@@ -50,6 +50,7 @@
 #include "deliver/settle/overrun.h"
 #include "deliver/settle/rotation.h"
 #include "deliver/settle/settle.h"
+#include "process/reader.h"
 #include "publish/cycle.h"
 #include "publish/model/yield.h"
 #include "publish/outbox/rotation.h"
@@ -87,6 +88,7 @@ typedef struct OeWorker
 	OeWorkerStep deliver;
 	OeWorkerStep maintain;
 	OeWorkerStep reader;
+	OeWorkerStep process;
 	bool		want_publish;	/* something may be in the journal, or is in a
 								 * request */
 	bool		woken;			/* since the cycle that is in a request read
@@ -394,10 +396,20 @@ oe_maintain_body(void)
 		oe_capture_reattach();
 	oe_deliver_maintain();
 	if (oe_guc_on_full == OE_FULL_DROP && (overflow = oe_publish_overflow(oe_deliver_low_water())) > 0)
+	{
 		oe_deliver_overrun(overflow);
+		oe_reader_overrun(overflow);
+	}
 	oe_publish_maintain(oe_deliver_low_water());
+	oe_reader_maintain();
 	oe_me.maintained = GetCurrentTimestamp();
 	oe_me.worked = false;
+}
+
+static void
+oe_process_body(void)
+{
+	(void) oe_reader_slice();
 }
 
 static void
@@ -433,6 +445,7 @@ oe_take_wakes(void)
 	if (wakes & OE_WAKE_CONFIG)
 	{
 		oe_me.reload_deliver = true;
+		oe_reader_reload();
 		oe_me.want_backfill = true;
 		oe_me.reader_next = 1;
 	}
@@ -454,7 +467,7 @@ oe_follow_clock(void)
 	static int64 seen = 0;
 	int64		by = oe_clock_set() - seen;
 	TimestampTz *times[] = {&oe_me.publish.not_before, &oe_me.backfill.not_before, &oe_me.deliver.not_before,
-		&oe_me.maintain.not_before, &oe_me.reader.not_before, &oe_me.publish_again, &oe_me.maintained, &oe_me.armed_checked,
+		&oe_me.maintain.not_before, &oe_me.reader.not_before, &oe_me.process.not_before, &oe_me.publish_again, &oe_me.maintained, &oe_me.armed_checked,
 	&oe_me.reader_next};
 
 	if (by == 0)
@@ -504,6 +517,7 @@ oe_worker_timeout(void)
 	timeout = Min(timeout, oe_until_backfill());
 	if (oe_me.reader_next != 0)
 		timeout = Min(timeout, oe_until(&oe_me.reader, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), oe_me.reader_next)));
+	timeout = Min(timeout, oe_until(&oe_me.process, oe_reader_due(oe_me.last_position, oe_me.want_publish)));
 	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
 	return Max(timeout, 0);
 }
@@ -515,7 +529,7 @@ oe_worker_timeout(void)
 static void
 oe_worker_idle(void)
 {
-	OeWorkerStep *steps[] = {&oe_me.publish, &oe_me.backfill, &oe_me.deliver, &oe_me.maintain, &oe_me.reader};
+	OeWorkerStep *steps[] = {&oe_me.publish, &oe_me.backfill, &oe_me.deliver, &oe_me.maintain, &oe_me.reader, &oe_me.process};
 	char		text[sizeof(oe_me.slot->activity)] = "idle";
 
 	if (oe_me.want_backfill && oe_pace_behind())
@@ -618,6 +632,7 @@ oe_worker_setup(Oid dboid, Oid owner)
 	oe_me.deliver.name = "delivering";
 	oe_me.maintain.name = "rotating";
 	oe_me.reader.name = "looking after the reader of the WAL";
+	oe_me.process.name = "following the outbox";
 	oe_me.reader_next = 1;
 	oe_me.want_publish = true;
 	oe_me.want_backfill = true;
@@ -678,6 +693,8 @@ oe_worker_main(Datum arg)
 		/* what was ordered before an event that is published now is known */
 		oe_take_wakes();
 		oe_step(&oe_me.deliver, oe_deliver_body);
+		if (oe_reader_due(oe_me.last_position, oe_me.want_publish) == 0)
+			oe_step(&oe_me.process, oe_process_body);
 		if (oe_maintain_due())
 			oe_step(&oe_me.maintain, oe_maintain_body);
 		if (oe_me.reader_next != 0 && oe_me.reader_next <= GetCurrentTimestamp())

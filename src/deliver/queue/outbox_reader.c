@@ -14,11 +14,11 @@
 #include "executor/spi.h"
 #include "lib/ilist.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
+#include "base/plan.h"
 #include "base/session.h"
 #include "base/watch.h"
 #include "deliver/model/configuration.h"
@@ -47,20 +47,6 @@ static const char oe_range_sql[] =
 static SPIPlanPtr oe_range_plan = NULL;
 static int	oe_average_size = 2048;
 static int64 oe_taken = 0;		/* events that somebody wanted */
-
-/*
- * Plans are made while the outbox is small and used when it is large, so they
- * are forced to use the index.
- */
-static void
-oe_plan_by_index(void)
-{
-	static const char *const off[] = {"enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin"};
-
-	for (int i = 0; i < lengthof(off); i++)
-		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-}
 
 static int
 oe_prefetch_limit(const OeConfiguration *conf)

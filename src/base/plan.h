@@ -1,0 +1,11 @@
+/*
+ * plan.h
+ *	  How statements on rings are planned.
+ */
+#ifndef OE_BASE_PLAN_H
+#define OE_BASE_PLAN_H
+
+/* Any process, in a trusted transaction, until it ends: plans use indexes. */
+extern void oe_plan_by_index(void);
+
+#endif							/* OE_BASE_PLAN_H */
