@@ -355,20 +355,13 @@ static bool
 oe_reader_transaction(int64 *events, bool *more)
 {
 	OeSession	session;
-	bool		loaded = oe_reader.loaded;
 	bool		ours;
 
-	/* until it is committed, memory may say more than the tables */
-	oe_reader.loaded = false;
 	oe_own_begin(&session);
 	/* an extension that was not updated has no tables for it */
 	ours = oe_own_column("process_cursor_0", "n") && oe_reader_lock();
 	if (ours)
-	{
-		oe_reader.loaded = loaded;
 		*more = oe_reader_work(events);
-		oe_reader.loaded = false;
-	}
 	oe_own_end(&session);
 	OE_FAULT("reader-committed");
 	return ours;
@@ -391,6 +384,8 @@ oe_reader_slice(void)
 	PG_FINALLY();
 	{
 		synchronous_commit = save;
+		/* after an error memory says more than the tables */
+		oe_reader.loaded = false;
 	}
 	PG_END_TRY();
 	if (ours)
@@ -435,23 +430,14 @@ oe_reader_due(int64 last_position, bool busy)
 void
 oe_reader_overrun(int64 upto)
 {
-	static const Oid types[2] = {INT8OID, INT8OID};
+	static const Oid types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(upto)};
 	OeSession	session;
 
+	oe_reader.loaded = false;
 	oe_own_begin(&session);
 	if (oe_own_column("process_cursor_0", "n") && oe_reader_lock())
-	{
-		oe_reader_load();
-		if (oe_reader.position < upto)
-		{
-			Datum		values[2] = {Int64GetDatum(oe_reader.position + 1), Int64GetDatum(upto)};
-
-			(void) oe_spi(NULL, "SELECT odoo_events._reader_overrun($1, $2)", 2, types, values, NULL, false, 0);
-			oe_reader.position = upto;
-			oe_cursor_write(GetCurrentTimestamp());
-		}
-	}
-	oe_reader.loaded = false;
+		(void) oe_spi(NULL, "SELECT odoo_events._reader_overrun($1)", 1, types, values, NULL, false, 0);
 	oe_own_end(&session);
 }
 

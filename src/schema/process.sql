@@ -34,13 +34,6 @@ CREATE TABLE odoo_events.process_gap (
 );
 COMMENT ON TABLE odoo_events.process_gap IS 'events that were dropped from a full outbox before they became milestones';
 
-CREATE FUNCTION odoo_events._reader_overrun(first int8, last int8) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-INSERT INTO odoo_events.process_gap VALUES (clock_timestamp(), first, last);
-SELECT odoo_events._audit('overrun', 'milestones', NULL, jsonb_build_object('first_position', first, 'last_position', last));
-$$;
-COMMENT ON FUNCTION odoo_events._reader_overrun(int8, int8) IS 'internal: notes which positions were dropped before the reader behind the publisher had read them';
-
 -- Which members of the ring of milestones are used; "until" is null in the one that is being filled.
 CREATE TABLE odoo_events.process_member (
     member int2 PRIMARY KEY,
@@ -141,7 +134,7 @@ COMMENT ON FUNCTION odoo_events._text_hash(text) IS 'internal: the hash by which
 
 -- Positions where an event of this subject, or of a subject that ends in "/" and this name, can be.  The caller looks at the events.
 CREATE FUNCTION odoo_events._positions_named(name text) RETURNS SETOF int8
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT d.position FROM odoo_events.document_index d WHERE d.hash = odoo_events._text_hash(_positions_named.name)
@@ -156,7 +149,7 @@ COMMENT ON FUNCTION odoo_events._positions_named(text) IS 'internal: where in th
 
 -- Positions of all events of records, each written entity:record_id.
 CREATE FUNCTION odoo_events._positions_of(records text[]) RETURNS SETOF int8
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT o.position FROM odoo_events.outbox_all o
@@ -173,7 +166,7 @@ COMMENT ON FUNCTION odoo_events._positions_of(text[]) IS 'internal: where in the
 
 -- Positions that trace() looks at: whatever it is asked for by narrows them down, and it looks at the rest itself.
 CREATE FUNCTION odoo_events._traced(key text, subject text, event_id uuid, records text[]) RETURNS SETOF int8
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
 #variable_conflict use_column
 BEGIN
   IF _traced.subject IS NOT NULL THEN
@@ -185,6 +178,26 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._traced(text, text, uuid, text[]) IS 'internal: where in the outbox the events are that trace() asks for';
+
+-- Reads nothing but the cursor: where the reader fails, the outbox must be emptied all the same.
+CREATE FUNCTION odoo_events._reader_overrun(upto int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here odoo_events.process_cursor;
+BEGIN
+  SELECT * INTO here FROM odoo_events.process_cursor c ORDER BY c.n DESC LIMIT 1;
+  IF here.position >= upto OR NOT FOUND THEN
+    RETURN;
+  END IF;
+  INSERT INTO odoo_events.process_gap VALUES (clock_timestamp(), here.position + 1, upto);
+  PERFORM odoo_events._audit('overrun', 'milestones', NULL, jsonb_build_object('first_position', here.position + 1, 'last_position', upto));
+  IF EXISTS (SELECT FROM odoo_events.process_cursor_0 c WHERE c.n = here.n) THEN
+    INSERT INTO odoo_events.process_cursor_0 VALUES (here.n + 1, upto, clock_timestamp());
+  ELSE
+    INSERT INTO odoo_events.process_cursor_1 VALUES (here.n + 1, upto, clock_timestamp());
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._reader_overrun(int8) IS 'internal: notes which positions were dropped before the reader behind the publisher had read them';
 
 CREATE FUNCTION odoo_events._read_behind() RETURNS int8
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_read_behind';
