@@ -27,7 +27,7 @@ my $plant = OdooCrash->new($node, $receiver);
 # Small rings that turn all the time.
 my %tuned = ('maintain-ms' => 20, 'backfill-rows' => 3, 'journal-worth' => 1, 'progress-rows' => 10, 'cursor-rows' => 10, 'retention-min' => 1, 'backoff-ms' => 20);
 $plant->arm($_, $tuned{$_}) foreach keys %tuned;
-$node->append_conf('postgresql.conf', "odoo_events.retention = '1s'\nodoo_events.attempt_retention = '1s'\n");
+$node->append_conf('postgresql.conf', "odoo_events.retention = '1s'\nodoo_events.attempt_retention = '1s'\nodoo_events.process_retention = '1s'\n");
 $node->restart;
 
 # The points, as the source names them.
