@@ -53,13 +53,15 @@ OBJS = $(SRCS:.c=.o)
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
 DELIVER = secret transport subscribe operate views storage pull
-SCHEMA = base audit capture wal catalog $(CATALOG:%=catalog_%) publish process deliver $(DELIVER:%=deliver_%) \
+GOVERN = config policy proposal revision
+SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publish process deliver govern_shelf $(DELIVER:%=deliver_%) \
 	care \
 	account \
 	quiet \
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
 	page \
 	event_catalog \
+	$(GOVERN:%=govern_%) \
 	grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 

@@ -10,7 +10,7 @@ CREATE ROLE regress_deliver_auditor LOGIN;
 CREATE ROLE regress_deliver_operator LOGIN;
 GRANT USAGE ON SCHEMA odoo_events TO regress_deliver_auditor, regress_deliver_operator;
 GRANT SELECT ON audit_log TO regress_deliver_auditor;
-GRANT EXECUTE ON FUNCTION pause(text), resume(text), retry_now(text) TO regress_deliver_operator;
+GRANT EXECUTE ON FUNCTION pause(text), resume(text), retry_now(text, int4[], int4[]) TO regress_deliver_operator;
 
 SELECT arm();
 SELECT disarm();

@@ -16,6 +16,7 @@ CREATE TEMP TABLE harmless (name text, why text);
 INSERT INTO harmless VALUES
   ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
+  ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
   ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
 
 -- one call of each, in this order; %s is what the one before it has answered
@@ -53,7 +54,12 @@ INSERT INTO calls (name, what, sql) VALUES
   ('cancel_replay', 'cancel_replay', $$SELECT odoo_events.cancel_replay(1)$$),
   ('discard', 'discard', $$SELECT odoo_events.discard('wms', '{00000000-0000-8000-8000-000000000001}')$$),
   ('ack', 'ack', $$SELECT odoo_events.ack('pull', max(f.position)) FROM odoo_events.fetch('pull') f$$),
-  ('unsubscribe', 'unsubscribe', $$SELECT odoo_events.unsubscribe('wms')$$);
+  ('set_policy', 'set_policy', $$SELECT odoo_events.set_policy('pg_monitor', companies => '{1}')$$),
+  ('drop_policy', 'drop_policy', $$SELECT odoo_events.drop_policy('pg_monitor')$$),
+  ('set_environment', 'set_environment', $$SELECT odoo_events.set_environment('test', '{"wms_url": "https://203.0.113.7/x"}')$$),
+  ('config_apply', 'config_apply', $$SELECT odoo_events.config_apply('{"subscription": {"more": {"url": "https://203.0.113.7/y"}}}', dry_run => false)$$),
+  ('unsubscribe', 'unsubscribe', $$SELECT odoo_events.unsubscribe('wms')$$),
+  ('config_rollback', 'config_rollback', $$SELECT action FROM odoo_events.config_rollback(1, dry_run => false)$$);
 
 SELECT DISTINCT p.proname AS nobody_knows_whether_it_is_audited
   FROM pg_proc p WHERE p.pronamespace = 'odoo_events'::regnamespace AND p.proname !~ '^_'

@@ -47,6 +47,10 @@ int			oe_guc_filter_timeout = 100;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
 
+/* Read in SQL only. */
+static char *oe_guc_environment = NULL;
+static char *oe_guc_four_eyes = NULL;
+
 /* Two that count in one transaction, and in which. */
 static bool oe_guc_capture = true;
 static char *oe_guc_traceparent = NULL;
@@ -166,6 +170,51 @@ oe_check_language(char **newval, void **extra, GucSource source)
 }
 
 /*
+ * A word, or nothing.
+ */
+static bool
+oe_check_environment(char **newval, void **extra, GucSource source)
+{
+	const char *s = *newval;
+
+	if (strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(s) && strlen(s) < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("An environment is a word of letters, digits, \"_\" and \"-\".");
+	return false;
+}
+
+/*
+ * Functions that can be proposed (schema/govern_proposal.sql).
+ */
+static bool
+oe_check_four_eyes(char **newval, void **extra, GucSource source)
+{
+	static const char *const known[] = {
+		"alter_subscription", "arm", "config_apply", "config_rollback", "discard", "disarm", "erase", "pause",
+		"replay", "resume", "retry_now", "rotate_secret", "set_environment", "set_policy", "set_secret", "skip",
+		"subscribe", "unsubscribe"
+	};
+	char	   *copy = pstrdup(*newval);
+	List	   *names = NIL;
+	bool		valid = SplitIdentifierString(copy, ',', &names);
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		int			i = 0;
+
+		while (i < lengthof(known) && strcmp(known[i], lfirst(lc)) != 0)
+			i++;
+		valid = valid && i < lengthof(known);
+	}
+	list_free(names);
+	pfree(copy);
+	if (!valid)
+		GUC_check_errdetail("The names of functions are separated by commas, and each is a function that can be proposed: see docs/governance.md.");
+	return valid;
+}
+
+/*
  * Names as in other lists of PostgreSQL: commas between them, double quotes
  * around what is no plain identifier.
  */
@@ -262,12 +311,21 @@ oe_guc_define(void)
 							   "Comma-separated names of the databases that get a worker; empty for all that have the extension.",
 							   NULL, &oe_guc_databases, "",
 							   PGC_SIGHUP, GUC_LIST_INPUT, oe_check_databases, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.environment",
+							   "What this server is, production for example; arm() notes it, and with another value nothing is sent.",
+							   "Configurations take the values of ${name} from set_environment() of this name.",
+							   &oe_guc_environment, "",
+							   PGC_SIGHUP, 0, oe_check_environment, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.filter_timeout",
 							"Processor time that a filter or a condition may take for one event.",
 							"An event that takes longer goes to the subscription's dead letters, or into quarantine.",
 							&oe_guc_filter_timeout,
 							100, 10, 60000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.four_eyes",
+							   "Comma-separated names of functions that need a second person's approve().",
+							   NULL, &oe_guc_four_eyes, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT, oe_check_four_eyes, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.language",
 							   "Language of translated names in events.",
 							   NULL, &oe_guc_language, "en_US",

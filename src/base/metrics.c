@@ -33,6 +33,11 @@ oe_metrics_init(OeMetrics *m)
 		pg_atomic_init_u64(&m->types[i].published, 0);
 		pg_atomic_init_u64(&m->types[i].last_at, 0);
 	}
+	for (int i = 0; i < OE_MAX_DENIED; i++)
+	{
+		m->denied[i].role[0] = '\0';
+		pg_atomic_init_u64(&m->denied[i].count, 0);
+	}
 }
 
 static void
@@ -54,6 +59,11 @@ oe_metrics_clear(OeMetrics *m)
 		m->types[i].type[0] = '\0';
 		pg_atomic_write_u64(&m->types[i].published, 0);
 		pg_atomic_write_u64(&m->types[i].last_at, 0);
+	}
+	for (int i = 0; i < OE_MAX_DENIED; i++)
+	{
+		m->denied[i].role[0] = '\0';
+		pg_atomic_write_u64(&m->denied[i].count, 0);
 	}
 }
 

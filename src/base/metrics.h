@@ -18,6 +18,8 @@
 #define OE_TYPE_LEN 96
 #define OE_BUCKETS 13			/* and one more, without a limit */
 
+#define OE_MAX_DENIED 32
+
 typedef struct OeTypeStats
 {
 	char		type[OE_TYPE_LEN];	/* empty: free */
@@ -32,6 +34,13 @@ typedef struct OeHistogram
 	pg_atomic_uint64 sum_us;
 } OeHistogram;
 
+/* Calls of a role that a policy refused. */
+typedef struct OeDenied
+{
+	char		role[NAMEDATALEN];	/* empty: free */
+	pg_atomic_uint64 count;
+} OeDenied;
+
 typedef struct OeMetrics
 {
 	OeHistogram delivery_duration;	/* one request */
@@ -39,6 +48,8 @@ typedef struct OeMetrics
 	pg_atomic_uint32 in_flight; /* requests of the worker */
 	OeTypeStats types[OE_MAX_TYPES];	/* by hash of the name, open
 										 * addressing */
+	OeDenied	denied[OE_MAX_DENIED];	/* the last one stands for all that
+										 * found no room */
 } OeMetrics;
 
 /* Upper limits of the buckets, in microseconds. */

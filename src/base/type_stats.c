@@ -1,6 +1,7 @@
 /*
  * type_stats.c
- *	  Counts the published events of each type.
+ *	  Counts the published events of each type, and what policies refuse to
+ *	  each role.
  *
  * Any process that publishes.  The entries are part of the metrics of a
  * database in shared memory; making a new one takes the slots' lock.
@@ -53,4 +54,21 @@ oe_metrics_published(OeMetrics *m, const char *type, TimestampTz at)
 		return;
 	pg_atomic_fetch_add_u64(&s->published, 1);
 	pg_atomic_write_u64(&s->last_at, (uint64) at);
+}
+
+/*
+ * Refusals are rare, so each takes the lock.
+ */
+void
+oe_metrics_denied(OeMetrics *m, const char *role)
+{
+	int			i = 0;
+
+	oe_slots_lock(true);
+	while (i < OE_MAX_DENIED - 1 && m->denied[i].role[0] != '\0' && strcmp(m->denied[i].role, role) != 0)
+		i++;
+	if (m->denied[i].role[0] == '\0')
+		strlcpy(m->denied[i].role, i < OE_MAX_DENIED - 1 ? role : "other", NAMEDATALEN);
+	oe_slots_unlock();
+	pg_atomic_fetch_add_u64(&m->denied[i].count, 1);
 }

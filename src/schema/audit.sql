@@ -66,8 +66,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._audit_row() IS
 'internal: keeps audit_log in step with a configuration table; arguments: name column, words for insert, update, delete, columns that do not count';
-
-CREATE VIEW odoo_events.audit_log AS
-SELECT a.at, a.who, a.client, a.what, a.object, a.old, a.new FROM odoo_events.audit a ORDER BY a.id;
-COMMENT ON VIEW odoo_events.audit_log IS
-'who changed which configuration, replayed, skipped, discarded ..., when, from what to what; without secrets, kept for ever';

@@ -227,7 +227,9 @@ CREATE TABLE odoo_events.replay_job (
     created_by      text NOT NULL,
     created_at      timestamptz NOT NULL,
     finished_at     timestamptz,
-    missed          boolean                     -- only what was passed over and has not been sent since
+    missed          boolean,                    -- only what was passed over and has not been sent since
+    companies       int4[],
+    warehouses      int4[]
 );
 COMMENT ON TABLE odoo_events.replay_job IS 'replays and how far they are';
 

@@ -5,23 +5,28 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'unsubscribe');
+  IF odoo_events._proposes('unsubscribe', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
+  PERFORM odoo_events._shelve(c);
   DELETE FROM odoo_events.subscription_config s WHERE s.id = c.id;
-  DELETE FROM odoo_events.subscription_secret s WHERE s.subscription_id = c.id;
-  DELETE FROM odoo_events.held h WHERE h.subscription_id = c.id;
-  DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id;
   DELETE FROM odoo_events.replay_job r WHERE r.subscription_id = c.id;
   DELETE FROM odoo_events.command x WHERE x.subscription_id = c.id;
-  DELETE FROM odoo_events.pull_cursor k WHERE k.subscription_id = c.id;
   DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
   PERFORM odoo_events._wake('config');
 END $$;
-COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription with all it had waiting, and its dead letters';
+COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription; its place, its secret and its dead letters are kept for 7 days, in which config_rollback() or config_apply() brings it back';
 
 CREATE FUNCTION odoo_events.pause(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'pause', '{operate}');
+  IF odoo_events._proposes('pause', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
   IF c.state <> 'paused' THEN
     UPDATE odoo_events.subscription_config s
        SET state = 'paused', state_reason = format('paused by %s', session_user), state_since = clock_timestamp() WHERE s.id = c.id;
@@ -35,6 +40,10 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'resume', '{operate}');
+  IF odoo_events._proposes('resume', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
   UPDATE odoo_events.subscription_config s
      SET state = 'active', state_reason = NULL, state_since = clock_timestamp() WHERE s.id = c.id;
   DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
@@ -47,6 +56,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'ping');
   PERFORM odoo_events._platform_event('odoo.platform.subscription.pinged.v1', c.name, '{}');
   IF NOT odoo_events._preloaded() THEN
     RAISE WARNING 'the ping is not sent: the library is not in shared_preload_libraries' USING HINT = 'SELECT * FROM odoo_events.health();';
@@ -62,31 +72,51 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters; to a broker, it connects and looks for the topic, and sends the event only where the topic is fixed and keeps no states';
 
-CREATE FUNCTION odoo_events.retry_now(name text) RETURNS void
+CREATE FUNCTION odoo_events.retry_now(name text, companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'companies', companies, 'warehouses', warehouses));
+  chosen int8[] := '{}';
 BEGIN
-  INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'retry_now', '{}', session_user);
-  PERFORM odoo_events._audit('retry_now', c.name);
+  PERFORM odoo_events._must_be_narrow(c, 'retry_now', args, NULL, companies, warehouses);
+  IF odoo_events._proposes('retry_now', args) THEN
+    RETURN;
+  END IF;
+  IF num_nonnulls(companies, warehouses) > 0 THEN
+    chosen := ARRAY(SELECT e.held_position FROM odoo_events.held_event e
+                   WHERE e.subscription_id = c.id AND e.position = e.held_position AND e.attempts > 0
+                     AND odoo_events._within(e.company_id, e.warehouse_id, companies, warehouses));
+  END IF;
+  IF chosen <> '{}' OR num_nonnulls(companies, warehouses) = 0 THEN
+    INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'retry_now', chosen, session_user);
+  END IF;
+  PERFORM odoo_events._audit('retry_now', c.name, NULL, NULLIF(args - 'name', '{}'));
   PERFORM odoo_events._wake('config');
 END $$;
-COMMENT ON FUNCTION odoo_events.retry_now(text) IS 'endpoint mended: closes the breaker and retries all that waits, now';
+COMMENT ON FUNCTION odoo_events.retry_now(text, int4[], int4[]) IS
+'endpoint mended: closes the breaker and retries all that waits, now; with companies or warehouses only their events, and an open breaker stays';
 
-CREATE FUNCTION odoo_events.skip(name text, ids uuid[]) RETURNS bigint
+CREATE FUNCTION odoo_events.skip(name text, ids uuid[], companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'ids', ids, 'companies', companies, 'warehouses', warehouses));
   found_positions int8[];
   reasons text[];
 BEGIN
+  PERFORM odoo_events._must_be_narrow(c, 'skip', args, NULL, companies, warehouses);
   SELECT array_agg(w.position), array_agg(w.last_error) INTO found_positions, reasons
-    FROM odoo_events.waiting w WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids);
+    FROM odoo_events.waiting w JOIN odoo_events.outbox_all o ON o.position = w.position
+   WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids) AND odoo_events._within(o.company_id, o.warehouse_id, companies, warehouses);
   IF cardinality(ids) = 0 THEN
     RETURN 0;
   ELSIF found_positions IS NULL OR cardinality(found_positions) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
     RAISE EXCEPTION 'argument "ids" names an event that subscription "%" is not retrying', name USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT event_id FROM odoo_events.waiting WHERE state = ''retry'' lists them.';
+  END IF;
+  IF odoo_events._proposes('skip', args) THEN
+    RETURN NULL;
   END IF;
   -- the dead letter says what it failed with, too
   INSERT INTO odoo_events.command (subscription_id, what, positions, by)
@@ -95,22 +125,30 @@ BEGIN
   PERFORM odoo_events._wake('config');
   RETURN cardinality(found_positions);
 END $$;
-COMMENT ON FUNCTION odoo_events.skip(text, uuid[]) IS 'poison events: to the dead letters, and on with what waits behind them';
+COMMENT ON FUNCTION odoo_events.skip(text, uuid[], int4[], int4[]) IS
+'poison events: to the dead letters, and on with what waits behind them; companies and warehouses say whose events they may be';
 
-CREATE FUNCTION odoo_events.discard(name text, ids uuid[]) RETURNS bigint
+CREATE FUNCTION odoo_events.discard(name text, ids uuid[], companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'ids', ids, 'companies', companies, 'warehouses', warehouses));
   found uuid[];
 BEGIN
-  WITH gone AS (DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (ids) RETURNING d.event_id)
+  PERFORM odoo_events._must_be_narrow(c, 'discard', args, NULL, companies, warehouses);
+  IF odoo_events._proposes('discard', args) THEN
+    RETURN NULL;
+  END IF;
+  WITH gone AS (DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (ids)
+                   AND odoo_events._within(d.company_id, d.warehouse_id, companies, warehouses) RETURNING d.event_id)
   SELECT array_agg(g.event_id) INTO found FROM gone g;
   IF found IS NOT NULL THEN
     PERFORM odoo_events._audit('discard', c.name, jsonb_build_object('ids', found));
   END IF;
   RETURN COALESCE(cardinality(found), 0);
 END $$;
-COMMENT ON FUNCTION odoo_events.discard(text, uuid[]) IS 'drops dead letters for good; answers how many';
+COMMENT ON FUNCTION odoo_events.discard(text, uuid[], int4[], int4[]) IS
+'drops dead letters for good; answers how many; companies and warehouses say whose events they may be';
 
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
 -- selectors they are what fetch() answers.  filtered => false leaves the filter to the worker, which bounds its time over all events;
@@ -153,6 +191,7 @@ BEGIN
      -- a topic of states gets only the latest event of each key: an old state, or a record that was deleted, does not come back
      AND NOT (odoo_events._keeps_states(c.transport) AND EXISTS (SELECT 1 FROM odoo_events.outbox_all y
                WHERE y.partitionkey = x.partitionkey AND y.position > x.position AND y.type LIKE ANY (c.types_like)))
+     AND odoo_events._within(x.company_id, x.warehouse_id, job.companies, job.warehouses)
    ORDER BY x.position
    LIMIT max_events;
 END $$;
@@ -161,15 +200,18 @@ COMMENT ON FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int
 CREATE FUNCTION odoo_events.replay(name text, from_position int8 DEFAULT NULL, to_position int8 DEFAULT NULL,
   since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, types text[] DEFAULT NULL, keys text[] DEFAULT NULL,
   subject text DEFAULT NULL, ids uuid[] DEFAULT NULL, dead_letters boolean DEFAULT false, dry_run boolean DEFAULT false,
-  missed boolean DEFAULT false)
+  missed boolean DEFAULT false, companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'from_position', from_position, 'to_position', to_position, 'since', since, 'until', until,
+    'types', types, 'keys', keys, 'subject', subject, 'ids', ids, 'dead_letters', NULLIF(dead_letters, false), 'missed', NULLIF(missed, false), 'companies', companies, 'warehouses', warehouses));
   job odoo_events.replay_job;
   slow int8;
   unjudged text;
 BEGIN
+  PERFORM odoo_events._must_be_narrow(c, 'replay', args, types, companies, warehouses);
   IF c.url IS NULL THEN
     RAISE EXCEPTION 'subscription "%" is fetched, nothing is sent to it', name USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL, start_from => %L);', name || '-again', COALESCE(from_position::text, 'earliest'));
@@ -203,6 +245,7 @@ BEGIN
     job.from_position := GREATEST(job.from_position, COALESCE(odoo_events._start_of(c.id), 0) + 1);
     job.to_position := LEAST(job.to_position, (SELECT max(COALESCE(v.position, job.to_position)) FROM odoo_events.subscription_version v WHERE v.subscription_id = c.id));
   END IF;
+  job.companies := companies; job.warehouses := warehouses;
   job.since := since; job.until := until; job.keys := keys; job.subject := subject; job.ids := ids;
   job.types_like := CASE WHEN types IS NOT NULL THEN odoo_events._types_like(types) END;
   job.dead_letters := dead_letters;
@@ -215,19 +258,22 @@ BEGIN
     RAISE NOTICE 'no event that subscription "%" has had is selected', name
       USING HINT = 'Only what is in the outbox, or in its dead letters, and passes its types and its filter can be sent again.';
   END IF;
+  IF NOT dry_run AND odoo_events._proposes('replay', args) THEN
+    RETURN NULL;
+  END IF;
   IF NOT dry_run AND job.matched > 0 THEN
     INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
-        dead_letters, matched, cursor, created_by, created_at, missed)
+        dead_letters, matched, cursor, created_by, created_at, missed, companies, warehouses)
     VALUES (c.id, job.from_position, job.to_position, since, until, job.types_like, keys, subject, ids,
-        dead_letters, job.matched, job.cursor, session_user, clock_timestamp(), job.missed) RETURNING id INTO job.id;
+        dead_letters, job.matched, job.cursor, session_user, clock_timestamp(), job.missed, companies, warehouses) RETURNING id INTO job.id;
     PERFORM odoo_events._audit('replay', c.name, NULL, jsonb_strip_nulls(jsonb_build_object('replay', job.id, 'events', job.matched,
       'from_position', job.from_position, 'to_position', job.to_position, 'since', since, 'until', until, 'types', types, 'keys', keys,
-      'subject', subject, 'ids', ids, 'dead_letters', dead_letters, 'missed', job.missed)));
+      'subject', subject, 'ids', ids, 'dead_letters', dead_letters, 'missed', job.missed, 'companies', companies, 'warehouses', warehouses)));
     PERFORM odoo_events._wake('config');
   END IF;
   RETURN job.matched;
 END $$;
-COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean, boolean) IS
+COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean, boolean, int4[], int4[]) IS
 'sends again what the subscription got, or its dead letters: same ids, same bytes, in order per key; missed: sends what it passed over, wants now and was never '
 'sent; answers how many events';
 

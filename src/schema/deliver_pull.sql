@@ -66,7 +66,9 @@ BEGIN
   IF c.id IS NULL THEN
     RAISE EXCEPTION 'subscription "%" does not exist', name USING ERRCODE = 'undefined_object',
       HINT = 'SELECT name FROM odoo_events.subscription lists them.';
-  ELSIF c.url IS NOT NULL THEN
+  END IF;
+  PERFORM odoo_events._must_be_whole(c, 'fetch', '{consume}', true);
+  IF c.url IS NOT NULL THEN
     RAISE EXCEPTION 'subscription "%" has a URL that its events are sent to', name USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', name || '-pull');
   ELSIF c.state <> 'active' THEN

@@ -194,6 +194,10 @@ DECLARE
   s odoo_events.subscription_secret;
   lost text[];
 BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'set_secret', '{subscribe}');
+  IF NOT odoo_events._collects(c.name) AND odoo_events._proposes('set_secret', args) THEN
+    RETURN NULL;
+  END IF;
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
   lost := odoo_events._lost_secrets(c, s);
   IF lost <> '{}' THEN
@@ -230,6 +234,10 @@ DECLARE
 BEGIN
   IF overlap IS NULL OR overlap < interval '0' OR overlap > interval '90 days' THEN
     RAISE EXCEPTION 'argument "overlap" is %', COALESCE(overlap::text, 'null') USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 0 to 90 days.';
+  END IF;
+  PERFORM odoo_events._must_be_whole(c, 'rotate_secret', '{subscribe}');
+  IF odoo_events._proposes('rotate_secret', jsonb_build_object('name', name, 'overlap', overlap)) THEN
+    RETURN NULL;
   END IF;
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
   IF NOT FOUND THEN

@@ -22,6 +22,7 @@ BEGIN
     UPDATE odoo_events.pull_cursor p SET position = upto, fetched = GREATEST(p.fetched, upto), scanned = GREATEST(p.scanned, upto)
      WHERE p.subscription_id = k.subscription_id;
   END LOOP;
+  UPDATE odoo_events.unsubscribed u SET position = upto + 1 WHERE u.position <= upto;
 END $$;
 COMMENT ON FUNCTION odoo_events._overrun_pull(int8) IS 'internal: pull consumers lose what is dropped; one that is fetching keeps it for now';
 

@@ -407,6 +407,7 @@ BEGIN
   IF c.auth ->> 'type' = 'oauth2' THEN
     PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
   END IF;
+  PERFORM odoo_events._must_be_whole(c, 'subscribe', CASE WHEN was.id IS NULL THEN '{subscribe}' ELSE '{operate,subscribe}' END::text[], true);
   RETURN c;
 END $$;
 COMMENT ON FUNCTION odoo_events._configure(odoo_events.subscription_config, jsonb) IS 'internal: a configuration changed by arguments, checked';
@@ -443,6 +444,9 @@ DECLARE
   s odoo_events.subscription_secret := odoo_events._configure_secret(NULL, c, args);
   start int8 := odoo_events._start_cursor(args ->> 'start_from');
 BEGIN
+  IF odoo_events._proposes('subscribe', args) THEN
+    RETURN NULL;
+  END IF;
   IF (args -> 'or_replace')::boolean AND EXISTS (SELECT 1 FROM odoo_events.subscription_config x WHERE x.name = c.name) THEN
     RETURN odoo_events._replace(c, s);
   END IF;
@@ -475,7 +479,9 @@ DECLARE
   old odoo_events.subscription_secret;
   keeps boolean;
 BEGIN
+  PERFORM odoo_events._must_be_whole(was, 'subscribe');
   PERFORM odoo_events._same_way(was, c);
+  PERFORM odoo_events._keep_secret(was);
   c.id := was.id; c.version := was.version; c.created_at := was.created_at;
   c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
   s.subscription_id := c.id;
@@ -548,8 +554,12 @@ DECLARE
   s odoo_events.subscription_secret;
 BEGIN
   SELECT jsonb_object_agg(a.key, a.value) INTO given FROM jsonb_each(args) a WHERE a.value <> 'null';
+  PERFORM odoo_events._must_be_whole(was, 'alter_subscription');
   c := odoo_events._configure(was, given);
   PERFORM odoo_events._same_way(was, c);
+  IF odoo_events._proposes('alter_subscription', given) THEN
+    RETURN;
+  END IF;
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
   s := odoo_events._configure_secret(s, c, given);
   IF given ?| '{secret,signature,headers,auth,tls}' THEN
@@ -559,6 +569,7 @@ BEGIN
               HINT = format('Give in one call: %s.', array_to_string(
                 CASE WHEN s.secret IS NULL THEN '{secret}'::text[] ELSE '{}' END || odoo_events._lost_secrets(c, s), ', '));
     END IF;
+    PERFORM odoo_events._keep_secret(was);
     s.subscription_id := c.id;
     PERFORM odoo_events._store_secret(s);
     PERFORM odoo_events._audit('set_secret', c.name, NULL, jsonb_build_object('secret', given ? 'secret', 'headers', to_jsonb(c.header_names)));

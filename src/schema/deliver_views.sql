@@ -59,22 +59,22 @@ COMMENT ON VIEW odoo_events.subscription_progress IS 'internal: the row of progr
 -- Events behind a held key, and the held one itself.
 CREATE VIEW odoo_events.held_event AS
 SELECT h.subscription_id, h.position AS held_position, h.attempts, h.first_at, CASE p.breaker WHEN 'open' THEN p.asked_at ELSE GREATEST(h.next_attempt_at, p.asked_at) END AS next_attempt_at, h.last_error, o.position, o.id, o.type,
-       o.subject, o.partitionkey, o.recordedtime
+       o.subject, o.partitionkey, o.recordedtime, o.company_id, o.warehouse_id
   FROM odoo_events.subscription_progress p
        JOIN odoo_events.held h ON h.subscription_id = p.subscription_id
        CROSS JOIN LATERAL (
-         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime, x.company_id, x.warehouse_id FROM odoo_events.outbox_all x
           WHERE h.mode = 'key' AND x.partitionkey = h.key AND x.position >= h.position
             AND x.position <= LEAST(p.cursor, COALESCE(h.upto, p.cursor))
             AND (x.position = h.position OR x.type LIKE ANY (p.types_like))
          UNION ALL
-         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime, x.company_id, x.warehouse_id FROM odoo_events.outbox_all x
           WHERE h.mode <> 'key' AND x.position = h.position) o;
 COMMENT ON VIEW odoo_events.held_event IS 'internal: the events that wait for a retry or behind one';
 
 -- Estimated to be a few rows, whatever their number: the planner would have the plan of a thousand subscriptions compiled, which takes
 -- ten times as long as to run it.
-CREATE VIEW odoo_events.subscription_status AS
+CREATE VIEW odoo_events.subscription_status WITH (security_barrier) AS
 SELECT c.name,
        CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
             WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN 'unarmed'
@@ -116,11 +116,12 @@ SELECT c.name,
        CROSS JOIN LATERAL (SELECT LEAST(h.least_held, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS least_waiting) w
        CROSS JOIN LATERAL (SELECT COALESCE((SELECT k.last_position FROM odoo_events.publish_cursor k ORDER BY k.n DESC LIMIT 1), 0)
                                   AS last_position) l
- WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
+ WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
+   AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
 COMMENT ON VIEW odoo_events.subscription_status IS
 'how each subscription goes, as of the worker''s last settlement; lag_events counts what the filters may still pass over';
 
-CREATE VIEW odoo_events.waiting AS
+CREATE VIEW odoo_events.waiting WITH (security_barrier) AS
 SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, w.partitionkey,
        CASE WHEN w.batch_attempts > 0 THEN 'retry' WHEN w.position > w.head AND NOT w.position = ANY (p.batched) THEN 'behind'
             ELSE 'in_flight' END AS state,
@@ -132,7 +133,7 @@ SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, 
   FROM odoo_events.subscription_progress p
        JOIN odoo_events.subscription_config c ON c.id = p.subscription_id
        CROSS JOIN LATERAL (
-         SELECT i.position, i.batch_attempts, i.next_attempt_at, o.id, o.type, o.subject, o.partitionkey, o.recordedtime,
+         SELECT i.position, i.batch_attempts, i.next_attempt_at, o.id, o.type, o.subject, o.partitionkey, o.recordedtime, o.company_id, o.warehouse_id,
                 CASE c.ordering WHEN 'key' THEN pg_catalog.first_value(i.position) OVER (PARTITION BY o.partitionkey ORDER BY i.position)
                                 WHEN 'strict' THEN pg_catalog.first_value(i.position) OVER (ORDER BY i.position) END AS head
            FROM (SELECT f AS position, 0 AS batch_attempts, NULL::timestamptz AS next_attempt_at FROM unnest(p.in_flight) f
@@ -141,9 +142,11 @@ SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, 
                         CASE WHEN (b ->> 'attempts')::int4 > 0 THEN timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us' END
                    FROM unnest(ARRAY(SELECT jsonb_array_elements(p.batches))) b,
                         unnest(pg_catalog.translate((b -> 'positions')::text, '[]', '{}')::int8[]) e) i
-                CROSS JOIN LATERAL (SELECT x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+                CROSS JOIN LATERAL (SELECT x.id, x.type, x.subject, x.partitionkey, x.recordedtime, x.company_id, x.warehouse_id FROM odoo_events.outbox_all x
                                      WHERE x.position = i.position LIMIT 1) o) w
  WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
+   AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), w.type, w.company_id, w.warehouse_id)
 UNION ALL
 SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
        CASE WHEN e.position > e.held_position OR e.attempts = 0 THEN 'behind' ELSE 'retry' END,
@@ -153,22 +156,31 @@ SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
             THEN (SELECT o.id FROM odoo_events.outbox_all o WHERE o.position = e.held_position) END,
        e.recordedtime, CASE WHEN e.position = e.held_position THEN e.last_error END
   FROM odoo_events.held_event e JOIN odoo_events.subscription_config c ON c.id = e.subscription_id
- WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
+ WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
+   AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), e.type, e.company_id, e.warehouse_id);
 COMMENT ON VIEW odoo_events.waiting IS
 'what is taken in and not settled: on its way or next, waiting for a retry, or behind an event that does (as of the last settlement)';
 
-CREATE VIEW odoo_events.attempt AS
+-- A request for one event is shown as that event is; of a batch, and of an event that has left the outbox, all that the subscription may get must
+-- be the caller's to see.
+CREATE VIEW odoo_events.attempt WITH (security_barrier) AS
 SELECT c.name AS subscription, a.event_id, a.batch_id, a.first_position, a.last_position, a.attempt, a.at,
        pg_catalog.make_interval(secs => a.duration) AS duration, a.status, a.error, a.response,
        odoo_events._transport(c.url) AS transport
   FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) a
-       JOIN odoo_events.subscription_config c ON c.id = a.subscription_id;
+       JOIN odoo_events.subscription_config c ON c.id = a.subscription_id
+ WHERE odoo_events._sees_whole((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.types, c.companies, c.warehouses, NULL, NULL)
+    OR a.event_id IS NOT NULL AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+       AND EXISTS (SELECT 1 FROM odoo_events.outbox_all o WHERE o.position = a.first_position AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), o.type, o.company_id, o.warehouse_id));
 COMMENT ON VIEW odoo_events.attempt IS
 'one row per request or message; response is kept of failures, its first 4 KiB; of a dry run there is neither status nor error, and response is what was not sent';
 
-CREATE VIEW odoo_events.dead_letter AS
+CREATE VIEW odoo_events.dead_letter WITH (security_barrier) AS
 SELECT c.name AS subscription, d.event_id, d.position, d.type, d.subject, d.attempts, d.first_at, d.last_at, d.last_status, d.last_error
-  FROM odoo_events.dead d JOIN odoo_events.subscription_config c ON c.id = d.subscription_id;
+  FROM odoo_events.dead d JOIN odoo_events.subscription_config c ON c.id = d.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), d.type, d.company_id, d.warehouse_id);
 COMMENT ON VIEW odoo_events.dead_letter IS 'what was given up, and why; replay(name, dead_letters => true) sends it again';
 
 CREATE VIEW odoo_events.replay_status AS
@@ -186,6 +198,8 @@ SELECT 'subscription ' || c.name, min(h.position)
   FROM odoo_events.held h JOIN odoo_events.subscription_config c ON c.id = h.subscription_id GROUP BY c.id, c.name
 UNION ALL
 SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters
+UNION ALL
+SELECT 'dropped subscription ' || u.name, u.position FROM odoo_events.unsubscribed u WHERE u.until > now()
 UNION ALL
 (SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1);
 COMMENT ON VIEW odoo_events.needed IS 'internal: who needs the outbox, and from where on';

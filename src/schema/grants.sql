@@ -26,6 +26,10 @@ BEGIN
   END LOOP;
 END $$;
 
+-- A view's functions are called as its reader.  These say who he is, and compare what they are given.
+GRANT EXECUTE ON FUNCTION odoo_events._callers(), odoo_events._allows(jsonb, text, int4, int4), odoo_events._sees(jsonb, text, int4[], int4[]),
+  odoo_events._sees_whole(jsonb, text, text[], int4[], int4[], text[], text), odoo_events._statement(text, jsonb) TO PUBLIC;
+
 -- Monitoring: status without payloads and secrets.  The functions are those that the views call.
 GRANT USAGE ON SCHEMA odoo_events TO pg_monitor;
 GRANT SELECT ON odoo_events.worker_status TO pg_monitor;

@@ -142,7 +142,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   family text;
 BEGIN
-  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'care'] LOOP
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care'] LOOP
     BEGIN
       RETURN QUERY EXECUTE format('SELECT * FROM odoo_events._%s_metrics()', family);
     EXCEPTION WHEN lock_not_available THEN

@@ -368,8 +368,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'loops', 'warn', format('%s has had %s events %s within %s s, each of another transaction: does a receiver write back what it is told?', x.partitionkey, x.n, x.type, extract(epoch FROM period)::int),
        format('SELECT position, "time", event::json ->> ''authid'' AS authid FROM odoo_events.outbox WHERE partitionkey = %L ORDER BY position DESC LIMIT 20;  -- then docs/receivers.md, "A receiver that writes back"', x.partitionkey)
   FROM (SELECT o.partitionkey, o.type, count(DISTINCT o.odootx) AS n
-          FROM odoo_events.outbox o
-         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 2000 AND o.recordedtime > clock_timestamp() - period AND o.record_id IS NOT NULL
+          FROM odoo_events.outbox_all o
+         WHERE o.position > odoo_events._last_position() - 2000 AND o.recordedtime > clock_timestamp() - period AND o.record_id IS NOT NULL
          GROUP BY o.partitionkey, o.type) x
  WHERE x.n >= at_least ORDER BY x.n DESC LIMIT 3
 $$;
@@ -457,7 +457,7 @@ BEGIN
     'outbox()',
     'indexes(8388608)'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT h."check", h.status, odoo_events._health_detail(h."check", h.status, h.detail), h.hint FROM odoo_events._health_%s h ORDER BY h."check", h.detail', one);
+      RETURN QUERY EXECUTE format('SELECT h."check", h.status, CASE WHEN v THEN odoo_events._health_detail(h."check", h.status, h.detail) ELSE ''not shown: your policy'' END, CASE WHEN v THEN h.hint END FROM odoo_events._health_%s h, odoo_events._health_visible(h."check") v WHERE v OR h."check" NOT LIKE ''subscription %%'' ORDER BY h."check", h.detail', one);
     EXCEPTION WHEN lock_not_available THEN
       RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
         'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');

@@ -97,7 +97,7 @@ COMMENT ON VIEW odoo_events.process_root IS 'internal: all members of the ring o
 -- The name is what the root was called last; an order that has had no event of its own is known by its id.  The window is
 -- partitioned by all that a caller may ask for, so that PostgreSQL looks for that first, in the indexes.  The limit changes no
 -- result: a subquery with one is joined row by row and keeps parallel workers away, which cost more than the whole answer.
-CREATE VIEW odoo_events.process AS
+CREATE VIEW odoo_events.process WITH (security_barrier) AS
 SELECT r.correlationid, pg_catalog.split_part(r.correlationid, ':', 1) AS root_entity, r.name AS root_name,
        pg_catalog.regexp_replace(t.type, '^.*\.([^.]+\.[^.]+)\.v[0-9]+$', '\1') AS milestone, t.entity, s.record_id, s.position, s."time",
        s."time" OPERATOR(pg_catalog.-) pg_catalog.lag(s."time") OVER w AS since_previous,
@@ -105,7 +105,8 @@ SELECT r.correlationid, pg_catalog.split_part(r.correlationid, ':', 1) AS root_e
   FROM odoo_events.process_root r
   CROSS JOIN LATERAL (SELECT * FROM odoo_events.process_step p WHERE p.root OPERATOR(pg_catalog.=) r.root LIMIT 9223372036854775807) s
   JOIN odoo_events.process_type t ON t.code OPERATOR(pg_catalog.=) s.code
- WHERE NOT EXISTS (SELECT FROM odoo_events.process_root x
+ WHERE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), t.type, s.company_id, s.warehouse_id)
+   AND NOT EXISTS (SELECT FROM odoo_events.process_root x
                     WHERE x.root OPERATOR(pg_catalog.=) r.root AND (x.position, x.member) OPERATOR(pg_catalog.>) (r.position, r.member))
 WINDOW w AS (PARTITION BY r.correlationid, pg_catalog.split_part(r.correlationid, ':', 1), r.name ORDER BY s.position);
 COMMENT ON VIEW odoo_events.process IS

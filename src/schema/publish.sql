@@ -42,10 +42,11 @@ CREATE VIEW odoo_events.outbox_all AS
   UNION ALL SELECT * FROM odoo_events.outbox_6 UNION ALL SELECT * FROM odoo_events.outbox_7;
 COMMENT ON VIEW odoo_events.outbox_all IS 'internal: all members of the outbox ring, bytes as text';
 
-CREATE VIEW odoo_events.outbox AS
+CREATE VIEW odoo_events.outbox WITH (security_barrier) AS
 SELECT position, id, type, subject, partitionkey, "time", recordedtime, entity, record_id, company_id, warehouse_id,
        correlationid, causationid, odootx, event::json AS event
-  FROM odoo_events.outbox_all;
+  FROM odoo_events.outbox_all
+ WHERE odoo_events._allows((SELECT m.reads FROM odoo_events._my_policy m), type, company_id, warehouse_id);
 COMMENT ON VIEW odoo_events.outbox IS 'the event log, by position; event is the text that is sent';
 
 -- Insert-only, ring of two: the row with the greatest n holds.

@@ -10,6 +10,7 @@ CREATE TABLE odoo_events.arming_state (
     armed_by          text NOT NULL,
     armed_at          timestamptz NOT NULL,
     restore_token     text,             -- of the latest start from a physical backup (src/worker/restored.c)
+    environment       text,             -- odoo_events.environment then
     reason            text              -- why it is disarmed, if nobody called disarm()
 );
 COMMENT ON TABLE odoo_events.arming_state IS 'the server and database for which delivery is armed';
@@ -66,18 +67,21 @@ BEGIN
       USING ERRCODE = 'object_not_in_prerequisite_state',
             HINT = 'Odoo''s parameter database.is_neutralized marks a copy for tests; remove it first if this is production.';
   END IF;
+  IF odoo_events._proposes('arm', jsonb_build_object('keep_secrets', keep_secrets)) THEN
+    RETURN;
+  END IF;
   SELECT a.system_identifier = me.system_identifier AND a.database_oid = d.oid INTO same
     FROM odoo_events.arming_state a, pg_database d WHERE d.datname = current_database();
   IF NOT COALESCE(keep_secrets, same, true) THEN
     PERFORM odoo_events._forget_secrets();
   END IF;
-  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at, restore_token)
-  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp(), odoo_events._restore_token()
+  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at, restore_token, environment)
+  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp(), odoo_events._restore_token(), current_setting('odoo_events.environment')
     FROM pg_database d WHERE d.datname = current_database()
   ON CONFLICT (only_row) DO UPDATE
      SET system_identifier = EXCLUDED.system_identifier, database_oid = EXCLUDED.database_oid,
          database_uuid = EXCLUDED.database_uuid, disarmed = false, reason = NULL,
-         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at, restore_token = EXCLUDED.restore_token;
+         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at, restore_token = EXCLUDED.restore_token, environment = EXCLUDED.environment;
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.arm(boolean) IS

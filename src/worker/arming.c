@@ -68,6 +68,8 @@ oe_difference_from_armed(const OeIdentity *id)
 				  "SELECT CASE WHEN a.disarmed THEN COALESCE(j.a ->> 'reason', 'disarmed by ' || a.armed_by)"
 				  " WHEN a.system_identifier <> $1 THEN 'another server: the system identifier differs'"
 				  " WHEN a.database_oid <> $2 THEN 'a copy: the database is not the one that was armed'"
+				  " WHEN j.a ->> 'environment' <> current_setting('odoo_events.environment')"
+				  " THEN 'another environment: odoo_events.environment was ''' || (j.a ->> 'environment') || ''' when it was armed'"
 				  " WHEN a.database_uuid IS DISTINCT FROM $3 THEN 'Odoo''s database.uuid differs'"
 				  " WHEN j.a ->> 'restore_token' <> $4 OR j.a ->> 'restore_token' IS NULL AND $4 IS NOT NULL"
 				  " THEN 'the server was restored from a physical backup'"

@@ -17,7 +17,7 @@ foreach my $sql ($text =~ /^```sql\n(.*?)^```/msg)
 {
 	$node->safe_psql($db, $sql);
 }
-my @roles = ('administrator', 'operator', 'auditor', 'reader', 'consumer');
+my @roles = ('administrator', 'operator', 'auditor', 'reader', 'consumer', 'approver');
 foreach my $role (@roles)
 {
 	$node->safe_psql($db, "CREATE ROLE $role LOGIN IN ROLE events_$role");
@@ -73,6 +73,23 @@ my %may = (
 	q{SELECT * FROM odoo_events.quarantine} => 'administrator',
 	q{SELECT subscription, event_id, at, status, error FROM odoo_events.attempt} => 'operator reader',
 	q{SELECT response FROM odoo_events.attempt} => 'reader',
+	q{SELECT odoo_events.config_hash() IS NOT NULL} => 'administrator',
+	q{SELECT odoo_events.config_export() IS NOT NULL} => 'administrator',
+	q{SELECT * FROM odoo_events.config_diff('{}')} => 'administrator',
+	q{SELECT odoo_events.config_apply('{}')} => 'administrator',
+	q{SELECT * FROM odoo_events.config_rollback(1)} => 'administrator',
+	q{SELECT odoo_events.set_environment('none', '{}')} => 'administrator',
+	q{SELECT odoo_events.drop_policy('nobody')} => 'administrator',
+	q{SELECT * FROM odoo_events.config_revision} => 'administrator auditor',
+	q{SELECT * FROM odoo_events.policy} => 'administrator auditor',
+	q{SELECT * FROM odoo_events.proposal} => 'administrator operator auditor approver',
+	q{SELECT odoo_events.approve(0)} => 'administrator approver',
+	q{SELECT odoo_events.reject(0)} => 'administrator approver',
+	q{SELECT * FROM odoo_events.latest()} => 'reader',
+	q{SELECT * FROM odoo_events.policy_rule} => '',
+	q{SELECT * FROM odoo_events.proposed} => '',
+	q{SELECT * FROM odoo_events.revision} => '',
+	q{SELECT odoo_events._policies('{read}')} => '',
 	q{SELECT * FROM odoo_events.audit_log} => 'administrator operator auditor',
 	q{SELECT * FROM odoo_events.event_type} => 'administrator auditor reader',
 	q{SELECT event FROM odoo_events.outbox} => 'reader',
@@ -118,7 +135,7 @@ $says{$_} = '' foreach 'capture', 'capture_truncate', 'arm_first_time';    # of 
 my $things = q{SELECT p.oid, p.proname::text AS name, 'f' AS kind FROM pg_proc p WHERE p.pronamespace = 'odoo_events'::regnamespace AND p.proname !~ '^_'
 	UNION ALL SELECT c.oid, c.relname, 'v' FROM pg_class c WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relkind IN ('r', 'v', 'p')};
 my %has = map { my ($name, @may) = split /[| ]/; $name => join ' ', grep { my $r = $_; grep { $_ eq $r } @may } @roles } split /\n/, $node->safe_psql($db, qq{
-	SELECT t.name, COALESCE(string_agg(r.rolname, ' '), '') FROM ($things) t LEFT JOIN pg_roles r ON r.rolname IN ('administrator', 'operator', 'auditor', 'reader', 'consumer')
+	SELECT t.name, COALESCE(string_agg(r.rolname, ' '), '') FROM ($things) t LEFT JOIN pg_roles r ON r.rolname IN ('administrator', 'operator', 'auditor', 'reader', 'consumer', 'approver')
 	   AND CASE t.kind WHEN 'f' THEN has_function_privilege(r.oid, t.oid, 'EXECUTE') ELSE has_table_privilege(r.oid, t.oid, 'SELECT') END
 	 GROUP BY t.name, t.oid});
 my @differ;

@@ -182,6 +182,25 @@ oe_retry_now(OeSub *sub)
 }
 
 /*
+ * Makes the keys due whose first events have these positions.  The breaker is
+ * the whole subscription's, and stays.
+ */
+static void
+oe_retry_some(OeSub *sub, Datum *positions, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		OeSkip		found = {DatumGetInt64(positions[i]), NULL};
+
+		oe_key_each(sub, oe_skip_match, &found);
+		if (found.key == NULL)
+			continue;
+		oe_due_now(found.key, NULL);
+		oe_key_schedule(found.key);
+	}
+}
+
+/*
  * Carries out commands, within the transaction that loads the configuration.
  * Their rows stay until the consequences are committed, so a command may be
  * repeated after a crash.
@@ -214,10 +233,13 @@ oe_commands_take(void)
 			continue;
 		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull)),
 						  INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &positions, &nulls, &n);
-		if (strcmp(what, "retry_now") == 0)
+		if (strcmp(what, "skip") == 0)
+			for (int p = 0; p < n; p++)
+				oe_skip(sub, id, DatumGetInt64(positions[p]), by);
+		else if (n > 0)
+			oe_retry_some(sub, positions, n);
+		else
 			oe_retry_now(sub);
-		for (int p = 0; p < n; p++)
-			oe_skip(sub, id, DatumGetInt64(positions[p]), by);
 	}
 	SPI_freetuptable(table);
 }

@@ -45,6 +45,19 @@ oe_bool_cell(int col)
 }
 
 /*
+ * Deletes what is left in a table of subscriptions that are gone for good.
+ */
+static void
+oe_clear_dropped(const char *table)
+{
+	(void) oe_spi(NULL, psprintf("DELETE FROM odoo_events.%s t WHERE NOT EXISTS"
+								 " (SELECT 1 FROM odoo_events.subscription_config c WHERE c.id = t.subscription_id)%s", table,
+								 oe_own_column("unsubscribed", "until") ?
+								 " AND NOT EXISTS (SELECT 1 FROM odoo_events.unsubscribed u WHERE u.subscription_id = t.subscription_id)" : ""),
+				  0, NULL, NULL, NULL, false, 0);
+}
+
+/*
  * Looks at the rings, and deletes what dropped subscriptions have left behind.
  */
 static void
@@ -69,10 +82,10 @@ oe_ring_look(OeLogRings *s)
 		s->attempt_used[i] = oe_bool_cell(5 + i);
 		s->attempt_old[i] = oe_bool_cell(7 + i);
 	}
-	(void) oe_spi(NULL, "DELETE FROM odoo_events.held h WHERE NOT EXISTS"
-				  " (SELECT 1 FROM odoo_events.subscription_config c WHERE c.id = h.subscription_id)", 0, NULL, NULL, NULL, false, 0);
-	(void) oe_spi(NULL, "DELETE FROM odoo_events.dead d WHERE NOT EXISTS"
-				  " (SELECT 1 FROM odoo_events.subscription_config c WHERE c.id = d.subscription_id)", 0, NULL, NULL, NULL, false, 0);
+	oe_clear_dropped("held");
+	oe_clear_dropped("dead");
+	if (oe_own_column("unsubscribed", "until"))
+		(void) oe_spi(NULL, "SELECT odoo_events._clear_shelf()", 0, NULL, NULL, NULL, false, 0);
 	oe_own_end(&session);
 }
 

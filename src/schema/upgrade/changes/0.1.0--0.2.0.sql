@@ -12,6 +12,11 @@ ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DE
   ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
   ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
 
+-- covers: odoo_events.replay_job
+ALTER TABLE odoo_events.replay_job ADD COLUMN missed boolean;
+ALTER TABLE odoo_events.replay_job ADD COLUMN companies int4[];
+ALTER TABLE odoo_events.replay_job ADD COLUMN warehouses int4[];
+
 -- covers: odoo_events.backfill_job
 ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
 
@@ -28,10 +33,7 @@ ALTER TABLE odoo_events.attached ADD COLUMN always boolean;
 ALTER TYPE odoo_events._candidate ADD ATTRIBUTE row_id int8;
 
 -- covers: odoo_events.arming_state
-ALTER TABLE odoo_events.arming_state ADD COLUMN restore_token text, ADD COLUMN reason text;
-
--- covers: odoo_events.replay_job
-ALTER TABLE odoo_events.replay_job ADD COLUMN missed boolean;
+ALTER TABLE odoo_events.arming_state ADD COLUMN restore_token text, ADD COLUMN environment text, ADD COLUMN reason text;
 
 -- covers: odoo_events.pull_cursor
 ALTER TABLE odoo_events.pull_cursor ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
