@@ -57,8 +57,10 @@ GOVERN = config policy proposal revision
 SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publish process deliver govern_shelf $(DELIVER:%=deliver_%) \
 	care \
 	account \
+	samples \
 	quiet \
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
+	diagnose \
 	page \
 	event_catalog \
 	$(GOVERN:%=govern_%) \
@@ -74,7 +76,7 @@ CURL_CFLAGS := $(shell pkg-config --cflags libcurl 2>/dev/null)
 JANSSON_LIBS := $(if $(shell grep -l '^\#include <jansson.h>' $(SRCS)),$(or $(shell pkg-config --libs jansson 2>/dev/null),-ljansson))
 # FAULTS=1 compiles in the points where tests break things off (src/base/fault.h); the private builds of test/lib/instance.sh have them.
 PG_CPPFLAGS = -I$(CURDIR)/src -DOE_VERSION='"$(EXTVERSION)"' $(if $(FAULTS),-DOE_FAULTS) $(CURL_CFLAGS)
-SHLIB_LINK = -lcurl -lcrypto $(JANSSON_LIBS)
+SHLIB_LINK = -lcurl -lssl -lcrypto $(JANSSON_LIBS)
 # WERROR=1 is what CI builds with; users get the warnings as warnings.
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type \
 	-Wno-declaration-after-statement $(if $(WERROR),-Werror)

@@ -14,7 +14,7 @@ CREATE TABLE thing (id int PRIMARY KEY, name text, state text, thing_id int UNIQ
 -- why what is not called here need not be: it changes nothing, or what it writes is no configuration and no order
 CREATE TEMP TABLE harmless (name text, why text);
 INSERT INTO harmless VALUES
-  ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
+  ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
   ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
   ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');

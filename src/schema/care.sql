@@ -73,8 +73,8 @@ COMMENT ON FUNCTION odoo_events._care_text(text, text, int4) IS 'internal: who l
 
 CREATE FUNCTION odoo_events._health_detail("check" text, status text, detail text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT CASE WHEN status = 'ok' OR "check" NOT LIKE 'subscription %' THEN detail
-            ELSE concat_ws('; ', detail, NULLIF(odoo_events._care_text(substr("check", 14)), '')) END
+SELECT CASE WHEN status = 'ok' OR "check" !~ '^(subscription|endpoint) ' THEN detail
+            ELSE concat_ws('; ', detail, NULLIF(odoo_events._care_text(substr("check", strpos("check", ' ') + 1)), '')) END
 $$;
 COMMENT ON FUNCTION odoo_events._health_detail(text, text, text) IS 'internal: what health() says of a subscription, with who looks after it';
 

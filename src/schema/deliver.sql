@@ -72,6 +72,14 @@ ALTER TABLE odoo_events.subscription_secret ALTER COLUMN secret SET STATISTICS 0
   ALTER COLUMN header_values SET STATISTICS 0, ALTER COLUMN auth SET STATISTICS 0, ALTER COLUMN tls_key SET STATISTICS 0;
 COMMENT ON TABLE odoo_events.subscription_secret IS 'signing keys and values of headers; in no dump, readable by the extension''s owner only';
 
+-- Written by the worker when an endpoint shows another certificate than before (deliver/transport/http/peer.c).
+CREATE TABLE odoo_events.subscription_peer (
+    subscription_id int4 PRIMARY KEY,
+    expires_at      timestamptz NOT NULL,       -- of the leaf certificate
+    seen_at         timestamptz NOT NULL        -- when it was first seen
+);
+COMMENT ON TABLE odoo_events.subscription_peer IS 'certificates of endpoints: until when they are valid';
+
 -- Insert only, ring of two: per subscription the row with the greatest n holds.  An event at or before cursor is settled unless
 -- it is in in_flight or in a batch, or its key is held at a position at or before its own.
 CREATE SEQUENCE odoo_events.progress_n_seq;

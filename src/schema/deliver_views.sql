@@ -102,7 +102,8 @@ SELECT c.name,
                      WHERE (b ->> 'attempts')::int4 > 0))) END AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
        LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at,
-       odoo_events._transport(c.url) AS transport
+       odoo_events._transport(c.url) AS transport,
+       (SELECT e.expires_at FROM odoo_events.subscription_peer e WHERE e.subscription_id = c.id) AS peer_expires_at
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
        LEFT JOIN LATERAL (SELECT 'lost positions ' || string_agg(o.first_position || ' to ' || o.last_position, ', ' ORDER BY o.id)

@@ -50,12 +50,14 @@
 #include "deliver/settle/overrun.h"
 #include "deliver/settle/rotation.h"
 #include "deliver/settle/settle.h"
+#include "deliver/transport/http/peer.h"
 #include "process/reader.h"
 #include "publish/cycle.h"
 #include "publish/model/yield.h"
 #include "publish/outbox/rotation.h"
 #include "publish/tools/backfill.h"
 #include "walreader/reader.h"
+#include "worker/sample.h"
 #include "worker/worker.h"
 
 /* Journal rows per cycle: few, so that HTTP does not wait long. */
@@ -381,6 +383,7 @@ oe_deliver_body(void)
 	oe_check_arming();
 	oe_deliver_step(reload, oe_me.armed, oe_me.last_position);
 	oe_me.reload_deliver = false;
+	oe_peers_write();
 	/* rings fill by delivering alone, too */
 	if (oe_deliver_worked())
 		oe_me.worked = true;
@@ -518,6 +521,7 @@ oe_worker_timeout(void)
 	if (oe_me.reader_next != 0)
 		timeout = Min(timeout, oe_until(&oe_me.reader, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), oe_me.reader_next)));
 	timeout = Min(timeout, oe_until(&oe_me.process, oe_reader_due(oe_me.last_position, oe_me.want_publish)));
+	timeout = Min(timeout, oe_until(&oe_me.maintain, oe_sample_until()));
 	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
 	return Max(timeout, 0);
 }
@@ -697,6 +701,8 @@ oe_worker_main(Datum arg)
 			oe_step(&oe_me.process, oe_process_body);
 		if (oe_maintain_due())
 			oe_step(&oe_me.maintain, oe_maintain_body);
+		if (oe_sample_until() == 0)
+			oe_step(&oe_me.maintain, oe_sample);
 		if (oe_me.reader_next != 0 && oe_me.reader_next <= GetCurrentTimestamp())
 			oe_step(&oe_me.reader, oe_reader_body);
 		MemoryContextReset(oe_me.cycle_cxt);

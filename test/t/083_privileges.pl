@@ -36,6 +36,7 @@ my %may = (
 	q{SELECT odoo_events.set_secret('wms') IS NOT NULL} => 'administrator',
 	q{SELECT odoo_events.ping('wms')} => 'administrator',
 	q{SELECT odoo_events.set_care(subscriptions => '{wms}', owner => 'x')} => 'administrator',
+	q{SELECT * FROM odoo_events.diagnose('wms')} => 'administrator operator',
 	q{SELECT * FROM odoo_events.care} => 'administrator operator auditor',
 	q{SELECT odoo_events.pause('wms')} => 'administrator operator',
 	q{SELECT odoo_events.resume('wms')} => 'administrator operator',

@@ -111,6 +111,9 @@ struct OeSub
 								 * recovered yet */
 	TimestampTz stalled_until;	/* reads nothing before: keys must drain first */
 	/* health of the endpoint */
+	TimestampTz peer_expires_at;	/* end of the certificate of its latest
+									 * connection; 0: not known */
+	bool		peer_dirty;		/* that is not written yet */
 	OeBreaker	breaker;
 	int			failures;		/* first attempts that failed in a row */
 	OeBreakerBucket buckets[OE_BREAKER_BUCKETS];

@@ -23,6 +23,7 @@
 #include "deliver/transport/http/connection.h"
 #include "deliver/transport/http/credentials.h"
 #include "deliver/transport/http/handle.h"
+#include "deliver/transport/http/peer.h"
 #include "deliver/transport/http/request.h"
 
 #define OE_HEADER_BYTES 32768
@@ -256,6 +257,7 @@ oe_on_header(char *line, size_t size, size_t nitems, void *userp)
 		const char *space = memchr(line, ' ', len);
 
 		oe_head_forget(req);
+		oe_peer_look(req);
 		req->in_head = space == NULL || space + 1 == line + len || space[1] != '1';
 	}
 	else if (len == 0 || line[0] == '\r' || line[0] == '\n')
