@@ -51,17 +51,17 @@ oe_certificate_end(X509 * cert)
  * Nothing here may raise an error: curl is on the stack.
  */
 void
-oe_peer_look(OeRequest *req)
+oe_peer_look(OeHttpRequest *req)
 {
 	struct curl_tlssessioninfo *tls = NULL;
 	long		made = 0;
 	X509	   *cert;
 	TimestampTz end;
 
-	if (req->sub == NULL || req->plain || req->kind != OE_DELIVERY)
+	if (req->common.sub == NULL || req->plain || req->kind != OE_DELIVERY)
 		return;
 	if (curl_easy_getinfo(req->easy, CURLINFO_NUM_CONNECTS, &made) != CURLE_OK ||
-		(made == 0 && req->sub->peer_expires_at != 0))
+		(made == 0 && req->common.sub->peer_expires_at != 0))
 		return;
 	if (curl_easy_getinfo(req->easy, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || tls == NULL ||
 		tls->backend != CURLSSLBACKEND_OPENSSL || tls->internals == NULL)
@@ -71,10 +71,10 @@ oe_peer_look(OeRequest *req)
 		return;
 	end = oe_certificate_end(cert);
 	X509_free(cert);
-	if (end == 0 || end == req->sub->peer_expires_at)
+	if (end == 0 || end == req->common.sub->peer_expires_at)
 		return;
-	req->sub->peer_expires_at = end;
-	req->sub->peer_dirty = oe_peers_dirty = true;
+	req->common.sub->peer_expires_at = end;
+	req->common.sub->peer_dirty = oe_peers_dirty = true;
 }
 
 static void

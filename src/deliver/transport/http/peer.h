@@ -5,10 +5,10 @@
 #ifndef OE_DELIVER_TRANSPORT_HTTP_PEER_H
 #define OE_DELIVER_TRANSPORT_HTTP_PEER_H
 
-typedef struct OeRequest OeRequest;
+typedef struct OeHttpRequest OeHttpRequest;
 
 /* In a callback of curl, when the head of an answer begins. */
-extern void oe_peer_look(OeRequest *req);
+extern void oe_peer_look(OeHttpRequest *req);
 
 /* Worker, outside of a transaction: writes what has changed. */
 extern void oe_peers_write(void);
