@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <unistd.h>
+
 #include <limits.h>
 
 #include "miscadmin.h"
@@ -253,6 +255,49 @@ oe_check_directory(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+/*
+ * An absolute path.  A file that is not there is only worth a warning: a
+ * server must start without it.
+ */
+static bool
+oe_check_ca_file(char **newval, void **extra, GucSource source)
+{
+	if (!oe_check_directory(newval, extra, source))
+		return false;
+	if (**newval != '\0' && access(*newval, R_OK) != 0)
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("file \"%s\" of odoo_events.ca_file cannot be read: %m", *newval),
+				 errdetail("No endpoint with TLS can be verified without it.")));
+	return true;
+}
+
+/*
+ * [scheme://][user:password@]host[:port]; the rest is for libcurl to judge.
+ */
+static bool
+oe_check_proxy(char **newval, void **extra, GucSource source)
+{
+	static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+	const char *end = strstr(*newval, "://");
+	const char *host = end != NULL ? end + 3 : *newval;
+	bool		known = end == NULL;
+
+	if (**newval == '\0')
+		return true;
+	for (int i = 0; i < lengthof(schemes); i++)
+		known |= end != NULL && strlen(schemes[i]) == end - *newval && pg_strncasecmp(*newval, schemes[i], end - *newval) == 0;
+	for (const char *p = host; *p; p++)
+		if (*p <= ' ' || *p >= 0x7f)
+			known = false;
+	if (strrchr(host, '@') != NULL)
+		host = strrchr(host, '@') + 1;
+	if (known && *host != '\0' && *host != ':' && *host != '/')
+		return true;
+	GUC_check_errdetail("It looks like http://proxy.example.com:3128; schemes are http, https, socks4, socks4a, socks5 and socks5h.");
+	return false;
+}
+
 static const struct config_enum_entry oe_full_options[] = {
 	{"keep", OE_FULL_KEEP, false},
 	{"drop", OE_FULL_DROP, false},
@@ -285,7 +330,7 @@ oe_guc_define(void)
 	DefineCustomStringVariable("odoo_events.ca_file",
 							   "File of CA certificates (PEM) that endpoints are verified against; empty for the system's.",
 							   NULL, &oe_guc_ca_file, "",
-							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, oe_check_ca_file, NULL, NULL);
 	DefineCustomBoolVariable("odoo_events.capture",
 							 "Capture the changes of the current transaction.",
 							 "Off counts only in the transaction that sets it.",
@@ -396,7 +441,7 @@ oe_guc_define(void)
 	DefineCustomStringVariable("odoo_events.proxy",
 							   "Proxy URL for all requests; empty for none. Environment variables are ignored.",
 							   NULL, &oe_guc_proxy, "",
-							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, oe_check_proxy, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.read_timeout",
 							"How long the worker may read Odoo's tables at a time.",
 							"Whatever Odoo's role has attached to its tables runs then, and delivery waits meanwhile.",

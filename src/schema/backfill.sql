@@ -37,7 +37,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   job bigint;
 BEGIN
-  PERFORM odoo_events._check_entities(ARRAY[backfill.entity]);
+  PERFORM odoo_events._check_entities(ARRAY[backfill.entity], 'entity');
   IF NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = backfill.entity) THEN
     RAISE EXCEPTION 'entity "%" is not attached', backfill.entity
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT * FROM odoo_events.attach(%L);', ARRAY[backfill.entity]);

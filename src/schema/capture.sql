@@ -229,20 +229,33 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._capture_table(oid, text) IS 'internal: creates or mends the triggers of one table';
 
--- Raises for names that the catalog does not have.
-CREATE FUNCTION odoo_events._check_entities(entities text[]) RETURNS void
+-- Raises for names that the catalog does not have.  "argument": what the caller's argument is called.
+CREATE FUNCTION odoo_events._check_entities(entities text[], argument text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   unknown text;
+  owners text;
 BEGIN
-  SELECT u INTO unknown FROM unnest(entities) u WHERE u IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = u) LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'entity "%" in argument "entities" is not in the catalog', unknown
-      USING ERRCODE = 'undefined_object',
-            HINT = 'Known entities: ' || COALESCE((SELECT string_agg(e.entity, ', ' ORDER BY e.entity) FROM odoo_events.entity e), 'none') || '.';
+  IF cardinality(entities) = 0 THEN
+    RAISE EXCEPTION 'argument "%" is empty', argument USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out for all entities.';
   END IF;
+  SELECT u INTO unknown FROM unnest(entities) u WHERE u IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = u) LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  -- the name of a table instead
+  SELECT string_agg(e.entity, ', ' ORDER BY e.entity) INTO owners
+    FROM odoo_events.entity e JOIN odoo_events.capture_rule r ON r.rule = e.rules[1] WHERE unknown = ANY (r.tables);
+  IF owners IS NULL THEN
+    SELECT string_agg(e.entity, ', ' ORDER BY e.entity) INTO owners
+      FROM odoo_events.entity e JOIN odoo_events.capture_rule r ON r.rule = ANY (e.rules) WHERE unknown = ANY (r.tables);
+  END IF;
+  RAISE EXCEPTION 'entity "%" in argument "%" is not in the catalog', unknown, argument
+    USING ERRCODE = 'undefined_object',
+          HINT = CASE WHEN owners IS NOT NULL THEN format('%s is a table of Odoo''s; what is told of it belongs to the entities: %s.', unknown, owners)
+                      ELSE 'Known entities: ' || COALESCE((SELECT string_agg(e.entity, ', ' ORDER BY e.entity) FROM odoo_events.entity e), 'none') || '.' END;
 END $$;
-COMMENT ON FUNCTION odoo_events._check_entities(text[]) IS 'internal: raises an error for an entity that is not in the catalog';
+COMMENT ON FUNCTION odoo_events._check_entities(text[], text) IS 'internal: raises an error for an entity that is not in the catalog';
 
 -- An entity that has events, all of them off.
 CREATE FUNCTION odoo_events._nothing_enabled(entity text) RETURNS boolean
@@ -274,7 +287,7 @@ BEGIN
     RAISE EXCEPTION 'argument "mode" cannot be "%"', how
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Use mode => ''trigger'', ''wal'' or ''both''.';
   END IF;
-  PERFORM odoo_events._check_entities(entities);
+  PERFORM odoo_events._check_entities(entities, 'entities');
   SELECT * INTO r FROM odoo_events._no_odoo();
   IF r.detail IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.entity d WHERE NOT d.builtin AND (entities IS NULL OR d.entity = ANY (entities))) THEN
     RAISE WARNING '%', r.detail USING HINT = r.hint;
@@ -353,7 +366,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   gone text[];
 BEGIN
-  PERFORM odoo_events._check_entities(entities);
+  PERFORM odoo_events._check_entities(entities, 'entities');
   WITH d AS (DELETE FROM odoo_events.attached a WHERE entities IS NULL OR a.entity = ANY (entities) RETURNING a.entity)
   SELECT array_agg(d.entity ORDER BY d.entity) INTO gone FROM d;
   DELETE FROM odoo_events.attached_all WHERE entities IS NULL;

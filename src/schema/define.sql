@@ -343,6 +343,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._check_condition(text, odoo_events.entity) IS 'internal: the condition of a definition as jsonpath; raises an error for what it may not look at';
 
+-- The states of an entity of the catalog are those that its own events, milestones and lists of states name.
+CREATE FUNCTION odoo_events._warn_states(e odoo_events.entity, states text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known text[] := ARRAY(SELECT x FROM unnest(e.draft_states || e.open_states || e.cancelled_states) x
+                        UNION SELECT m[1] FROM odoo_events.event_def d,
+                                regexp_matches(d.condition::text, format('\."%s" == "([^"]+)"', e.state_column), 'g') m WHERE d.entity = e.entity AND d.builtin
+                        UNION SELECT unnest(d.states) FROM odoo_events.milestone d WHERE d.entity = e.entity
+                        ORDER BY 1);
+  unknown text;
+BEGIN
+  SELECT s INTO unknown FROM unnest(states) s WHERE NOT s = ANY (known) LIMIT 1;
+  IF FOUND AND e.builtin AND known <> '{}' THEN
+    RAISE WARNING 'argument "states" names "%", which the catalog does not know as a state of %', unknown, e.entity
+      USING HINT = format('It knows %s; an app of your own may have others.', array_to_string(known, ', '));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._warn_states(odoo_events.entity, text[]) IS 'internal: warns of states that an entity of the catalog does not have';
+
 CREATE FUNCTION odoo_events.define_event(type text, entity text, condition text DEFAULT NULL, occasion text DEFAULT 'updated', states text[] DEFAULT NULL,
   kind text DEFAULT NULL, description text DEFAULT NULL, with_lines boolean DEFAULT false, with_changes boolean DEFAULT false, rank int DEFAULT 55,
   classification text DEFAULT 'internal', owner text DEFAULT NULL, deprecated boolean DEFAULT false, or_replace boolean DEFAULT false) RETURNS void
@@ -399,6 +418,7 @@ BEGIN
            'with_lines', with_lines, 'with_changes', with_changes, 'classification', classification, 'owner', COALESCE(owner, session_user), 'deprecated', deprecated,
            'description', COALESCE(description, type), 'enabled', true, 'builtin', false));
   IF states IS NOT NULL THEN
+    PERFORM odoo_events._warn_states(e, states);
     state := (SELECT string_agg(format('$.new.%s == %s', to_json(e.state_column), to_json(s)), ' || ') FROM unnest(states) s);
     def := jsonb_build_array(
       def || jsonb_build_object('occasion', 'inserted', 'condition', concat_ws(' && ', '(' || state || ')', '(' || path::text || ')')),

@@ -398,6 +398,7 @@ BEGIN
     PERFORM odoo_events._check_filter_names(c.filter, c.types, c.types_like);
     PERFORM odoo_events._try_filter(c.filter, c.types_like);
   END IF;
+  PERFORM odoo_events._warn_config(c, args);
   -- last: a name that cannot be resolved now is only worth a warning where all else is right
   IF broker THEN
     c := odoo_events._configure_broker(c, args);

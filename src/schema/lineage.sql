@@ -169,7 +169,7 @@ DECLARE
   here   boolean;
   fields jsonb;
 BEGIN
-  PERFORM odoo_events._check_entities(ARRAY[_explain_steps.entity]);
+  PERFORM odoo_events._check_entities(ARRAY[_explain_steps.entity], 'entity');
   SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _explain_steps.entity;
   RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
                  FROM odoo_events.capture_status s WHERE s.entity = e.entity;

@@ -228,7 +228,7 @@ DECLARE
   checked text[] := '{}';
 BEGIN
   IF only_entity IS NOT NULL THEN
-    PERFORM odoo_events._check_entities(ARRAY[only_entity]);
+    PERFORM odoo_events._check_entities(ARRAY[only_entity], 'entity');
     IF NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = only_entity) THEN
       RAISE EXCEPTION 'entity "%" is not attached', only_entity
         USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT * FROM odoo_events.attach(%L);', ARRAY[only_entity]);

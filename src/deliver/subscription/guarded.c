@@ -92,6 +92,42 @@ oe_guarded_find(FmgrInfo *self)
 }
 
 /*
+ * Calls the function behind the wrapper.  An error that speaks of an argument
+ * or an object says all there is to say: where in our PL/pgSQL it was raised
+ * helps nobody.  What should not happen keeps its context.
+ */
+static Datum
+oe_guarded_invoke(FunctionCallInfo call)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile Datum result = (Datum) 0;
+
+	PG_TRY();
+	{
+		result = FunctionCallInvoke(call);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *err;
+
+		MemoryContextSwitchTo(cxt);
+		err = CopyErrorData();
+		switch (ERRCODE_TO_CATEGORY(err->sqlerrcode))
+		{
+			case ERRCODE_DATA_EXCEPTION:
+			case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+			case MAKE_SQLSTATE('4', '2', '0', '0', '0'):	/* syntax, rights, names */
+				FlushErrorState();
+				err->context = NULL;
+				ReThrowError(err);
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
  * Calls the function behind the wrapper with the wrapper's arguments, by
  * their names, as one object.
  */
@@ -121,7 +157,7 @@ oe_sql_guarded(PG_FUNCTION_ARGS)
 	InitFunctionCallInfoData(*call, &g->target, 1, fcinfo->fncollation, NULL, NULL);
 	call->args[0].value = DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(json)));
 	call->args[0].isnull = false;
-	result = FunctionCallInvoke(call);
+	result = oe_guarded_invoke(call);
 	fcinfo->isnull = call->isnull;
 	error_context_stack = callback.previous;
 	return result;

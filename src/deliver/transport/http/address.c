@@ -231,6 +231,25 @@ oe_url_refused(const char *argument, const char *detail)
 }
 
 /*
+ * What is wrong with a URL that curl does not parse.
+ */
+static const char *
+oe_url_fault(const char *url, CURLUcode rc)
+{
+	if (*url == '\0')
+		return "It is empty.";
+	if (strstr(url, "://") == NULL)
+		return "It does not begin with https://.";
+	if (rc == CURLUE_UNSUPPORTED_SCHEME)
+		return "Its scheme is neither https nor http.";
+	if (rc == CURLUE_BAD_PORT_NUMBER)
+		return "Its port is not a number from 1 to 65535.";
+	if (rc == CURLUE_NO_HOST || strstr(url, "://")[3] == '\0')
+		return "It names no host.";
+	return "It cannot be parsed.";
+}
+
+/*
  * Takes the URL apart with curl's own parser, so that what is checked here is
  * what is called later; answers the host and whether it is plain http.
  */
@@ -270,7 +289,7 @@ oe_url_host(const char *url, bool *plain, const char *argument)
 	if (rc == CURLUE_USER_NOT_ALLOWED)
 		oe_url_refused(argument, "It contains a user name or a password.");
 	if (result == NULL)
-		oe_url_refused(argument, "It cannot be parsed.");
+		oe_url_refused(argument, oe_url_fault(url, rc));
 	if (!known)
 		oe_url_refused(argument, "Its scheme is neither https nor http.");
 	if (zoned)
