@@ -17,13 +17,12 @@ INSERT INTO harmless VALUES
   ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
   ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
-  ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
+  ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
 
 -- one call of each, in this order; %s is what the one before it has answered
 CREATE TEMP TABLE calls (n int GENERATED ALWAYS AS IDENTITY, name text, what text, sql text);
 INSERT INTO calls (name, what, sql) VALUES
   ('attach', 'attach', $$SELECT odoo_events.attach('{manufacturing_order}')$$),
-  ('quiet', 'quiet', $$DO 'BEGIN PERFORM odoo_events.quiet(''a test''); END'$$),
   ('disarm', 'disarm', $$SELECT odoo_events.disarm()$$),
   ('arm', 'arm', $$SELECT odoo_events.arm()$$),
   ('backfill', 'backfill', $$SELECT odoo_events.backfill('manufacturing_order')$$),

@@ -33,6 +33,7 @@
 #include "deliver/queue/unrendered.h"
 #include "deliver/settle/measure.h"
 #include "deliver/settle/result.h"
+#include "deliver/settle/outcome.h"
 #include "deliver/settle/settle.h"
 #include "deliver/subscription/configuration.h"
 #include "deliver/transport/http/http.h"
@@ -290,6 +291,8 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 	}
 	if (oe_settle_due())
 		oe_settle_commit();
+	if (armed)
+		oe_outcomes_step(reload, last_position);
 	oe_measure_in_flight();
 }
 
@@ -377,6 +380,7 @@ oe_deliver_timeout(void)
 	{
 		if (oe_outbox_read_wanted(oe_last_position))
 			return 0;
+		next = Min(next, oe_outcomes_next(oe_last_position));
 		dlist_foreach(it, &oe_delivery.subs)
 		{
 			OeSub	   *sub = dlist_container(OeSub, node, it.cur);

@@ -46,13 +46,21 @@ CREATE TABLE odoo_events.subscription_config (
     created_at     timestamptz NOT NULL,
     shared_rows    boolean NOT NULL DEFAULT true, -- with companies: events without a company too
     success_statuses int4[],                    -- that acknowledge, beside 2xx
-    transport      jsonb                        -- options of a broker
+    transport      jsonb,                       -- options of a broker
+    outcomes       text NOT NULL DEFAULT 'none', -- what a 2xx means, and how the outcome comes
+    outcome_within interval,                    -- from our 2xx
+    rejected       jsonpath DEFAULT '$.rejected[*]', -- of the answer: ids that are refused
+    accepted       jsonpath,                    -- of the answer: a predicate
+    outcome_types  text[],                      -- events that are outcomes
+    outcome_types_like text[],                  -- the same as LIKE patterns
+    on_reject      text NOT NULL DEFAULT 'retry', -- what follows when the event is at fault
+    fields         text[]                       -- members of data that are sent; null: all
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
-  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,overlap_until,auth_expires_at,tls_expires_at');
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,outcome_types_like,overlap_until,auth_expires_at,tls_expires_at');
 SELECT pg_catalog.pg_extension_config_dump('odoo_events.subscription_id_seq', '');
 
 -- Written by _store_secret() only, with rows that logical decoding does not see.

@@ -24,7 +24,7 @@ BEGIN
     END IF;
     likes := likes || replace(replace(pattern, '_', '\_'), '*', '%');
     known := EXISTS (SELECT 1 FROM unnest(ARRAY['odoo.platform.subscription.pinged.v1', 'odoo.platform.subscription.disabled.v1',
-                       'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.capture.fell_back.v1',
+                       'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.outcome.overdue.v1', 'odoo.platform.outcome.failed.v1', 'odoo.platform.capture.fell_back.v1',
                        'odoo.platform.type.deprecated.v1']) p WHERE p LIKE likes[cardinality(likes)]);
     IF NOT known AND to_regclass('odoo_events.event_type') IS NOT NULL THEN
       EXECUTE 'SELECT EXISTS (SELECT 1 FROM odoo_events.event_type t WHERE t.type LIKE $1)' INTO known USING likes[cardinality(likes)];
@@ -74,7 +74,7 @@ END $$;
 COMMENT ON FUNCTION odoo_events._header_names(jsonb) IS 'internal: checks the argument headers; answers their names';
 
 -- A filter is a predicate: it compares.  A path that selects something answers null to jsonb_path_match(), that is, matches nothing for ever.
-CREATE FUNCTION odoo_events._check_predicate(filter jsonpath) RETURNS void
+CREATE FUNCTION odoo_events._check_predicate(filter jsonpath, argument text DEFAULT 'filter') RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   mode   constant text := CASE WHEN filter::text LIKE 'strict %' THEN 'strict ' ELSE '' END;
@@ -84,17 +84,17 @@ BEGIN
   PERFORM jsonb_path_match('{}', filter, '{}', false);
 EXCEPTION
   WHEN singleton_sql_json_item_required OR sql_json_member_not_found OR sql_json_array_not_found OR sql_json_object_not_found OR sql_json_scalar_required THEN
-    RAISE EXCEPTION 'argument "filter" selects something, it does not compare: %', filter USING ERRCODE = 'invalid_parameter_value',
-      DETAIL = 'A filter is a jsonpath predicate, whose answer is true or false.',
-      HINT = CASE WHEN path = '$' THEN 'filter => ''true'' lets all events pass.'
-                  WHEN path LIKE '%?(%)' THEN format('filter => %L', mode || 'exists(' || path || ')')
-                  ELSE format('filter => %L, or filter => %L, which asks whether it is there.', mode || path || ' == "..."', mode || 'exists(' || path || ')') END;
+    RAISE EXCEPTION 'argument "%" selects something, it does not compare: %', argument, filter USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'It is a jsonpath predicate, whose answer is true or false.',
+      HINT = CASE WHEN path = '$' THEN format('%s => ''true'' lets everything pass.', argument)
+                  WHEN path LIKE '%?(%)' THEN format('%s => %L', argument, mode || 'exists(' || path || ')')
+                  ELSE format('%1$s => %2$L, or %1$s => %3$L, which asks whether it is there.', argument, mode || path || ' == "..."', mode || 'exists(' || path || ')') END;
   WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
-    RAISE EXCEPTION 'argument "filter" cannot be used: %', reason USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'For example filter => ''$.data.transfer.priority == "1"''.';
+    RAISE EXCEPTION 'argument "%" cannot be used: %', argument, reason USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('For example %s => ''$.data.transfer.priority == "1"''.', argument);
 END $$;
-COMMENT ON FUNCTION odoo_events._check_predicate(jsonpath) IS 'internal: raises an error for a filter that is no predicate';
+COMMENT ON FUNCTION odoo_events._check_predicate(jsonpath, text) IS 'internal: raises an error for a filter that is no predicate';
 
 -- The paths from the root that a filter names member by member, up to the first step of another kind.
 CREATE FUNCTION odoo_events._filter_paths(filter jsonpath) RETURNS SETOF text[]
@@ -348,6 +348,9 @@ BEGIN
   c.companies := NULLIF(c.companies, '{}');
   c.warehouses := NULLIF(c.warehouses, '{}');
   c.success_statuses := NULLIF(c.success_statuses, '{}');
+  c.outcome_types := NULLIF(c.outcome_types, '{}');
+  c.fields := NULLIF(c.fields, '{}');
+  c.outcome_within := NULLIF(c.outcome_within, '0');
   c.allow_networks := COALESCE(c.allow_networks, '{}');
   c.schedule := NULLIF(c.schedule, '');
   c.rate_limit := NULLIF(c.rate_limit, 0);
@@ -374,6 +377,7 @@ BEGIN
     c.header_names := odoo_events._header_names(COALESCE(NULLIF(args -> 'headers', 'null'), '{}'));
   END IF;
   PERFORM odoo_events._check_config(c);
+  PERFORM odoo_events._check_outcomes(c);
   IF args ? 'auth' AND NOT broker THEN
     c.auth := odoo_events._auth_public(NULLIF(args -> 'auth', 'null'));
     c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
@@ -392,6 +396,9 @@ BEGIN
   END IF;
   IF args ? 'types' THEN
     c.types_like := odoo_events._types_like(c.types);
+  END IF;
+  IF args ? 'outcome_types' THEN
+    c.outcome_types_like := CASE WHEN c.outcome_types IS NOT NULL THEN odoo_events._types_like(c.outcome_types) END;
   END IF;
   IF c.filter IS NOT NULL AND args ?| '{filter,types}' THEN
     PERFORM odoo_events._check_predicate(c.filter);
@@ -540,7 +547,14 @@ CREATE FUNCTION odoo_events.subscribe(
   or_replace     boolean    DEFAULT false,
   shared_rows    boolean    DEFAULT true,
   success_statuses int4[]   DEFAULT NULL,
-  transport      jsonb      DEFAULT NULL
+  transport      jsonb      DEFAULT NULL,
+  outcomes       text       DEFAULT 'none',
+  outcome_within interval   DEFAULT NULL,
+  rejected       jsonpath   DEFAULT '$.rejected[*]',
+  accepted       jsonpath   DEFAULT NULL,
+  outcome_types  text[]     DEFAULT NULL,
+  on_reject      text       DEFAULT 'retry',
+  fields         text[]     DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -615,8 +629,15 @@ CREATE FUNCTION odoo_events.alter_subscription(
   contact        text       DEFAULT NULL,
   shared_rows    boolean    DEFAULT NULL,
   success_statuses int4[]   DEFAULT NULL,
-  transport      jsonb      DEFAULT NULL
+  transport      jsonb      DEFAULT NULL,
+  outcomes       text       DEFAULT NULL,
+  outcome_within interval   DEFAULT NULL,
+  rejected       jsonpath   DEFAULT NULL,
+  accepted       jsonpath   DEFAULT NULL,
+  outcome_types  text[]     DEFAULT NULL,
+  on_reject      text       DEFAULT NULL,
+  fields         text[]     DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
-'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls, success_statuses and transport; filter => ''true'' lets all pass';
+'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls, success_statuses, transport, outcome_types and fields; filter => ''true'' lets all pass';

@@ -36,7 +36,14 @@ SELECT c.name,
        c.created_at,
        c.shared_rows,
        c.success_statuses,
-       c.transport
+       c.transport,
+       c.outcomes,
+       c.outcome_within,
+       c.rejected,
+       c.accepted,
+       c.outcome_types,
+       c.on_reject,
+       c.fields
   FROM odoo_events.subscription_config c;
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
 

@@ -89,6 +89,10 @@ BEGIN
     detail := format('after %s attempts: %s', w.attempts, COALESCE(w.last_error, w.last_status::text));
     RETURN;
   END IF;
+  SELECT x.step, x.at, x.detail INTO step, at, detail FROM odoo_events._outcome_step(c.id, o.id) x;
+  IF step IS NOT NULL THEN
+    RETURN;
+  END IF;
   IF o.position <= COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
     SELECT s.step, s.at, s.detail INTO step, at, detail FROM odoo_events._settled(c, o) s;
     RETURN;

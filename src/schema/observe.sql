@@ -456,6 +456,7 @@ BEGIN
     'roles()',
     'slots(268435456)',
     'disk()',
+    'outcomes()',
     'sunset()',
     'credentials()',
     'outbox()',

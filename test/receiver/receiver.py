@@ -14,7 +14,8 @@ object per line and request, written before the answer goes out. Started again w
                "hang": true (no answer while the client waits), "garbage": true (not HTTP), "flood": bytes (so long an answer),
                "raw": text (sent as it stands instead of an answer), "endless": text (sent again and again after it, for as long as the client
                reads), "drop": true (the connection ends without an answer), "fuzz": true (what the rule's random generator makes: nearly HTTP, wrong HTTP, or none at all),
-               "drip": seconds (a byte of the answer, a pause, a byte ...)}
+               "drip": seconds (a byte of the answer, a pause, a byte ...),
+               "reject": regex (the body of the answer lists the ids of the events whose subject matches under "rejected", with a reason)}
 Paths that begin with /token are an OAuth2 token endpoint for the client "client" with the secret "s3cret of the client" ("expires_in" of a rule, else
 3600; "token" is what it gives, else a new one each time); paths that begin with /oauth accept its latest two tokens only.  OPTIONS allows whatever origin asks.
 Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage  /flood/100000000  /drip/60
@@ -245,6 +246,11 @@ def utc_now():
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def rejections(pattern, events):
+    """The body of a receiver that says which events of a request it refuses."""
+    return json.dumps({"ok": True, "rejected": [{"id": e["id"], "reason": "unknown article"} for e in events if re.search(pattern, e.get("subject", ""))]})
+
+
 def parse_events(headers, body, problems):
     """The CloudEvents of a structured, a binary or a batch request, or what a plain Standard Webhooks body says of its event; what is
     wrong with them goes to problems."""
@@ -380,7 +386,7 @@ class Handler(BaseHTTPRequestHandler):
         elif "raw" in action:
             self.connection.sendall(action["raw"].encode("latin-1"))
         else:
-            self.answer(status, action.get("headers", {}), action.get("body", ""))
+            self.answer(status, action.get("headers", {}), rejections(action["reject"], events) if "reject" in action else action.get("body", ""))
 
     def answer(self, status, headers, text):
         data = text.encode()

@@ -265,6 +265,12 @@ my @cases = (
 	# in a copy, of whose parameters nothing is known yet
 	[ "CREATE DATABASE copy OWNER odoo TEMPLATE plant;\n\\c copy\nBEGIN; LOCK TABLE ir_config_parameter; PREPARE TRANSACTION 'upgrade'; SELECT odoo_events.arm()", "\\c copy\nROLLBACK PREPARED 'upgrade'; SELECT odoo_events.arm()" ],
 	[ "\\c copy\nSELECT odoo_events.arm(keep_secrets => false)", undef ],
+	option("outcomes => 'x'", "outcomes => 'sql'"), option("outcomes => 'event'", "outcomes => 'event', outcome_types => '{odoo.procurement.*}'"), option("outcome_within => '1h'", "outcome_within => '1h', outcomes => 'sql'"),
+	option("accepted => '\$.ok == true'", "accepted => '\$.ok == true', outcomes => 'body'"), option("on_reject => 'x'", "on_reject => 'hold'"), option("fields => '{X}'", "fields => '{transfer.state,move.*,lines}'"),
+	[ q{SELECT odoo_events.subscribe('p3', NULL, outcomes => 'sql')}, q{SELECT odoo_events.subscribe('p3', NULL)} ], [ q{SELECT odoo_events.subscribe('p4', NULL, fields => '{lines}')}, q{SELECT odoo_events.subscribe('p4', NULL)} ],
+	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid())}, undef ], [ q{SELECT odoo_events.confirm('a1', gen_random_uuid(), 'x')}, q{SELECT odoo_events.confirm('a1', id, outcome => 'processed') FROM odoo_events.outbox LIMIT 1} ],
+	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid(), note => repeat('x', 2000))}, q{SELECT odoo_events.confirm('a1', id, note => 'one sentence') FROM odoo_events.outbox LIMIT 1} ],
+	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid())}, undef ], [ q{SELECT odoo_events.subscribe('k1', 'nats://n.example.com/x', outcomes => 'body')}, q{SELECT odoo_events.subscribe('k1', NULL)} ],
 	# filters, and other things that only deserve a warning
 	option("companies => '{-1}'", "companies => '{1}'"), option("companies => '{1,NULL}'", "companies => '{1}', shared_rows => true"),
 	[ subscribed('f1', q{filter => '$.data.transfer.priority ? (@ == "0")'}), sub { subscribed('f1', $_[0]) } ],

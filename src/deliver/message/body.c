@@ -110,6 +110,25 @@ oe_note_redacted(OeMessageFormat *shape, const OePiece *owner, const OePiece *fi
 }
 
 /*
+ * Has the subscription chosen this member? Without a choice it has all.
+ */
+static bool
+oe_field_chosen(const OeConfiguration *conf, const OePiece *owner, const OePiece *field)
+{
+	for (int i = 0; i < conf->nfields; i++)
+	{
+		const char *name = conf->fields[i];
+		const char *dot = strchr(name, '.');
+
+		if (owner == NULL ? dot == NULL && oe_piece_is(field, name)
+			: dot != NULL && dot - name == owner->len && memcmp(name, owner->s, owner->len) == 0 &&
+			(strcmp(dot + 1, "*") == 0 || oe_piece_is(field, dot + 1)))
+			return true;
+	}
+	return conf->nfields == 0;
+}
+
+/*
  * May the subscription see this member? Also records the highest class that it
  * sees, and what was left out.
  */
@@ -118,6 +137,8 @@ oe_member_seen(OeMessageFormat *shape, const OePiece *owner, const OePiece *fiel
 {
 	int			class = oe_class_named(shape->classes, owner ? owner->s : NULL, owner ? owner->len : 0, field->s, field->len);
 
+	if (!oe_field_chosen(shape->conf, owner, field))
+		return false;
 	if (class < 0)
 		class = shape->rest;
 	if (!oe_cleared(shape->conf, class))
@@ -360,7 +381,7 @@ oe_shape_data(OeMessageFormat *shape, const OeEnvelope *env)
 static bool
 oe_data_as_is(const OeConfiguration *conf, const char *classes)
 {
-	if (conf->thin || !oe_cleared(conf, OE_INTERNAL))
+	if (conf->thin || conf->nfields > 0 || !oe_cleared(conf, OE_INTERNAL))
 		return false;
 	for (const char *p = classes; p != NULL && *p != '\0';)
 	{

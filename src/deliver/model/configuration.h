@@ -111,6 +111,9 @@ typedef struct OeConfiguration
 	bool		batched;
 	bool		thin;
 	int			clearance;		/* a bit per class */
+	char	  **fields;			/* members of data that are sent, "<entity or
+								 * part>.<field>" or "<member>" */
+	int			nfields;		/* 0: all */
 	char		ordering;		/* 'k'ey, 'n'one, 's'trict */
 	int			batch_size;
 	int64		batch_wait;		/* microseconds that an incomplete batch waits */
@@ -127,6 +130,12 @@ typedef struct OeConfiguration
 	int			nschedule;
 	int		   *successes;		/* statuses that acknowledge, beside 2xx */
 	int			nsuccesses;
+	char		outcomes;		/* what a 2xx means, and how it is known:
+								 * 'n'one, 'b'ody, 'l'ater */
+	void	   *accepted;		/* JsonPath; NULL: none */
+	void	   *rejected;		/* the same */
+	char		on_reject;		/* what follows when the event is at fault:
+								 * 'r'etry, 'd'ead, 'h'old */
 	OeNetwork  *networks;
 	int			nnetworks;
 	char	  **headers;		/* each "Name: value" */

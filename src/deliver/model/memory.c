@@ -67,6 +67,23 @@ oe_dead_letter_add(void)
 	return &oe_delivery.dead_letters[oe_delivery.ndead_letters++];
 }
 
+void
+oe_received_add(int sub, int64 position)
+{
+	static int	size = 0;
+
+	if (oe_delivery.nreceived == size)
+	{
+		size = Max(size * 2, 64);
+		if (oe_delivery.received == NULL)
+			oe_delivery.received = MemoryContextAlloc(oe_delivery.cxt, size * sizeof(OeReceived));
+		else
+			oe_delivery.received = repalloc(oe_delivery.received, size * sizeof(OeReceived));
+	}
+	oe_delivery.received[oe_delivery.nreceived].sub = sub;
+	oe_delivery.received[oe_delivery.nreceived++].position = position;
+}
+
 /*
  * Forgets attempts and dead letters after they were committed.
  */
@@ -85,6 +102,7 @@ oe_results_clear(void)
 			pfree(oe_delivery.dead_letters[i].error);
 	oe_delivery.nattempts = 0;
 	oe_delivery.ndead_letters = 0;
+	oe_delivery.nreceived = 0;
 }
 
 /*

@@ -60,6 +60,14 @@ typedef struct OeDeadLetter
 								 * row */
 } OeDeadLetter;
 
+/* An event that was accepted and whose outcome comes later; written by the
+ * next commit. */
+typedef struct OeReceived
+{
+	int			sub;			/* id of the subscription */
+	int64		position;
+} OeReceived;
+
 /* Everything that delivery knows, and that is not in shared memory.  Owned by
  * memory.c; one per process, made by oe_state_init() and never freed.  In a
  * backend (rendered(), fetch()) only cxt is set. */
@@ -80,6 +88,8 @@ typedef struct OeDelivery
 	int			nattempts;
 	OeDeadLetter *dead_letters; /* to be written, deleted or updated */
 	int			ndead_letters;
+	OeReceived *received;		/* to be written */
+	int			nreceived;
 } OeDelivery;
 
 extern OeDelivery oe_delivery;
@@ -88,6 +98,7 @@ extern bool oe_sub_has_memory(const OeSub *sub);
 extern OeSub *oe_sub_find(int id);
 extern OeAttempt *oe_attempts_room(int n);
 extern OeDeadLetter *oe_dead_letter_add(void);
+extern void oe_received_add(int sub, int64 position);
 extern void oe_results_clear(void);
 
 #endif							/* OE_DELIVER_MODEL_MEMORY_H */

@@ -251,6 +251,8 @@ oe_batches_committed(OeSub *sub)
 void
 oe_item_delivered(OeItem *item, bool dry)
 {
+	if (item->sub->conf->outcomes == 'l' && !dry)
+		oe_received_add(item->sub->id, item->event->position);
 	if (item->replay != NULL)
 		oe_replay_settle(item->replay, item, !(dry && item->replay->dead_letters));
 	else
@@ -279,6 +281,43 @@ oe_batch_delivered(OeBatch *batch, bool dry)
 	}
 	pfree(items);
 	oe_batch_free(batch);
+}
+
+/*
+ * The receiver took a part of a batch.  The others leave it, and are sent
+ * alone; what it took stays accepted.  True if it took an event that follows
+ * a refused one of the same key.
+ */
+bool
+oe_batch_partly(OeBatch *batch, const bool *rejected)
+{
+	int			n = batch->n;
+	OeItem	  **items = batch->items;
+	bool		disordered = false;
+
+	batch->items = NULL;
+	batch->n = 0;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < i && !rejected[i]; j++)
+			disordered = disordered || (rejected[j] && items[j]->key == items[i]->key);
+	for (int i = 0; i < n; i++)
+	{
+		OeKey	   *key = items[i]->key;
+
+		key->busy--;
+		if (rejected[i])
+		{
+			items[i]->batch = NULL;
+			items[i]->single = true;
+		}
+		else
+			oe_item_delivered(items[i], false);
+		if (key->busy == 0)
+			oe_key_schedule(key);
+	}
+	pfree(items);
+	oe_batch_free(batch);
+	return disordered;
 }
 
 /*

@@ -21,6 +21,7 @@ extern void oe_batches_committed(OeSub *sub);
 extern void oe_item_delivered(OeItem *item, bool dry);
 extern void oe_batch_delivered(OeBatch *batch, bool dry);
 extern bool oe_batch_drop(OeBatch *batch, bool (*unwanted) (const OeItem *item), const char *reason, int attempts, int status);
+extern bool oe_batch_partly(OeBatch *batch, const bool *rejected);
 extern void oe_batch_take_apart(OeBatch *batch, bool single);
 extern OeBatch *oe_batch_due(OeSub *sub);
 extern TimestampTz oe_batch_next(OeSub *sub);

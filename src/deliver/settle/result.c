@@ -25,6 +25,7 @@
 #include "deliver/queue/breaker.h"
 #include "deliver/queue/dead_letter.h"
 #include "deliver/queue/ordering_key.h"
+#include "deliver/settle/answer.h"
 #include "deliver/settle/measure.h"
 #include "deliver/settle/redact.h"
 #include "deliver/settle/result.h"
@@ -40,7 +41,18 @@ static const int64 oe_default_schedule[] = {
 };
 
 #define OE_ERROR_KEPT 200
+#define OE_HELD_US (36525 * USECS_PER_DAY)	/* until retry_now() */
 #define OE_DEFAULT_AGE (272105 * OE_SECOND)
+
+/*
+ * Does the status say that the content is at fault, so that repeating it is
+ * pointless?
+ */
+static bool
+oe_content_refused(int status)
+{
+	return status == 400 || status == 413 || status == 422;
+}
 
 typedef enum OeOutcome
 {
@@ -146,7 +158,7 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 	}
 	rows[n - 1].duration = took;
 	rows[n - 1].status = req->status;
-	if (!req->acknowledged && req->response_len > 0)
+	if ((!req->acknowledged || error != NULL) && req->response_len > 0)
 		rows[n - 1].response = oe_shown_text(req, req->response, req->response_len, req->read > req->response_len, OE_RESPONSE_KEPT);
 	if (error != NULL)
 		rows[n - 1].error = MemoryContextStrdup(oe_delivery.cxt, error);
@@ -157,10 +169,9 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
  * Updates the subscription's counters, and decides what follows.
  */
 static OeOutcome
-oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
+oe_note_outcome(OeSub *sub, OeRequest *req, int accepted, const char *error, double took)
 {
-	bool		good = req->acknowledged;
-	int			n = req->batch ? req->batch->n : 1;
+	bool		good = req->acknowledged && !req->rejected;
 
 	sub->dirty = true;
 	if (req->dry)
@@ -173,8 +184,8 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 					   "the endpoint answered 410 Gone");
 	if (good)
 	{
-		sub->delivered += n;
-		sub->last_error[0] = '\0';
+		sub->delivered += accepted;
+		strlcpy(sub->last_error, error ? error : "", sizeof(sub->last_error));
 		oe_breaker_success(sub, req);
 		return OE_DELIVERED;
 	}
@@ -185,8 +196,30 @@ oe_note_outcome(OeSub *sub, OeRequest *req, const char *error, double took)
 		snprintf(sub->last_error, sizeof(sub->last_error), "HTTP status %d", req->status);
 	if (req->disable || req->status == 410)
 		return OE_STOPPED;
-	oe_breaker_failure(sub, req);
+	/* who says what is wrong with an event is alive */
+	if (!req->at_fault || req->conf->on_reject == 'r')
+		oe_breaker_failure(sub, req);
+	else if (sub->breaker != OE_BREAKER_CLOSED)
+		oe_breaker_success(sub, req);
 	return req->abort_message ? OE_GIVE_UP : OE_FAILED;
+}
+
+/*
+ * The event is at fault, and is given up for that.
+ */
+static bool
+oe_gives_up(const OeRequest *req)
+{
+	return req->at_fault && req->conf->on_reject == 'd';
+}
+
+/*
+ * The event is at fault, and its key waits until an operator decides.
+ */
+static bool
+oe_holds(const OeRequest *req)
+{
+	return req->at_fault && req->conf->on_reject == 'h';
 }
 
 /*
@@ -217,12 +250,16 @@ oe_single_failed(OeItem *item, OeRequest *req, bool give_up)
 	{
 		key->attempts++;
 		next = oe_retry_at(req->conf, key->mode != 'n', key->attempts, key->first_at, req->retry_after);
+		if (next == 0 && oe_holds(req))
+			next = oe_delivery.now + OE_HELD_US;
 	}
 	if (give_up || next == 0)
 	{
 		oe_item_dead_letter(item, Max(key->attempts, 1), key->first_at, req->status, sub->last_error);
 		return;
 	}
+	if (oe_holds(req))
+		next = oe_delivery.now + OE_HELD_US;
 	key->next_at = oe_retry_or_expire(req->conf, item->event, next);
 	key->last_status = req->status;
 	if (key->last_error)
@@ -244,7 +281,7 @@ oe_replayed_failed(OeItem *item, OeRequest *req, bool give_up)
 	if (item->first_at == 0)
 		item->first_at = req->started;
 	next = oe_retry_at(req->conf, item->key->mode != 'n', item->attempts, item->first_at, req->retry_after);
-	if (give_up || next == 0 || item->replay->dead_letters)
+	if (give_up || next == 0 || item->replay->dead_letters || oe_holds(req))
 		oe_item_dead_letter(item, item->attempts, item->first_at, req->status, item->sub->last_error);
 	else
 		item->key->replay_at = next;
@@ -262,9 +299,9 @@ oe_single_answered(OeRequest *req, OeOutcome outcome)
 	else if (outcome == OE_STOPPED)
 		key->early = false;		/* stays where it is */
 	else if (item->replay != NULL)
-		oe_replayed_failed(item, req, outcome == OE_GIVE_UP);
+		oe_replayed_failed(item, req, outcome == OE_GIVE_UP || oe_gives_up(req));
 	else
-		oe_single_failed(item, req, outcome == OE_GIVE_UP);
+		oe_single_failed(item, req, outcome == OE_GIVE_UP || oe_gives_up(req));
 	oe_key_schedule(key);
 }
 
@@ -292,16 +329,6 @@ oe_batch_dead_letter(OeBatch *batch, OeRequest *req)
 	}
 	pfree(items);
 	oe_batch_free(batch);
-}
-
-/*
- * Does the status say that the content is at fault, so that repeating it is
- * pointless?
- */
-static bool
-oe_content_refused(int status)
-{
-	return status == 400 || status == 413 || status == 422;
 }
 
 static bool
@@ -334,10 +361,17 @@ oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 		batch->items[0]->first_at = batch->first_at;
 	}
 	next = oe_retry_at(req->conf, req->conf->ordering != 'n', batch->attempts, batch->first_at, req->retry_after);
-	if (give_up || last || (next == 0 && batch->n == 1) ||
-		(batch->replay && batch->items[0]->replay->dead_letters))
+	if (batch->n > 1 && req->at_fault && !give_up)
+		oe_batch_take_apart(batch, true);
+	else if (oe_holds(req) && !give_up && !batch->replay)
+	{
+		batch->state = OE_BATCH_WAITING;
+		batch->next_at = oe_retry_or_expire(req->conf, batch->items[0]->event, oe_delivery.now + OE_HELD_US);
+	}
+	else if (give_up || oe_gives_up(req) || (last && !req->rejected) || (next == 0 && batch->n == 1) ||
+			 (batch->replay && batch->items[0]->replay->dead_letters))
 		oe_batch_dead_letter(batch, req);
-	else if (next == 0 || (batch->n > 1 && oe_content_refused(req->status)))
+	else if (next == 0)
 		oe_batch_take_apart(batch, true);
 	else
 	{
@@ -347,16 +381,51 @@ oe_batch_failed(OeBatch *batch, OeRequest *req, bool give_up)
 }
 
 static void
-oe_batch_answered(OeRequest *req, OeOutcome outcome)
+oe_batch_answered(OeRequest *req, OeOutcome outcome, const OeBodyVerdict *answer)
 {
 	OeBatch    *batch = req->batch;
 
-	if (outcome == OE_DELIVERED)
+	if (outcome == OE_DELIVERED && answer->nrejected > 0)
+	{
+		if (oe_batch_partly(batch, answer->rejected))
+			ereport(LOG,
+					(errmsg("subscription \"%s\": the receiver rejected an event and accepted a later one of the same key",
+							req->conf->name)));
+	}
+	else if (outcome == OE_DELIVERED)
 		oe_batch_delivered(batch, req->dry);
 	else if (outcome == OE_STOPPED)
 		batch->state = OE_BATCH_READY;
 	else
 		oe_batch_failed(batch, req, outcome == OE_GIVE_UP);
+}
+
+/*
+ * Reads what the answer says of single events, for those who ask for that.
+ * Answers the error to be shown, palloc'd; NULL: there is none.
+ */
+static char *
+oe_take_answer(OeRequest *req, OeBodyVerdict *answer)
+{
+	int			n = req->batch ? req->batch->n : 1;
+	char	   *reason;
+	char	   *error;
+
+	req->at_fault = oe_content_refused(req->status);
+	req->rejected = false;
+	if (req->failed != NULL)
+		return oe_shown_text(req, req->failed, strlen(req->failed), false, OE_ERROR_KEPT);
+	if (req->dry || req->conf->outcomes != 'b' || req->status < 200 || req->status > 299)
+		return NULL;
+	oe_answer_read(req, answer);
+	if (answer->nrejected == 0)
+		return NULL;
+	req->rejected = req->at_fault = answer->nrejected == n;
+	reason = oe_shown_text(req, answer->reason, strlen(answer->reason), false, OE_ERROR_KEPT);
+	error = MemoryContextStrdup(oe_delivery.cxt, n == 1 ? psprintf("rejected by the receiver: %s", reason)
+								: psprintf("%d of %d events were rejected by the receiver: %s", answer->nrejected, n, reason));
+	pfree(reason);
+	return error;
 }
 
 /*
@@ -367,23 +436,24 @@ void
 oe_result_take(OeRequest *req)
 {
 	OeSub	   *sub = req->sub;
-	char	   *error = NULL;
+	OeBodyVerdict answer = {NULL, NULL, 0, NULL};
+	char	   *error;
 	double		took;
 	OeOutcome	outcome;
 
 	oe_delivery.now = oe_clock();
 	OE_FAULT("deliver-answered");
 	took = Max(oe_delivery.now - req->started, 0) / 1000000.0;
-	if (req->failed != NULL)
-		error = oe_shown_text(req, req->failed, strlen(req->failed), false, OE_ERROR_KEPT);
+	error = oe_take_answer(req, &answer);
 	oe_note_attempt(req, error, took);
 	oe_transport_ended(req);
 	oe_measure(req, took);
-	outcome = oe_note_outcome(sub, req, error, took);
+	outcome = oe_note_outcome(sub, req, (req->batch ? req->batch->n : 1) - answer.nrejected, error, took);
 	if (error != NULL)
 		pfree(error);
 	if (req->batch != NULL)
-		oe_batch_answered(req, outcome);
+		oe_batch_answered(req, outcome, &answer);
 	else
 		oe_single_answered(req, outcome);
+	oe_answer_free(&answer);
 }

@@ -28,6 +28,7 @@
 #include "deliver/queue/batch.h"
 #include "deliver/queue/ordering_key.h"
 #include "deliver/queue/replay.h"
+#include "deliver/settle/outcome.h"
 #include "deliver/settle/settle.h"
 #include "deliver/settle/write.h"
 
@@ -186,6 +187,8 @@ oe_settled(void)
 	dlist_mutable_iter it;
 
 	oe_attempts_written();
+	if (oe_delivery.nreceived > 0)
+		oe_outcomes_wake();
 	oe_results_clear();
 	oe_commands_written();
 	dlist_foreach_modify(it, &oe_delivery.dirty_keys)
@@ -262,6 +265,7 @@ oe_settle_commit(void)
 	oe_write_attempts();
 	OE_FAULT("settle-attempts");
 	oe_write_dead_letters();
+	oe_write_received();
 	oe_write_held();
 	oe_write_commands();
 	OE_FAULT("settle-held");

@@ -14,6 +14,7 @@ extern int	oe_attempt_hint;
 extern void oe_write_attempts(void);
 extern void oe_attempts_written(void);
 extern void oe_write_dead_letters(void);
+extern void oe_write_received(void);
 extern void oe_write_held(void);
 extern int	oe_progress_member(void);
 extern void oe_write_progress(OeSub **subs, int n, int member);

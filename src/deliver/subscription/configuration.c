@@ -432,6 +432,32 @@ oe_conf_format(OeConfiguration *conf, int row)
 	conf->format = strcmp(format, "binary") == 0 ? 'b' : strcmp(format, "standard") == 0 ? 't' : 's';
 	conf->thin = strcmp(oe_col_text(row, "payload"), "thin") == 0;
 	conf->clearance = oe_clearance_of(cleared, n);
+	conf->fields = oe_col_texts(row, "fields", &conf->nfields);
+}
+
+static JsonPath *
+oe_col_path(int row, const char *col)
+{
+	bool		isnull;
+	Datum		d = oe_col(row, col, &isnull);
+
+	return isnull ? NULL : DatumGetJsonPathPCopy(d);
+}
+
+/*
+ * What an answer means.  An extension of 0.1.0 has none of these columns.
+ */
+static void
+oe_conf_outcomes(OeConfiguration *conf, int row)
+{
+	const char *outcomes = oe_col_text(row, "outcomes");
+	const char *on_reject = oe_col_text(row, "on_reject");
+
+	conf->successes = oe_col_ints(row, "success_statuses", &conf->nsuccesses);
+	conf->outcomes = outcomes == NULL || strcmp(outcomes, "none") == 0 ? 'n' : strcmp(outcomes, "body") == 0 ? 'b' : 'l';
+	conf->accepted = oe_col_path(row, "accepted");
+	conf->rejected = oe_col_path(row, "rejected");
+	conf->on_reject = on_reject == NULL ? 'r' : on_reject[0];
 }
 
 /*
@@ -526,7 +552,7 @@ oe_conf_make(int row)
 	oe_conf_broker(conf, row);
 	conf->timeout_ms = Max(oe_col_interval(row, "timeout") / 1000, 1);
 	conf->schedule = oe_col_intervals(row, "retry_schedule", &conf->nschedule);
-	conf->successes = oe_col_ints(row, "success_statuses", &conf->nsuccesses);
+	oe_conf_outcomes(conf, row);
 	d = oe_col(row, "allow_networks", &isnull);
 	if (!isnull)
 		conf->networks = oe_networks_from_array(DatumGetArrayTypeP(d), &conf->nnetworks);

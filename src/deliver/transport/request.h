@@ -42,6 +42,8 @@ typedef struct OeRequest
 	int			retry_after;	/* seconds; -1: not given */
 	bool		abort_message;	/* the endpoint will never take the event */
 	bool		disable;		/* the endpoint asks to be disabled */
+	bool		at_fault;		/* the answer says that the event is; */
+	bool		rejected;		/* by the body of a 2xx: set by result.c */
 	int			read;			/* bytes of the answer, so far */
 	int			response_len;	/* bytes kept of it */
 	char	   *response;

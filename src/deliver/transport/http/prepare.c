@@ -119,7 +119,7 @@ oe_request_get(OeConfiguration *conf)
 	OeHttpRequest *req;
 
 	if (dlist_is_empty(&conf->idle))
-		return oe_request_make(conf, OE_DELIVERY, OE_RESPONSE_KEPT);
+		return oe_request_make(conf, OE_DELIVERY, conf->outcomes == 'b' ? OE_RESPONSE_READ : OE_RESPONSE_KEPT);
 	req = dlist_head_element(OeHttpRequest, common.node, &conf->idle);
 	oe_request_wake(req);
 	req->renewed = false;

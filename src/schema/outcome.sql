@@ -1,0 +1,225 @@
+-- outcome: accepted is not processed.  What became of events that a receiver has accepted, where a subscription waits for that.
+
+-- A row per accepted event of a subscription whose outcomes come later.  It holds nothing up, and goes with its event.
+CREATE TABLE odoo_events.outcome_state (
+    subscription_id int4 NOT NULL,
+    event_id        uuid NOT NULL,
+    position        int8 NOT NULL,
+    type            text NOT NULL,
+    subject         text NOT NULL,
+    partitionkey    text NOT NULL,
+    company_id      int4,
+    warehouse_id    int4,
+    state           text NOT NULL CHECK (state IN ('pending', 'processed', 'failed')),
+    received_at     timestamptz,                -- of our 2xx; null: confirmed before that was written
+    due_at          timestamptz,                -- null: whenever it comes
+    told_at         timestamptz,                -- that it is overdue
+    decided_at      timestamptz,
+    decided_by      text,
+    reference       text,
+    note            text,
+    PRIMARY KEY (subscription_id, event_id)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
+COMMENT ON TABLE odoo_events.outcome_state IS 'accepted events and what became of them; see the view outcome';
+CREATE INDEX outcome_due ON odoo_events.outcome_state (due_at) WHERE state = 'pending' AND told_at IS NULL;
+CREATE INDEX outcome_pending ON odoo_events.outcome_state (partitionkey, position) WHERE state = 'pending';
+CREATE INDEX outcome_position ON odoo_events.outcome_state (position);
+
+CREATE VIEW odoo_events.outcome AS
+SELECT c.name AS subscription, o.event_id, o.position, o.type, o.subject, o.company_id, o.warehouse_id,
+       CASE WHEN o.state = 'pending' AND (o.told_at IS NOT NULL OR o.due_at < now()) THEN 'overdue' ELSE o.state END AS state,
+       o.received_at, o.due_at, o.told_at, o.decided_at, o.decided_by, o.reference, o.note
+  FROM odoo_events.outcome_state o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id;
+COMMENT ON VIEW odoo_events.outcome IS
+'what became of events that receivers have accepted: pending, overdue, processed, failed; of subscriptions with outcomes => ''sql'' or ''event''';
+
+CREATE FUNCTION odoo_events._outcome_event(o odoo_events.outcome_state, what text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._platform_event('odoo.platform.outcome.' || what || '.v1', c.name, jsonb_build_object(
+         'event', jsonb_build_object('id', o.event_id, 'type', o.type, 'subject', o.subject, 'partitionkey', o.partitionkey, 'sequence', lpad(o.position::text, 20, '0')),
+         'outcome', jsonb_build_object('received_at', o.received_at, 'due_at', o.due_at, 'reference', o.reference, 'note', o.note)))
+  FROM odoo_events.subscription_config c WHERE c.id = o.subscription_id
+$$;
+COMMENT ON FUNCTION odoo_events._outcome_event(odoo_events.outcome_state, text) IS 'internal: tells that an outcome is overdue, or that it failed';
+
+-- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
+CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at)
+SELECT DISTINCT ON (c.id, o.id) c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, 'pending', clock_timestamp(), clock_timestamp() + c.outcome_within
+  FROM unnest(subscriptions, positions) r(id, position)
+  JOIN odoo_events.subscription_config c ON c.id = r.id
+  JOIN odoo_events.outbox_all o ON o.position = r.position
+ WHERE o.type NOT LIKE 'odoo.platform.%'
+ON CONFLICT (subscription_id, event_id) DO UPDATE
+   SET received_at = EXCLUDED.received_at,
+       due_at = CASE WHEN t.state = 'processed' THEN t.due_at ELSE EXCLUDED.due_at END,
+       told_at = CASE WHEN t.state = 'processed' THEN t.told_at END,
+       state = CASE WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END;
+-- the event that is the outcome may have been faster, too
+UPDATE odoo_events.outcome_state s
+   SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
+  FROM odoo_events.subscription_config c, odoo_events.outbox_all x
+ WHERE s.position = ANY (positions) AND s.subscription_id = ANY (subscriptions) AND s.state = 'pending' AND c.id = s.subscription_id AND c.outcomes = 'event'
+   AND x.partitionkey = s.partitionkey AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like)
+$$;
+COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
+
+-- A dead letter with its own copy, as if the endpoint had refused it.
+CREATE FUNCTION odoo_events._outcome_failed(o odoo_events.outcome_state) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO odoo_events.dead (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, attempts, first_at, last_at, last_error, event, classes)
+  SELECT o.subscription_id, x.id, x.position, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, 1, COALESCE(o.received_at, clock_timestamp()), clock_timestamp(),
+         concat_ws(': ', 'the receiver could not process it', o.note), x.event, x.classes
+    FROM odoo_events.outbox_all x WHERE x.position = o.position
+  ON CONFLICT (subscription_id, event_id) DO UPDATE SET last_at = EXCLUDED.last_at, last_error = EXCLUDED.last_error;
+  PERFORM odoo_events._outcome_event(o, 'failed');
+END $$;
+COMMENT ON FUNCTION odoo_events._outcome_failed(odoo_events.outcome_state) IS 'internal: what follows from a failed outcome';
+
+-- One step of the worker.  Events that are outcomes are looked for behind "scanned" only; what they settle lies before them with the same key.
+CREATE FUNCTION odoo_events._outcomes_step(INOUT scanned int8, OUT due timestamptz, OUT by_event boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  last int8 := odoo_events._last_position();
+  o odoo_events.outcome_state;
+BEGIN
+  by_event := EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.outcomes = 'event');
+  IF by_event THEN
+    IF scanned < 0 THEN
+      scanned := COALESCE((SELECT min(s.position) FROM odoo_events.outcome_state s WHERE s.state = 'pending'), last);
+    END IF;
+    UPDATE odoo_events.outcome_state s
+       SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
+      FROM odoo_events.subscription_config c, odoo_events.outbox_all x
+     WHERE c.outcomes = 'event' AND s.subscription_id = c.id AND s.state = 'pending' AND x.partitionkey = s.partitionkey
+       AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
+  END IF;
+  scanned := last;
+  FOR o IN UPDATE odoo_events.outcome_state s SET told_at = clock_timestamp()
+            WHERE s.state = 'pending' AND s.told_at IS NULL AND s.due_at <= clock_timestamp() RETURNING s.* LOOP
+    PERFORM odoo_events._outcome_event(o, 'overdue');
+  END LOOP;
+  -- the outbox has let the event go: nobody can send it again
+  FOR o IN DELETE FROM odoo_events.outcome_state s
+            WHERE s.position < (SELECT min(x.position) FROM odoo_events.outbox_all x) RETURNING s.* LOOP
+    IF o.state = 'pending' AND o.told_at IS NULL THEN
+      o.note := 'the event has left the outbox before its outcome came';
+      PERFORM odoo_events._outcome_event(o, 'overdue');
+    END IF;
+  END LOOP;
+  due := (SELECT min(s.due_at) FROM odoo_events.outcome_state s WHERE s.state = 'pending' AND s.told_at IS NULL);
+  by_event := by_event AND EXISTS (SELECT 1 FROM odoo_events.outcome_state s WHERE s.state = 'pending');
+END $$;
+COMMENT ON FUNCTION odoo_events._outcomes_step(int8) IS 'internal: takes events that are outcomes, tells of what is overdue, forgets what has left the outbox';
+
+CREATE FUNCTION odoo_events.confirm(name text, event_id uuid, outcome text DEFAULT 'processed', reference text DEFAULT NULL, note text DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  c odoo_events.subscription_config;
+  o odoo_events.outcome_state;
+BEGIN
+  SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.name = confirm.name;
+  IF c.id IS NULL OR c.outcomes = 'none' OR c.outcomes = 'body' THEN
+    RAISE EXCEPTION 'subscription "%" awaits no confirmation', name USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.alter_subscription(%L, outcomes => ''sql'');', name);
+  ELSIF outcome IS NULL OR outcome NOT IN ('processed', 'failed') THEN
+    RAISE EXCEPTION 'argument "outcome" is "%"', outcome USING ERRCODE = 'invalid_parameter_value', HINT = 'outcome => ''processed'', or ''failed''.';
+  ELSIF length(reference) > 1000 OR length(note) > 1000 THEN
+    RAISE EXCEPTION 'argument "%" has more than 1000 characters', CASE WHEN length(note) > 1000 THEN 'note' ELSE 'reference' END
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the number of a document of yours, or one sentence.';
+  END IF;
+  -- a confirmation may be faster than the settlement that notes our 2xx
+  INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state)
+  SELECT c.id, x.id, x.position, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, 'pending'
+    FROM odoo_events.outbox_all x WHERE x.id = event_id
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.outcome_state s WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id)
+  ON CONFLICT ON CONSTRAINT outcome_state_pkey DO NOTHING;
+  SELECT s.* INTO o FROM odoo_events.outcome_state s WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id FOR UPDATE;
+  IF o.event_id IS NULL THEN
+    RAISE EXCEPTION 'argument "event_id" names no event that subscription "%" can have got', name USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'It is the id of the CloudEvent, and the event must still be in the outbox.', HINT = 'SELECT * FROM odoo_events.outcome;';
+  ELSIF o.state = outcome THEN
+    RETURN false;                       -- told twice
+  END IF;
+  UPDATE odoo_events.outcome_state s
+     SET state = outcome, decided_at = clock_timestamp(), decided_by = session_user, reference = confirm.reference, note = confirm.note
+   WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id RETURNING s.* INTO o;
+  IF outcome = 'failed' THEN
+    PERFORM odoo_events._outcome_failed(o);
+  ELSE
+    DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = confirm.event_id;
+  END IF;
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION odoo_events.confirm(text, uuid, text, text, text) IS
+'a consumer says what became of an event: processed or failed (a dead letter), with its own reference; the last word counts; false: that was known';
+
+CREATE FUNCTION odoo_events._outcome_step(subscription int4, event uuid, OUT step text, OUT at timestamptz, OUT detail text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE o.state WHEN 'pending' THEN 'unconfirmed' ELSE o.state END, COALESCE(o.decided_at, o.received_at),
+       concat_ws(', ', CASE WHEN o.state = 'pending' THEN 'accepted, and no outcome yet' END, 'due at ' || o.due_at, 'overdue since ' || o.told_at, o.reference, o.note)
+  FROM odoo_events.outcome_state o WHERE o.subscription_id = subscription AND o.event_id = event
+$$;
+COMMENT ON FUNCTION odoo_events._outcome_step(int4, uuid) IS 'internal: what trace() says of an accepted event; null where no outcome is awaited';
+
+CREATE FUNCTION odoo_events._check_outcomes(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF c.outcomes NOT IN ('none', 'body', 'sql', 'event') THEN
+    RAISE EXCEPTION 'argument "outcomes" is "%"', c.outcomes USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'none: a 2xx says processed; body: the answer says so; sql: the consumer calls confirm(); event: an event of outcome_types says so.';
+  ELSIF c.outcomes <> 'none' AND c.url IS NULL THEN
+    RAISE EXCEPTION 'argument "outcomes" needs a URL' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out: what a consumer acknowledges with ack() is processed.';
+  ELSIF c.outcomes = 'body' AND c.url !~* '^https?:' THEN
+    RAISE EXCEPTION 'argument "outcomes" is "body", and a broker answers nothing' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''sql''';
+  ELSIF (c.outcomes = 'event') <> (c.outcome_types IS NOT NULL) THEN
+    RAISE EXCEPTION 'arguments "outcomes" and "outcome_types" do not fit' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'outcomes => ''event'', outcome_types => ''{odoo.procurement.*}''';
+  ELSIF c.outcome_within IS NOT NULL AND c.outcomes NOT IN ('sql', 'event') OR c.outcome_within NOT BETWEEN interval '1 s' AND interval '1 year' THEN
+    RAISE EXCEPTION 'argument "outcome_within" is %', c.outcome_within USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give 1 second to 1 year, with outcomes => ''sql'' or ''event''; 0 for no limit.';
+  ELSIF c.accepted IS NOT NULL AND c.outcomes <> 'body' THEN
+    RAISE EXCEPTION 'argument "accepted" needs outcomes => ''body''' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''body''';
+  ELSIF c.on_reject NOT IN ('retry', 'dead', 'hold') THEN
+    RAISE EXCEPTION 'argument "on_reject" is "%"', c.on_reject USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'retry: as any failure; dead: a dead letter at once; hold: its key waits for retry_now() or skip().';
+  ELSIF EXISTS (SELECT 1 FROM unnest(c.fields) f WHERE f IS NULL OR f !~ '^[a-z0-9_]{1,63}([.]([a-z0-9_]{1,63}|[*]))?$') THEN
+    RAISE EXCEPTION 'argument "fields" has an unusable name' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'fields => ''{transfer.state,move.*,lines}''';
+  ELSIF c.fields IS NOT NULL AND c.url IS NULL THEN
+    RAISE EXCEPTION 'argument "fields" needs a URL' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out: a consumer that fetches chooses for itself.';
+  END IF;
+  IF c.accepted IS NOT NULL THEN
+    PERFORM odoo_events._check_predicate(c.accepted, 'accepted');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_outcomes(odoo_events.subscription_config) IS 'internal: refuses unusable arguments about outcomes and fields';
+
+CREATE FUNCTION odoo_events._health_outcomes() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'outcomes', 'critical', format('%s: %s accepted events have no outcome, the oldest since %s', o.subscription, count(*), min(o.received_at)),
+       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''overdue'';', o.subscription)
+  FROM odoo_events.outcome o WHERE o.state = 'overdue' GROUP BY o.subscription
+UNION ALL
+SELECT 'outcomes', 'warn', format('%s: %s accepted events failed within a day', o.subscription, count(*)),
+       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''failed'';', o.subscription)
+  FROM odoo_events.outcome o WHERE o.state = 'failed' AND o.decided_at > now() - interval '1 day' GROUP BY o.subscription
+UNION ALL
+SELECT 'rejections', 'warn', format('%s: %s for %s only (%s events)%s', r.name, r.last_status, r.type, r.n,
+         (SELECT ', ' || count(DISTINCT o.type) || ' other types accepted'
+            FROM (SELECT a.event_id FROM odoo_events.attempt a WHERE a.subscription = r.name AND a.status BETWEEN 200 AND 299 AND a.event_id IS NOT NULL
+                   ORDER BY a.at DESC LIMIT 1000) a
+            JOIN odoo_events.outbox_all o ON o.id = a.event_id WHERE o.type <> r.type)),
+       format('SELECT * FROM odoo_events.dead_letter WHERE subscription = %L AND type = %L; SELECT * FROM odoo_events.waiting WHERE subscription = %L AND state = ''retry'';', r.name, r.type, r.name)
+  FROM (SELECT x.name, x.last_status, x.type, count(*) AS n
+          FROM (SELECT c.name, d.last_status, d.type FROM odoo_events.dead d JOIN odoo_events.subscription_config c ON c.id = d.subscription_id
+                 WHERE d.last_status IN (400, 413, 422) AND d.last_at > now() - interval '1 day'
+                UNION ALL
+                SELECT c.name, h.last_status, o.type FROM odoo_events.held h JOIN odoo_events.subscription_config c ON c.id = h.subscription_id
+                  JOIN odoo_events.outbox_all o ON o.position = h.position WHERE h.last_status IN (400, 413, 422)) x
+         GROUP BY x.name, x.last_status, x.type) r
+$$;
+COMMENT ON FUNCTION odoo_events._health_outcomes() IS 'internal: outcomes that are overdue or failed, and what receivers reject, by status and type; no rows where there is nothing';
