@@ -286,6 +286,12 @@ oe_foreign_clock_stop(void)
 	return up;
 }
 
+bool
+oe_foreign_time_is_up(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_QUERY_CANCELED && oe_foreign_end_at != 0 && GetCurrentTimestamp() >= oe_foreign_end_at;
+}
+
 const char *
 oe_session_aborted(int sqlerrcode)
 {

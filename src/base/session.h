@@ -80,6 +80,10 @@ extern void oe_foreign_end(OeSession *s);	/* always rolls back */
  * take our subtransaction for its own. */
 extern void oe_foreign_failed(OeSession *s);
 
+/* In such a PG_CATCH, before that: did the transaction exceed
+ * odoo_events.read_timeout? */
+extern bool oe_foreign_time_is_up(int sqlerrcode);
+
 /* Does this table of the extension's have the column?  The library also serves
  * an extension that has not been updated. */
 extern bool oe_own_column(const char *table, const char *column);

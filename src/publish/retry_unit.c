@@ -11,7 +11,9 @@
  * itself; if that fails, each half of its documents, and so on.  Only a document
  * that fails by itself goes into quarantine.  Errors that are not about the data
  * (cancelled, shutting down, out of memory, a lock that is not available) are
- * not narrowed down: the whole cycle is repeated later.
+ * not narrowed down: the whole cycle is repeated later.  So is one whose reading
+ * took too long, but not for ever: what makes Odoo's tables slow may be the one
+ * row that it reads.
  */
 #include "postgres.h"
 
@@ -45,6 +47,15 @@
 #define OE_TIME_SLICE_MS 20
 #define OE_TIME_SLICE_LARGE_MS 8
 #define OE_MAX_RESTARTS 3
+
+/*
+ * So often a cycle may exceed odoo_events.read_timeout before its documents are
+ * tried one by one: about eight minutes, with the pauses between.
+ */
+#define OE_READ_TRIES OE_TUNED("read-tries", 10)
+
+static int	oe_late = 0;		/* times that reading took too long, since a
+								 * cycle was made */
 
 /*
  * Adds a unit; the one that was added last is made first.
@@ -254,13 +265,16 @@ oe_time_slice(OeCycle *cy, char **failure)
 	PG_CATCH();
 	{
 		bool		slow = oe_watch_end();
+		bool		late;
 		ErrorData  *e;
 
 		oe_watch_off(watched);
 		MemoryContextSwitchTo(cy->cxt);
 		e = CopyErrorData();
 		slow = slow && e->sqlerrcode == ERRCODE_QUERY_CANCELED;
-		if (!inside || (!slow && !oe_about_data(e->sqlerrcode)))
+		late = !slow && oe_foreign_time_is_up(e->sqlerrcode);
+		oe_late += late;
+		if (!inside || (!slow && !(late && oe_late > OE_READ_TRIES) && !oe_about_data(e->sqlerrcode)))
 			PG_RE_THROW();
 		FlushErrorState();
 		oe_foreign_failed(&s);
@@ -269,6 +283,8 @@ oe_time_slice(OeCycle *cy, char **failure)
 			MemoryContextReset(cy->quantum_cxt);
 		if (slow)
 			*failure = psprintf("a condition took more than %d ms of processor time", oe_guc_filter_timeout);
+		else if (late)
+			*failure = psprintf("reading Odoo's tables took longer than odoo_events.read_timeout (%d ms)", oe_guc_read_timeout);
 		else
 			*failure = psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message);
 	}
@@ -313,5 +329,7 @@ oe_retry_units_make(OeCycle *cy, char **failure)
 		oe_narrow(cy, a, why);
 	else if (a->high > 0)
 		cy->tx[a->first].good = list_concat(cy->tx[a->first].good, cy->tx[a->first].events);
+	if (cy->attempts == NIL)
+		oe_late = 0;
 	return cy->attempts == NIL;
 }

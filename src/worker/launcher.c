@@ -385,6 +385,21 @@ oe_stop_unwanted(OeDatabase *db)
 }
 
 /*
+ * Where the clock was set back since, the wait begins again: it would last
+ * until the clock is there once more.
+ */
+static void
+oe_slot_follow_clock(OeSlot *slot)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (slot->state_since <= now || slot->next_start <= slot->state_since)
+		return;
+	slot->next_start -= slot->state_since - now;
+	slot->state_since = now;
+}
+
+/*
  * Is it time to start the worker of a slot?  If so it says STARTING from here
  * on, or REFUSED where the owner cannot log in.
  */
@@ -400,6 +415,7 @@ oe_slot_may_start(OeSlot *slot, bool owner_can_login)
 		/* of one that is gone unseen */
 		if (slot->state == OE_WORKER_STARTING || slot->state == OE_WORKER_RUNNING)
 			oe_slot_back_off(slot);
+		oe_slot_follow_clock(slot);
 		may = slot->state == OE_WORKER_NONE || slot->next_start <= GetCurrentTimestamp();
 	}
 	if (may && owner_can_login)

@@ -88,5 +88,17 @@ subtest 'set back while no worker runs' => sub {
 	sql(q{SELECT odoo_events._wake('register')});
 	ok(status('kept', $two_hours), 'the next worker waits no longer than the one before would have');
 };
+subtest 'a worker that ended before the clock was set back is started again' => sub {
+	set_clock($day);
+	my $pid = sql('SELECT pid FROM odoo_events.worker_status');
+	$node->safe_psql('postgres', q{ALTER SYSTEM SET odoo_events.restart_delay = '2s'});
+	$node->reload;
+	sql("SELECT pg_terminate_backend($pid)");
+	ok($node->poll_query_until($db, q{SELECT pid IS NULL FROM odoo_events.worker_status}), 'the worker has ended');
+	set_clock(0);
+	# the launcher looks at the time within a minute by itself
+	ok(OdooEvents::Receiver::wait_until(sub { $node->reload; $node->safe_psql($db, q{SELECT pid IS NOT NULL FROM odoo_events.worker_status}) eq 't' }), 'another one runs');
+};
+
 $node->stop;
 done_testing();
