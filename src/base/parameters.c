@@ -7,12 +7,14 @@
 #include "access/detoast.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -143,6 +145,27 @@ oe_parameters_remembered(OeParameters *p)
 	return at != 0 && !TimestampDifferenceExceeds(at, GetCurrentTimestamp(), OE_REMEMBERED_MS);
 }
 
+/*
+ * Are there Odoo's tables, of a role that does not own the database?  A copy
+ * that was restored so may be neutralized, which nobody can tell.  Only in
+ * "public", where not every role may create tables.
+ */
+static bool
+oe_parameters_of_another(void)
+{
+	static const char *const tables[] = {"ir_module_module", "ir_config_parameter"};
+	Oid			nsp = get_namespace_oid("public", true);
+
+	for (int i = 0; i < lengthof(tables); i++)
+	{
+		Oid			relid = OidIsValid(nsp) ? get_relname_relid(tables[i], nsp) : InvalidOid;
+
+		if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION)
+			return false;
+	}
+	return true;
+}
+
 OeParametersState
 oe_parameters_read(OeParameters *p, const char **why)
 {
@@ -152,7 +175,12 @@ oe_parameters_read(OeParameters *p, const char **why)
 	memset(p, 0, sizeof(*p));
 	*why = NULL;
 	if (!OidIsValid(relid))
-		return OE_PARAMETERS_READ;
+	{
+		if (!oe_parameters_of_another())
+			return OE_PARAMETERS_READ;
+		*why = "it does not belong to the owner of the database";
+		return OE_PARAMETERS_UNREADABLE;
+	}
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		return oe_parameters_remembered(p) ? OE_PARAMETERS_REMEMBERED : OE_PARAMETERS_UNKNOWN;
 	/* it may have been dropped, or given away, before it was locked */

@@ -60,7 +60,11 @@ BEGIN
   SELECT * INTO me FROM odoo_events._identity();
   IF me.neutralized IS NULL THEN
     RAISE EXCEPTION 'Odoo''s parameters cannot be read now: %', me.reason
-      USING ERRCODE = 'lock_not_available', HINT = 'Try again when the module upgrade or whatever else holds the lock has ended.';
+      USING ERRCODE = 'lock_not_available',
+            HINT = CASE WHEN me.reason LIKE '%does not belong to the owner of the database'
+                        THEN (SELECT format('ALTER DATABASE %I OWNER TO %I;', current_database(), pg_get_userbyid(c.relowner))
+                                FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'ir_config_parameter')
+                        ELSE 'Try again when the module upgrade or whatever else holds the lock has ended.' END;
   END IF;
   IF me.neutralized THEN
     RAISE EXCEPTION 'database "%" is neutralized', current_database()
