@@ -59,6 +59,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	account \
 	samples \
 	quiet \
+	slow_condition \
 	outcome \
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
 	diagnose \

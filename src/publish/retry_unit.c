@@ -37,6 +37,7 @@
 #include "publish/retry_unit.h"
 #include "publish/source/quarantine.h"
 #include "publish/transform/match.h"
+#include "publish/transform/predicate.h"
 #include "publish/transform/ready_made.h"
 #include "publish/transform/selection.h"
 
@@ -56,6 +57,24 @@
 
 static int	oe_late = 0;		/* times that reading took too long, since a
 								 * cycle was made */
+
+static bool oe_slow_met = false;	/* a DBA's condition took too long */
+
+/*
+ * Disables the event types whose conditions take too long again and again.
+ */
+void
+oe_slow_conditions_disable(void)
+{
+	OeSession	s;
+
+	if (!oe_slow_met)
+		return;
+	oe_own_begin(&s);
+	(void) oe_spi(NULL, "SELECT odoo_events._disable_slow_conditions()", 0, NULL, NULL, NULL, false, 0);
+	oe_own_end(&s);
+	oe_slow_met = false;
+}
 
 /*
  * Adds a unit; the one that was added last is made first.
@@ -281,7 +300,12 @@ oe_time_slice(OeCycle *cy, char **failure)
 		oe_odoo_forget();
 		if (cy->quantum_cxt)
 			MemoryContextReset(cy->quantum_cxt);
-		if (slow)
+		if (slow && oe_predicate_type != NULL)
+		{
+			*failure = psprintf("the condition of %s took more than %d ms of processor time", oe_predicate_type, oe_guc_filter_timeout);
+			oe_slow_met = true;
+		}
+		else if (slow)
 			*failure = psprintf("a condition took more than %d ms of processor time", oe_guc_filter_timeout);
 		else if (late)
 			*failure = psprintf("reading Odoo's tables took longer than odoo_events.read_timeout (%d ms)", oe_guc_read_timeout);

@@ -13,4 +13,7 @@ typedef struct OeCycle OeCycle;
 extern void oe_retry_unit_add(OeCycle *cy, int first, int last, int low, int high);
 extern bool oe_retry_units_make(OeCycle *cy, char **failure);
 
+/* Worker, outside a transaction, now and then. */
+extern void oe_slow_conditions_disable(void);
+
 #endif							/* OE_PUBLISH_RETRY_UNIT_H */

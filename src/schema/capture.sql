@@ -237,7 +237,7 @@ DECLARE
   owners text;
 BEGIN
   IF cardinality(entities) = 0 THEN
-    RAISE EXCEPTION 'argument "%" is empty', argument USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out for all entities.';
+    RAISE WARNING 'argument "%" is empty: nothing is done', argument USING HINT = 'Leave it out for all entities.';
   END IF;
   SELECT u INTO unknown FROM unnest(entities) u WHERE u IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = u) LIMIT 1;
   IF NOT FOUND THEN

@@ -446,6 +446,7 @@ BEGIN
     'capture()',
     'gaps()',
     'quarantine()',
+    'conditions()',
     'journal(268435456)',
     'plugin()',
     'wal()',

@@ -55,6 +55,7 @@
 #include "publish/cycle.h"
 #include "publish/model/yield.h"
 #include "publish/outbox/rotation.h"
+#include "publish/retry_unit.h"
 #include "publish/tools/backfill.h"
 #include "walreader/reader.h"
 #include "worker/sample.h"
@@ -397,6 +398,7 @@ oe_maintain_body(void)
 	oe_gaps_note_late();
 	if (oe_me.armed)
 		oe_capture_reattach();
+	oe_slow_conditions_disable();
 	oe_deliver_maintain();
 	if (oe_guc_on_full == OE_FULL_DROP && (overflow = oe_publish_overflow(oe_deliver_low_water())) > 0)
 	{

@@ -376,6 +376,7 @@ oe_load_defs(OeCatalog *cat)
 		watches = oe_col_list(i, 18, &d->nwatches);
 		oe_parse_watches(watches, d);
 		d->own = oe_col_bool(i, 19);
+		d->condition.type = d->own ? d->type : NULL;
 	}
 }
 

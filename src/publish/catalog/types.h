@@ -33,6 +33,8 @@ typedef struct OePredicate
 	bool		uses_parts;		/* $.parts or $.rows */
 	bool		uses_rows;
 	OeWords		words;
+	const char *type;			/* of the event that a DBA has defined by it;
+								 * NULL */
 } OePredicate;
 
 /* What following a path found last: the next row is likely to be like it. */

@@ -443,6 +443,8 @@ oe_tx_vars(OeCycle *cy, OeTx *tx)
 	return tx->vars;
 }
 
+const char *oe_predicate_type = NULL;
+
 /*
  * Does the predicate hold? "Unknown" counts as no.  Frees everything except for
  * "$", if the caller keeps that.
@@ -475,6 +477,7 @@ oe_predicate_holds(OeCycle *cy, OePredicate *p, OePredicateInput *s)
 	fcinfo->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)
 		fcinfo->args[i].isnull = false;
+	oe_predicate_type = p->type;
 	oe_watch_begin();
 	result = jsonb_path_match(fcinfo);
 	(void) oe_watch_end();

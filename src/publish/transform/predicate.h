@@ -32,6 +32,9 @@ typedef struct OePredicateInput
 								 * given */
 } OePredicateInput;
 
+/* OePredicate.type of the latest judgement. */
+extern const char *oe_predicate_type;
+
 extern bool oe_predicate_holds(OeCycle *cy, OePredicate *p, OePredicateInput *s);
 extern bool oe_predicate_holds_row(OeCycle *cy, OePredicate *p, OeTx *tx, OeCatalogRule *rule, const OeJsonRow *row);
 extern void oe_refs_wanted(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row);
