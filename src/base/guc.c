@@ -29,6 +29,8 @@ char	   *oe_guc_schema_base = NULL;
 int			oe_guc_retention = 7 * 86400;
 int			oe_guc_attempt_retention = 7 * 86400;
 int			oe_guc_backfill_pace = 10;
+char	   *oe_guc_otlp_endpoint = NULL;
+char	   *oe_guc_otlp_headers = NULL;
 char	   *oe_guc_proxy = NULL;
 char	   *oe_guc_ca_file = NULL;
 int			oe_guc_max_in_flight = 256;
@@ -273,6 +275,27 @@ oe_check_ca_file(char **newval, void **extra, GucSource source)
 }
 
 /*
+ * The URL of a collector: the worker appends /v1/traces where it is not there.
+ */
+static bool
+oe_check_otlp_endpoint(char **newval, void **extra, GucSource source)
+{
+	const char *s = *newval;
+
+	if (s[0] == '\0')
+		return true;
+	if (!oe_check_uri(newval, extra, source))
+		return false;
+	if (pg_strncasecmp(s, "http://", 7) != 0 && pg_strncasecmp(s, "https://", 8) != 0)
+	{
+		GUC_check_errdetail("The endpoint of a collector begins with http:// or https://.");
+		GUC_check_errhint("ALTER SYSTEM SET odoo_events.otlp_endpoint = 'http://127.0.0.1:4318';");
+		return false;
+	}
+	return true;
+}
+
+/*
  * [scheme://][user:password@]host[:port]; the rest is for libcurl to judge.
  */
 static bool
@@ -296,6 +319,33 @@ oe_check_proxy(char **newval, void **extra, GucSource source)
 		return true;
 	GUC_check_errdetail("It looks like http://proxy.example.com:3128; schemes are http, https, socks4, socks4a, socks5 and socks5h.");
 	return false;
+}
+
+/*
+ * Headers as OTEL_EXPORTER_OTLP_HEADERS has them: name=value,name=value.
+ */
+static bool
+oe_check_otlp_headers(char **newval, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*newval);
+	char	   *rest = copy;
+	char	   *one;
+	bool		valid = true;
+
+	while (copy[0] != '\0' && valid && (one = strsep(&rest, ",")) != NULL)
+	{
+		char	   *value = strchr(one, '=');
+
+		one += strspn(one, " ");
+		valid = value != NULL && value > one &&
+			strspn(one, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == (size_t) (value - one);
+		for (; valid && *value != '\0'; value++)
+			valid = (unsigned char) *value >= ' ' && *value != 0x7f;
+	}
+	pfree(copy);
+	if (!valid)
+		GUC_check_errdetail("Headers are written as name=value, with commas between them.");
+	return valid;
 }
 
 static const struct config_enum_entry oe_full_options[] = {
@@ -438,6 +488,14 @@ oe_guc_define(void)
 							&oe_guc_program_memory,
 							1024, 64, 1024 * 1024,
 							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.otlp_endpoint",
+							   "URL of an OpenTelemetry collector that gets the spans of sampled traces (OTLP over HTTP); empty for none.",
+							   NULL, &oe_guc_otlp_endpoint, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, oe_check_otlp_endpoint, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.otlp_headers",
+							   "Headers of requests to the collector, as name=value,name=value.",
+							   NULL, &oe_guc_otlp_headers, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, oe_check_otlp_headers, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.proxy",
 							   "Proxy URL for all requests; empty for none. Environment variables are ignored.",
 							   NULL, &oe_guc_proxy, "",

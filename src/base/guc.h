@@ -22,6 +22,8 @@ extern int	oe_guc_retention;	/* odoo_events.retention, seconds */
 extern int	oe_guc_attempt_retention;	/* odoo_events.attempt_retention, s */
 extern int	oe_guc_backfill_pace;	/* odoo_events.backfill_pace, percent */
 extern int	oe_guc_process_retention;	/* odoo_events.process_retention, s */
+extern char *oe_guc_otlp_endpoint;	/* odoo_events.otlp_endpoint, '' for none */
+extern char *oe_guc_otlp_headers;	/* odoo_events.otlp_headers */
 extern char *oe_guc_proxy;		/* odoo_events.proxy, '' for none */
 extern char *oe_guc_ca_file;	/* odoo_events.ca_file, '' for the system's */
 extern int	oe_guc_max_event_size;	/* odoo_events.max_event_size, kB */

@@ -27,6 +27,8 @@ oe_metrics_init(OeMetrics *m)
 	oe_histogram_init(&m->delivery_duration);
 	oe_histogram_init(&m->commit_to_ack);
 	pg_atomic_init_u32(&m->in_flight, 0);
+	pg_atomic_init_u64(&m->spans_exported, 0);
+	pg_atomic_init_u64(&m->spans_lost, 0);
 	for (int i = 0; i < OE_MAX_TYPES; i++)
 	{
 		m->types[i].type[0] = '\0';
@@ -54,6 +56,8 @@ oe_metrics_clear(OeMetrics *m)
 	oe_histogram_clear(&m->delivery_duration);
 	oe_histogram_clear(&m->commit_to_ack);
 	pg_atomic_write_u32(&m->in_flight, 0);
+	pg_atomic_write_u64(&m->spans_exported, 0);
+	pg_atomic_write_u64(&m->spans_lost, 0);
 	for (int i = 0; i < OE_MAX_TYPES; i++)
 	{
 		m->types[i].type[0] = '\0';

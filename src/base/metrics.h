@@ -46,6 +46,8 @@ typedef struct OeMetrics
 	OeHistogram delivery_duration;	/* one request */
 	OeHistogram commit_to_ack;	/* an event, the first time it is sent */
 	pg_atomic_uint32 in_flight; /* requests of the worker */
+	pg_atomic_uint64 spans_exported;	/* to an OpenTelemetry collector */
+	pg_atomic_uint64 spans_lost;	/* not taken by it, or dropped before */
 	OeTypeStats types[OE_MAX_TYPES];	/* by hash of the name, open
 										 * addressing */
 	OeDenied	denied[OE_MAX_DENIED];	/* the last one stands for all that

@@ -17,6 +17,7 @@
 PG_FUNCTION_INFO_V1(oe_sql_type_stats);
 PG_FUNCTION_INFO_V1(oe_sql_histogram_stats);
 PG_FUNCTION_INFO_V1(oe_sql_requests_in_flight);
+PG_FUNCTION_INFO_V1(oe_sql_span_stats);
 
 /*
  * _type_stats(OUT type, OUT published, OUT last_at): events by type since the
@@ -99,4 +100,22 @@ oe_sql_requests_in_flight(PG_FUNCTION_ARGS)
 	OeSlot	   *slot = oe_slot_mine(false);
 
 	PG_RETURN_INT64(slot ? (int64) pg_atomic_read_u32(&slot->metrics.in_flight) : 0);
+}
+
+/*
+ * _span_stats(OUT exported, OUT lost)
+ */
+Datum
+oe_sql_span_stats(PG_FUNCTION_ARGS)
+{
+	OeSlot	   *slot = oe_slot_mine(false);
+	Datum		values[2];
+	bool		nulls[2] = {false};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum(slot ? (int64) pg_atomic_read_u64(&slot->metrics.spans_exported) : 0);
+	values[1] = Int64GetDatum(slot ? (int64) pg_atomic_read_u64(&slot->metrics.spans_lost) : 0);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

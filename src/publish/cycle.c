@@ -34,6 +34,7 @@
 #include "base/fault.h"
 #include "base/session.h"
 #include "base/shmem.h"
+#include "base/span.h"
 #include "base/type_stats.h"
 #include "publish/catalog/catalog.h"
 #include "publish/cycle.h"
@@ -44,6 +45,7 @@
 #include "publish/outbox/outbox.h"
 #include "publish/phases.h"
 #include "publish/render/envelope.h"
+#include "publish/render/span.h"
 #include "publish/retry_unit.h"
 #include "publish/source/journal_batch.h"
 #include "publish/source/quarantine.h"
@@ -74,7 +76,8 @@ oe_lock_publisher(void)
 }
 
 /*
- * Counts the written events for metrics().
+ * Counts the written events for metrics(), and tells of them in the traces that
+ * are followed.
  */
 static void
 oe_count_events(OeCycle *cy)
@@ -86,7 +89,11 @@ oe_count_events(OeCycle *cy)
 	{
 		foreach(lc, cy->tx[i].events)
 		{
-			oe_metrics_published(&slot->metrics, ((OeDraftEvent *) lfirst(lc))->type, cy->now);
+			OeDraftEvent *ev = lfirst(lc);
+
+			oe_metrics_published(&slot->metrics, ev->type, cy->now);
+			if (oe_spans_on() && oe_traceparent_sampled(ev->change->traceparent))
+				oe_published_span(cy, ev);
 		}
 	}
 }

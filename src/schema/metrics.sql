@@ -8,6 +8,10 @@ CREATE FUNCTION odoo_events._requests_in_flight() RETURNS int8
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_requests_in_flight';
 COMMENT ON FUNCTION odoo_events._requests_in_flight() IS 'internal: requests that the worker has open now';
 
+CREATE FUNCTION odoo_events._span_stats(OUT exported int8, OUT lost int8)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_span_stats';
+COMMENT ON FUNCTION odoo_events._span_stats() IS 'internal: spans of traces since the server started: taken by the collector, and not';
+
 -- Rows of the journal that are not published yet; by its primary key, and no more than a scrape may cost.
 CREATE FUNCTION odoo_events._journal_pending() RETURNS int8
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -68,6 +72,10 @@ SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
           'WAL that replication slots of odoo_events keep.')
        ) v(name, kind, value, help)
  WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery()        -- a standby has no worker, and nothing is down there
+UNION ALL
+SELECT 'odoo_events_spans_total', 'counter', jsonb_build_object('outcome', v.outcome), v.n::float8, 'Spans of traces that the OpenTelemetry collector took, and those dropped.'
+  FROM odoo_events._span_stats() s, LATERAL (VALUES ('exported', s.exported), ('dropped', s.lost)) v(outcome, n)
+ WHERE s.exported > 0 OR s.lost > 0
 $$;
 COMMENT ON FUNCTION odoo_events._worker_metrics() IS 'internal: the metrics of the worker and of what is kept';
 

@@ -57,6 +57,7 @@
 #include "publish/outbox/rotation.h"
 #include "publish/retry_unit.h"
 #include "publish/tools/backfill.h"
+#include "telemetry/otlp.h"
 #include "walreader/reader.h"
 #include "worker/sample.h"
 #include "worker/worker.h"
@@ -525,6 +526,8 @@ oe_worker_timeout(void)
 	timeout = Min(timeout, oe_until(&oe_me.process, oe_reader_due(oe_me.last_position, oe_me.want_publish)));
 	timeout = Min(timeout, oe_until(&oe_me.maintain, oe_sample_until()));
 	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
+	if (oe_otlp_timeout() >= 0)
+		timeout = Min(timeout, oe_otlp_timeout());
 	return Max(timeout, 0);
 }
 
@@ -709,6 +712,7 @@ oe_worker_main(Datum arg)
 			oe_step(&oe_me.reader, oe_reader_body);
 		MemoryContextReset(oe_me.cycle_cxt);
 		oe_deliver_poll();
+		oe_otlp_step();
 		if (!ShutdownRequestPending)
 			oe_worker_wait(oe_worker_timeout());
 	}

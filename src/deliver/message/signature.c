@@ -14,6 +14,7 @@
 #include "common/pg_prng.h"
 #include "datatype/timestamp.h"
 
+#include "base/span.h"
 #include "deliver/message/signature.h"
 #include "deliver/model/configuration.h"
 #include "deliver/model/item.h"
@@ -158,21 +159,34 @@ oe_batch_id(OeItem **items, int n, char *out)
 }
 
 /*
- * Writes the header traceparent: a new span, within the event's trace if it has
- * one.  The first member of that name is the envelope's, since data comes last.
+ * The event's trace context within its text, not terminated; NULL if it has
+ * none.  The first member of that name is the envelope's, since data comes last.
  */
-void
-oe_traceparent(const char *body, int len, char *out, Size size)
+const char *
+oe_event_traceparent(const char *body, int len)
 {
 	static const char name[] = "\"traceparent\":\"00-";
-	const char *p = body ? memmem(body, len, name, sizeof(name) - 1) : NULL;
+	const char *p = memmem(body, len, name, sizeof(name) - 1);
+
+	if (p == NULL || (p - body) + (int) sizeof(name) - 4 + OE_TRACEPARENT_LEN > len)
+		return NULL;
+	return p + sizeof(name) - 4;
+}
+
+/*
+ * Writes the trace context of a request: a new span, within the event's trace if
+ * it has one.
+ */
+void
+oe_traceparent(const char *body, int len, char *out)
+{
+	const char *event = body ? oe_event_traceparent(body, len) : NULL;
 	uint64		span = pg_prng_uint64(&pg_global_prng_state) | 1;
 
-	if (p != NULL && (p - body) + (int) sizeof(name) - 1 + 52 < len)
-		snprintf(out, size, "traceparent: 00-%.32s-%016llx-%.2s", p + sizeof(name) - 1,
-				 (unsigned long long) span, p + sizeof(name) - 1 + 50);
+	if (event != NULL)
+		snprintf(out, OE_TRACEPARENT_LEN + 1, "%.36s%016llx%.3s", event, (unsigned long long) span, event + 52);
 	else
-		snprintf(out, size, "traceparent: 00-%016llx%016llx-%016llx-01",
+		snprintf(out, OE_TRACEPARENT_LEN + 1, "00-%016llx%016llx-%016llx-01",
 				 (unsigned long long) pg_prng_uint64(&pg_global_prng_state) | 1,
 				 (unsigned long long) pg_prng_uint64(&pg_global_prng_state),
 				 (unsigned long long) span);

@@ -18,6 +18,9 @@ extern void oe_sign(const OeConfiguration *conf, const char *id, int64 timestamp
 extern bool oe_signer_make(OeSigner *signer, bool ed25519, const char *key, int len, TimestampTz until);
 extern void oe_signer_free(OeSigner *signer);
 extern void oe_batch_id(OeItem **items, int n, char *out);
-extern void oe_traceparent(const char *body, int len, char *out, Size size);
+extern const char *oe_event_traceparent(const char *body, int len);
+
+/* "out" has OE_TRACEPARENT_LEN + 1 bytes (base/span.h). */
+extern void oe_traceparent(const char *body, int len, char *out);
 
 #endif							/* OE_DELIVER_MESSAGE_SIGNATURE_H */

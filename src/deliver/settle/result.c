@@ -16,6 +16,7 @@
 #include "utils/uuid.h"
 
 #include "base/fault.h"
+#include "base/span.h"
 #include "deliver/model/clock.h"
 #include "deliver/model/configuration.h"
 #include "deliver/model/item.h"
@@ -29,6 +30,7 @@
 #include "deliver/settle/measure.h"
 #include "deliver/settle/redact.h"
 #include "deliver/settle/result.h"
+#include "deliver/settle/span.h"
 #include "deliver/transport/http/request.h"
 #include "deliver/transport/transport.h"
 
@@ -446,6 +448,8 @@ oe_result_take(OeRequest *req)
 	took = Max(oe_delivery.now - req->started, 0) / 1000000.0;
 	error = oe_take_answer(req, &answer);
 	oe_note_attempt(req, error, took);
+	if (oe_spans_on() && !req->dry)
+		oe_attempt_span(req, error);
 	oe_transport_ended(req);
 	oe_measure(req, took);
 	outcome = oe_note_outcome(sub, req, (req->batch ? req->batch->n : 1) - answer.nrejected, error, took);

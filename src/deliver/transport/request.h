@@ -16,6 +16,8 @@
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
 
+#include "base/span.h"
+
 typedef struct OeBatch OeBatch;
 typedef struct OeConfiguration OeConfiguration;
 typedef struct OeItem OeItem;
@@ -34,6 +36,8 @@ typedef struct OeRequest
 	int			sends;			/* more than 1: libcurl has repeated it */
 	TimestampTz sent_at;		/* the last time */
 	StringInfoData token;		/* Authorization, of OAuth2 */
+	char		traceparent[OE_TRACEPARENT_LEN + 1];	/* that the receiver
+														 * gets; empty: none */
 	bool		dry;			/* a dry run: not sent */
 	bool		stale;			/* under way when the breaker opened: no probe */
 	/* the result */

@@ -354,7 +354,8 @@ oe_request_prepare(OeHttpRequest *req)
 	snprintf(req->h_timestamp, sizeof(req->h_timestamp), "webhook-timestamp: " INT64_FORMAT, now);
 	snprintf(req->h_attempt, sizeof(req->h_attempt), "webhook-attempt: %d", req->common.attempt);
 	oe_sign(req->common.conf, id, now, body, len, req->h_signature, sizeof(req->h_signature));
-	oe_traceparent(req->common.batch && req->common.batch->n > 1 ? NULL : first->body, first->body_len, req->h_trace, sizeof(req->h_trace));
+	oe_traceparent(req->common.batch && req->common.batch->n > 1 ? NULL : first->body, first->body_len, req->common.traceparent);
+	snprintf(req->h_trace, sizeof(req->h_trace), "traceparent: %s", req->common.traceparent);
 	oe_request_more_headers(req, nattributes);
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) len);
