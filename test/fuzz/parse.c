@@ -28,6 +28,7 @@ static char *fuzz_psprintf(const char *fmt,...);
 #include "../../src/base/classification.c"
 #include "../../src/base/scan.c"
 #include "../../src/deliver/transport/http/address.c"
+#include "../../src/deliver/message/visible_data.c"
 #include "../../src/deliver/message/body.c"
 #include "../../src/deliver/queue/cron.c"
 #include "../../src/deliver/transport/http/handle.c"
