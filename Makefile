@@ -63,6 +63,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	outcome \
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
 	diagnose \
+	monitoring \
 	page \
 	event_catalog \
 	$(GOVERN:%=govern_%) \

@@ -62,7 +62,7 @@ SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
          ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
          ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
-         ('odoo_events_outbox_position', 'counter', odoo_events._last_position(), 'Position of the last event published.'),
+         ('odoo_events_outbox_position', 'gauge', odoo_events._last_position(), 'The same as outbox_position_total, which has the name of a counter.'),
          ('odoo_events_outbox_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^outbox_[0-9]+$'), 'Size of the outbox.'),
          ('odoo_events_quarantined', 'gauge', (SELECT count(*) FROM odoo_events.quarantined), 'Changes that could not become events.'),
@@ -150,9 +150,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   family text;
 BEGIN
-  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care'] LOOP
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT * FROM odoo_events._%s_metrics()', family);
+      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, m.labels || jsonb_build_object(''database'', current_database()), m.value, m.help FROM odoo_events._%s_metrics() m', family);
     EXCEPTION WHEN lock_not_available THEN
       RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
     END;

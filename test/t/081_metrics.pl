@@ -65,6 +65,8 @@ sub scrape
 	my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
 	my ($parsed, $errors) = ('', '');
 	ok(IPC::Run::run([ $python, "$FindBin::RealBin/../lib/parse_metrics.py" ], '<', \"$out\n", '>', \$parsed, '2>', \$errors), 'the text is well formed') or diag $errors;
+	unlike($parsed, qr/^(?!.*\bdatabase="plant").+$/m, 'every sample names the database');
+	$parsed =~ s/\{database="plant"\}|\bdatabase="plant",|,database="plant"//g;
 	return map { /^(\S+) (\S+)$/ ? ($1 => $2) : () } split /\n/, $parsed;
 }
 my %m = scrape();
