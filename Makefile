@@ -61,6 +61,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	quiet \
 	slow_condition \
 	outcome \
+	erase \
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
 	diagnose \
 	monitoring \

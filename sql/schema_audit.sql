@@ -43,6 +43,7 @@ INSERT INTO calls (name, what, sql) VALUES
   ('alter_subscription', 'alter_subscription', $$SELECT odoo_events.alter_subscription('wms', timeout => '7s', headers => '{"X-Key": "t0psecret too"}')$$),
   ('rotate_secret', 'rotate_secret', $$SELECT odoo_events.rotate_secret('wms')$$),
   ('set_secret', 'set_secret', $$SELECT odoo_events.set_secret('wms', 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=')$$),
+  ('erase', 'erase', $$SELECT odoo_events.erase('user', 7, 'ticket', dry_run => false)$$),
   ('set_care', 'set_care', $$SELECT odoo_events.set_care(subscriptions => '{wms}', owner => 'Shipping IT')$$),
   ('ping', 'ping', $$SELECT odoo_events.ping('wms')$$),
   ('pause', 'pause', $$SELECT odoo_events.pause('wms')$$),

@@ -24,7 +24,7 @@ BEGIN
     END IF;
     likes := likes || replace(replace(pattern, '_', '\_'), '*', '%');
     known := EXISTS (SELECT 1 FROM unnest(ARRAY['odoo.platform.subscription.pinged.v1', 'odoo.platform.subscription.disabled.v1',
-                       'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.outcome.overdue.v1', 'odoo.platform.outcome.failed.v1', 'odoo.platform.capture.fell_back.v1',
+                       'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.outcome.overdue.v1', 'odoo.platform.outcome.failed.v1', 'odoo.platform.person.erased.v1', 'odoo.platform.capture.fell_back.v1',
                        'odoo.platform.type.deprecated.v1']) p WHERE p LIKE likes[cardinality(likes)]);
     IF NOT known AND to_regclass('odoo_events.event_type') IS NOT NULL THEN
       EXECUTE 'SELECT EXISTS (SELECT 1 FROM odoo_events.event_type t WHERE t.type LIKE $1)' INTO known USING likes[cardinality(likes)];

@@ -382,6 +382,11 @@ oe_deliver_body(void)
 {
 	bool		reload = oe_me.reload_deliver;
 
+	if (reload && oe_erasure_came())
+	{
+		ShutdownRequestPending = true;
+		return;
+	}
 	oe_check_arming();
 	oe_deliver_step(reload, oe_me.armed, oe_me.last_position);
 	oe_me.reload_deliver = false;

@@ -28,6 +28,9 @@ extern void oe_hooks_init(void);
  */
 extern bool oe_arming_check(char *reason, Size size);
 
+/* erasure.c: worker, outside a transaction: must it forget what it has read? */
+extern bool oe_erasure_came(void);
+
 /* pace.c: worker, outside a transaction */
 extern void oe_pace_waited(int64 microseconds);
 extern int	oe_pace_begin(void);

@@ -271,6 +271,7 @@ my @cases = (
 	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid())}, undef ], [ q{SELECT odoo_events.confirm('a1', gen_random_uuid(), 'x')}, q{SELECT odoo_events.confirm('a1', id, outcome => 'processed') FROM odoo_events.outbox LIMIT 1} ],
 	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid(), note => repeat('x', 2000))}, q{SELECT odoo_events.confirm('a1', id, note => 'one sentence') FROM odoo_events.outbox LIMIT 1} ],
 	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid())}, undef ], [ q{SELECT odoo_events.subscribe('k1', 'nats://n.example.com/x', outcomes => 'body')}, q{SELECT odoo_events.subscribe('k1', NULL)} ],
+	[ q{SELECT odoo_events.erase('nobody', 1, 'x')}, undef ], [ q{SELECT odoo_events.erase('partner', 0, 'x')}, q{SELECT odoo_events.erase('partner', 1, 'x')} ], [ q{SELECT odoo_events.erase('partner', 1, '')}, undef ],
 	# filters, and other things that only deserve a warning
 	option("companies => '{-1}'", "companies => '{1}'"), option("companies => '{1,NULL}'", "companies => '{1}', shared_rows => true"),
 	[ subscribed('f1', q{filter => '$.data.transfer.priority ? (@ == "0")'}), sub { subscribed('f1', $_[0]) } ],
