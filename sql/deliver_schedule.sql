@@ -20,6 +20,27 @@ SELECT s AS schedule, _schedule_next(s, a::timestamptz) FROM (VALUES
 SET timezone = 'Asia/Tokyo';
 SELECT _schedule_next('0 2 * * *', '2026-01-01 00:00Z') AT TIME ZONE 'UTC';
 
+SET timezone = 'UTC';
+-- by the clock of a time zone: once per local day, also on the days of 23 and 25 hours, on which 02:30 does not come or comes twice
+WITH RECURSIVE f(zone, schedule, at, n) AS (
+  SELECT z, c, _schedule_next(c, s::timestamptz, z), 1 FROM (VALUES
+    ('Europe/Brussels', '30 2 * * *', '2026-03-27 12:00Z'), ('Europe/Brussels', '30 2 * * *', '2026-10-23 12:00Z'), ('Europe/Brussels', '0 6 * * 1-5', '2026-03-26 12:00Z'),
+    ('America/St_Johns', '0 0 * * *', '2026-03-06 12:00Z'), ('Asia/Kolkata', '15 9 * * *', '2026-01-01 00:00Z'), ('Australia/Lord_Howe', '45 1 * * *', '2026-04-03 00:00Z')) v(z, c, s)
+  UNION ALL SELECT zone, schedule, _schedule_next(schedule, at, zone), n + 1 FROM f WHERE n < 4)
+SELECT zone, schedule, at, at AT TIME ZONE zone AS local FROM f ORDER BY zone, schedule, at;
+SELECT count(*) AS times, count(DISTINCT (at AT TIME ZONE 'Europe/Brussels')::date) AS days, bool_and(at > before) AS ascending
+  FROM (WITH RECURSIVE f(at, before) AS (SELECT _schedule_next('30 2 * * *', '2026-01-01', 'Europe/Brussels'), '2026-01-01'::timestamptz
+          UNION ALL SELECT _schedule_next('30 2 * * *', at, 'Europe/Brussels'), at FROM f WHERE at < '2026-12-31 12:00Z') SELECT * FROM f) x WHERE at < '2026-12-31 12:00Z';
+SELECT subscribe('x', 'https://203.0.113.7/x', schedule => '0 6 * * *', timezone => 'Europe/Atlantis');
+SELECT subscribe('x', 'https://203.0.113.7/x', timezone => 'Europe/Brussels');
+SELECT subscribe('zoned', 'https://203.0.113.7/x', schedule => '0 6 * * 1-5', timezone => 'Europe/Brussels') IS NOT NULL AS secret;
+SELECT schedule, timezone FROM subscription WHERE name = 'zoned';
+SELECT alter_subscription('zoned', schedule => '');
+SELECT alter_subscription('zoned', schedule => '', timezone => '');
+SELECT schedule, timezone FROM subscription WHERE name = 'zoned';
+SELECT unsubscribe('zoned');
+SET timezone = 'Asia/Tokyo';
+
 SELECT subscribe('x', 'https://203.0.113.7/x', schedule => '* * * *');
 SELECT subscribe('x', 'https://203.0.113.7/x', schedule => '* * * * * *');
 SELECT subscribe('x', 'https://203.0.113.7/x', schedule => '60 * * * *');

@@ -23,7 +23,7 @@ CREATE TABLE odoo_events.subscription_config (
     rate_limit     numeric,                     -- requests per second
     rate_burst     int4,
     priority       int4 NOT NULL DEFAULT 5,
-    schedule       text,                        -- cron, UTC
+    schedule       text,                        -- cron
     expire_after   interval,
     timeout        interval NOT NULL,
     retry_schedule interval[],
@@ -54,7 +54,8 @@ CREATE TABLE odoo_events.subscription_config (
     outcome_types  text[],                      -- events that are outcomes
     outcome_types_like text[],                  -- the same as LIKE patterns
     on_reject      text NOT NULL DEFAULT 'retry', -- what follows when the event is at fault
-    fields         text[]                       -- members of data that are sent; null: all
+    fields         text[],                      -- members of data that are sent; null: all
+    timezone       text                         -- whose clock the schedule goes by; null: UTC
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config

@@ -40,7 +40,11 @@ COMMENT ON FUNCTION odoo_events._types_like(text[]) IS 'internal: checks type pa
 
 CREATE FUNCTION odoo_events._schedule_next(schedule text, after timestamptz) RETURNS timestamptz
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_schedule_next';
-COMMENT ON FUNCTION odoo_events._schedule_next(text, timestamptz) IS 'internal: when a schedule fires next; raises if it is none';
+COMMENT ON FUNCTION odoo_events._schedule_next(text, timestamptz) IS 'internal: when a schedule in UTC fires next; raises if it is none';
+
+CREATE FUNCTION odoo_events._schedule_next(schedule text, after timestamptz, timezone text) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_schedule_next_zone';
+COMMENT ON FUNCTION odoo_events._schedule_next(text, timestamptz, text) IS 'internal: when a schedule fires next by the clock of a time zone; raises if it is none';
 
 CREATE FUNCTION odoo_events._header_names(headers jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -270,7 +274,10 @@ BEGIN
       HINT = 'Give statuses from 300 to 499 by which the receiver says that it has the event: success_statuses => ''{409}''';
   END IF;
   IF c.schedule IS NOT NULL THEN
-    PERFORM odoo_events._schedule_next(c.schedule, now());
+    PERFORM odoo_events._schedule_next(c.schedule, now(), COALESCE(c.timezone, 'UTC'));
+  ELSIF c.timezone IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "timezone" is given, but no schedule' USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('schedule => ''0 6 * * 1-5'', timezone => %L; timezone => '''' takes it away.', c.timezone);
   END IF;
   IF EXISTS (SELECT 1 FROM unnest(c.retry_schedule) r WHERE r IS NULL OR r < interval '0' OR r > interval '30 days')
      OR cardinality(c.retry_schedule) > 100 THEN
@@ -353,6 +360,7 @@ BEGIN
   c.outcome_within := NULLIF(c.outcome_within, '0');
   c.allow_networks := COALESCE(c.allow_networks, '{}');
   c.schedule := NULLIF(c.schedule, '');
+  c.timezone := NULLIF(c.timezone, '');
   c.rate_limit := NULLIF(c.rate_limit, 0);
   c.rate_burst := NULLIF(c.rate_burst, 0);
   c.expire_after := NULLIF(c.expire_after, '0');
@@ -554,7 +562,8 @@ CREATE FUNCTION odoo_events.subscribe(
   accepted       jsonpath   DEFAULT NULL,
   outcome_types  text[]     DEFAULT NULL,
   on_reject      text       DEFAULT 'retry',
-  fields         text[]     DEFAULT NULL
+  fields         text[]     DEFAULT NULL,
+  timezone       text       DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -636,7 +645,8 @@ CREATE FUNCTION odoo_events.alter_subscription(
   accepted       jsonpath   DEFAULT NULL,
   outcome_types  text[]     DEFAULT NULL,
   on_reject      text       DEFAULT NULL,
-  fields         text[]     DEFAULT NULL
+  fields         text[]     DEFAULT NULL,
+  timezone       text       DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS

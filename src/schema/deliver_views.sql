@@ -43,7 +43,8 @@ SELECT c.name,
        c.accepted,
        c.outcome_types,
        c.on_reject,
-       c.fields
+       c.fields,
+       c.timezone
   FROM odoo_events.subscription_config c;
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
 
@@ -104,7 +105,7 @@ SELECT c.name,
        p.delivered AS delivered_total, p.failed AS failed_total, p.filter_errors AS filter_errors_total, p.breaker,
        CASE p.breaker WHEN 'open' THEN p.asked_at
             ELSE GREATEST(p.asked_at, LEAST(h.next_attempt_at,
-                   CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since)) END,
+                   CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since), COALESCE(c.timezone, 'UTC')) END,
                    (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
                      WHERE (b ->> 'attempts')::int4 > 0))) END AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,

@@ -38,7 +38,7 @@ GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo
 GRANT EXECUTE ON FUNCTION odoo_events._identity() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[], boolean), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
   odoo_events._wal_slot() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events._oldest_unpublished(), odoo_events.version(), odoo_events._schedule_next(text, timestamptz) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events._oldest_unpublished(), odoo_events.version(), odoo_events._schedule_next(text, timestamptz, text) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._transport(text) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events.health(), odoo_events.metrics(), odoo_events.metrics_text() TO pg_monitor;
 

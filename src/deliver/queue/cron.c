@@ -17,6 +17,7 @@
 #include "deliver/queue/cron.h"
 
 #define OE_DAYS_AHEAD (366 * 9) /* a 29th of February may be eight years away */
+#define OE_MINUTES_PER_DAY (24 * 60)
 
 static const struct
 {
@@ -150,37 +151,91 @@ oe_cron_day(const OeCron *cron, int julian)
 	return by_day && by_weekday;
 }
 
+pg_tz *
+oe_cron_zone(const char *name)
+{
+	pg_tz	   *zone = strlen(name) > TZ_STRLEN_MAX ? NULL : pg_tzset(name);
+
+	return zone != NULL && pg_tz_acceptable(zone) ? zone : NULL;
+}
+
+/*
+ * When the zone's clock shows that minute, counted from the clock's midnight of
+ * 2000-01-01.  A time that the clock skips in spring is the same time after the
+ * change, one that it shows twice in autumn is the second.
+ */
+static TimestampTz
+oe_cron_instant(pg_tz *zone, int day, int minute)
+{
+	struct pg_tm tm;
+
+	if (zone == NULL)
+		return ((int64) day * OE_MINUTES_PER_DAY + minute) * USECS_PER_MINUTE;
+	memset(&tm, 0, sizeof(tm));
+	j2date(POSTGRES_EPOCH_JDATE + day, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+	tm.tm_hour = minute / 60;
+	tm.tm_min = minute % 60;
+	return ((int64) day * OE_MINUTES_PER_DAY + minute) * USECS_PER_MINUTE +
+		(int64) DetermineTimeZoneOffset(&tm, zone) * USECS_PER_SEC;
+}
+
+/*
+ * The minute of the zone's clock from which times after "after" are looked for:
+ * three hours early, because clocks are set back.
+ */
+static int64
+oe_cron_first(pg_tz *zone, TimestampTz after)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			offset = 0;
+
+	if (zone == NULL)
+		return after / USECS_PER_MINUTE + 1;	/* times are after 2000 */
+	if (timestamp2tm(after, &offset, &tm, &fsec, NULL, zone) != 0)
+		offset = 0;
+	return Max((after - (int64) offset * USECS_PER_SEC) / USECS_PER_MINUTE - 3 * 60, 0);
+}
+
 TimestampTz
 oe_cron_next(const OeCron *cron, TimestampTz after)
 {
-	int64		first = after / USECS_PER_MINUTE + 1;	/* times are after 2000 */
-	int			day = (int) (first / (24 * 60));
-	int			minute = (int) (first % (24 * 60));
+	int64		first = oe_cron_first(cron->zone, after);
+	int			day = (int) (first / OE_MINUTES_PER_DAY);
+	int			minute = (int) (first % OE_MINUTES_PER_DAY);
 
 	for (int d = day; d < day + OE_DAYS_AHEAD; d++, minute = 0)
 	{
 		if (!oe_cron_day(cron, POSTGRES_EPOCH_JDATE + d))
 			continue;
-		for (; minute < 24 * 60; minute++)
+		for (; minute < OE_MINUTES_PER_DAY; minute++)
 			if ((cron->fields[1] >> (minute / 60) & 1) != 0 && (cron->fields[0] >> (minute % 60) & 1) != 0)
-				return ((int64) d * 24 * 60 + minute) * USECS_PER_MINUTE;
+			{
+				TimestampTz at = oe_cron_instant(cron->zone, d, minute);
+
+				if (at > after)
+					return at;
+			}
 	}
 	return PG_INT64_MAX;
 }
 
 PG_FUNCTION_INFO_V1(oe_sql_schedule_next);
+PG_FUNCTION_INFO_V1(oe_sql_schedule_next_zone);
 
 /*
- * _schedule_next(schedule, after): raises if the schedule is none.
+ * The next time of a schedule; raises if it is none.
  */
-Datum
-oe_sql_schedule_next(PG_FUNCTION_ARGS)
+static TimestampTz
+oe_schedule_next(const char *schedule, TimestampTz after, pg_tz *zone)
 {
-	char	   *schedule = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	OeCron		cron;
 	char	   *wrong = oe_cron_parse(schedule, &cron);
-	TimestampTz next = wrong ? 0 : oe_cron_next(&cron, Max(PG_GETARG_TIMESTAMPTZ(1), 0));
+	TimestampTz next = 0;
 
+	cron.zone = zone;
+	if (wrong == NULL)
+		next = oe_cron_next(&cron, Max(after, 0));
 	if (wrong == NULL && next == PG_INT64_MAX)
 		wrong = "No such day comes.";
 	if (wrong)
@@ -189,5 +244,31 @@ oe_sql_schedule_next(PG_FUNCTION_ARGS)
 				 errmsg("argument \"schedule\" is \"%s\"", schedule),
 				 errdetail("%s", wrong),
 				 errhint("schedule => '*/15 * * * *' is every quarter of an hour, '0 2 * * 1-5' at 02:00 UTC from Monday to Friday.")));
-	PG_RETURN_TIMESTAMPTZ(next);
+	return next;
+}
+
+/*
+ * _schedule_next(schedule, after), of version 0.1.0: in UTC.
+ */
+Datum
+oe_sql_schedule_next(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(oe_schedule_next(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_TIMESTAMPTZ(1), NULL));
+}
+
+/*
+ * _schedule_next(schedule, after, timezone)
+ */
+Datum
+oe_sql_schedule_next_zone(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	pg_tz	   *zone = oe_cron_zone(name);
+
+	if (zone == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"timezone\" is \"%s\", which is no time zone", name),
+				 errhint("SELECT name FROM pg_catalog.pg_timezone_names;")));
+	PG_RETURN_TIMESTAMPTZ(oe_schedule_next(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_TIMESTAMPTZ(1), zone));
 }

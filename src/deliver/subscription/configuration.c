@@ -469,6 +469,7 @@ oe_conf_pace(OeConfiguration *conf, int row)
 	bool		isnull;
 	Datum		d = oe_col(row, "rate_limit", &isnull);
 	char	   *schedule = oe_col_text(row, "schedule");
+	char	   *zone = oe_col_text(row, "timezone");
 	OeCron		cron;
 
 	conf->rate_limit = isnull ? 0 : DatumGetFloat8(DirectFunctionCall1(numeric_float8, d));
@@ -481,6 +482,7 @@ oe_conf_pace(OeConfiguration *conf, int row)
 	{
 		conf->cron = palloc(sizeof(OeCron));
 		*conf->cron = cron;
+		conf->cron->zone = zone != NULL ? oe_cron_zone(zone) : NULL;
 	}
 }
 

@@ -5,6 +5,7 @@ ALTER TABLE odoo_events.subscription_config ADD COLUMN transport jsonb;
 ALTER TABLE odoo_events.subscription_config ADD COLUMN outcomes text NOT NULL DEFAULT 'none', ADD COLUMN outcome_within interval,
   ADD COLUMN rejected jsonpath DEFAULT '$.rejected[*]', ADD COLUMN accepted jsonpath, ADD COLUMN outcome_types text[], ADD COLUMN outcome_types_like text[],
   ADD COLUMN on_reject text NOT NULL DEFAULT 'retry', ADD COLUMN fields text[];
+ALTER TABLE odoo_events.subscription_config ADD COLUMN timezone text;
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
