@@ -12,10 +12,11 @@
 #   make bench            all benchmarks, a quarter of an hour; prints a table (docs/benchmarks.md)
 #   make check-odoo       real Odoo 19 in a chroot of its own: installed, a day clicked, upgraded, modules come and go (a large download, once; needs root)
 #   make demo             watch a recorded day of Odoo arrive as signed events (PACE=seconds between steps)
+#   make demo-nats        the day of sales in a real NATS JetStream, read from there by a consumer; make demo-kafka: in Apache Kafka
 #   make receiver         the demo's receiver alone (PORT=8765 SECRET=whsec_...)
 #   make format           lay the C sources out; make format-check only looks
 
-TEST_GOALS = check check-all check-odoo check-long check-packages dist check-cassert check-asan bench demo receiver format format-check
+TEST_GOALS = check check-all check-odoo check-long check-packages dist check-cassert check-asan bench demo demo-nats demo-kafka receiver format format-check
 ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 
 # These bring their own server, so nothing of the build's settings concerns them.
@@ -36,6 +37,7 @@ check-cassert: ; @test/lib/sanity.sh asserts
 check-asan: ; @test/lib/sanity.sh asan
 bench: ; @test/bench/run.sh
 demo: ; @test/demo/demo.sh
+demo-nats demo-kafka: ; @test/demo/demo.sh $(@:demo-%=%)
 receiver: ; @test/demo/receiver.sh
 format: ; @test/lib/format.sh
 format-check: ; @test/lib/format.sh check

@@ -2,11 +2,18 @@
 # make demo: a private PostgreSQL, a database recorded from Odoo 19, a receiver on 127.0.0.1, and a day of business to watch.
 # PACE is the pause between steps in seconds (default 0.5).  Nothing is installed into the system's PostgreSQL, nothing is left
 # running.  Exit status 0 says that every event has arrived as published, signed and in order.
+#
+#   demo.sh              to a receiver of webhooks
+#   demo.sh nats|kafka   to a real broker instead (make demo-nats, make demo-kafka); as root it is installed where it is missing
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
 . test/lib/needs.sh
-need_packages build
+case "${1:-}" in
+  '') need_packages build ;;
+  nats | kafka) need_packages build "broker-$1" ;;
+  *) echo "demo.sh [nats|kafka]" >&2; exit 2 ;;
+esac
 PG_CONFIG=$(server_pg_config); export PG_CONFIG
 
 work=$(mktemp -d)
@@ -31,4 +38,8 @@ test/lib/instance.sh remove demo
 test/lib/instance.sh start demo
 eval "$(test/lib/instance.sh env demo)"
 python=python3; [ ! -x /usr/bin/python3 ] || python=/usr/bin/python3
-"$python" test/demo/demo.py --work "$work" --pace "${PACE:-0.5}"
+if [ $# -gt 0 ]; then
+  "$python" test/demo/broker.py --work "$work" --pace "${PACE:-0.5}" "$1"
+else
+  "$python" test/demo/demo.py --work "$work" --pace "${PACE:-0.5}"
+fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What building, tests and demo need on Debian and Ubuntu.  Sourced; "need_packages WHAT..." with WHAT of build, test, node, browser, monitoring, receivers,
-# fuzz, format, chroot: root gets what is missing installed, anybody else is told the one line to run.
+# fuzz, format, chroot, broker-nats, broker-kafka: root gets what is missing installed, anybody else is told the one line to run.
 
 # The PostgreSQL that this release of Debian or Ubuntu has, for machines where none is installed yet.
 debian_postgresql() {
@@ -123,6 +123,14 @@ missing_packages() {
         [ -d /usr/share/nodejs/express ] || echo node-express
         $have javac >/dev/null || echo default-jdk-headless
         $have mcs >/dev/null && $have mono >/dev/null || echo "mono-mcs mono-runtime libmono-system-core4.0-cil" ;;
+      broker-nats)              # make demo-nats
+        [ -x /usr/sbin/nats-server ] || $have nats-server >/dev/null || echo nats-server
+        pkg-config --exists libnats jansson 2>/dev/null || echo "libnats-dev libjansson-dev" ;;
+      broker-kafka)             # make demo-kafka; Maven fetches Kafka itself
+        $have java >/dev/null || echo default-jre-headless
+        $have mvn >/dev/null || echo maven
+        /usr/bin/python3 -c "import confluent_kafka" 2>/dev/null || echo python3-confluent-kafka
+        pkg-config --exists rdkafka jansson 2>/dev/null || echo "librdkafka-dev libjansson-dev" ;;
       fuzz)
         llvm=$(clang -dumpversion 2>/dev/null | cut -d. -f1) || true
         [ -n "$llvm" ] || llvm=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -1)
