@@ -129,6 +129,8 @@ class Script:
             of_dropped = new.kind == "comment" and re.sub(r"\(.*", "", new.name.split()[1]) in self.dropped | self.recreated
             if of_dropped:
                 self.made.append(new.text)
+        elif old and new.text.startswith("CREATE TRIGGER"):
+            self.made.append(new.text.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1))
         elif new.kind == "comment" or not old and new.kind != "other":
             self.made.append(new.text)
             if new.kind == "table":
