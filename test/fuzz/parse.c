@@ -48,6 +48,12 @@ char	   *oe_guc_ca_file = "";
 int			oe_guc_connect_timeout = 1;
 uint64		oe_bytes_read = 0;	/* connection.c counts there */
 
+/* the certificate of a connection that is not there */
+void
+oe_peer_look(OeHttpRequest *req)
+{
+}
+
 /* Blocks are remembered, so that what an input leaves is freed. */
 static void *
 fuzz_remember(void *p)
@@ -314,9 +320,9 @@ fuzz_answer(char *text, size_t len)
 			break;
 		text += n;
 	}
-	fuzz_must(req->retry_after >= -1 && req->retry_after <= 86400);
-	fuzz_must(req->response_len <= req->response_room);
-	free(req->response);
+	fuzz_must(req->common.retry_after >= -1 && req->common.retry_after <= 86400);
+	fuzz_must(req->common.response_len <= req->response_room);
+	free(req->common.response);
 	free(req);
 }
 
