@@ -91,7 +91,7 @@ oe_http_put(OeRequest *common)
 	OeHttpRequest *req = (OeHttpRequest *) common;
 
 	if (req->place == OE_PLACE_RUNNING)
-		curl_multi_remove_handle(oe_multi, req->easy);
+		curl_multi_remove_handle(oe_http.multi, req->easy);
 	oe_http_take_out(req);
 	oe_request_put(req);
 }
@@ -124,7 +124,7 @@ oe_http_done(OeHttpRequest *req, CURLcode code, const char *error)
 	long		status = 0;
 
 	curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_multi_remove_handle(oe_multi, req->easy);
+	curl_multi_remove_handle(oe_http.multi, req->easy);
 	if (req->unfit)
 	{
 		/* nothing was sent */
@@ -151,7 +151,7 @@ oe_http_collect(void)
 	CURLMsg    *msg;
 	int			left;
 
-	while ((msg = curl_multi_info_read(oe_multi, &left)) != NULL)
+	while ((msg = curl_multi_info_read(oe_http.multi, &left)) != NULL)
 	{
 		CURLcode	code = msg->data.result;
 		OeHttpRequest *req = NULL;
@@ -161,9 +161,9 @@ oe_http_collect(void)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **) &req);
 		oe_http_done(req, code, NULL);
 	}
-	while (!dlist_is_empty(&oe_over))
+	while (!dlist_is_empty(&oe_http.over))
 	{
-		OeHttpRequest *req = dlist_head_element(OeHttpRequest, link, &oe_over);
+		OeHttpRequest *req = dlist_head_element(OeHttpRequest, link, &oe_http.over);
 
 		if (req->kind != OE_DELIVERY)
 			oe_authorization_answered(req);
@@ -185,7 +185,7 @@ oe_http_watch(void)
 	if (now - watched < OE_WATCH_US)
 		return;
 	watched = now;
-	dlist_foreach_modify(it, &oe_running)
+	dlist_foreach_modify(it, &oe_http.running)
 	{
 		OeHttpRequest *req = dlist_container(OeHttpRequest, link, it.cur);
 

@@ -25,9 +25,10 @@
 
 #define OE_SPARE_CONNECTIONS 16
 
-CURLM	   *oe_multi = NULL;
-dlist_head	oe_running = DLIST_STATIC_INIT(oe_running); /* in order of start */
-dlist_head	oe_over = DLIST_STATIC_INIT(oe_over);
+OeHttp		oe_http = {
+	.running = DLIST_STATIC_INIT(oe_http.running),
+	.over = DLIST_STATIC_INIT(oe_http.over)
+};
 static int64 oe_timer_at = -1;	/* us, monotonic; -1: none */
 
 /*
@@ -75,12 +76,12 @@ oe_http_ready(int fd, uint32 events)
 			what |= CURL_CSELECT_OUT;
 		if (events & (EPOLLERR | EPOLLHUP))
 			what |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(oe_multi, fd, what, &running);
+		curl_multi_socket_action(oe_http.multi, fd, what, &running);
 	}
 	else if (oe_timer_at >= 0 && oe_timer_at <= oe_mono())
 	{
 		oe_timer_at = -1;
-		curl_multi_socket_action(oe_multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		curl_multi_socket_action(oe_http.multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
 }
 
@@ -89,7 +90,7 @@ oe_http_init(void)
 {
 	curl_version_info_data *info;
 
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (oe_multi = curl_multi_init()) == NULL)
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (oe_http.multi = curl_multi_init()) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not initialize libcurl")));
 	info = curl_version_info(CURLVERSION_NOW);
@@ -99,9 +100,9 @@ oe_http_init(void)
 				 errmsg("libcurl %s cannot resolve host names asynchronously", info->version),
 				 errhint("Install a libcurl that was built with the threaded resolver or c-ares.")));
 	oe_wait_on(OE_WAITER_HTTP, oe_http_ready);
-	curl_multi_setopt(oe_multi, CURLMOPT_SOCKETFUNCTION, oe_on_socket);
-	curl_multi_setopt(oe_multi, CURLMOPT_TIMERFUNCTION, oe_on_timer);
-	curl_multi_setopt(oe_multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX);
+	curl_multi_setopt(oe_http.multi, CURLMOPT_SOCKETFUNCTION, oe_on_socket);
+	curl_multi_setopt(oe_http.multi, CURLMOPT_TIMERFUNCTION, oe_on_timer);
+	curl_multi_setopt(oe_http.multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX);
 	oe_handle_init();
 }
 
@@ -147,7 +148,7 @@ oe_http_over(OeHttpRequest *req, const char *error)
 {
 	req->common.failed = error;
 	req->common.acknowledged = error == NULL && oe_status_acknowledges(req->common.conf, req->common.status);
-	oe_http_place(req, OE_PLACE_OVER, &oe_over);
+	oe_http_place(req, OE_PLACE_OVER, &oe_http.over);
 }
 
 /*
@@ -159,8 +160,8 @@ oe_http_add(OeHttpRequest *req)
 {
 	req->added = true;
 	req->added_at = oe_mono();
-	if (curl_multi_add_handle(oe_multi, req->easy) == CURLM_OK)
-		oe_http_place(req, OE_PLACE_RUNNING, &oe_running);
+	if (curl_multi_add_handle(oe_http.multi, req->easy) == CURLM_OK)
+		oe_http_place(req, OE_PLACE_RUNNING, &oe_http.running);
 	else
 		oe_http_over(req, "could not be started");
 }
@@ -178,7 +179,7 @@ oe_http_bound(void)
 	if (limit == bound)
 		return;
 	bound = limit;
-	curl_multi_setopt(oe_multi, CURLMOPT_MAXCONNECTS, limit);
+	curl_multi_setopt(oe_http.multi, CURLMOPT_MAXCONNECTS, limit);
 	/* requests for authorization come on top */
-	curl_multi_setopt(oe_multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit + limit / 4 + OE_SPARE_CONNECTIONS);
+	curl_multi_setopt(oe_http.multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit + limit / 4 + OE_SPARE_CONNECTIONS);
 }
