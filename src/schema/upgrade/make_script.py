@@ -131,7 +131,7 @@ class Script:
                 self.made.append(new.text)
         elif old and new.text.startswith("CREATE TRIGGER"):
             self.made.append(new.text.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1))
-        elif new.kind == "comment" or not old and new.kind != "other":
+        elif new.kind == "comment" or not old and (new.kind != "other" or self.makes_new_tables(new)):
             self.made.append(new.text)
             if new.kind == "table":
                 self.fresh.add(new.name)
@@ -146,6 +146,11 @@ class Script:
         if old:
             self.drops.append(old.signature)
         self.made.append(new.text)
+
+    def makes_new_tables(self, new):
+        """Is it a block that makes tables of which the old version has none?"""
+        names = re.findall(r"CREATE TABLE (odoo_events\.\w+_)%s", new.bare)
+        return bool(names) and not any(name in old.bare for name in names for old in self.old.values())
 
     def is_covered(self, new):
         words = set(re.findall(r"[\w.]+", new.bare[:200]))
