@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,8 @@ oe_confine(void)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		_exit(1);
 	signal(SIGPIPE, SIG_IGN);
+	/* each arena reserves 64 MB of the address space, which is limited */
+	mallopt(M_ARENA_MAX, 2);
 	setrlimit(RLIMIT_DATA, &memory);
 	/* a core would contain credentials */
 	setrlimit(RLIMIT_CORE, &core);

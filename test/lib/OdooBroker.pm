@@ -87,7 +87,17 @@ sub listens
 }
 
 sub _signal { my ($self, $signal) = @_; kill $signal, -$self->{pid} if $self->{pid}; return }
-sub hang { $_[0]->_signal('STOP'); return }
+
+# A thread that is at work stops a moment after the signal was sent.
+sub hang
+{
+	my ($self) = @_;
+	my $stopped = sub { my @state = map { read_file($_) =~ /^\d+ \(.*\) (\w)/s ? $1 : () } glob("/proc/$self->{pid}/task/*/stat"); return !grep { $_ ne 'T' } @state };
+	$self->_signal('STOP');
+	my $until = time + $timeout;
+	sleep 0.01 until $stopped->() || time > $until;
+	return;
+}
 sub wake { $_[0]->_signal('CONT'); return }
 
 sub kill9

@@ -127,11 +127,12 @@ subtest 'a server that hangs gives messages back' => sub {
 };
 
 subtest 'killed under load, nothing is lost or out of order, and the server drops what it gets twice' => sub {
-	my ($n, $keys, $kills) = (2000, 50, 0);
+	my $rounds = $ENV{ROUNDS} || 3;
+	my ($n, $keys, $kills) = ($rounds * 600 + 200, 50, 0);
 	stream($broker, 'LEDGER', '"subjects":["ledger.>"]');
 	my $again = $program->campaign(1, $n, $keys, sub { my ($i) = @_; return (topic => 'ledger.' . $i % $keys, body => $i, headers => { 'ce-id' => "ledger-$i" }) },
-		sub { my ($done) = @_; return if $done < ($kills + 1) * 600; $kills++; $broker->kill9; $broker->start; return });
-	is($kills, 3, 'the server was killed three times');
+		sub { my ($done) = @_; return if $done < ($kills + 1) * 600 || $kills == $rounds; $kills++; $broker->kill9; $broker->start; return });
+	is($kills, $rounds, 'the server was killed again and again');
 	is_deeply([ OdooProgram::judge([ map { $_->{body} } $broker->nats_stream('LEDGER') ], $n, $keys, {}) ], [], 'the stream has each message once, in order of its key');
 	note(scalar(keys %$again) . ' messages were sent again');
 };

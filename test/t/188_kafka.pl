@@ -139,11 +139,12 @@ subtest 'a broker that hangs gives messages back' => sub {
 };
 
 subtest 'killed under load, nothing is lost, doubled or out of order' => sub {
-	my ($n, $keys, $kills) = (3000, 100, 0);
+	my $rounds = $ENV{ROUNDS} || 1;
+	my ($n, $keys, $kills) = ($rounds * 1000 + 2000, 100, 0);
 	$broker->kafka_admin('create', 'ledger', 3);
 	my $again = $program->campaign(1, $n, $keys, sub { my ($i) = @_; return (topic => 'ledger', key => 'k' . $i % $keys, body => $i, headers => { ce_id => "ledger-$i" }) },
-		sub { my ($done) = @_; return if $kills || $done < 1000; $kills++; $broker->kill9; $broker->start; return });
-	is($kills, 1, 'the broker was killed');
+		sub { my ($done) = @_; return if $done < ($kills + 1) * 1000 || $kills == $rounds; $kills++; $broker->kill9; $broker->start; return });
+	is($kills, $rounds, 'the broker was killed');
 	is(scalar(keys %$again), 0, 'the library kept what was under way, and nothing was sent a second time');
 	my @got = map { $_->{value} } sort { $a->{partition} <=> $b->{partition} || $a->{offset} <=> $b->{offset} } topic_has('ledger');
 	is_deeply([ OdooProgram::judge(\@got, $n, $keys, {}) ], [], 'the topic has each message once, in order of its key');
