@@ -26,7 +26,7 @@ debian() { # debian SUITE MAJOR
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"; chmod 755 "$root/usr/sbin/policy-rc.d"
   mkdir -p "$root/etc/postgresql-common"; echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.conf"
   enter sh -c "apt-get -q update && apt-get -q -y --no-install-recommends install build-essential debhelper devscripts fakeroot lintian pkg-config libcurl4-openssl-dev \
-    libssl-dev libjansson-dev postgresql-$major postgresql-contrib postgresql-server-dev-all python3" >"$log" 2>&1
+    libssl-dev libjansson-dev librdkafka-dev libnats-dev libmosquitto-dev librabbitmq-dev postgresql-$major postgresql-contrib postgresql-server-dev-all python3" >"$log" 2>&1
   for place in first second/longer; do source_of "$root/build/$place/odoo-events-$(version_of)"; done
   status=0
   for place in first second/longer; do
