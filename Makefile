@@ -69,6 +69,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
 	diagnose \
 	monitoring \
+	announce \
 	page \
 	event_catalog \
 	$(GOVERN:%=govern_%) \

@@ -14,7 +14,7 @@ CREATE TABLE thing (id int PRIMARY KEY, name text, state text, thing_id int UNIQ
 -- why what is not called here need not be: it changes nothing, or what it writes is no configuration and no order
 CREATE TEMP TABLE harmless (name text, why text);
 INSERT INTO harmless VALUES
-  ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
+  ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('summary', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
   ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
   ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
@@ -44,6 +44,8 @@ INSERT INTO calls (name, what, sql) VALUES
   ('rotate_secret', 'rotate_secret', $$SELECT odoo_events.rotate_secret('wms')$$),
   ('set_secret', 'set_secret', $$SELECT odoo_events.set_secret('wms', 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=')$$),
   ('erase', 'erase', $$SELECT odoo_events.erase('user', 7, 'ticket', dry_run => false)$$),
+  ('announce', 'announce', $$SELECT odoo_events.announce('stocktake', now(), now() + interval '1 h')$$),
+  ('end_announcement', 'end_announcement', $$SELECT odoo_events.end_announcement(1)$$),
   ('set_care', 'set_care', $$SELECT odoo_events.set_care(subscriptions => '{wms}', owner => 'Shipping IT')$$),
   ('ping', 'ping', $$SELECT odoo_events.ping('wms')$$),
   ('pause', 'pause', $$SELECT odoo_events.pause('wms')$$),

@@ -71,13 +71,6 @@ SELECT concat_ws(', ', 'owner ' || c.owner, 'contact ' || c.contact, 'criticalit
 $$;
 COMMENT ON FUNCTION odoo_events._care_text(text, text, int4) IS 'internal: who looks after it, in words; empty where nobody does';
 
-CREATE FUNCTION odoo_events._health_detail("check" text, status text, detail text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT CASE WHEN status = 'ok' OR "check" !~ '^(subscription|endpoint) ' THEN detail
-            ELSE concat_ws('; ', detail, NULLIF(odoo_events._care_text(substr("check", strpos("check", ' ') + 1)), '')) END
-$$;
-COMMENT ON FUNCTION odoo_events._health_detail(text, text, text) IS 'internal: what health() says of a subscription, with who looks after it';
-
 CREATE FUNCTION odoo_events._care_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'odoo_events_subscription_info', 'gauge',

@@ -227,13 +227,12 @@ SELECT 60, 'unknown', 'odoo', NULL, NULL, NULL, NULL, NULL, NULL, format('no eve
 $$;
 COMMENT ON FUNCTION odoo_events._diagnose_document(text) IS 'internal: findings about one document';
 
--- The keys of the documents that are called so.  Names are not indexed: the outbox is read from its end, at most 100,000 events back.
+-- The keys of the documents that are called so, by the index of documents that the reader behind the publisher keeps.
 CREATE FUNCTION odoo_events._documents_called(name text) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT x.partitionkey
-  FROM (SELECT o.partitionkey, o.subject, o.position FROM odoo_events.outbox_all o WHERE o.position > odoo_events._last_position() - 100000) x
- WHERE x.subject = name OR substr(x.subject, strpos(x.subject, '/') + 1) = name
- GROUP BY x.partitionkey ORDER BY max(x.position) DESC LIMIT 20
+SELECT o.partitionkey FROM odoo_events.outbox_all o
+ WHERE o.position = ANY (ARRAY(SELECT odoo_events._positions_named(name))) AND name IN (o.subject, substr(o.subject, strpos(o.subject, '/') + 1))
+ GROUP BY o.partitionkey ORDER BY max(o.position) DESC LIMIT 20
 $$;
 COMMENT ON FUNCTION odoo_events._documents_called(text) IS 'internal: keys of documents by their name';
 

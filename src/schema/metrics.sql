@@ -144,15 +144,20 @@ SELECT 'odoo_events_' || v.name, v.kind, g.label || v.labels, v.value::float8, v
 $$;
 COMMENT ON FUNCTION odoo_events._subscription_metrics() IS 'internal: the metrics of each subscription';
 
+-- Two plants on one host are told apart.
+CREATE FUNCTION odoo_events._with_database(labels jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT labels || jsonb_build_object('database', current_database()) $$;
+COMMENT ON FUNCTION odoo_events._with_database(jsonb) IS 'internal: the labels of a sample';
+
 -- A family whose tables are locked is left out: a scrape neither waits nor fails.
 CREATE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 1000 AS $$
 DECLARE
   family text;
 BEGIN
-  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch'] LOOP
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch', 'announced'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, m.labels || jsonb_build_object(''database'', current_database()), m.value, m.help FROM odoo_events._%s_metrics() m', family);
+      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m', family);
     EXCEPTION WHEN lock_not_available THEN
       RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
     END;

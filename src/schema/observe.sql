@@ -459,11 +459,12 @@ BEGIN
     'disk()',
     'outcomes()',
     'sunset()',
+    'announced()',
     'credentials()',
     'outbox()',
     'indexes(8388608)'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT h."check", h.status, CASE WHEN v THEN odoo_events._health_detail(h."check", h.status, h.detail) ELSE ''not shown: your policy'' END, CASE WHEN v THEN h.hint END FROM odoo_events._health_%s h, odoo_events._health_visible(h."check") v WHERE v OR h."check" NOT LIKE ''subscription %%'' ORDER BY h."check", h.detail', one);
+      RETURN QUERY EXECUTE format('SELECT h."check", odoo_events._health_status(h."check", h.status), CASE WHEN v THEN odoo_events._health_detail(h."check", h.status, h.detail) ELSE ''not shown: your policy'' END, CASE WHEN v THEN h.hint END FROM odoo_events._health_%s h, odoo_events._health_visible(h."check") v WHERE v OR h."check" NOT LIKE ''subscription %%'' ORDER BY h."check", h.detail', one);
     EXCEPTION WHEN lock_not_available THEN
       RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
         'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
