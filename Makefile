@@ -66,6 +66,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	slow_condition \
 	outcome \
 	erase \
+	compare \
 	worker metrics setup observe lineage contract define define_entity backfill reconcile \
 	diagnose \
 	monitoring \

@@ -17,7 +17,7 @@ INSERT INTO harmless VALUES
   ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('summary', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
   ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
-  ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
+  ('compare', 'reads'), ('note_legacy', 'facts for compare()'), ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
 
 -- one call of each, in this order; %s is what the one before it has answered
 CREATE TEMP TABLE calls (n int GENERATED ALWAYS AS IDENTITY, name text, what text, sql text);
@@ -43,6 +43,8 @@ INSERT INTO calls (name, what, sql) VALUES
   ('alter_subscription', 'alter_subscription', $$SELECT odoo_events.alter_subscription('wms', timeout => '7s', headers => '{"X-Key": "t0psecret too"}')$$),
   ('rotate_secret', 'rotate_secret', $$SELECT odoo_events.rotate_secret('wms')$$),
   ('set_secret', 'set_secret', $$SELECT odoo_events.set_secret('wms', 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=')$$),
+  ('define_comparison', 'define comparison', $$SELECT odoo_events.define_comparison('old', 'wms', '$.data.x')$$),
+  ('drop_comparison', 'drop comparison', $$SELECT odoo_events.drop_comparison('old')$$),
   ('erase', 'erase', $$SELECT odoo_events.erase('user', 7, 'ticket', dry_run => false)$$),
   ('announce', 'announce', $$SELECT odoo_events.announce('stocktake', now(), now() + interval '1 h')$$),
   ('end_announcement', 'end_announcement', $$SELECT odoo_events.end_announcement(1)$$),

@@ -272,6 +272,10 @@ my @cases = (
 	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid(), note => repeat('x', 2000))}, q{SELECT odoo_events.confirm('a1', id, note => 'one sentence') FROM odoo_events.outbox LIMIT 1} ],
 	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid())}, undef ], [ q{SELECT odoo_events.subscribe('k1', 'nats://n.example.com/x', outcomes => 'body')}, q{SELECT odoo_events.subscribe('k1', NULL)} ],
 	[ q{SELECT odoo_events.erase('nobody', 1, 'x')}, undef ], [ q{SELECT odoo_events.erase('partner', 0, 'x')}, q{SELECT odoo_events.erase('partner', 1, 'x')} ], [ q{SELECT odoo_events.erase('partner', 1, '')}, undef ],
+	[ q{SELECT odoo_events.define_comparison('a b', 'a1', '$.data.x')}, sub { $_[0] =~ s/'wms', key/'a1', key/r } ], [ q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x', tolerance => '-1s')}, q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x', tolerance => '5 min', ready => 0.999)} ],
+	[ q{SELECT odoo_events.define_comparison('c2', 'a1', '$.data.x', '{"q": "$$"}')}, q{SELECT odoo_events.define_comparison('c2', 'a1', '$.data.x', fields => '{"quantity": "$.data.move.quantity"}')} ],
+	[ q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x')}, q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x', or_replace => true)} ],
+	[ q{SELECT odoo_events.note_legacy('c1', NULL)}, undef ], [ q{SELECT * FROM odoo_events.compare('none')}, undef ], [ q{SELECT odoo_events.drop_comparison('none')}, undef ],
 	# filters, and other things that only deserve a warning
 	option("companies => '{-1}'", "companies => '{1}'"), option("companies => '{1,NULL}'", "companies => '{1}', shared_rows => true"),
 	[ subscribed('f1', q{filter => '$.data.transfer.priority ? (@ == "0")'}), sub { subscribed('f1', $_[0]) } ],
