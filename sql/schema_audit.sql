@@ -16,7 +16,7 @@ CREATE TEMP TABLE harmless (name text, why text);
 INSERT INTO harmless VALUES
   ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('summary', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
-  ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
+  ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('contract_check', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
   ('compare', 'reads'), ('note_legacy', 'facts for compare()'), ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
 
 -- one call of each, in this order; %s is what the one before it has answered
@@ -61,6 +61,9 @@ INSERT INTO calls (name, what, sql) VALUES
   ('set_policy', 'set_policy', $$SELECT odoo_events.set_policy('pg_monitor', companies => '{1}')$$),
   ('drop_policy', 'drop_policy', $$SELECT odoo_events.drop_policy('pg_monitor')$$),
   ('set_environment', 'set_environment', $$SELECT odoo_events.set_environment('test', '{"wms_url": "https://203.0.113.7/x"}')$$),
+  ('define_type', 'define_type', $$SELECT odoo_events.define_type('acme.a.b.c.v1', '{}')$$),
+  ('drop_type', 'drop_type', $$SELECT odoo_events.drop_type('acme.a.b.c.v1')$$),
+  ('contract_accept', 'contract_accept', $$SELECT odoo_events.contract_accept('{none}')$$),
   ('config_apply', 'config_apply', $$SELECT odoo_events.config_apply('{"subscription": {"more": {"url": "https://203.0.113.7/y"}}}', dry_run => false)$$),
   ('unsubscribe', 'unsubscribe', $$SELECT odoo_events.unsubscribe('wms')$$),
   ('config_rollback', 'config_rollback', $$SELECT action FROM odoo_events.config_rollback(1, dry_run => false)$$);

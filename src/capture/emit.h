@@ -6,6 +6,7 @@
 #define OE_EMIT_H
 
 #include "postgres.h"
+#include "fmgr.h"
 #include "utils/uuid.h"
 
 /*
@@ -23,5 +24,9 @@ extern void oe_emit(const char *type, const char *subject, const char *data,
  * makes the event.
  */
 extern void oe_note_snapshot(const char *rule, const char *entity, int64 id);
+
+/* emit() without asking whether the caller may publish the type, and whether
+ * the data fit its schema (publish/tools/checked_emit.c). */
+extern PGDLLEXPORT Datum oe_sql_emit(PG_FUNCTION_ARGS);
 
 #endif							/* OE_EMIT_H */

@@ -473,7 +473,7 @@ COMMENT ON FUNCTION odoo_events._reattach() IS 'internal: makes the triggers tha
 
 -- Own events.  They are noted like changed rows and written just before commit, so they need no privilege on the journal.
 CREATE FUNCTION odoo_events.emit(type text, subject text, data jsonb, key text DEFAULT NULL, correlation text DEFAULT NULL) RETURNS uuid
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_emit';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_checked_emit';
 COMMENT ON FUNCTION odoo_events.emit(text, text, jsonb, text, text) IS
 'an own event in this transaction: it exists if and only if the transaction commits; answers its id.  type: prefix.domain.entity.verb.v1 with a '
 'prefix other than odoo; events of one key (default: the subject) stay in order; correlation: the process it belongs to';

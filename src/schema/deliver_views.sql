@@ -130,7 +130,9 @@ SELECT c.name,
 COMMENT ON VIEW odoo_events.subscription_status IS
 'how each subscription goes, as of the worker''s last settlement; lag_events counts what the filters may still pass over';
 
+-- A UNION ALL at the top would be taken apart, and a reader's own conditions would see rows before they are hidden.
 CREATE VIEW odoo_events.waiting WITH (security_barrier) AS
+SELECT u.subscription, u.event_id, u.position, u.type, u.subject, u.partitionkey, u.state, u.attempts, u.next_attempt_at, u.behind_event_id, u.since, u.last_error FROM (
 SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, w.partitionkey,
        CASE WHEN w.batch_attempts > 0 THEN 'retry' WHEN w.position > w.head AND NOT w.position = ANY (p.batched) THEN 'behind'
             ELSE 'in_flight' END AS state,
@@ -167,7 +169,7 @@ SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
   FROM odoo_events.held_event e JOIN odoo_events.subscription_config c ON c.id = e.subscription_id
  WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
    AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
-   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), e.type, e.company_id, e.warehouse_id);
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), e.type, e.company_id, e.warehouse_id)) u;
 COMMENT ON VIEW odoo_events.waiting IS
 'what is taken in and not settled: on its way or next, waiting for a retry, or behind an event that does (as of the last settlement)';
 

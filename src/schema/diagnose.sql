@@ -307,6 +307,7 @@ CREATE FUNCTION odoo_events.diagnose(what text DEFAULT NULL) RETURNS TABLE (verd
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
 SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, c.owner, c.contact, f.finding, f.evidence, f.next
   FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
+ WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
  ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100
 $$;
 COMMENT ON FUNCTION odoo_events.diagnose(text) IS

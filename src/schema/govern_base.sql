@@ -93,6 +93,17 @@ CREATE FUNCTION odoo_events._denied(OUT role text, OUT denied int8) RETURNS SETO
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_denied';
 COMMENT ON FUNCTION odoo_events._denied() IS 'internal: calls that policies refused, by role, since the server started';
 
+-- What tells of a subscription is seen with it, what tells of an event is seen as that is; anything else only without a policy.
+CREATE FUNCTION odoo_events._finding_visible(subscription text, type text, company_id int4, warehouse_id int4) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p constant jsonb := odoo_events._policies('{read,operate,approve}');
+BEGIN
+  RETURN p IS NULL OR (type IS NOT NULL OR subscription IS NOT NULL) AND (type IS NULL OR odoo_events._allows(p, type, company_id, warehouse_id))
+         AND (subscription IS NULL OR EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.name = subscription AND odoo_events._sees(p, c.name, c.companies, c.warehouses)));
+END $$;
+COMMENT ON FUNCTION odoo_events._finding_visible(text, text, int4, int4) IS 'internal: may the caller see what diagnose() found';
+
 -- For functions that see or change more than a policy could allow.
 CREATE FUNCTION odoo_events._must_be_free(function text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -114,6 +114,7 @@ DECLARE
   c     odoo_events.subscription_config;
   f     record;
   named text[];                         -- the records that have had this subject
+  policies constant jsonb := odoo_events._policies('{read,operate,approve}');
 BEGIN
   IF num_nonnulls(trace.key, trace.subject, trace.event_id) = 0 THEN
     RAISE EXCEPTION 'nothing says what to trace' USING ERRCODE = 'invalid_parameter_value',
@@ -123,11 +124,11 @@ BEGIN
     FROM odoo_events._positions_named(trace.subject) p JOIN odoo_events.outbox_all x ON x.position = p WHERE x.subject = trace.subject AND x.record_id IS NOT NULL;
   FOR o IN SELECT x.* FROM odoo_events._traced(trace.key, trace.subject, trace.event_id, named) p JOIN odoo_events.outbox_all x ON x.position = p
             WHERE (trace.key IS NULL OR x.partitionkey = trace.key) AND (trace.subject IS NULL OR x.subject = trace.subject OR x.entity || ':' || x.record_id = ANY (named))
-              AND (trace.event_id IS NULL OR x.id = trace.event_id) ORDER BY x.position
+              AND (trace.event_id IS NULL OR x.id = trace.event_id) AND odoo_events._allows(policies, x.type, x.company_id, x.warehouse_id) ORDER BY x.position
   LOOP
     RETURN QUERY VALUES (o."time", 'committed', o.position, o.type, NULL::text, format('%s %s, transaction %s', o.entity, o.record_id, o.odootx)),
                         (o.recordedtime, 'published', o.position, o.type, NULL, format('%s, id %s', o.subject, o.id));
-    FOR c IN SELECT * FROM odoo_events.subscription_config s ORDER BY s.name
+    FOR c IN SELECT * FROM odoo_events.subscription_config s WHERE odoo_events._sees(policies, s.name, s.companies, s.warehouses) ORDER BY s.name
     LOOP
       SELECT x.* INTO f FROM odoo_events._fate(c, o) x;
       RETURN QUERY SELECT a.at, 'attempt ' || a.attempt, o.position, o.type, c.name,
@@ -143,15 +144,15 @@ BEGIN
   -- a document that was renamed meanwhile, by the part of the subject that is its name
   RETURN QUERY SELECT l."time", 'renamed', l.position, l.type, NULL::text, format('%s %s is now %s', l.entity, l.record_id, l.subject)
                  FROM (SELECT DISTINCT ON (x.entity, x.record_id) x.* FROM odoo_events._positions_of(named) p JOIN odoo_events.outbox_all x ON x.position = p WHERE x.entity || ':' || x.record_id = ANY (named) ORDER BY x.entity, x.record_id, x.position DESC) l
-                WHERE substr(l.subject, strpos(l.subject, '/')) <> substr(trace.subject, strpos(trace.subject, '/')) ORDER BY l.position;
+                WHERE odoo_events._allows(policies, l.type, l.company_id, l.warehouse_id) AND substr(l.subject, strpos(l.subject, '/')) <> substr(trace.subject, strpos(trace.subject, '/')) ORDER BY l.position;
   RETURN QUERY SELECT q.at, 'quarantined', NULL::int8, NULL::text, NULL::text, format('%s %s, change %s: %s', q.entity, q.record_id, q.change_id, q.reason)
-                 FROM odoo_events.quarantined q WHERE q.key = trace.key ORDER BY q.change_id;
+                 FROM odoo_events.quarantined q WHERE q.key = trace.key AND policies IS NULL ORDER BY q.change_id;
   -- what waits for the publisher: by the record that the key names
   RETURN QUERY SELECT j.at, 'waits to be published', NULL::int8, NULL::text, NULL::text, format('%s of %s %s, transaction %s', j.op, j.rule, j.record_id, j.xid)
                  FROM odoo_events.journal j
                 WHERE trace.key ~ '^[a-z_]+:[0-9]{1,18}$' AND j.record_id = split_part(trace.key, ':', 2)::int8
                   AND j.rule = (SELECT e.rule FROM odoo_events.entity e WHERE e.entity = split_part(trace.key, ':', 1))
-                  AND NOT odoo_events._is_published(j.xid, j.id)
+                  AND NOT odoo_events._is_published(j.xid, j.id) AND policies IS NULL
                 ORDER BY j.id;
 END $$;
 COMMENT ON FUNCTION odoo_events.trace(text, text, uuid) IS
@@ -172,9 +173,16 @@ DECLARE
   told   record;
   here   boolean;
   fields jsonb;
+  policies constant jsonb := odoo_events._policies('{read,operate,approve}');
 BEGIN
   PERFORM odoo_events._check_entities(ARRAY[_explain_steps.entity], 'entity');
   SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _explain_steps.entity;
+  -- whose document it is, its events say
+  IF policies IS NOT NULL AND (SELECT bool_and(odoo_events._allows(policies, x.type, x.company_id, x.warehouse_id))
+       FROM odoo_events._positions_of(ARRAY[COALESCE(e.label, e.entity) || ':' || _explain_steps.record_id]) p JOIN odoo_events.outbox_all x ON x.position = p) IS NOT TRUE THEN
+    RETURN QUERY VALUES ('policy', 'not shown', format('no event of %s %s is known that your policy shows, or not all of them are shown', e.entity, _explain_steps.record_id));
+    RETURN;
+  END IF;
   RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
                  FROM odoo_events.capture_status s WHERE s.entity = e.entity;
   IF NOT FOUND THEN
@@ -227,7 +235,7 @@ BEGIN
     RETURN QUERY VALUES ('outbox', 'event', format('%s at position %s, %s', o.type, o.position, o."time"));
     RETURN QUERY SELECT 'subscription ' || c.name, 'filtered'::text, format('%s at position %s: %s', o.type, o.position, u)
                    FROM odoo_events.subscription_config c, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u
-                  WHERE u IS NOT NULL ORDER BY c.name;
+                  WHERE u IS NOT NULL AND odoo_events._sees(policies, c.name, c.companies, c.warehouses) ORDER BY c.name;
   END LOOP;
   -- how far back this answers
   RETURN QUERY SELECT 'reach'::text, 'changes'::text, COALESCE('what a transaction changed is known since ' || min(j.at), 'no change is known: the journal is empty') FROM odoo_events.journal j;

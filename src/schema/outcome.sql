@@ -25,11 +25,13 @@ CREATE INDEX outcome_due ON odoo_events.outcome_state (due_at) WHERE state = 'pe
 CREATE INDEX outcome_pending ON odoo_events.outcome_state (partitionkey, position) WHERE state = 'pending';
 CREATE INDEX outcome_position ON odoo_events.outcome_state (position);
 
-CREATE VIEW odoo_events.outcome AS
+CREATE VIEW odoo_events.outcome WITH (security_barrier) AS
 SELECT c.name AS subscription, o.event_id, o.position, o.type, o.subject, o.company_id, o.warehouse_id,
        CASE WHEN o.state = 'pending' AND (o.told_at IS NOT NULL OR o.due_at < now()) THEN 'overdue' ELSE o.state END AS state,
        o.received_at, o.due_at, o.told_at, o.decided_at, o.decided_by, o.reference, o.note
-  FROM odoo_events.outcome_state o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id;
+  FROM odoo_events.outcome_state o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), o.type, o.company_id, o.warehouse_id);
 COMMENT ON VIEW odoo_events.outcome IS
 'what became of events that receivers have accepted: pending, overdue, processed, failed; of subscriptions with outcomes => ''sql'' or ''event''';
 

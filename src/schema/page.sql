@@ -296,7 +296,8 @@ SELECT c.name, x.hour,
                           FROM generate_series(date_trunc('hour', since), until, interval '1 hour') t) y) h
                CROSS JOIN LATERAL generate_series(h.first, h.last, h.step) g(n)
                CROSS JOIN LATERAL (SELECT a.* FROM odoo_events.attempt_0 a WHERE a.n = g.n UNION ALL SELECT a.* FROM odoo_events.attempt_1 a WHERE a.n = g.n) a
-               JOIN odoo_events.subscription_config s ON s.id = a.subscription_id) x
+               JOIN odoo_events.subscription_config s ON s.id = a.subscription_id
+         WHERE odoo_events._sees((SELECT odoo_events._policies('{read,operate,approve}')), s.name, s.companies, s.warehouses)) x
        JOIN odoo_events.subscription_config c ON c.id = x.subscription_id
  GROUP BY c.name, x.hour ORDER BY c.name, x.hour
 $$;
@@ -439,6 +440,7 @@ DECLARE
   titles record;
   body   text;
 BEGIN
+  PERFORM odoo_events._must_be_free('page');
   PERFORM odoo_events._page_check(page.role, page.period, page.what, page.language);
   PERFORM set_config('TimeZone', zone, true);           -- until the end of this function, because of its SET clause
   SELECT * INTO titles FROM odoo_events._page_title(page.role);
