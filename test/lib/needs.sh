@@ -115,7 +115,6 @@ missing_packages() {
         programs_libraries
         $have mvn >/dev/null || echo maven
         /usr/bin/python3 -c "import pika" 2>/dev/null || echo python3-pika
-        /usr/bin/python3 -c "import psycopg2" 2>/dev/null || echo python3-psycopg2
         /usr/bin/python3 -c "import confluent_kafka" 2>/dev/null || echo python3-confluent-kafka
         $have go >/dev/null || echo golang-go
         $have php >/dev/null || echo php-cli
