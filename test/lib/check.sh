@@ -158,7 +158,7 @@ kafka_jars() {
 tap() {
   local file name dir status start
   node_libraries
-  ! chosen 188_kafka "$@" || kafka_jars
+  ! { chosen 181_brokers "$@" || chosen 188_kafka "$@"; } || kafka_jars
   mkdir -p "$out/tap" "$out/ports"; [ "$(id -u)" != 0 ] || chown postgres "$out/tap" "$out/ports"
   for file in test/t/*.pl; do
     name=$(basename "$file" .pl); dir=$out/tap/$name

@@ -39,18 +39,16 @@
 #include "deliver/queue/recovery.h"
 #include "deliver/queue/replay.h"
 #include "deliver/settle/redact.h"
+#include "deliver/subscription/broker.h"
 #include "deliver/subscription/configuration.h"
 #include "deliver/subscription/registry.h"
+#include "deliver/subscription/row.h"
 #include "deliver/subscription/version.h"
 #include "deliver/transport/http/address.h"
 #include "deliver/transport/http/authorization.h"
 #include "deliver/transport/http/credentials.h"
 #include "deliver/transport/http/handle.h"
-#include "deliver/transport/http/http.h"
-#include "deliver/transport/program/program.h"
 #include "deliver/transport/transport.h"
-
-#define OE_WINDOW 500			/* messages under way to a broker */
 
 static const char oe_config_sql[] =
 "SELECT c.*, s.secret, s.previous, s.previous_signature, s.previous_until, s.header_values,"
@@ -68,7 +66,8 @@ static const char oe_config_sql[] =
 "  WHERE e.type LIKE ANY (c.types_like) AND e.enabled AND e.emit) END AS ping_type,"
 " CASE WHEN b.kind IS NOT NULL THEN jsonb_build_object("
 "  'url', CASE b.kind WHEN 'amqp' THEN c.url ELSE substring(c.url from '^[^/]*//[^/]*') END, 'auth', s.auth,"
-"  'tls', c.tls || jsonb_strip_nulls(jsonb_build_object('key', s.tls_key)), 'transport', x.transport,"
+"  'tls', NULLIF(jsonb_strip_nulls(jsonb_build_object('ca', $1)) || COALESCE(c.tls, '{}')"
+"   || jsonb_strip_nulls(jsonb_build_object('key', s.tls_key)), '{}'), 'transport', x.transport,"
 "  'policy', jsonb_build_object('allow_networks', c.allow_networks), 'send_timeout_ms', ceil(extract(epoch FROM c.timeout) * 1000),"
 "  'connect_timeout_ms', (SELECT g.setting::int4 FROM pg_settings g WHERE g.name = 'odoo_events.connect_timeout'))::text END AS connection"
 " FROM odoo_events.subscription_config c LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id"
@@ -114,131 +113,6 @@ oe_conf_free(OeConfiguration *conf)
 	oe_authorization_free(conf->authorization);
 	oe_filter_release(conf->filter);
 	MemoryContextDelete(conf->cxt);
-}
-
-/*
- * A column of the result, by name.  Columns of both tables are named after the
- * arguments of subscribe().
- */
-static Datum
-oe_col(int row, const char *name, bool *isnull)
-{
-	int			col = SPI_fnumber(SPI_tuptable->tupdesc, name);
-
-	if (col <= 0)
-	{
-		*isnull = true;
-		return (Datum) 0;
-	}
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, isnull);
-}
-
-static char *
-oe_col_text(int row, const char *col)
-{
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(d);
-}
-
-static int64
-oe_col_int(int row, const char *col, bool big)
-{
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
-
-	return isnull ? 0 : big ? DatumGetInt64(d) : DatumGetInt32(d);
-}
-
-static bool
-oe_col_bool(int row, const char *col)
-{
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
-
-	return !isnull && DatumGetBool(d);
-}
-
-/*
- * A text[] as C strings; *n = 0 and NULL for null.
- */
-static char **
-oe_col_texts(int row, const char *col, int *n)
-{
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
-	Datum	   *values;
-	bool	   *nulls;
-	char	  **result;
-
-	*n = 0;
-	if (isnull)
-		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, n);
-	result = palloc(sizeof(char *) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		result[i] = nulls[i] ? pstrdup("") : TextDatumGetCString(values[i]);
-	return result;
-}
-
-static int *
-oe_col_ints(int row, const char *col, int *n)
-{
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
-	Datum	   *values;
-	bool	   *nulls;
-	int		   *result;
-
-	*n = 0;
-	if (isnull)
-		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), INT4OID, 4, true, TYPALIGN_INT, &values, &nulls, n);
-	result = palloc(sizeof(int) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		result[i] = nulls[i] ? 0 : DatumGetInt32(values[i]);
-	return result;
-}
-
-/*
- * Months and days of an interval count 30 days and 24 hours.
- */
-static int64
-oe_interval_us(const Interval *i)
-{
-	return i->time + ((int64) i->day + (int64) i->month * DAYS_PER_MONTH) * USECS_PER_DAY;
-}
-
-/*
- * An interval in microseconds; 0 for null.
- */
-static int64
-oe_col_interval(int row, const char *col)
-{
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
-
-	return isnull ? 0 : oe_interval_us(DatumGetIntervalP(d));
-}
-
-static int64 *
-oe_col_intervals(int row, const char *col, int *n)
-{
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
-	Datum	   *values;
-	bool	   *nulls;
-	int64	   *result;
-
-	*n = 0;
-	if (isnull)
-		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), INTERVALOID, sizeof(Interval), false, TYPALIGN_DOUBLE, &values, &nulls, n);
-	result = palloc(sizeof(int64) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		result[i] = nulls[i] ? 0 : oe_interval_us(DatumGetIntervalP(values[i]));
-	return result;
 }
 
 /*
@@ -487,36 +361,6 @@ oe_conf_pace(OeConfiguration *conf, int row)
 }
 
 /*
- * How events become messages, if this is a broker.
- */
-static void
-oe_conf_broker(OeConfiguration *conf, int row)
-{
-	char	   *kind = oe_col_text(row, "broker_kind");
-	OeBroker   *b;
-
-	conf->transport = kind != NULL ? &oe_program_transport : &oe_http_transport;
-	if (kind == NULL)
-		return;
-	b = conf->broker = palloc0(sizeof(OeBroker));
-	b->kind = kind;
-	b->connection = oe_col_text(row, "connection");
-	b->topic = oe_col_text(row, "topic");
-	b->key = oe_col_text(row, "message_key");
-	/* the names that the CloudEvents bindings give to attributes */
-	b->prefix = strcmp(kind, "kafka") == 0 ? "ce_" : strcmp(kind, "nats") == 0 ? "ce-" : strcmp(kind, "mqtt") == 0 ? "" : "cloudEvents_";
-	b->encoded = strcmp(kind, "nats") == 0;
-	b->compacted = oe_col_bool(row, "compacted");
-	b->retain = oe_col_bool(row, "retain");
-	b->ping_type = oe_col_text(row, "ping_type");
-	/* a test event would stay as a state, or need a topic of its own */
-	b->probed = b->compacted || b->retain || strchr(b->topic, '{') != NULL;
-	conf->max_in_flight = oe_col_int(row, "window_size", false);
-	if (conf->max_in_flight == 0)
-		conf->max_in_flight = OE_WINDOW;
-}
-
-/*
  * Builds a configuration from a row, in a context of its own.
  */
 static OeConfiguration *
@@ -627,11 +471,16 @@ oe_config_load(int64 last_position)
 	dlist_mutable_iter it;
 	OeSub	  **fresh;
 	int			nfresh = 0;
+	static const Oid types[1] = {TEXTOID};
+	Datum		values[1];
+	char	   *ca;
 
 	oe_own_begin(&session);
 	dlist_foreach_modify(it, &oe_delivery.subs)
 		dlist_container(OeSub, node, it.cur)->seen = false;
-	(void) oe_spi(NULL, oe_config_sql, 0, NULL, NULL, NULL, true, 0);
+	ca = oe_broker_ca();
+	values[0] = ca != NULL ? CStringGetTextDatum(ca) : (Datum) 0;
+	(void) oe_spi(NULL, oe_config_sql, 1, types, values, ca != NULL ? NULL : "n", true, 0);
 	fresh = palloc(sizeof(OeSub *) * Max(SPI_processed, 1));
 	for (int i = 0; i < (int) SPI_processed; i++)
 	{

@@ -28,6 +28,7 @@
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
+#include "deliver/transport/program/answer.h"
 #include "deliver/transport/program/frame.h"
 #include "deliver/transport/program/message.h"
 #include "deliver/transport/program/process.h"
@@ -39,7 +40,6 @@
 #define OE_IDLE_MAX 512			/* requests kept for reuse */
 #define OE_UNSENT_MAX (4 * 1024 * 1024) /* bytes beyond which a program gets
 										 * no more */
-#define OE_ANSWER_MAX (1024 * 1024) /* bytes of one frame from a program */
 #define OE_TEXT_MAX 400			/* bytes kept of an answer's text */
 #define OE_SHOWN_MAX 4096		/* of a message in a dry run */
 /* A program answers by itself when a message has taken too long. */
@@ -57,15 +57,6 @@ typedef struct OeProgramRequest
 	bool		tombstone_due;	/* a null message must follow it */
 	char		text[OE_TEXT_MAX];	/* why it was not acknowledged */
 } OeProgramRequest;
-
-/* A frame from a program, as far as it is read. */
-typedef struct OeAnswer
-{
-	char		kind;
-	const char *p;
-	const char *end;
-	bool		broken;			/* it is shorter than it should be */
-} OeAnswer;
 
 static OeProgramRequest *oe_slots[OE_MESSAGES_MAX];
 static uint32 oe_free_slots[OE_MESSAGES_MAX];
@@ -266,41 +257,6 @@ oe_program_item(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 
 /* ---- answers ---- */
 
-static uint64
-oe_take_number(OeAnswer *a, int size)
-{
-	uint64		n = 0;
-
-	if (a->end - a->p < size)
-	{
-		a->broken = true;
-		return 0;
-	}
-	for (int i = 0; i < size; i++)
-		n = n << 8 | (unsigned char) *a->p++;
-	return n;
-}
-
-/*
- * A string, cut to the size of "text".
- */
-static void
-oe_take_text(OeAnswer *a, char *text, Size size)
-{
-	uint64		len = oe_take_number(a, sizeof(uint32));
-
-	text[0] = '\0';
-	if (a->broken || len == OE_FRAME_NULL)
-		return;
-	if (len > a->end - a->p)
-	{
-		a->broken = true;
-		return;
-	}
-	strlcpy(text, a->p, Min(len + 1, size));
-	a->p += len;
-}
-
 /*
  * The broker has a message; of a record that is gone it gets a second one,
  * without a body, and only that acknowledges the event.
@@ -322,52 +278,18 @@ oe_message_acknowledged(OeProgramRequest *req)
 }
 
 /*
- * What a program says about itself.  One that speaks another protocol is not
- * the one that belongs to this library.
+ * An answer to a message; false: it cannot be read.
  */
 static bool
-oe_program_ready(OeAnswer *a)
+oe_message_answered(OeAnswer *a)
 {
-	char		text[OE_TEXT_MAX];
-	char		protocol[32];
-
-	oe_take_text(a, text, sizeof(text));
-	snprintf(protocol, sizeof(protocol), "\"protocol\":%d", OE_PROGRAM_PROTOCOL);
-	for (char *c = text; *c; c++)
-		if (*c == ' ')
-			memmove(c, c + 1, strlen(c));
-	return !a->broken && strstr(text, protocol) != NULL;
-}
-
-/*
- * One frame of a program; false: it makes no sense, and *why says so.
- */
-static bool
-oe_program_answer(OeProgram *program, OeAnswer *a, const char **why)
-{
-	OeProgramRequest *req;
+	OeProgramRequest *req = oe_message_find(oe_answer_number(a, sizeof(uint64)));
 	char		text[OE_TEXT_MAX] = "";
 
-	*why = "sent a frame that cannot be read";
-	switch (a->kind)
-	{
-		case OE_FRAME_READY:
-			*why = "is of another version: install the one that belongs to this extension";
-			return oe_program_ready(a);
-		case OE_FRAME_STATE:
-			return true;
-		case OE_FRAME_ACKNOWLEDGED:
-		case OE_FRAME_REFUSED:
-		case OE_FRAME_RETRY:
-			break;
-		default:
-			return false;
-	}
-	req = oe_message_find(oe_take_number(a, sizeof(uint64)));
 	if (a->kind == OE_FRAME_RETRY)
-		(void) oe_take_number(a, 1);
+		(void) oe_answer_number(a, 1);
 	if (a->kind != OE_FRAME_ACKNOWLEDGED)
-		oe_take_text(a, text, sizeof(text));
+		oe_answer_text(a, text, sizeof(text));
 	if (a->broken)
 		return false;
 	if (req == NULL)
@@ -383,37 +305,46 @@ oe_program_answer(OeProgram *program, OeAnswer *a, const char **why)
 }
 
 /*
+ * One frame of a program; false: it makes no sense, and *why says so.
+ */
+static bool
+oe_program_answer(OeAnswer *a, const char **why)
+{
+	*why = "sent a frame that cannot be read";
+	switch (a->kind)
+	{
+		case OE_FRAME_READY:
+			if (oe_answer_ready(a))
+				break;
+			*why = "is of another version: install the one that belongs to this extension";
+			return false;
+		case OE_FRAME_STATE:
+			break;
+		case OE_FRAME_ACKNOWLEDGED:
+		case OE_FRAME_REFUSED:
+		case OE_FRAME_RETRY:
+			if (oe_message_answered(a))
+				break;
+			return false;
+		default:
+			return false;
+	}
+	*why = NULL;
+	return true;
+}
+
+/*
  * Takes all frames that are complete; false if the program is to go.
  */
 static bool
 oe_program_answers(OeProgram *program, const char **why)
 {
-	for (;;)
-	{
-		OeAnswer	a;
-		uint32		len;
-		char	   *at = program->in.data + program->taken;
-		int			there = program->in.len - program->taken;
+	OeAnswer	a;
 
-		if (there < (int) sizeof(len))
-			return true;
-		memcpy(&len, at, sizeof(len));
-		len = pg_ntoh32(len);
-		if (len == 0 || len > OE_ANSWER_MAX)
-		{
-			*why = "sent a frame of an impossible length";
+	while (oe_answer_next(program, &a, why))
+		if (!oe_program_answer(&a, why))
 			return false;
-		}
-		if (there - sizeof(len) < len)
-			return true;
-		a.kind = at[sizeof(len)];
-		a.p = at + sizeof(len) + 1;
-		a.end = at + sizeof(len) + len;
-		a.broken = false;
-		program->taken += sizeof(len) + len;
-		if (!oe_program_answer(program, &a, why))
-			return false;
-	}
+	return *why == NULL;
 }
 
 /* ---- what does not come ---- */
