@@ -184,7 +184,8 @@ DECLARE
   wrong text;
 BEGIN
   wrong := CASE WHEN c.handshake THEN 'handshake' WHEN c.signature <> 'hmac' THEN 'signature' WHEN args ->> 'secret' IS NOT NULL THEN 'secret'
-                WHEN c.success_statuses IS NOT NULL THEN 'success_statuses' WHEN c.batch_size <> 1 THEN 'batch_size'
+                WHEN c.success_statuses IS NOT NULL THEN 'success_statuses' WHEN c.outcomes <> 'none' THEN 'outcomes'
+                WHEN c.on_reject <> 'retry' THEN 'on_reject' WHEN c.batch_size <> 1 THEN 'batch_size'
                 WHEN c.batch_wait <> '0' THEN 'batch_wait' WHEN c.max_in_flight <> 16 THEN 'max_in_flight' END;
   IF wrong IS NOT NULL THEN
     RAISE EXCEPTION 'argument "%" is for webhooks, not for brokers', wrong USING ERRCODE = 'invalid_parameter_value',

@@ -16,7 +16,7 @@
 #include "deliver/transport/http/http.h"
 #include "deliver/transport/program/program.h"
 
-#define OE_WINDOW 500			/* messages under way to a broker */
+#define OE_WINDOW 1000			/* messages under way to a broker */
 #define OE_CA_MAX (1024 * 1024)
 
 /*
