@@ -73,10 +73,6 @@ oe_deliver_init(void)
 	oe_transport_init(oe_result_take);
 }
 
-/*
- * The last event that there was when delivery was last told.
- */
-
 int
 oe_deliver_fd(void)
 {

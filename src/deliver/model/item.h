@@ -33,9 +33,14 @@
  *  WAITING  failed, due later                   BUSY; taken apart when its retries
  *                                               are used up
  *
- * Replays (replay.c): reading (read_all is false) -> sending (items are left)
- * -> finished (read_all, no items), then the row is updated and the replay
- * freed.
+ * Replays (replay.c):
+ *
+ *  state    known by                            leaves it when
+ *  READING  read_all is false                   its range of the outbox, or its
+ *                                               dead letters, are read; cancelled
+ *  SENDING  read_all, and items are left        the last item is accepted or given
+ *                                               up; cancelled
+ *  DONE     read_all, and no items are left     its row is written: it is freed
  */
 #ifndef OE_DELIVER_MODEL_ITEM_H
 #define OE_DELIVER_MODEL_ITEM_H

@@ -18,6 +18,7 @@
 #include "base/guc.h"
 #include "base/ring.h"
 #include "base/session.h"
+#include "base/spi_row.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
 #include "deliver/settle/rotation.h"
@@ -34,15 +35,6 @@ typedef struct OeLogRings
 	bool		attempt_used[2];
 	bool		attempt_old[2]; /* its first row is older than the retention */
 } OeLogRings;
-
-static bool
-oe_bool_cell(int col)
-{
-	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, col, &isnull);
-
-	return !isnull && DatumGetBool(d);
-}
 
 /*
  * Deletes what is left in a table of subscriptions that are gone for good.
@@ -77,10 +69,10 @@ oe_ring_look(OeLogRings *s)
 				  2, types, values, NULL, true, 1);
 	for (int i = 0; i < 2; i++)
 	{
-		s->progress_used[i] = oe_bool_cell(1 + i);
-		s->progress_full[i] = oe_bool_cell(3 + i);
-		s->attempt_used[i] = oe_bool_cell(5 + i);
-		s->attempt_old[i] = oe_bool_cell(7 + i);
+		s->progress_used[i] = oe_cell_bool(SPI_tuptable, 0, 1 + i);
+		s->progress_full[i] = oe_cell_bool(SPI_tuptable, 0, 3 + i);
+		s->attempt_used[i] = oe_cell_bool(SPI_tuptable, 0, 5 + i);
+		s->attempt_old[i] = oe_cell_bool(SPI_tuptable, 0, 7 + i);
 	}
 	oe_clear_dropped("held");
 	oe_clear_dropped("dead");

@@ -20,6 +20,7 @@
 #include "base/ring.h"
 #include "base/session.h"
 #include "base/shmem.h"
+#include "base/spi_row.h"
 #include "publish/outbox/outbox.h"
 #include "publish/outbox/rotation.h"
 #include "publish/outbox/shrink.h"
@@ -54,24 +55,6 @@ typedef struct OeOutboxRings
 	int64		first;			/* outbox: least position */
 } OeOutboxRings;
 
-static int64
-oe_maintain_int8(uint64 row, int col)
-{
-	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(d);
-}
-
-static bool
-oe_maintain_bool(uint64 row, int col)
-{
-	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
-
-	return !isnull && DatumGetBool(d);
-}
-
 /* Runs a query that answers (size, needed, old) per member. */
 static void
 oe_ring_states(const char *sql, int n, OeOutboxRings *states)
@@ -82,13 +65,13 @@ oe_ring_states(const char *sql, int n, OeOutboxRings *states)
 	(void) oe_spi(NULL, sql, 0, NULL, NULL, NULL, true, 0);
 	for (int i = 0; i < n && i < SPI_processed; i++)
 	{
-		states[i].size = oe_maintain_int8(i, 1);
-		states[i].needed = oe_maintain_bool(i, 2);
-		states[i].old = oe_maintain_bool(i, 3);
+		states[i].size = oe_spi_int8(i, 1);
+		states[i].needed = oe_cell_bool(SPI_tuptable, i, 2);
+		states[i].old = oe_cell_bool(SPI_tuptable, i, 3);
 		if (SPI_tuptable->tupdesc->natts <= 3)
 			continue;
-		states[i].bytes = oe_maintain_int8(i, 4);
-		states[i].first = oe_maintain_int8(i, 5);
+		states[i].bytes = oe_spi_int8(i, 4);
+		states[i].first = oe_spi_int8(i, 5);
 	}
 	oe_own_end(&s);
 }

@@ -31,6 +31,7 @@
 #include "base/oe.h"
 #include "base/ring.h"
 #include "base/session.h"
+#include "base/spi_row.h"
 #include "publish/outbox/shrink.h"
 
 /*
@@ -75,8 +76,6 @@ oe_outbox_copy(Oid from, Relation to, int64 keep_from)
 static bool
 oe_touch_consumers(void)
 {
-	bool		isnull;
-
 	(void) oe_spi(NULL,
 				  "WITH free AS (SELECT subscription_id FROM odoo_events.pull_cursor FOR UPDATE SKIP LOCKED),"
 				  " touched AS (UPDATE odoo_events.pull_cursor p SET at = p.at FROM free f"
@@ -84,7 +83,7 @@ oe_touch_consumers(void)
 				  " SELECT (SELECT pg_catalog.count(*) FROM touched) OPERATOR(pg_catalog.=)"
 				  " (SELECT pg_catalog.count(*) FROM odoo_events.pull_cursor)",
 				  0, NULL, NULL, NULL, false, 1);
-	return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	return oe_cell_bool(SPI_tuptable, 0, 1);
 }
 
 static bool

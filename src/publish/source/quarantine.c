@@ -90,18 +90,16 @@ oe_change_read(OeCycle *cy, OeChange *c, uint64 row)
 	bool		isnull;
 
 	c->xid = U64FromFullTransactionId(DatumGetFullTransactionId(SPI_getbinval(tup, desc, 1, &isnull)));
-	c->id = DatumGetInt64(SPI_getbinval(tup, desc, 2, &isnull));
+	c->id = oe_spi_int8(row, 2);
 	c->at = DatumGetTimestampTz(SPI_getbinval(tup, desc, 3, &isnull));
-	c->rule_name = SPI_getvalue(tup, desc, 4);
+	c->rule_name = oe_spi_text(row, 4);
 	c->rule = oe_rule_find(cy->cat, c->rule_name);
 	c->relid = DatumGetObjectId(SPI_getbinval(tup, desc, 5, &isnull));
 	c->op = DatumGetChar(SPI_getbinval(tup, desc, 6, &isnull));
-	c->record_id = DatumGetInt64(SPI_getbinval(tup, desc, 7, &isnull));
-	if (isnull)
-		c->record_id = 0;
-	c->old_text = SPI_getvalue(tup, desc, 8);
-	c->new_text = SPI_getvalue(tup, desc, 9);
-	c->traceparent = SPI_getvalue(tup, desc, 10);
+	c->record_id = oe_spi_int8(row, 7);
+	c->old_text = oe_spi_text(row, 8);
+	c->new_text = oe_spi_text(row, 9);
+	c->traceparent = oe_spi_text(row, 10);
 }
 
 /*
