@@ -119,6 +119,7 @@ oe_kafka_delivered(rd_kafka_t * producer, const rd_kafka_message_t * report, voi
 	if (report->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
 		k->all_down = false;
+		k->worked = true;
 		oe_acknowledge(m);
 		if (!k->connection->up)
 			oe_connection_state(k->connection, true, "connected");
@@ -204,7 +205,8 @@ oe_kafka_send(OeKafka *k)
 	}
 }
 
-/* Reports that no broker can be reached, and what the library calls fatal. */
+/* Reports that no broker can be reached; answers false if the library has
+ * given up, as it does when idempotence is not permitted. */
 static bool
 oe_kafka_check(OeKafka *k)
 {
@@ -213,7 +215,7 @@ oe_kafka_check(OeKafka *k)
 
 	if (fatal)
 	{
-		oe_connection_state(k->connection, false, "%s; the producer is made anew", text);
+		oe_kafka_error(k, text);
 		return false;
 	}
 	if (k->all_down && !oe_connection_closing(k->connection))
@@ -252,7 +254,11 @@ oe_kafka_serve(OeKafka *k)
 	char		drain[64];
 
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) != 0)
+	{
+		oe_kafka_error(k, strerror(errno));
+		oe_kafka_end(k);
 		return;
+	}
 	/* the library writes a byte when there are reports */
 	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(k->producer);
 
@@ -293,7 +299,14 @@ oe_kafka_run(OeConnection *c)
 		if (k.producer == NULL)
 			oe_connection_back_off(c, failures++, why);
 		else
+		{
+			k.worked = false;
 			oe_kafka_serve(&k);
+			oe_kafka_last_error(&k, why, sizeof(why));
+			failures = k.worked ? 0 : failures;
+			if (!oe_connection_closing(c))
+				oe_connection_back_off(c, failures++, why);
+		}
 	}
 	pthread_mutex_destroy(&k.lock);
 }

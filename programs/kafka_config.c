@@ -163,8 +163,6 @@ oe_kafka_promises(OeSettings *s, const OeConfig *config, bool alone)
 
 	oe_set(s, "acks", "all");
 	oe_set(s, "enable.idempotence", "true");
-	if (oe_config_flag(config, "gapless"))
-		oe_set(s, "enable.gapless.guarantee", "true");
 	oe_set(s, "compression.codec", oe_config_transport(config, "compression"));
 	oe_set_number(s, "linger.ms", oe_config_number(config, "linger_ms", 1));
 	oe_set_number(s, "message.max.bytes", largest);

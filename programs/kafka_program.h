@@ -20,6 +20,7 @@ typedef struct OeKafka
 	pthread_mutex_t lock;		/* protects error */
 	char		error[300];		/* the last one, with the broker's name */
 	bool		all_down;
+	bool		worked;			/* something was acknowledged */
 } OeKafka;
 
 /* kafka_config.c: a producer, or NULL and why. */

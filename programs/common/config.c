@@ -43,12 +43,6 @@ oe_config_number(const OeConfig *config, const char *member, long long otherwise
 	return json_is_integer(value) ? json_integer_value(value) : otherwise;
 }
 
-bool
-oe_config_flag(const OeConfig *config, const char *member)
-{
-	return json_is_true(json_object_get(json_object_get(config->json, "transport"), member));
-}
-
 static int
 oe_timeout(const json_t * json, const char *member, int otherwise)
 {

@@ -55,9 +55,8 @@ extern void oe_config_free(OeConfig *config);
 extern const char *oe_config_auth(const OeConfig *config, const char *member);
 extern const char *oe_config_transport(const OeConfig *config, const char *member);
 
-/* A member of "transport" that is an integer or a boolean, or the default. */
+/* A member of "transport" that is an integer, or the default. */
 extern long long oe_config_number(const OeConfig *config, const char *member,
 								  long long otherwise);
-extern bool oe_config_flag(const OeConfig *config, const char *member);
 
 #endif							/* OE_PROGRAMS_COMMON_CONFIG_H */
