@@ -124,6 +124,9 @@ DECLARE
   o odoo_events.outcome_state;
 BEGIN
   SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.name = confirm.name;
+  IF c.id IS NOT NULL THEN
+    PERFORM odoo_events._must_be_whole(c, 'confirm', '{consume}', true);
+  END IF;
   IF c.id IS NULL OR c.outcomes = 'none' OR c.outcomes = 'body' THEN
     RAISE EXCEPTION 'subscription "%" awaits no confirmation', name USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.alter_subscription(%L, outcomes => ''sql'');', name);

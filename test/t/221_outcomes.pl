@@ -47,6 +47,13 @@ subtest 'sql: the consumer confirms, late, twice, that it failed, or never' => s
 	is(sql('SELECT count(*) FROM odoo_events.dead_letter'), '0', 'the last word counts: processed after all');
 	awaits(told('overdue', $never), 'overdue was told once, also over a restart');
 	like(($node->psql($db, q{SELECT odoo_events.confirm('sql', gen_random_uuid())}))[2], qr/names no event/, 'an unknown id is refused');
+	sql(q{CREATE ROLE consumer LOGIN; CREATE ROLE stranger LOGIN; GRANT USAGE ON SCHEMA odoo_events TO consumer, stranger; GRANT EXECUTE ON FUNCTION odoo_events.confirm TO consumer, stranger;
+		GRANT SELECT ON odoo_events.outcome TO consumer, stranger;
+		SELECT odoo_events.set_policy('consumer', may => '{consume,read}', subscriptions => '{sql}'); SELECT odoo_events.set_policy('stranger', may => '{consume,read}', subscriptions => '{other}')});
+	my $as = sub { my ($role, $query) = @_; return [ $node->psql($db, $query, extra_params => [ '-U', $role ]) ] };
+	is($as->('consumer', "SELECT odoo_events.confirm('sql', '$good')")->[1], 'f', 'a consumer with a policy confirms what is his');
+	isnt($as->('stranger', "SELECT odoo_events.confirm('sql', '$good', 'failed')")->[0], 0, 'and not what is not');
+	is(join(' ', map { $as->($_, 'SELECT count(*) FROM odoo_events.outcome')->[1] } 'consumer', 'stranger'), '3 0', 'nor does he see it');
 	sql(q{SELECT odoo_events.unsubscribe('sql')});
 };
 
