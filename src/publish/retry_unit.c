@@ -26,6 +26,7 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "base/session.h"
+#include "base/spi_row.h"
 #include "base/watch.h"
 #include "publish/model/cycle.h"
 #include "publish/model/failure.h"
@@ -70,10 +71,14 @@ oe_slow_conditions_disable(void)
 
 	if (!oe_slow_met)
 		return;
-	oe_own_begin(&s);
-	(void) oe_spi(NULL, "SELECT odoo_events._disable_slow_conditions()", 0, NULL, NULL, NULL, false, 0);
-	oe_own_end(&s);
 	oe_slow_met = false;
+	oe_own_begin(&s);
+	/* not in a database that has not been updated yet */
+	(void) oe_spi(NULL, "SELECT pg_catalog.to_regprocedure('odoo_events._disable_slow_conditions()') IS NOT NULL",
+				  0, NULL, NULL, NULL, true, 1);
+	if (oe_cell_bool(SPI_tuptable, 0, 1))
+		(void) oe_spi(NULL, "SELECT odoo_events._disable_slow_conditions()", 0, NULL, NULL, NULL, false, 0);
+	oe_own_end(&s);
 }
 
 /*
