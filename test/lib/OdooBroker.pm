@@ -67,7 +67,9 @@ sub start
 		open(STDOUT, '>>', "$self->{dir}/log");
 		open(STDERR, '>>', "$self->{dir}/log");
 		POSIX::close($_) foreach 3 .. 20;
-		exec(@{ $self->{command} }) or POSIX::_exit(127);
+		# so that it ends with a test that is killed
+		my $setpriv = installed('setpriv');
+		exec($setpriv ? ($setpriv, '--pdeathsig', 'KILL') : (), @{ $self->{command} }) or POSIX::_exit(127);
 	}
 	$self->{pid} = $pid;
 	my $until = time + $timeout;
