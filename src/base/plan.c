@@ -17,7 +17,13 @@
 void
 oe_plan_by_index(void)
 {
-	static const char *const off[] = {"enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin"};
+	static const char *const off[] = {"enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin",
+
+		/*
+		 * what the penalties make dear would be compiled, in a backend that
+		 * publishes
+		 */
+	"jit"};
 
 	for (int i = 0; i < lengthof(off); i++)
 		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION,
