@@ -67,7 +67,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	outcome \
 	erase \
 	compare \
-	worker metrics setup observe lineage contract define define_entity backfill reconcile \
+	worker metrics setup paths observe lineage contract define define_entity backfill reconcile \
 	diagnose \
 	monitoring \
 	announce \

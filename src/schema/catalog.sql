@@ -138,7 +138,7 @@ COMMENT ON TABLE odoo_events.part IS 'rows that belong to a document';
 
 -- What an event carries.  sources: first that the row has; path, 'column@state' and 'column@!state' (zero unless in that state),
 -- 'sum(part.column)', 'many(table.key=value)' for a relation table (alone; an array of what "reference" names), '#word' for
--- what is computed (kind, purpose, document, reservation).
+-- what is computed (kind, purpose, document, reservation).  "reference" of a path: show this of the row, and not what "link" says.
 CREATE TABLE odoo_events.field (
     owner       text NOT NULL,
     position    int NOT NULL,

@@ -160,6 +160,7 @@ LATERAL (VALUES
       || @.new.state == "partially_available" && (@.old.state == "confirmed" || @.old.state == "waiting" || @.old.state == "partially_available" && @.new.quantity > @.old.quantity)))',
    43, '{detail.*}', true, true, true, NULL, 'more of a ready transfer is reserved than before; reservation says whether all is'),
   ('unreserved', 1, 'updated', NULL, '$.old.state == "assigned" && ($.new.state == "confirmed" || $.new.state == "waiting")', 41, '{*}', true, true, true, NULL, 'the reservation was given back: stop'),
+  ('emptied', 1, 'updated', NULL, '($.old.state == "waiting" || $.old.state == "confirmed" || $.old.state == "assigned") && $.new.state == "draft"', 80, '{*}', true, true, true, NULL, 'nothing is left to move: its last line was taken out, and it is a draft again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 80, '{*}', true, true, true, NULL, 'a transfer was cancelled'),
   ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 80, '{*}', false, false, true, NULL, 'a transfer was deleted'),
   ('deleted', 2, 'deleted', NULL, '$.old.state == null || $.old.state == "draft"', 80, '{*}', false, false, false, NULL, 'a draft was deleted'),
@@ -171,10 +172,11 @@ LATERAL (VALUES
 UPDATE odoo_events.event_def SET watches = CASE WHEN type ~ '[.]goods_' THEN '{state,quantity}'::text[] ELSE '{res_id}' END
  WHERE entity = 'transfer' AND occasion = 'touched';
 
--- A batch that Odoo made by itself comes in the transaction that makes or moves its transfers.
+-- A batch that Odoo made by itself comes in the transaction that makes or moves its transfers.  A wave that somebody makes
+-- splits transfers, too; then it is somebody's.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, extra, description) VALUES
 ('odoo.logistics.transfer_batch.started.v1', 1, 'transfer_batch', 'milestone', 'started', 'started', 1,
- 'exists($tx.stock_picking.* ? (@.new.batch_id == $.new.id && (!exists(@.old) || @.old.state != @.new.state))) && !exists($.old)', 50, true, '{"auto":true}', 'transfers are worked on together'),
+ 'exists($tx.stock_picking.* ? (@.new.batch_id == $.new.id && (!exists(@.old) || @.old.state != @.new.state))) && !exists($.old) && !($.new.is_wave == true && $.new.user_id != null)', 50, true, '{"auto":true}', 'transfers are worked on together'),
 ('odoo.logistics.transfer_batch.started.v1', 2, 'transfer_batch', 'milestone', 'started', 'started', 2, NULL, 50, true, '{"auto":false}', 'transfers are worked on together'),
 ('odoo.logistics.transfer_batch.completed.v1', 1, 'transfer_batch', 'milestone', 'completed', NULL, 1, NULL, 80, true, NULL, 'all transfers of a batch are done'),
 ('odoo.logistics.transfer_batch.cancelled.v1', 1, 'transfer_batch', 'cancelled', NULL, NULL, 1, NULL, 80, true, NULL, 'a batch was cancelled');
@@ -275,6 +277,14 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('stock_level', 1, 'product', '{product_id}', 'internal'), ('stock_level', 2, 'location', '{location_id}', 'internal'), ('stock_level', 3, 'lot', '{lot_id}', 'internal'),
 ('stock_level', 4, 'package', '{package_id}', 'internal'), ('stock_level', 5, 'owner', '{owner_id}', 'personal'), ('stock_level', 6, 'quantity', '{quantity}', 'internal'),
 ('stock_level', 7, 'reserved', '{reserved_quantity}', 'internal'), ('stock_level', 8, 'warehouse', '{location_id.warehouse_id}', 'internal'), ('stock_level', 9, 'company', '{company_id}', 'internal');
+-- Where to: the partner of the transfer, who of a dropship is the vendor; there the purchase order says where.
+-- comes_from, goes_to: the movements before and behind this one, which are the other half of a resupply, or the next step.
+INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
+('transfer', 28, 'address', '{partner_id}', 'personal', 'address');
+INSERT INTO odoo_events.field (owner, position, field, sources, reference)
+SELECT o.owner, o.position + f.position, f.field, f.sources::text[], 'stock_move'
+  FROM (VALUES ('line.move', 15), ('stock_move', 25)) AS o (owner, position),
+       (VALUES (0, 'comes_from', '{many(stock_move_move_rel.move_dest_id=move_orig_id)}'), (1, 'goes_to', '{many(stock_move_move_rel.move_orig_id=move_dest_id)}')) AS f (position, field, sources);
 INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
 ('scrap', 16, 'reasons', '{many(stock_scrap_stock_scrap_reason_tag_rel.stock_scrap_id=stock_scrap_reason_tag_id)}', 'scrap_reason');
 

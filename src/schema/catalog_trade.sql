@@ -174,3 +174,6 @@ SELECT f.owner, pg_catalog.row_number() OVER (PARTITION BY f.owner ORDER BY f.n)
   (1, 'line.charge', 'product', '{product_id}', 'internal'), (2, 'line.charge', 'description', '{name}', 'internal'), (3, 'line.charge', 'quantity', '{product_uom_qty}', 'internal'),
   (4, 'line.charge', 'unit', '{product_uom_id}', 'internal'), (5, 'line.charge', 'price_unit', '{price_unit}', 'confidential'), (6, 'line.charge', 'amount', '{price_subtotal}', 'confidential')
   ) AS f (n, owner, field, sources, classification);
+INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
+('purchase_order', 24, 'delivery_address', '{dest_address_id,picking_type_id.warehouse_id.partner_id}', 'personal', 'address'),
+('sales_order', 22, 'delivery_address', '{partner_shipping_id}', 'personal', 'address');

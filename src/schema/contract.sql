@@ -96,6 +96,7 @@ BEGIN
     SELECT f.target, (odoo_events._reference_json(f.reference) -> 'properties' -> f.field) INTO ref, t
       FROM odoo_events.reference_field f WHERE f.reference = ref AND f.field = path[i];
   END LOOP;
+  ref := COALESCE(_source_json.reference, ref);
   IF ref IS NOT NULL THEN
     RETURN jsonb_build_object('anyOf', jsonb_build_array(jsonb_build_object('$ref', base || 'ref_' || ref), jsonb '{"type": "null"}'));
   END IF;

@@ -462,7 +462,8 @@ BEGIN
     'announced()',
     'credentials()',
     'outbox()',
-    'indexes(8388608)'] LOOP
+    'indexes(8388608)',
+    'paths()'] LOOP
     BEGIN
       RETURN QUERY EXECUTE format('SELECT h."check", odoo_events._health_status(h."check", h.status), CASE WHEN v THEN odoo_events._health_detail(h."check", h.status, h.detail) ELSE ''not shown: your policy'' END, CASE WHEN v THEN h.hint END FROM odoo_events._health_%s h, odoo_events._health_visible(h."check") v WHERE v OR h."check" NOT LIKE ''subscription %%'' ORDER BY h."check", h.detail', one);
     EXCEPTION WHEN lock_not_available THEN

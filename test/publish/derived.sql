@@ -118,11 +118,11 @@ CREATE VIEW announced AS
 SELECT odootx AS xid, entity, record_id::int AS id,
        CASE WHEN entity = 'stock_move' OR verb IN ('dispatched', 'received', 'completed') THEN 'done' ELSE verb END AS milestone
   FROM (SELECT *, split_part(type, '.', 4) AS verb FROM odoo_events.outbox) o
- WHERE entity = 'stock_move' AND verb <> 'corrected'
+ WHERE entity = 'stock_move' AND verb NOT IN ('corrected', 'confirmed', 'partially_reserved', 'reserved', 'unreserved', 'cancelled', 'deleted')
     OR entity IN ('transfer', 'manufacturing_order') AND verb IN ('confirmed', 'ready', 'unreserved', 'goods_short', 'goods_available', 'started', 'ready_to_close', 'dispatched', 'received', 'completed', 'cancelled')
     OR entity IN ('work_order', 'work_center', 'unbuild_order');
 CREATE VIEW announced_stock AS
 SELECT odootx AS xid, entity, record_id::int AS id, CASE verb WHEN 'completed' THEN 'done' ELSE verb END AS milestone
   FROM (SELECT *, split_part(type, '.', 4) AS verb FROM odoo_events.outbox) o
- WHERE entity IN ('transfer_batch', 'scrap', 'lot', 'package') OR entity = 'stock_move' AND verb = 'corrected'
+ WHERE entity IN ('transfer_batch', 'scrap', 'package') OR entity = 'lot' AND verb <> 'changed' OR entity = 'stock_move' AND verb = 'corrected'
     OR entity = 'transfer' AND verb IN ('delivery_proven', 'label_attached', 'carrier_assigned', 'tracking_assigned', 'delayed', 'on_schedule_again');

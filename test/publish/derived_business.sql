@@ -62,7 +62,7 @@ LATERAL (VALUES
   ('deleted', o IS NOT NULL AND n IS NULL AND own),
   ('changed', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_ref', 'dest_address_id', 'picking_type_id'))),
   ('rescheduled', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (moved OR own AND differs(o, n, 'date_planned'))),
-  ('acknowledged', o IS NOT NULL AND NOT coalesce((o->>'acknowledged')::boolean, false) AND (n->>'acknowledged')::boolean AND NOT grew),
+  ('acknowledged', o IS NOT NULL AND NOT grew AND EXISTS (SELECT FROM unnest('{acknowledged,mail_reminder_confirmed,mail_reception_confirmed}'::text[]) k WHERE (n->>k)::boolean AND NOT coalesce((o->>k)::boolean, false))),
   ('received', complete), ('partially_received', grew AND NOT complete),
   ('closed_short', closes AND own AND o IS NOT NULL AND (grew AND is_short(id, xid) OR gave_up(id, xid))), ('receipt_reversed', fell),
   ('locked', o IS NOT NULL AND (NOT (o->>'locked')::boolean AND (n->>'locked')::boolean OR s1 = 'purchase' AND s2 = 'done')),
@@ -132,10 +132,15 @@ LATERAL (VALUES
   ('cancelled', s2 = 'canceled' AND s1 NOT IN ('draft', 'canceled')), ('reset_to_draft', s2 = 'draft' AND s1 IN ('in_process', 'paid', 'rejected'))) AS v (verb, holds)
  WHERE tab = 'account_payment' AND n IS NOT NULL AND holds
 UNION ALL
+-- to 17 a payment has no state, but its entry
+SELECT xid, 'finance.payment.' || v.verb, coalesce(n->>'payment_id', o->>'payment_id')::int FROM (SELECT *, o->>'state' AS s1, n->>'state' AS s2 FROM changes) c,
+LATERAL (VALUES ('posted', s2 = 'posted' AND s1 IS DISTINCT FROM 'posted'), ('cancelled', s1 = 'posted' AND s2 = 'cancel'), ('reset_to_draft', s1 = 'posted' AND s2 = 'draft')) AS v (verb, holds)
+ WHERE tab = 'account_move' AND n->>'payment_id' IS NOT NULL AND holds
+UNION ALL
 SELECT xid, 'finance.valuation.posted', id FROM changes
  WHERE tab = 'stock_valuation_layer' AND o IS NULL
     OR tab = 'stock_landed_cost' AND n->>'state' = 'done' AND o->>'state' IS DISTINCT FROM 'done'
-    OR tab = 'stock_move' AND n->>'state' = 'done' AND (n->>'value')::numeric IS DISTINCT FROM CASE WHEN o->>'state' = 'done' THEN (o->>'value')::numeric END AND (n->>'value')::numeric <> 0
+    OR tab = 'stock_move' AND n->>'state' = 'done' AND (n->>'value')::numeric IS DISTINCT FROM CASE WHEN o->>'state' = 'done' THEN (o->>'value')::numeric END AND ((n->>'value')::numeric <> 0 OR o->>'state' = 'done')
 UNION ALL
 SELECT xid, 'finance.analytic_entry.posted', id FROM changes WHERE tab = 'account_analytic_line' AND o IS NULL
 UNION ALL

@@ -312,6 +312,14 @@ oe_rule_has_column(OeCatalogRule *rule, const char *name)
 
 /* ---- statements ---- */
 
+/* Many paths of the catalog have steps in common: those are read once. */
+static bool
+oe_same_many(const OeMany *a, const OeMany *b)
+{
+	return a == b || (a && b && strcmp(a->table, b->table) == 0 && strcmp(a->key, b->key) == 0 &&
+					  strcmp(a->value, b->value) == 0);
+}
+
 /*
  * The number of the statement for one kind of row; it is prepared when first
  * used.
@@ -327,7 +335,7 @@ oe_query_find(OeReference *reference, OeCatalogRule *rule, const char *column, O
 	foreach(lc, oe_queries)
 	{
 		q = lfirst(lc);
-		if (q->reference == reference && q->rule == rule && q->many == many &&
+		if (q->reference == reference && q->rule == rule && oe_same_many(q->many, many) &&
 			(q->column == column || (q->column && column && strcmp(q->column, column) == 0)))
 			return i;
 		i++;

@@ -95,6 +95,8 @@ oe_field_value(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, const cha
 		t = oe_path_follow(cy, rule, row, &src->path, ref);
 		if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
 			continue;
+		if (f->reference)
+			*ref = f->reference;
 		*value = *t;
 		if (src->state && state_column &&
 			oe_text_is(oe_row_find(row, state_column), src->state) == src->negate)

@@ -272,6 +272,30 @@ oe_first_id(OeCycle *cy, OeDraftEvent *ev, int n, OePath *paths)
 }
 
 /*
+ * Another row of the transaction with the same value in "column": one that was
+ * there before, or else the oldest of those that the transaction made.
+ */
+static OeChange *
+oe_key_in_tx(OeDraftEvent *ev, const char *column, const OeText *value)
+{
+	OeChange   *found = NULL;
+
+	for (int i = 0; i < ev->tx->n; i++)
+	{
+		OeChange   *c = &ev->tx->changes[i];
+
+		if (c->rule != ev->e->rule || c->op == 'D' || c->record_id == ev->record_id ||
+			!oe_change_parse(c) || !oe_text_equal(oe_row_find(&c->new, column), value))
+			continue;
+		if (c->op == 'U')
+			return c;
+		if (c->record_id < ev->record_id && (found == NULL || c->record_id < found->record_id))
+			found = c;
+	}
+	return found;
+}
+
+/*
  * Key and name if the event belongs to another document: one that a column
  * names, or the row of the same transaction that has the same value in a
  * column.
@@ -292,18 +316,13 @@ oe_other_key(OeCycle *cy, OeDraftEvent *ev)
 		return;
 	if (d->key_in_tx)
 	{
-		for (int i = 0; i < ev->tx->n; i++)
-		{
-			OeChange   *c = &ev->tx->changes[i];
+		OeChange   *c = oe_key_in_tx(ev, column, t);
 
-			if (c->rule != ev->e->rule || c->op != 'U' || c->record_id == ev->record_id ||
-				!oe_change_parse(c) || !oe_text_equal(oe_row_find(&c->new, column), t))
-				continue;
-			ev->key = oe_key_text(d->key_entity, c->record_id);
-			if (ev->e->name_column && oe_row_find(&c->new, ev->e->name_column))
-				ev->about = *oe_row_find(&c->new, ev->e->name_column);
+		if (c == NULL)
 			return;
-		}
+		ev->key = oe_key_text(d->key_entity, c->record_id);
+		if (ev->e->name_column && oe_row_find(&c->new, ev->e->name_column))
+			ev->about = *oe_row_find(&c->new, ev->e->name_column);
 		return;
 	}
 	if (!oe_text_int(t, &id))
