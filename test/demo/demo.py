@@ -195,9 +195,19 @@ def example(db, receiver, kind):
             return
 
 
+def write_pages(db, directory):
+    """The pages of a day, which outlive the demo."""
+    os.makedirs(directory, exist_ok=True)
+    name = values(db, "SELECT split_part(subject, '/', 2) FROM odoo_events.outbox WHERE entity IN ('sales_order', 'manufacturing_order') ORDER BY position LIMIT 1")[0][0]
+    for role in ("operations", "integration", "warehouse", "business", "document"):
+        with open(os.path.join(directory, f"{db}-{role}.html"), "w", encoding="utf-8") as f:
+            f.write(sql(db, f"SELECT odoo_events.page('{role}', what => '{name}')", "-At") + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", required=True, help="directory for the receiver's files")
+    parser.add_argument("--pages", required=True, help="directory for the HTML pages of the days")
     parser.add_argument("--pace", type=float, default=0.5, help="seconds between steps")
     options = parser.parse_args()
     receiver = Receiver(options.work)
@@ -217,12 +227,14 @@ def main():
             await_that(lambda: values(db, "SELECT 1 FROM odoo_events.subscription_status WHERE lag_events = 0 AND in_flight = 0"),
                        "the subscription has caught up")
             show(db, "SELECT * FROM odoo_events.subscription_status", "-x")
+            write_pages(db, options.pages)
         headline("The end")
         if wrong:
             for problem in wrong[:20]:
                 say(f"!! {problem}", "1;31")
         else:
             say(f"All {total} events arrived: valid signature, the very bytes of the outbox, in order.", "1;32")
+        say(f"Pages of these days, to be opened in a browser: {options.pages}/*.html")
         if sys.stdin.isatty() and sys.stdout.isatty():
             say(f"\nLook around until you press Enter:  psql -h {os.environ['PGHOST']} -p {os.environ['PGPORT']} -U postgres "
                 "-d manufacturing\n")

@@ -41,5 +41,7 @@ python=python3; [ ! -x /usr/bin/python3 ] || python=/usr/bin/python3
 if [ $# -gt 0 ]; then
   "$python" test/demo/broker.py --work "$work" --pace "${PACE:-0.5}" "$1"
 else
-  "$python" test/demo/demo.py --work "$work" --pace "${PACE:-0.5}"
+  # The pages stay when the server is gone.
+pages=$top/build/pages; [ -w "$top" ] || pages=$(mktemp -d)
+"$python" test/demo/demo.py --work "$work" --pages "$pages" --pace "${PACE:-0.5}"
 fi
