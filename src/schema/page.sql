@@ -122,7 +122,7 @@ COMMENT ON FUNCTION odoo_events._page_cell(text, json) IS 'internal: a value of 
 CREATE FUNCTION odoo_events._page_rows(statement text, most int DEFAULT 100) RETURNS SETOF json
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN QUERY EXECUTE 'SELECT row_to_json(q) FROM (' || statement || ') q LIMIT ' || most;
+  RETURN QUERY EXECUTE pg_catalog.format('SELECT row_to_json(q) FROM (%1$s) q LIMIT %2$L', statement, most);
 END $$;
 COMMENT ON FUNCTION odoo_events._page_rows(text, int) IS 'internal: the rows of a statement of a page, at most so many';
 

@@ -74,6 +74,11 @@ END $$;
 -- covers: odoo_events.subscription_config
 ALTER TABLE odoo_events.subscription_config ADD COLUMN shared_rows boolean NOT NULL DEFAULT true;
 ALTER TABLE odoo_events.subscription_config ADD COLUMN success_statuses int4[];
+ALTER TABLE odoo_events.subscription_config ADD COLUMN transport jsonb;
+ALTER TABLE odoo_events.subscription_config ADD COLUMN outcomes text NOT NULL DEFAULT 'none', ADD COLUMN outcome_within interval,
+  ADD COLUMN rejected jsonpath DEFAULT '$.rejected[*]', ADD COLUMN accepted jsonpath, ADD COLUMN outcome_types text[], ADD COLUMN outcome_types_like text[],
+  ADD COLUMN on_reject text NOT NULL DEFAULT 'retry', ADD COLUMN fields text[];
+ALTER TABLE odoo_events.subscription_config ADD COLUMN timezone text;
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
@@ -83,6 +88,11 @@ ALTER TABLE odoo_events.progress_0 ADD COLUMN openings timestamptz[] NOT NULL DE
 ALTER TABLE odoo_events.progress_1 ADD COLUMN openings timestamptz[] NOT NULL DEFAULT '{}',
   ADD COLUMN filter_error_at timestamptz, ADD COLUMN filter_error_position int8,
   ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
+
+-- covers: odoo_events.replay_job
+ALTER TABLE odoo_events.replay_job ADD COLUMN missed boolean;
+ALTER TABLE odoo_events.replay_job ADD COLUMN companies int4[];
+ALTER TABLE odoo_events.replay_job ADD COLUMN warehouses int4[];
 
 -- covers: odoo_events.backfill_job
 ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
@@ -98,14 +108,27 @@ ALTER TABLE odoo_events.attached ADD COLUMN always boolean;
 
 -- covers: odoo_events._candidate
 ALTER TYPE odoo_events._candidate ADD ATTRIBUTE row_id int8;
+
+-- covers: odoo_events.arming_state
+ALTER TABLE odoo_events.arming_state ADD COLUMN restore_token text, ADD COLUMN environment text, ADD COLUMN reason text;
+
+-- covers: odoo_events.pull_cursor
+ALTER TABLE odoo_events.pull_cursor ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
 DROP FUNCTION odoo_events._column_json(text[], text[]);
+DROP FUNCTION odoo_events._settled(odoo_events.subscription_config, uuid, int8, timestamptz);
 DROP FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text);
+DROP FUNCTION odoo_events.arm();
 DROP FUNCTION odoo_events._filter_passes(text, jsonpath);
+DROP FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean);
 DROP FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4);
+DROP FUNCTION odoo_events.discard(text, uuid[]);
+DROP FUNCTION odoo_events.skip(text, uuid[]);
+DROP FUNCTION odoo_events.retry_now(text);
 DROP FUNCTION odoo_events.alter_subscription(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text);
 DROP FUNCTION odoo_events.subscribe(text, text, text[], jsonpath, int4[], int4[], text, text, text[], text, int4, interval, text, int4, numeric, int4, int4, interval, interval[], interval, jsonb, jsonb, jsonb, text, text, boolean, cidr[], boolean, text, text, text, boolean);
 DROP FUNCTION odoo_events.attach(text[], text);
 DROP FUNCTION odoo_events._attach(text[], text);
+DROP FUNCTION odoo_events._check_entities(text[]);
 DROP FUNCTION odoo_events._captured_table(text[]);
 DROP FUNCTION odoo_events._judge(odoo_events.entity, odoo_events._candidate[], int8);
 -- Runs when a restore fills saved_config: the row goes back to where it came from.  The dump may be of another version: columns
@@ -115,7 +138,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
   target regclass := (SELECT t.oid FROM pg_class t WHERE t.relnamespace = 'odoo_events'::regnamespace AND t.relname = saved ->> 'table'
-                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config'));
+                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config', 'care_rule', 'policy_rule', 'revision', 'own_type', 'accepted_contract'));
   columns text;
 BEGIN
   IF target IS NOT NULL THEN
@@ -129,6 +152,110 @@ END $$;
 CREATE FUNCTION odoo_events._legible(event text) RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_legible';
 COMMENT ON FUNCTION odoo_events._legible(text) IS 'internal: JSON as jsonb; what jsonb cannot hold is replaced, null where that does not help';
+-- govern: who calls, and what the caller's policies let him see and do.  Views of later files ask this.
+
+-- Roles are names, as dumps carry them: a role that a restored server does not have grants nothing, and its policy still restricts the
+-- role of that name that comes later.
+CREATE TABLE odoo_events.policy_rule (
+    id            text PRIMARY KEY,             -- md5 of role: a key of saved_config is letters, digits and "_"
+    role          text NOT NULL UNIQUE,
+    may           text[],                       -- null, here and below: no restriction
+    types         text[],
+    companies     int4[],
+    warehouses    int4[],
+    subscriptions text[],
+    clearance     text[],
+    hosts         text[]
+);
+COMMENT ON TABLE odoo_events.policy_rule IS 'what set_policy() was given; read it through the view policy';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.policy_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.policy_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('role', 'set_policy', 'set_policy', 'drop_policy', 'id,role');
+-- What waits for a second person, and what became of it.
+CREATE TABLE odoo_events.proposed (
+    id         int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         timestamptz NOT NULL,
+    who        text NOT NULL,                   -- who logged in
+    callers    oid[] NOT NULL,                  -- whose policies counted
+    function   text NOT NULL,
+    args       jsonb NOT NULL,                  -- without what is secret
+    secret     int4,                            -- number of the row of subscription_secret that has all arguments
+    hash       text NOT NULL,                   -- of the configuration then
+    state      text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'executing', 'approved', 'rejected')),
+    decided_by text,
+    decided_at timestamptz,
+    note       text,
+    xid        xid8,                            -- the transaction that executes it
+    collected  boolean NOT NULL DEFAULT false   -- the proposer has had the new secret
+);
+COMMENT ON TABLE odoo_events.proposed IS 'what the view proposal shows; in no dump';
+CREATE FUNCTION odoo_events._callers() RETURNS oid[]
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'oe_sql_callers';
+COMMENT ON FUNCTION odoo_events._callers() IS
+'internal: roles whose policies count: the user outside of SECURITY DEFINER functions, and who logged in; none for superusers and the worker';
+-- For views, which call functions as their reader but read tables as their owner: the caller's policies that let him read payloads, and
+-- those that let him see anything.  No row: no policy restricts him.
+CREATE OR REPLACE VIEW odoo_events._my_policy AS
+SELECT COALESCE(pg_catalog.jsonb_agg(p.policy) FILTER (WHERE p.may IS NULL OR p.may && '{read}'), '[]') AS reads,
+       COALESCE(pg_catalog.jsonb_agg(p.policy) FILTER (WHERE p.may IS NULL OR p.may && '{read,operate,approve}'), '[]') AS sees
+  FROM (SELECT r.may, pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(r) - '{id,role,may}'::text[]) AS policy
+          FROM odoo_events.policy_rule r JOIN pg_catalog.pg_roles g ON g.rolname OPERATOR(pg_catalog.=) r.role::name
+         WHERE EXISTS (SELECT 1 FROM pg_catalog.unnest(odoo_events._callers()) c WHERE pg_catalog.pg_has_role(c, g.oid, 'MEMBER')) OFFSET 0) p
+HAVING pg_catalog.count(*) > 0;
+COMMENT ON VIEW odoo_events._my_policy IS 'internal: what the reader''s policies let him see; no row where no policy restricts him';
+-- Null: no policy restricts the caller, or the proposer of what is being executed.  An empty list: nothing is allowed.
+CREATE FUNCTION odoo_events._policies(verbs text[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  callers oid[];
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM odoo_events.policy_rule) THEN
+    RETURN NULL;
+  END IF;
+  callers := COALESCE((SELECT p.callers FROM odoo_events.proposed p WHERE p.state = 'executing' AND p.xid = pg_current_xact_id_if_assigned()), odoo_events._callers());
+  RETURN (SELECT COALESCE(jsonb_agg(jsonb_strip_nulls(to_jsonb(r) - '{id,role,may}'::text[]) ORDER BY r.role) FILTER (WHERE verbs IS NULL OR r.may IS NULL OR r.may && verbs), '[]')
+            FROM odoo_events.policy_rule r JOIN pg_roles g ON g.rolname = r.role
+           WHERE EXISTS (SELECT 1 FROM unnest(callers) c WHERE pg_has_role(c, g.oid, 'MEMBER'))
+          HAVING count(*) > 0);
+END $$;
+COMMENT ON FUNCTION odoo_events._policies(text[]) IS
+'internal: the policies of the caller that allow one of these verbs, as a list; null where no policy restricts him';
+CREATE FUNCTION odoo_events._allows(policies jsonb, type text, company_id int4, warehouse_id int4) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_allows';
+COMMENT ON FUNCTION odoo_events._allows(jsonb, text, int4, int4) IS 'internal: do these policies show such an event';
+CREATE FUNCTION odoo_events._sees(policies jsonb, name text, companies int4[], warehouses int4[]) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_sees';
+COMMENT ON FUNCTION odoo_events._sees(jsonb, text, int4[], int4[]) IS 'internal: may a subscription get events that these policies show';
+CREATE FUNCTION odoo_events._sees_whole(policies jsonb, name text, types text[], companies int4[], warehouses int4[], clearance text[], host text) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_sees_whole';
+COMMENT ON FUNCTION odoo_events._sees_whole(jsonb, text, text[], int4[], int4[], text[], text) IS
+'internal: is a subscription inside one of these policies with all that it may get; a null clearance or host is not asked for';
+CREATE FUNCTION odoo_events._deny(message text, hint text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_deny';
+COMMENT ON FUNCTION odoo_events._deny(text, text) IS 'internal: counts, logs and raises what a policy refuses';
+CREATE FUNCTION odoo_events._denied(OUT role text, OUT denied int8) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_denied';
+COMMENT ON FUNCTION odoo_events._denied() IS 'internal: calls that policies refused, by role, since the server started';
+-- What tells of a subscription is seen with it, what tells of an event is seen as that is; anything else only without a policy.
+CREATE FUNCTION odoo_events._finding_visible(subscription text, type text, company_id int4, warehouse_id int4) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p constant jsonb := odoo_events._policies('{read,operate,approve}');
+BEGIN
+  RETURN p IS NULL OR (type IS NOT NULL OR subscription IS NOT NULL) AND (type IS NULL OR odoo_events._allows(p, type, company_id, warehouse_id))
+         AND (subscription IS NULL OR EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.name = subscription AND odoo_events._sees(p, c.name, c.companies, c.warehouses)));
+END $$;
+COMMENT ON FUNCTION odoo_events._finding_visible(text, text, int4, int4) IS 'internal: may the caller see what diagnose() found';
+-- For functions that see or change more than a policy could allow.
+CREATE FUNCTION odoo_events._must_be_free(function text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF odoo_events._policies(NULL) IS NOT NULL THEN
+    PERFORM odoo_events._deny(format('%s() is not for a role under a policy', function), 'SELECT * FROM odoo_events.policy;  -- shows what yours allows');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._must_be_free(text) IS 'internal: refuses a caller that a policy restricts';
 -- Whoever attached everything wants what comes later, too: a module that is installed then.
 CREATE TABLE odoo_events.attached_all (
     one  boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -216,6 +343,33 @@ BEGIN
   END LOOP;
   RETURN COALESCE(done, 'already attached');
 END $$;
+-- Raises for names that the catalog does not have.  "argument": what the caller's argument is called.
+CREATE FUNCTION odoo_events._check_entities(entities text[], argument text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  unknown text;
+  owners text;
+BEGIN
+  IF cardinality(entities) = 0 THEN
+    RAISE WARNING 'argument "%" is empty: nothing is done', argument USING HINT = 'Leave it out for all entities.';
+  END IF;
+  SELECT u INTO unknown FROM unnest(entities) u WHERE u IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = u) LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  -- the name of a table instead
+  SELECT string_agg(e.entity, ', ' ORDER BY e.entity) INTO owners
+    FROM odoo_events.entity e JOIN odoo_events.capture_rule r ON r.rule = e.rules[1] WHERE unknown = ANY (r.tables);
+  IF owners IS NULL THEN
+    SELECT string_agg(e.entity, ', ' ORDER BY e.entity) INTO owners
+      FROM odoo_events.entity e JOIN odoo_events.capture_rule r ON r.rule = ANY (e.rules) WHERE unknown = ANY (r.tables);
+  END IF;
+  RAISE EXCEPTION 'entity "%" in argument "%" is not in the catalog', unknown, argument
+    USING ERRCODE = 'undefined_object',
+          HINT = CASE WHEN owners IS NOT NULL THEN format('%s is a table of Odoo''s; what is told of it belongs to the entities: %s.', unknown, owners)
+                      ELSE 'Known entities: ' || COALESCE((SELECT string_agg(e.entity, ', ' ORDER BY e.entity) FROM odoo_events.entity e), 'none') || '.' END;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_entities(text[], text) IS 'internal: raises an error for an entity that is not in the catalog';
 CREATE OR REPLACE FUNCTION odoo_events._drop_idle_triggers() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -239,7 +393,7 @@ BEGIN
     RAISE EXCEPTION 'argument "mode" cannot be "%"', how
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Use mode => ''trigger'', ''wal'' or ''both''.';
   END IF;
-  PERFORM odoo_events._check_entities(entities);
+  PERFORM odoo_events._check_entities(entities, 'entities');
   SELECT * INTO r FROM odoo_events._no_odoo();
   IF r.detail IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.entity d WHERE NOT d.builtin AND (entities IS NULL OR d.entity = ANY (entities))) THEN
     RAISE WARNING '%', r.detail USING HINT = r.hint;
@@ -315,7 +469,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   gone text[];
 BEGIN
-  PERFORM odoo_events._check_entities(entities);
+  PERFORM odoo_events._check_entities(entities, 'entities');
   WITH d AS (DELETE FROM odoo_events.attached a WHERE entities IS NULL OR a.entity = ANY (entities) RETURNING a.entity)
   SELECT array_agg(d.entity ORDER BY d.entity) INTO gone FROM d;
   DELETE FROM odoo_events.attached_all WHERE entities IS NULL;
@@ -413,6 +567,9 @@ BEGIN
   RETURN n;
 END $$;
 COMMENT ON FUNCTION odoo_events._reattach() IS 'internal: makes the triggers that tables of attached entities lack, attaches entities that came later; answers on how many tables';
+-- Own events.  They are noted like changed rows and written just before commit, so they need no privilege on the journal.
+CREATE OR REPLACE FUNCTION odoo_events.emit(type text, subject text, data jsonb, key text DEFAULT NULL, correlation text DEFAULT NULL) RETURNS uuid
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_checked_emit';
 -- What the server must allow; raises with the mend.
 CREATE OR REPLACE FUNCTION odoo_events._wal_check() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -472,9 +629,329 @@ SELECT 'join', c.rule, x.relid FROM m JOIN odoo_events.capture_rule c ON c.rule 
    AND (SELECT count(*) FROM odoo_events._capture_trigger t WHERE t.relid = x.relid AND t.rule = c.rule) = 2
  ORDER BY 1, 2
 $$;
+CREATE OR REPLACE VIEW odoo_events.outbox WITH (security_barrier) AS
+SELECT position, id, type, subject, partitionkey, "time", recordedtime, entity, record_id, company_id, warehouse_id,
+       correlationid, causationid, odootx, event::json AS event
+  FROM odoo_events.outbox_all
+ WHERE odoo_events._allows((SELECT m.reads FROM odoo_events._my_policy m), type, company_id, warehouse_id);
+-- process: what the reader behind the publisher keeps (src/process): its cursor, milestones, and an index of documents.
+
+-- Insert-only, ring of two: the row with the greatest n holds.
+DO $$
+BEGIN
+  FOR i IN 0..1 LOOP
+    EXECUTE pg_catalog.format($f$
+      CREATE TABLE odoo_events.process_cursor_%s (
+        n             int8 PRIMARY KEY,
+        "position"    int8 NOT NULL,                -- of the last event that was read
+        at            timestamptz NOT NULL
+      )$f$, i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.process_cursor_%s IS %L', i,
+      'cursor of the reader behind the publisher: insert only, the greatest n holds');
+  END LOOP;
+END $$;
+CREATE OR REPLACE VIEW odoo_events.process_cursor AS
+SELECT * FROM odoo_events.process_cursor_0 UNION ALL SELECT * FROM odoo_events.process_cursor_1;
+COMMENT ON VIEW odoo_events.process_cursor IS 'internal: both members of the cursor of the reader behind the publisher';
+CREATE TABLE odoo_events.process_type (
+    code   int2 PRIMARY KEY,
+    type   text NOT NULL,
+    entity text NOT NULL,
+    UNIQUE (type, entity)
+);
+COMMENT ON TABLE odoo_events.process_type IS 'short numbers of the types of events, for milestones';
+-- What was dropped before it was read (odoo_events.on_full = drop).
+CREATE TABLE odoo_events.process_gap (
+    at             timestamptz NOT NULL,
+    first_position int8 NOT NULL,
+    last_position  int8 PRIMARY KEY
+);
+COMMENT ON TABLE odoo_events.process_gap IS 'events that were dropped from a full outbox before they became milestones';
+-- Which members of the ring of milestones are used; "until" is null in the one that is being filled.
+CREATE TABLE odoo_events.process_member (
+    member int2 PRIMARY KEY,
+    since  timestamptz NOT NULL,
+    until  timestamptz
+);
+COMMENT ON TABLE odoo_events.process_member IS 'members of the ring of milestones that are in use, and when each was filled';
+-- root is the hash of the correlation id.  A root has a row in each member that has milestones of it; the last one has its name.
+DO $$
+BEGIN
+  FOR i IN 0..15 LOOP
+    EXECUTE pg_catalog.format($f$
+      CREATE TABLE odoo_events.process_step_%s (
+        root          int8 NOT NULL,
+        "position"    int8 NOT NULL,
+        "time"        timestamptz NOT NULL,
+        record_id     int8,
+        company_id    int4,
+        warehouse_id  int4,
+        code          int2 NOT NULL,
+        PRIMARY KEY (root, "position")
+      )$f$, i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.process_step_%s IS %L', i, 'milestones of orders, read through the view process');
+    EXECUTE pg_catalog.format($f$
+      CREATE TABLE odoo_events.process_root_%s (
+        root          int8 NOT NULL,
+        "position"    int8 NOT NULL,                -- of the event that gave it this name
+        correlationid text NOT NULL,
+        name          text NOT NULL,
+        PRIMARY KEY (root, "position")
+      )$f$, i);
+    EXECUTE pg_catalog.format('CREATE INDEX process_root_%1$s_id ON odoo_events.process_root_%1$s (correlationid)', i);
+    EXECUTE pg_catalog.format('CREATE INDEX process_root_%1$s_name ON odoo_events.process_root_%1$s (name)', i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.process_root_%s IS %L', i, 'names of the orders that have milestones');
+  END LOOP;
+END $$;
+CREATE OR REPLACE VIEW odoo_events.process_step AS
+            SELECT * FROM odoo_events.process_step_0  UNION ALL SELECT * FROM odoo_events.process_step_1
+  UNION ALL SELECT * FROM odoo_events.process_step_2  UNION ALL SELECT * FROM odoo_events.process_step_3
+  UNION ALL SELECT * FROM odoo_events.process_step_4  UNION ALL SELECT * FROM odoo_events.process_step_5
+  UNION ALL SELECT * FROM odoo_events.process_step_6  UNION ALL SELECT * FROM odoo_events.process_step_7
+  UNION ALL SELECT * FROM odoo_events.process_step_8  UNION ALL SELECT * FROM odoo_events.process_step_9
+  UNION ALL SELECT * FROM odoo_events.process_step_10 UNION ALL SELECT * FROM odoo_events.process_step_11
+  UNION ALL SELECT * FROM odoo_events.process_step_12 UNION ALL SELECT * FROM odoo_events.process_step_13
+  UNION ALL SELECT * FROM odoo_events.process_step_14 UNION ALL SELECT * FROM odoo_events.process_step_15;
+COMMENT ON VIEW odoo_events.process_step IS 'internal: all members of the ring of milestones';
+CREATE OR REPLACE VIEW odoo_events.process_root AS
+            SELECT *, 0 AS member FROM odoo_events.process_root_0   UNION ALL SELECT *, 1 FROM odoo_events.process_root_1
+  UNION ALL SELECT *, 2 FROM odoo_events.process_root_2   UNION ALL SELECT *, 3 FROM odoo_events.process_root_3
+  UNION ALL SELECT *, 4 FROM odoo_events.process_root_4   UNION ALL SELECT *, 5 FROM odoo_events.process_root_5
+  UNION ALL SELECT *, 6 FROM odoo_events.process_root_6   UNION ALL SELECT *, 7 FROM odoo_events.process_root_7
+  UNION ALL SELECT *, 8 FROM odoo_events.process_root_8   UNION ALL SELECT *, 9 FROM odoo_events.process_root_9
+  UNION ALL SELECT *, 10 FROM odoo_events.process_root_10 UNION ALL SELECT *, 11 FROM odoo_events.process_root_11
+  UNION ALL SELECT *, 12 FROM odoo_events.process_root_12 UNION ALL SELECT *, 13 FROM odoo_events.process_root_13
+  UNION ALL SELECT *, 14 FROM odoo_events.process_root_14 UNION ALL SELECT *, 15 FROM odoo_events.process_root_15;
+COMMENT ON VIEW odoo_events.process_root IS 'internal: all members of the ring of names of orders';
+-- The name is what the root was called last; an order that has had no event of its own is known by its id.  The window is
+-- partitioned by all that a caller may ask for, so that PostgreSQL looks for that first, in the indexes.  The limit changes no
+-- result: a subquery with one is joined row by row and keeps parallel workers away, which cost more than the whole answer.
+CREATE OR REPLACE VIEW odoo_events.process WITH (security_barrier) AS
+SELECT r.correlationid, pg_catalog.split_part(r.correlationid, ':', 1) AS root_entity, r.name AS root_name,
+       pg_catalog.regexp_replace(t.type, '^.*\.([^.]+\.[^.]+)\.v[0-9]+$', '\1') AS milestone, t.entity, s.record_id, s.position, s."time",
+       s."time" OPERATOR(pg_catalog.-) pg_catalog.lag(s."time") OVER w AS since_previous,
+       s."time" OPERATOR(pg_catalog.-) pg_catalog.first_value(s."time") OVER w AS since_root
+  FROM odoo_events.process_root r
+  CROSS JOIN LATERAL (SELECT * FROM odoo_events.process_step p WHERE p.root OPERATOR(pg_catalog.=) r.root LIMIT 9223372036854775807) s
+  JOIN odoo_events.process_type t ON t.code OPERATOR(pg_catalog.=) s.code
+ WHERE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), t.type, s.company_id, s.warehouse_id)
+   AND NOT EXISTS (SELECT FROM odoo_events.process_root x
+                    WHERE x.root OPERATOR(pg_catalog.=) r.root AND (x.position, x.member) OPERATOR(pg_catalog.>) (r.position, r.member))
+WINDOW w AS (PARTITION BY r.correlationid, pg_catalog.split_part(r.correlationid, ':', 1), r.name ORDER BY s.position);
+COMMENT ON VIEW odoo_events.process IS
+'per order at the root of a chain: its milestones with times, order-to-ship and procure-to-stock as one story; kept for odoo_events.process_retention';
+-- Where to find the events of a document whose partition key is not its own: hash of "entity:record_id", of a subject that is new
+-- for the document, and of the name in it.  Member i has what member i of the outbox has.
+DO $$
+BEGIN
+  FOR i IN 0..7 LOOP
+    EXECUTE pg_catalog.format('CREATE TABLE odoo_events.document_index_%s (hash int8, "position" int8, PRIMARY KEY (hash, "position"))', i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.document_index_%s IS %L', i, 'where in the outbox the events of a document are');
+  END LOOP;
+END $$;
+CREATE OR REPLACE VIEW odoo_events.document_index AS
+            SELECT * FROM odoo_events.document_index_0 UNION ALL SELECT * FROM odoo_events.document_index_1
+  UNION ALL SELECT * FROM odoo_events.document_index_2 UNION ALL SELECT * FROM odoo_events.document_index_3
+  UNION ALL SELECT * FROM odoo_events.document_index_4 UNION ALL SELECT * FROM odoo_events.document_index_5
+  UNION ALL SELECT * FROM odoo_events.document_index_6 UNION ALL SELECT * FROM odoo_events.document_index_7;
+COMMENT ON VIEW odoo_events.document_index IS 'internal: all members of the index of documents';
+CREATE FUNCTION odoo_events._text_hash(name text) RETURNS int8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'SELECT hashtextextended(name COLLATE "C", 0)';
+COMMENT ON FUNCTION odoo_events._text_hash(text) IS 'internal: the hash by which milestones and documents are found';
+-- Positions where an event of this subject, or of a subject that ends in "/" and this name, can be.  The caller looks at the events.
+CREATE FUNCTION odoo_events._positions_named(name text) RETURNS SETOF int8
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT d.position FROM odoo_events.document_index d WHERE d.hash = odoo_events._text_hash(_positions_named.name)
+               UNION
+               SELECT o.position FROM odoo_events.outbox_all o
+                WHERE o.position > COALESCE((SELECT max(c.position) FROM odoo_events.process_cursor c), 0)
+                  AND _positions_named.name IN (o.subject, substr(o.subject, strpos(o.subject, '/') + 1))
+               UNION
+               SELECT o.position FROM odoo_events.outbox_all o WHERE o.partitionkey = _positions_named.name;
+END $$;
+COMMENT ON FUNCTION odoo_events._positions_named(text) IS 'internal: where in the outbox a document of this subject or name was told of, at least once by each of its subjects';
+-- Positions of all events of records, each written entity:record_id.
+CREATE FUNCTION odoo_events._positions_of(records text[]) RETURNS SETOF int8
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT o.position FROM odoo_events.outbox_all o
+                WHERE o.partitionkey = ANY (_positions_of.records) AND o.entity || ':' || o.record_id = ANY (_positions_of.records)
+               UNION
+               SELECT d.position FROM odoo_events.document_index d
+                WHERE d.hash = ANY (ARRAY(SELECT odoo_events._text_hash(r) FROM unnest(_positions_of.records) r))
+               UNION
+               SELECT o.position FROM odoo_events.outbox_all o
+                WHERE o.position > COALESCE((SELECT max(c.position) FROM odoo_events.process_cursor c), 0)
+                  AND o.entity || ':' || o.record_id = ANY (_positions_of.records);
+END $$;
+COMMENT ON FUNCTION odoo_events._positions_of(text[]) IS 'internal: where in the outbox the events of these records are; a position may be of another document''s';
+-- Positions that trace() looks at: whatever it is asked for by narrows them down, and it looks at the rest itself.
+CREATE FUNCTION odoo_events._traced(key text, subject text, event_id uuid, records text[]) RETURNS SETOF int8
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
+#variable_conflict use_column
+BEGIN
+  IF _traced.subject IS NOT NULL THEN
+    RETURN QUERY SELECT odoo_events._positions_named(_traced.subject) UNION SELECT odoo_events._positions_of(_traced.records);
+  ELSIF _traced.key IS NOT NULL THEN
+    RETURN QUERY SELECT o.position FROM odoo_events.outbox_all o WHERE o.partitionkey = _traced.key;
+  ELSE
+    RETURN QUERY SELECT o.position FROM odoo_events.outbox_all o WHERE o.id = _traced.event_id;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._traced(text, text, uuid, text[]) IS 'internal: where in the outbox the events are that trace() asks for';
+-- Reads nothing but the cursor: where the reader fails, the outbox must be emptied all the same.
+CREATE FUNCTION odoo_events._reader_overrun(upto int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here odoo_events.process_cursor;
+BEGIN
+  SELECT * INTO here FROM odoo_events.process_cursor c ORDER BY c.n DESC LIMIT 1;
+  IF here.position >= upto OR NOT FOUND THEN
+    RETURN;
+  END IF;
+  INSERT INTO odoo_events.process_gap VALUES (clock_timestamp(), here.position + 1, upto);
+  PERFORM odoo_events._audit('overrun', 'milestones', NULL, jsonb_build_object('first_position', here.position + 1, 'last_position', upto));
+  IF EXISTS (SELECT FROM odoo_events.process_cursor_0 c WHERE c.n = here.n) THEN
+    INSERT INTO odoo_events.process_cursor_0 VALUES (here.n + 1, upto, clock_timestamp());
+  ELSE
+    INSERT INTO odoo_events.process_cursor_1 VALUES (here.n + 1, upto, clock_timestamp());
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._reader_overrun(int8) IS 'internal: notes which positions were dropped before the reader behind the publisher had read them';
+CREATE FUNCTION odoo_events._read_behind() RETURNS int8
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_read_behind';
+COMMENT ON FUNCTION odoo_events._read_behind() IS 'internal: lets milestones and promises follow the outbox, as the worker does; answers the number of events read';
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,outcome_types_like,overlap_until,auth_expires_at,tls_expires_at');
+-- Written by the worker when an endpoint shows another certificate than before (deliver/transport/http/peer.c).
+CREATE TABLE odoo_events.subscription_peer (
+    subscription_id int4 PRIMARY KEY,
+    expires_at      timestamptz NOT NULL,       -- of the leaf certificate
+    seen_at         timestamptz NOT NULL        -- when it was first seen
+);
+COMMENT ON TABLE odoo_events.subscription_peer IS 'certificates of endpoints: until when they are valid';
 CREATE OR REPLACE VIEW odoo_events.progress AS
 SELECT * FROM odoo_events.progress_0 UNION ALL SELECT * FROM odoo_events.progress_1;
 COMMENT ON VIEW odoo_events.progress IS 'internal: both members of the progress ring';
+-- What delivery tells of itself, in the transaction in which it becomes so.
+CREATE OR REPLACE FUNCTION odoo_events._platform_event(type text, subscription text, data jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN odoo_events._emit(type, 'subscription/' || subscription, jsonb_build_object('subscription', jsonb_build_object('name', subscription))
+                             || odoo_events._care_json(subscription, data #>> '{event,type}') || data, 'subscription:' || subscription);
+END $$;
+-- shelf: what unsubscribe() and a change of credentials leave behind for seven days, so that it can be taken back.
+
+-- The rows of held and dead, and the signing secret, stay where they are under the subscription's number; progress and the place of a
+-- consumer are copied here, because the worker looks at the rings of living subscriptions only.
+CREATE TABLE odoo_events.unsubscribed (
+    subscription_id int4 PRIMARY KEY,
+    name            text NOT NULL,
+    at              timestamptz NOT NULL,
+    until           timestamptz NOT NULL,
+    config          jsonb NOT NULL,             -- the row of subscription_config
+    progress        jsonb,                      -- the row of progress that held
+    pull            jsonb,                      -- the row of pull_cursor
+    position        int8 NOT NULL               -- the first event of the outbox that it still needs
+);
+COMMENT ON TABLE odoo_events.unsubscribed IS 'subscriptions that were dropped within the last seven days: what a rollback needs; in no dump';
+-- Credentials that were replaced: the row of subscription_secret has the negative number of this one.
+CREATE TABLE odoo_events.kept_secret (
+    id              int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name            text NOT NULL,              -- of the subscription
+    until           timestamptz NOT NULL,
+    header_names    text[] NOT NULL,
+    auth            jsonb,
+    tls             jsonb
+);
+COMMENT ON TABLE odoo_events.kept_secret IS 'which credentials a subscription had before its last changes, kept for seven days; in no dump';
+-- Called before the credentials of a subscription change.
+CREATE FUNCTION odoo_events._keep_secret(was odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  s odoo_events.subscription_secret;
+  n int4;
+BEGIN
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = was.id;
+  IF s.subscription_id IS NULL OR was.header_names = '{}' AND was.auth IS NULL AND was.tls IS NULL THEN
+    RETURN;
+  END IF;
+  INSERT INTO odoo_events.kept_secret (name, until, header_names, auth, tls)
+  VALUES (was.name, clock_timestamp() + interval '7 days', was.header_names, was.auth, was.tls) RETURNING id INTO n;
+  s.subscription_id := -n;
+  PERFORM odoo_events._store_secret(s);
+END $$;
+COMMENT ON FUNCTION odoo_events._keep_secret(odoo_events.subscription_config) IS 'internal: keeps the credentials of a subscription that are about to be replaced';
+CREATE FUNCTION odoo_events._shelve(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO odoo_events.unsubscribed (subscription_id, name, at, until, config, progress, pull, position)
+  SELECT c.id, c.name, clock_timestamp(), clock_timestamp() + interval '7 days', to_jsonb(c), p.progress, k.pull,
+         COALESCE(LEAST(p.position, k.position, (SELECT min(h.position) FROM odoo_events.held h WHERE h.subscription_id = c.id)), 0)
+    FROM (SELECT 1) one
+    LEFT JOIN LATERAL (SELECT to_jsonb(x) AS progress, LEAST(x.cursor + 1, (SELECT min(n) FROM unnest(x.in_flight) n),
+                              (SELECT min(n::int8) FROM jsonb_path_query(x.batches, '$[*].positions[*]') n)) AS position
+                         FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT to_jsonb(x) AS pull, x.position + 1 AS position FROM odoo_events.pull_cursor x WHERE x.subscription_id = c.id) k ON true;
+  DELETE FROM odoo_events.pull_cursor k WHERE k.subscription_id = c.id;
+END $$;
+COMMENT ON FUNCTION odoo_events._shelve(odoo_events.subscription_config) IS 'internal: keeps the place of a subscription that is about to be dropped';
+-- A row of a table from JSON, whatever columns the table has.
+CREATE FUNCTION odoo_events._insert_json(target regclass, image jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  columns text := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                    WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND image ? a.attname);
+BEGIN
+  EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1)', target, columns) USING image;
+END $$;
+COMMENT ON FUNCTION odoo_events._insert_json(regclass, jsonb) IS 'internal: inserts a row that is given as JSON';
+-- Brings a dropped subscription back as it was, with its place, secret and dead letters; false where it is not kept.
+CREATE FUNCTION odoo_events._unshelve(name text, pulled boolean) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  u odoo_events.unsubscribed;
+BEGIN
+  DELETE FROM odoo_events.unsubscribed x
+   WHERE x.subscription_id = (SELECT y.subscription_id FROM odoo_events.unsubscribed y
+                               WHERE y.name = _unshelve.name AND y.until > clock_timestamp() AND (y.config ->> 'url' IS NULL) = pulled
+                               ORDER BY y.at DESC LIMIT 1)
+  RETURNING * INTO u;
+  IF u.subscription_id IS NULL THEN
+    RETURN false;
+  END IF;
+  IF u.pull IS NOT NULL THEN
+    PERFORM odoo_events._insert_json('odoo_events.pull_cursor', u.pull - '{holder,holder_since,held_until}'::text[]);
+  END IF;
+  IF u.progress IS NOT NULL THEN
+    PERFORM odoo_events._insert_json('odoo_events.progress_0', u.progress - '{n,requests,not_before,breaker}'::text[]);
+  END IF;
+  PERFORM odoo_events._insert_json('odoo_events.subscription_config',
+            u.config || jsonb_build_object('version', (u.config -> 'version')::int8 + 1, 'state', 'active', 'state_reason', NULL, 'state_since', clock_timestamp()));
+  PERFORM odoo_events._wake('config');
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION odoo_events._unshelve(text, boolean) IS 'internal: takes a dropped subscription back, with its place and its secret; false where it is not kept';
+-- The worker calls this now and then.
+CREATE FUNCTION odoo_events._clear_shelf() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone int4[];
+BEGIN
+  DELETE FROM odoo_events.kept_secret k WHERE k.until < clock_timestamp();
+  WITH d AS (DELETE FROM odoo_events.unsubscribed u WHERE u.until < clock_timestamp() RETURNING u.subscription_id)
+  SELECT array_agg(d.subscription_id) INTO gone FROM d;
+  DELETE FROM odoo_events.held h WHERE h.subscription_id = ANY (gone);
+  DELETE FROM odoo_events.dead x WHERE x.subscription_id = ANY (gone);
+  DELETE FROM odoo_events.subscription_secret s
+   WHERE s.subscription_id = ANY (gone)
+      OR s.subscription_id < 0 AND NOT EXISTS (SELECT 1 FROM odoo_events.kept_secret k WHERE k.id = -s.subscription_id)
+         AND NOT EXISTS (SELECT 1 FROM odoo_events.proposed p WHERE p.secret = s.subscription_id AND p.state = 'open');
+END $$;
+COMMENT ON FUNCTION odoo_events._clear_shelf() IS 'internal: forgets what was kept for seven days';
 CREATE OR REPLACE FUNCTION odoo_events._tls_public(tls jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -496,8 +973,431 @@ BEGIN
   END IF;
   RETURN tls - 'key';
 END $$;
+CREATE OR REPLACE FUNCTION odoo_events._set_secret(args jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
+  s odoo_events.subscription_secret;
+  lost text[];
+BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'set_secret', '{subscribe}');
+  IF NOT odoo_events._collects(c.name) AND odoo_events._proposes('set_secret', args) THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  lost := odoo_events._lost_secrets(c, s);
+  IF lost <> '{}' THEN
+    RAISE EXCEPTION 'subscription "%" lacks what is secret of its %', c.name, array_to_string(lost, ', ')
+      USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
+            HINT = format('alter_subscription(name, secret => ..., %s) gives all.',
+                          (SELECT string_agg(l || ' => ...', ', ') FROM unnest(lost) l));
+  END IF;
+  s := odoo_events._configure_secret(s, c, args);
+  s.subscription_id := c.id;
+  IF args ->> 'secret' IS NULL THEN
+    s.secret := odoo_events._new_secret();
+    s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+  END IF;
+  c.overlap_until := NULL;
+  PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._audit('set_secret', c.name);
+  PERFORM odoo_events._save_subscription(c);
+  RETURN odoo_events._secret_text(s);
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.rotate_secret(name text, overlap interval DEFAULT '24h') RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  s odoo_events.subscription_secret;
+  until timestamptz;
+BEGIN
+  IF overlap IS NULL OR overlap < interval '0' OR overlap > interval '90 days' THEN
+    RAISE EXCEPTION 'argument "overlap" is %', COALESCE(overlap::text, 'null') USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 0 to 90 days.';
+  END IF;
+  PERFORM odoo_events._must_be_whole(c, 'rotate_secret', '{subscribe}');
+  IF odoo_events._proposes('rotate_secret', jsonb_build_object('name', name, 'overlap', overlap)) THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'subscription "%" has no secret here', c.name
+      USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'Secrets are in no backup.',
+            HINT = format('SELECT odoo_events.set_secret(%L);', c.name);
+  END IF;
+  until := clock_timestamp() + overlap;
+  -- the newest first; of those that still hold, the last three
+  SELECT COALESCE(array_agg(x.key ORDER BY x.n), '{}'), COALESCE(array_agg(x.kind ORDER BY x.n), '{}'), COALESCE(array_agg(x.ends ORDER BY x.n), '{}')
+    INTO s.previous, s.previous_signature, s.previous_until
+    FROM (SELECT o.key, o.kind, o.ends, o.n
+            FROM unnest(s.secret || s.previous, s.signature || s.previous_signature, until || s.previous_until) WITH ORDINALITY o(key, kind, ends, n)
+           WHERE o.ends > clock_timestamp() ORDER BY o.n LIMIT 3) x;
+  s.secret := odoo_events._new_secret();
+  c.overlap_until := (SELECT max(u) FROM unnest(s.previous_until) u);
+  PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._audit('rotate_secret', c.name, NULL, jsonb_build_object('overlap', overlap));
+  PERFORM odoo_events._save_subscription(c);
+  RETURN odoo_events._secret_text(s);
+END $$;
+-- deliver: what is possible in a configuration, and hardly meant.
+
+CREATE FUNCTION odoo_events._unknown_ids("table" text, ids int4[]) RETURNS int4[]
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_unknown_ids';
+COMMENT ON FUNCTION odoo_events._unknown_ids(text, int4[]) IS 'internal: ids that a table of Odoo''s does not have; null where that cannot be said without waiting';
+-- Warns of the arguments that are given.
+CREATE FUNCTION odoo_events._warn_config(c odoo_events.subscription_config, args jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  net cidr;
+  ids int4[];
+BEGIN
+  IF args ? 'timeout' AND c.timeout < interval '100 ms' THEN
+    RAISE WARNING 'argument "timeout" is %, in which hardly any endpoint answers', c.timeout
+      USING HINT = 'A request that is given up may have arrived: the event comes again. timeout => ''15s'' is the default.';
+  END IF;
+  FOR net IN SELECT n FROM unnest(c.allow_networks) n
+              WHERE args ? 'allow_networks' AND (n >>= inet '169.254.169.254' OR n >>= inet 'fd00:ec2::254' OR masklen(n) = 0) LIMIT 1 LOOP
+    RAISE WARNING 'argument "allow_networks" opens %, which contains the addresses from which clouds hand out credentials', net
+      USING HINT = 'Name the network of the endpoint alone, for example allow_networks => ''{10.1.2.0/24}''.';
+  END LOOP;
+  IF args ? 'companies' THEN
+    ids := odoo_events._unknown_ids('res_company', c.companies);
+    IF ids <> '{}' THEN
+      RAISE WARNING 'argument "companies" names %, which are no companies of this database', ids
+        USING HINT = 'Odoo shows the ids of companies in developer mode; events of others are not sent.';
+    END IF;
+  END IF;
+  IF args ? 'warehouses' THEN
+    ids := odoo_events._unknown_ids('stock_warehouse', c.warehouses);
+    IF ids <> '{}' THEN
+      RAISE WARNING 'argument "warehouses" names %, which are no warehouses of this database', ids
+        USING HINT = 'Odoo shows the ids of warehouses in developer mode; events of others are not sent.';
+    END IF;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._warn_config(odoo_events.subscription_config, jsonb) IS 'internal: warns of arguments that are hardly meant';
+-- deliver, seventh part: subscriptions whose endpoint is a broker.  A helper program per kind of broker does the sending (src/deliver/transport/program);
+-- all that can be wrong with a configuration is found here, when it is given.
+
+CREATE FUNCTION odoo_events._program(kind text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_program';
+COMMENT ON FUNCTION odoo_events._program(text) IS 'internal: where the helper program of a kind of broker is; null if it is not installed';
+CREATE FUNCTION odoo_events._check_host(host text, protocol text, tls boolean, allow_networks cidr[]) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_check_host';
+COMMENT ON FUNCTION odoo_events._check_host(text, text, boolean, cidr[]) IS 'internal: raises if no address of this host may be called';
+-- How a URL's events travel: webhook, a kind of broker, or fetch (no URL).
+CREATE FUNCTION odoo_events._transport(url text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN url IS NULL THEN 'fetch'
+            ELSE COALESCE(substring(lower(url) FROM '^(kafka)s?:'), substring(lower(url) FROM '^(nats)(?:\+tls)?:'), substring(lower(url) FROM '^(mqtt)s?:'),
+                          substring(lower(url) FROM '^(amqp)s?:'), 'webhook') END
+$$;
+COMMENT ON FUNCTION odoo_events._transport(text) IS 'internal: webhook, kafka, nats, mqtt, amqp or fetch';
+-- An example for each kind, for hints.
+CREATE FUNCTION odoo_events._transport_example(kind text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE kind WHEN 'kafka' THEN 'kafkas://k1.example.com:9093,k2.example.com:9093/odoo.{domain}.{entity}'
+                 WHEN 'nats' THEN 'nats+tls://n1.example.com:4222/odoo.{domain}.{entity}.{verb}'
+                 WHEN 'mqtt' THEN 'mqtts://broker.example.com:8883/acme/{warehouse}/{entity}/{verb}'
+                 ELSE 'amqps://rabbit.example.com:5671/vhost' END
+$$;
+COMMENT ON FUNCTION odoo_events._transport_example(text) IS 'internal: a URL of this kind of broker';
+-- The hosts of a broker's URL, without ports.
+CREATE FUNCTION odoo_events._broker_hosts(url text) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  kind   constant text := odoo_events._transport(url);
+  place  text := substring(url FROM '^[^/]*//([^/?]*)');
+  part   text;
+  hosts  text[] := '{}';
+  wrong  text;
+BEGIN
+  wrong := CASE WHEN length(url) > 2048 THEN 'It is longer than 2048 bytes.'
+                WHEN url ~ '[^\u0021-\u007e]' THEN 'It contains a space, a control character or one beyond ASCII.'
+                WHEN place ~ '@' THEN 'It contains a user name or a password.'
+                WHEN url ~ '[?#]' THEN 'What follows "?" or "#" has no meaning in it.'
+                WHEN COALESCE(place, '') = '' THEN 'It names no host.' END;
+  FOREACH part IN ARRAY string_to_array(place, ',') LOOP
+    IF part !~ '^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?$' OR substring(part FROM ':([0-9]+)$')::int4 NOT BETWEEN 1 AND 65535 THEN
+      wrong := COALESCE(wrong, format('"%s" is not a host, or a host and a port.', part));
+    END IF;
+    hosts := hosts || substring(part FROM '^(\[[^]]+\]|[^:]+)');
+  END LOOP;
+  IF wrong IS NULL AND kind IN ('mqtt', 'amqp') AND cardinality(hosts) > 1 THEN
+    wrong := format('%s takes one host.', upper(kind));
+  END IF;
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "url" is not a usable URL' USING ERRCODE = 'invalid_parameter_value', DETAIL = wrong,
+      HINT = format('A URL looks like %s; credentials go into the argument "auth".', odoo_events._transport_example(kind));
+  END IF;
+  RETURN hosts;
+END $$;
+COMMENT ON FUNCTION odoo_events._broker_hosts(text) IS 'internal: checks the URL of a broker, but for its templates; answers its hosts';
+-- The template of topics that a configuration has.
+CREATE FUNCTION odoo_events._topic_template(url text, transport jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE odoo_events._transport(url) WHEN 'amqp' THEN COALESCE(transport ->> 'routing_key', '{type}')
+            ELSE COALESCE(substring(url FROM '^[^/]*//[^/]*/(.*)$'), '') END
+$$;
+COMMENT ON FUNCTION odoo_events._topic_template(text, jsonb) IS 'internal: topic, subject or routing key of a broker''s URL, as a template';
+-- What the template yields for a type: its parts, and for the rest what it looks like.
+CREATE FUNCTION odoo_events._expand_template(template text, type text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT replace(replace(replace(replace(replace(replace(replace(replace(template,
+         '{source}', ltrim(COALESCE(NULLIF(current_setting('odoo_events.source', true), ''), '/odoo/00000000-0000-0000-0000-000000000000'), '/')),
+         '{type}', type), '{domain}', COALESCE(NULLIF(split_part(type, '.', 2), ''), 'none')), '{entity}', COALESCE(NULLIF(split_part(type, '.', 3), ''), 'none')),
+         '{verb}', COALESCE(NULLIF(split_part(type, '.', 4), ''), 'none')), '{key}', split_part(type, '.', 3) || ':1'), '{company}', '1'), '{warehouse}', 'none')
+$$;
+COMMENT ON FUNCTION odoo_events._expand_template(text, text) IS 'internal: what a template of topics yields for a type of events';
+-- Refuses a template that names what there is not, or that yields for a type that can match what this kind of broker cannot take.
+CREATE FUNCTION odoo_events._check_template(argument text, template text, kind text, types_like text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rest  constant text := regexp_replace(template, '\{(source|type|domain|entity|verb|key|company|warehouse)\}', '', 'g');
+  allowed constant text := CASE kind WHEN 'kafka' THEN '^[A-Za-z0-9._-]{1,249}$' WHEN 'nats' THEN '^[^\s.*>]+([.][^\s.*>]+)*$'
+                                     WHEN 'mqtt' THEN '^[^+#$\u0001-\u001f][^+#\u0001-\u001f]*$' ELSE '^.{0,255}$' END;
+  bad   record;
+BEGIN
+  IF rest ~ '[{}]' THEN
+    RAISE EXCEPTION 'argument "%" has an unknown name in its template "%"', argument, template USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'The names are {source}, {type}, {domain}, {entity}, {verb}, {key}, {company} and {warehouse}.';
+  END IF;
+  SELECT t.type, odoo_events._expand_template(template, t.type) AS topic INTO bad
+    FROM (SELECT e.type FROM odoo_events.event_type e WHERE e.type LIKE ANY (types_like) UNION ALL SELECT 'odoo.platform.subscription.pinged.v1') t
+   WHERE odoo_events._expand_template(template, t.type) !~ allowed ORDER BY t.type LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'argument "%" makes "%" of events of type %, which % cannot take', argument, bad.topic, bad.type, initcap(kind)
+      USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = CASE kind WHEN 'kafka' THEN 'The name of a topic has up to 249 letters, digits, ".", "_" and "-".'
+                               WHEN 'nats' THEN 'A subject has words between dots, without spaces, "*" and ">".'
+                               WHEN 'mqtt' THEN 'A topic has no "+" and "#", and does not begin with "$".'
+                               ELSE 'A routing key has up to 255 bytes.' END,
+            HINT = format('url => %L is one that is taken.', odoo_events._transport_example(kind));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_template(text, text, text, text[]) IS 'internal: refuses a template of topics that a broker cannot take';
+-- The argument transport: its members, of each kind of broker.
+CREATE FUNCTION odoo_events._check_transport(url text, transport jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  kind    constant text := odoo_events._transport(url);
+  texts   constant text[] := CASE kind WHEN 'kafka' THEN '{key,compression}' WHEN 'nats' THEN '{key,stream}' WHEN 'mqtt' THEN '{key,client_id}' ELSE '{key,exchange,routing_key}' END;
+  numbers constant text[] := CASE kind WHEN 'kafka' THEN '{window,linger_ms,max_message_bytes}' ELSE '{window}' END;
+  flags   constant text[] := CASE kind WHEN 'kafka' THEN '{compacted}' WHEN 'mqtt' THEN '{retain}' ELSE '{}' END;
+  m       record;
+BEGIN
+  IF jsonb_typeof(transport) <> 'object' THEN
+    RAISE EXCEPTION 'argument "transport" is not a JSON object' USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('{%s}', (SELECT string_agg(format('"%s": ...', x), ', ') FROM unnest(texts || numbers || flags) x));
+  END IF;
+  FOR m IN SELECT e.key, e.value, jsonb_typeof(e.value) AS type FROM jsonb_each(transport) e LOOP
+    IF m.key <> ALL (texts || numbers || flags) THEN
+      RAISE EXCEPTION 'argument "transport" has the unknown member "%"', m.key USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('With %s its members are %s.', kind, array_to_string(texts || numbers || flags, ', '));
+    ELSIF m.key = ANY (texts) AND (m.type <> 'string' OR m.value = '""' AND m.key <> 'exchange' OR m.value #>> '{}' ~ '[\u0001-\u001f]') THEN
+      RAISE EXCEPTION 'member "%" of argument "transport" is not a string, or empty', m.key USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Give a JSON string, or leave the member out.';
+    ELSIF m.key = ANY (flags) AND m.type <> 'boolean' THEN
+      RAISE EXCEPTION 'member "%" of argument "transport" is neither true nor false', m.key USING ERRCODE = 'invalid_parameter_value',
+        HINT = format('transport => ''{"%s": true}''', m.key);
+    ELSIF m.key = ANY (numbers) AND (m.type <> 'number' OR m.value #>> '{}' !~ '^[0-9]{1,9}$') THEN
+      RAISE EXCEPTION 'member "%" of argument "transport" is not a whole number', m.key USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Give a number without a sign and without a fraction.';
+    END IF;
+  END LOOP;
+  IF (transport ->> 'window')::int4 NOT BETWEEN 1 AND 4096 THEN
+    RAISE EXCEPTION 'member "window" of argument "transport" is %', transport ->> 'window' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give the number of messages that may be under way at a time, 1 to 4096.';
+  END IF;
+  IF transport ->> 'compression' NOT IN ('none', 'gzip', 'snappy', 'lz4', 'zstd') THEN
+    RAISE EXCEPTION 'member "compression" of argument "transport" is "%"', transport ->> 'compression' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give none, gzip, snappy, lz4 or zstd.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_transport(text, jsonb) IS 'internal: checks the argument transport';
+-- The argument auth of a broker checked, and without what is secret in it; null for none.
+CREATE FUNCTION odoo_events._broker_auth(kind text, auth jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  type  constant text := CASE WHEN jsonb_typeof(auth) = 'object' THEN auth ->> 'type' END;
+  known constant text[] := CASE kind WHEN 'kafka' THEN '{basic,scram-sha-256,scram-sha-512,oauth2}' WHEN 'nats' THEN '{basic,bearer,nkey,creds}' ELSE '{basic}' END;
+BEGIN
+  IF auth IS NULL OR auth = '{}' THEN
+    RETURN NULL;
+  ELSIF type IS NULL OR type <> ALL (known) THEN
+    RAISE EXCEPTION 'argument "auth" has no usable "type" for %', kind USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('Its type is one of %s; a client certificate is given by tls.', array_to_string(known, ', '));
+  ELSIF type IN ('basic', 'scram-sha-256', 'scram-sha-512') THEN
+    PERFORM odoo_events._check_members('auth', auth, '{type,username,password}', '{}');
+  ELSIF type = 'oauth2' THEN
+    PERFORM odoo_events._check_members('auth', auth, '{type,token_url,client_id,client_secret}', '{scope,audience}');
+  ELSIF type = 'bearer' THEN
+    PERFORM odoo_events._check_members('auth', auth, '{type,token}', '{}');
+  ELSIF type = 'nkey' THEN
+    PERFORM odoo_events._check_members('auth', auth, '{type,seed}', '{}');
+  ELSE
+    PERFORM odoo_events._check_members('auth', auth, '{type,creds}', '{}');
+  END IF;
+  IF EXISTS (SELECT 1 FROM jsonb_each_text(auth) e WHERE e.key <> 'creds' AND e.value ~ '[\u0001-\u001f\u007f-\u009f]' OR length(e.value) > 16384) THEN
+    RAISE EXCEPTION 'argument "auth" has a member that cannot be sent' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'No member but "creds" has control characters or line breaks, and none has more than 16384 characters.';
+  END IF;
+  RETURN auth - '{password,token,client_secret,seed,creds}'::text[];
+END $$;
+COMMENT ON FUNCTION odoo_events._broker_auth(text, jsonb) IS 'internal: checks the argument auth of a broker; answers what of it is not secret';
+-- Arguments that only a webhook has.
+CREATE FUNCTION odoo_events._check_broker_arguments(c odoo_events.subscription_config, args jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text;
+BEGIN
+  wrong := CASE WHEN c.handshake THEN 'handshake' WHEN c.signature <> 'hmac' THEN 'signature' WHEN args ->> 'secret' IS NOT NULL THEN 'secret'
+                WHEN c.success_statuses IS NOT NULL THEN 'success_statuses' WHEN c.outcomes <> 'none' THEN 'outcomes'
+                WHEN c.on_reject <> 'retry' THEN 'on_reject' WHEN c.batch_size <> 1 THEN 'batch_size'
+                WHEN c.batch_wait <> '0' THEN 'batch_wait' WHEN c.max_in_flight <> 16 THEN 'max_in_flight' END;
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "%" is for webhooks, not for brokers', wrong USING ERRCODE = 'invalid_parameter_value',
+      HINT = CASE wrong WHEN 'max_in_flight' THEN 'transport => ''{"window": 500}'' bounds the messages that are under way.' ELSE format('Leave "%s" out.', wrong) END;
+  END IF;
+  IF c.format NOT IN ('structured', 'binary') THEN
+    RAISE EXCEPTION 'argument "format" is "%", which no broker takes', c.format USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'structured: the message is a CloudEvent; binary: its attributes are headers, the message is its data.';
+  END IF;
+  IF EXISTS (SELECT 1 FROM unnest(c.header_names) h WHERE h ~* '^(ce_|cloudEvents|nats-)'
+             OR h = ANY ('{id,source,type,specversion,subject,time,dataschema,partitionkey,sequence}')) THEN
+    RAISE EXCEPTION 'argument "headers" sets a header that carries an attribute of the event' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give it another name.';
+  END IF;
+  IF odoo_events._keeps_states(c.transport) AND c.payload <> 'full' THEN
+    RAISE EXCEPTION 'argument "payload" is "%" where the broker keeps the latest message', c.payload USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'Who reads it later has nothing else.', HINT = 'payload => ''full''';
+  END IF;
+  IF odoo_events._keeps_states(c.transport) AND c.ordering = 'none' THEN
+    RAISE EXCEPTION 'argument "ordering" is "none" where the broker keeps the latest message' USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'An old state could come last.', HINT = 'ordering => ''key''';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_broker_arguments(odoo_events.subscription_config, jsonb) IS 'internal: refuses arguments that a broker cannot have';
+-- A topic of states is as complete as the events that there are: says which types of records are not emitted.
+CREATE FUNCTION odoo_events._warn_of_states(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  off text[];
+BEGIN
+  SELECT array_agg(t.type ORDER BY t.type) INTO off
+    FROM odoo_events.event_type t WHERE t.type LIKE ANY (c.types_like) AND NOT t.enabled AND t.type LIKE 'odoo.master.%';
+  IF off IS NOT NULL THEN
+    RAISE WARNING 'subscription "%" keeps states, and % of the types of master data that it takes are not emitted', c.name, cardinality(off)
+      USING HINT = (SELECT string_agg(format('SELECT odoo_events.enable_event(%L);', o), ' ') FROM unnest(off) o);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._warn_of_states(odoo_events.subscription_config) IS 'internal: warns of master data that is not emitted';
+-- A subscription to a broker as it is given or changed: all of it checked; auth and tls as they are stored.
+CREATE FUNCTION odoo_events._configure_broker(c odoo_events.subscription_config, args jsonb) RETURNS odoo_events.subscription_config
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  kind  constant text := odoo_events._transport(c.url);
+  tls   constant boolean := lower(c.url) ~ '^(kafkas|nats\+tls|mqtts|amqps):';
+  host  text;
+BEGIN
+  PERFORM odoo_events._check_transport(c.url, COALESCE(c.transport, '{}'));
+  PERFORM odoo_events._broker_hosts(c.url);
+  PERFORM odoo_events._check_broker_arguments(c, args);
+  IF kind <> 'amqp' AND odoo_events._topic_template(c.url, c.transport) = '' THEN
+    RAISE EXCEPTION 'argument "url" names no %', CASE kind WHEN 'nats' THEN 'subject' ELSE 'topic' END USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('url => %L', odoo_events._transport_example(kind));
+  END IF;
+  PERFORM odoo_events._check_template(CASE kind WHEN 'amqp' THEN 'transport.routing_key' ELSE 'url' END, odoo_events._topic_template(c.url, c.transport), kind, c.types_like);
+  PERFORM odoo_events._check_template('transport.key', COALESCE(c.transport ->> 'key', '{key}'), 'amqp', c.types_like);
+  IF args ? 'auth' THEN
+    c.auth := odoo_events._broker_auth(kind, NULLIF(args -> 'auth', 'null'));
+    c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
+  END IF;
+  IF args ? 'tls' THEN
+    c.tls := odoo_events._tls_public(NULLIF(args -> 'tls', 'null'));
+    c.tls_expires_at := odoo_events._check_tls(args #>> '{tls,ca}', args #>> '{tls,cert}', args #>> '{tls,key}');
+  END IF;
+  IF c.tls ?| '{server_name,http2}' THEN
+    RAISE EXCEPTION 'member "%" of argument "tls" is for webhooks', CASE WHEN c.tls ? 'http2' THEN 'http2' ELSE 'server_name' END
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'A broker''s certificate bears the name that the URL has.';
+  END IF;
+  IF c.tls IS NOT NULL AND NOT tls THEN
+    RAISE EXCEPTION 'argument "tls" needs a URL with TLS' USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('Give a URL that begins with %s, or tls => ''{}''.', CASE kind WHEN 'nats' THEN 'nats+tls:' ELSE kind || 's:' END);
+  END IF;
+  IF odoo_events._program(kind) IS NULL THEN
+    RAISE EXCEPTION 'the helper program for % is not installed on this server', kind USING ERRCODE = 'undefined_file',
+      DETAIL = format('It is called odoo_events_%s and stands beside the libraries of PostgreSQL.', kind),
+      HINT = format('apt-get install postgresql-%s-odoo-events-%s, or make install in the source''s directory programs', current_setting('server_version_num')::int4 / 10000, kind);
+  END IF;
+  IF odoo_events._keeps_states(c.transport) THEN
+    PERFORM odoo_events._warn_of_states(c);
+  END IF;
+  FOREACH host IN ARRAY odoo_events._broker_hosts(c.url) LOOP
+    PERFORM odoo_events._check_host(host, kind, tls, c.allow_networks);
+  END LOOP;
+  RETURN c;
+END $$;
+COMMENT ON FUNCTION odoo_events._configure_broker(odoo_events.subscription_config, jsonb) IS 'internal: checks what a subscription to a broker has beside a webhook''s';
+CREATE FUNCTION odoo_events._keeps_states(transport jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(transport -> 'compacted' = 'true' OR transport -> 'retain' = 'true', false)
+$$;
+COMMENT ON FUNCTION odoo_events._keeps_states(jsonb) IS 'internal: does the broker keep the latest message of each key or topic?';
+-- What ping() says of a broker beside what it says of all subscriptions.
+CREATE FUNCTION odoo_events._tell_of_ping(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF odoo_events._transport(c.url) IN ('webhook', 'fetch') THEN
+    RETURN;
+  END IF;
+  IF odoo_events._keeps_states(c.transport) OR odoo_events._topic_template(c.url, c.transport) ~ '[{]' THEN
+    RAISE NOTICE 'the ping connects to the broker and looks for the topic, but publishes nothing'
+      USING HINT = format('SELECT * FROM odoo_events.attempt WHERE subscription = %L ORDER BY at DESC LIMIT 1;', c.name);
+  END IF;
+  IF c.transport -> 'compacted' = 'true' AND COALESCE(c.transport ->> 'key', '{key}') !~ '[{]source[}]' THEN
+    RAISE NOTICE 'the key of the messages is the same in every database: one topic for several databases needs {source} in it'
+      USING HINT = format('SELECT odoo_events.alter_subscription(%L, transport => %L);', c.name, c.transport || '{"key": "{source}/{key}"}');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._tell_of_ping(odoo_events.subscription_config) IS 'internal: what ping() says of a subscription to a broker';
+-- The patterns of argument types, checked, as LIKE patterns.
+CREATE OR REPLACE FUNCTION odoo_events._types_like(types text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  pattern text;
+  likes text[] := '{}';
+  known boolean;
+BEGIN
+  IF types IS NULL OR cardinality(types) = 0 OR array_position(types, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "types" is empty'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'types => ''{*}'' means all.';
+  END IF;
+  FOREACH pattern IN ARRAY types LOOP
+    IF pattern !~ '^[a-z0-9_.*]+$' THEN
+      RAISE EXCEPTION 'argument "types" has the unusable pattern "%"', pattern
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = 'Types consist of a-z, 0-9, "_" and "."; "*" stands for any of them, also none.';
+    END IF;
+    likes := likes || replace(replace(pattern, '_', '\_'), '*', '%');
+    known := EXISTS (SELECT 1 FROM unnest(ARRAY['odoo.platform.subscription.pinged.v1', 'odoo.platform.subscription.disabled.v1',
+                       'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.outcome.overdue.v1', 'odoo.platform.outcome.failed.v1', 'odoo.platform.person.erased.v1', 'odoo.platform.capture.fell_back.v1',
+                       'odoo.platform.type.deprecated.v1']) p WHERE p LIKE likes[cardinality(likes)]);
+    IF NOT known AND to_regclass('odoo_events.event_type') IS NOT NULL THEN
+      EXECUTE 'SELECT EXISTS (SELECT 1 FROM odoo_events.event_type t WHERE t.type LIKE $1)' INTO known USING likes[cardinality(likes)];
+    END IF;
+    IF NOT known THEN
+      RAISE WARNING 'pattern "%" matches no event type that is known here', pattern
+        USING HINT = 'SELECT type FROM odoo_events.event_type lists them; own events of emit() match all the same.';
+    END IF;
+  END LOOP;
+  RETURN likes;
+END $$;
+COMMENT ON FUNCTION odoo_events._schedule_next(text, timestamptz) IS 'internal: when a schedule in UTC fires next; raises if it is none';
+CREATE FUNCTION odoo_events._schedule_next(schedule text, after timestamptz, timezone text) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_schedule_next_zone';
+COMMENT ON FUNCTION odoo_events._schedule_next(text, timestamptz, text) IS 'internal: when a schedule fires next by the clock of a time zone; raises if it is none';
 -- A filter is a predicate: it compares.  A path that selects something answers null to jsonb_path_match(), that is, matches nothing for ever.
-CREATE FUNCTION odoo_events._check_predicate(filter jsonpath) RETURNS void
+CREATE FUNCTION odoo_events._check_predicate(filter jsonpath, argument text DEFAULT 'filter') RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   mode   constant text := CASE WHEN filter::text LIKE 'strict %' THEN 'strict ' ELSE '' END;
@@ -507,17 +1407,17 @@ BEGIN
   PERFORM jsonb_path_match('{}', filter, '{}', false);
 EXCEPTION
   WHEN singleton_sql_json_item_required OR sql_json_member_not_found OR sql_json_array_not_found OR sql_json_object_not_found OR sql_json_scalar_required THEN
-    RAISE EXCEPTION 'argument "filter" selects something, it does not compare: %', filter USING ERRCODE = 'invalid_parameter_value',
-      DETAIL = 'A filter is a jsonpath predicate, whose answer is true or false.',
-      HINT = CASE WHEN path = '$' THEN 'filter => ''true'' lets all events pass.'
-                  WHEN path LIKE '%?(%)' THEN format('filter => %L', mode || 'exists(' || path || ')')
-                  ELSE format('filter => %L, or filter => %L, which asks whether it is there.', mode || path || ' == "..."', mode || 'exists(' || path || ')') END;
+    RAISE EXCEPTION 'argument "%" selects something, it does not compare: %', argument, filter USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'It is a jsonpath predicate, whose answer is true or false.',
+      HINT = CASE WHEN path = '$' THEN format('%s => ''true'' lets everything pass.', argument)
+                  WHEN path LIKE '%?(%)' THEN format('%s => %L', argument, mode || 'exists(' || path || ')')
+                  ELSE format('%1$s => %2$L, or %1$s => %3$L, which asks whether it is there.', argument, mode || path || ' == "..."', mode || 'exists(' || path || ')') END;
   WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
-    RAISE EXCEPTION 'argument "filter" cannot be used: %', reason USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'For example filter => ''$.data.transfer.priority == "1"''.';
+    RAISE EXCEPTION 'argument "%" cannot be used: %', argument, reason USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('For example %s => ''$.data.transfer.priority == "1"''.', argument);
 END $$;
-COMMENT ON FUNCTION odoo_events._check_predicate(jsonpath) IS 'internal: raises an error for a filter that is no predicate';
+COMMENT ON FUNCTION odoo_events._check_predicate(jsonpath, text) IS 'internal: raises an error for a filter that is no predicate';
 -- The paths from the root that a filter names member by member, up to the first step of another kind.
 CREATE FUNCTION odoo_events._filter_paths(filter jsonpath) RETURNS SETOF text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -688,7 +1588,10 @@ BEGIN
       HINT = 'Give statuses from 300 to 499 by which the receiver says that it has the event: success_statuses => ''{409}''';
   END IF;
   IF c.schedule IS NOT NULL THEN
-    PERFORM odoo_events._schedule_next(c.schedule, now());
+    PERFORM odoo_events._schedule_next(c.schedule, now(), COALESCE(c.timezone, 'UTC'));
+  ELSIF c.timezone IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "timezone" is given, but no schedule' USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('schedule => ''0 6 * * 1-5'', timezone => %L; timezone => '''' takes it away.', c.timezone);
   END IF;
   IF EXISTS (SELECT 1 FROM unnest(c.retry_schedule) r WHERE r IS NULL OR r < interval '0' OR r > interval '30 days')
      OR cardinality(c.retry_schedule) > 100 THEN
@@ -742,16 +1645,27 @@ CREATE OR REPLACE FUNCTION odoo_events._configure(was odoo_events.subscription_c
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := jsonb_populate_record(was, args - '{headers,auth,tls}'::text[]);
+  broker boolean;
   missing text;
 BEGIN
   c.companies := NULLIF(c.companies, '{}');
   c.warehouses := NULLIF(c.warehouses, '{}');
   c.success_statuses := NULLIF(c.success_statuses, '{}');
+  c.outcome_types := NULLIF(c.outcome_types, '{}');
+  c.fields := NULLIF(c.fields, '{}');
+  c.outcome_within := NULLIF(c.outcome_within, '0');
   c.allow_networks := COALESCE(c.allow_networks, '{}');
   c.schedule := NULLIF(c.schedule, '');
+  c.timezone := NULLIF(c.timezone, '');
   c.rate_limit := NULLIF(c.rate_limit, 0);
   c.rate_burst := NULLIF(c.rate_burst, 0);
   c.expire_after := NULLIF(c.expire_after, '0');
+  c.transport := NULLIF(NULLIF(c.transport, '{}'), 'null');
+  broker := odoo_events._transport(c.url) NOT IN ('webhook', 'fetch');
+  IF c.transport IS NOT NULL AND NOT broker THEN
+    RAISE EXCEPTION 'argument "transport" is for brokers' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Leave "transport" out, or give a URL that begins with kafka:, kafkas:, nats:, nats+tls:, mqtt:, mqtts:, amqp: or amqps:.';
+  END IF;
   IF cardinality(c.retry_schedule) = 1 AND c.retry_schedule[1] IS NULL THEN
     c.retry_schedule := NULL;           -- '{null}': the default again
   END IF;
@@ -767,36 +1681,120 @@ BEGIN
     c.header_names := odoo_events._header_names(COALESCE(NULLIF(args -> 'headers', 'null'), '{}'));
   END IF;
   PERFORM odoo_events._check_config(c);
-  IF args ? 'auth' THEN
+  PERFORM odoo_events._check_outcomes(c);
+  IF args ? 'auth' AND NOT broker THEN
     c.auth := odoo_events._auth_public(NULLIF(args -> 'auth', 'null'));
     c.auth_expires_at := odoo_events._token_expiry(args #>> '{auth,token}');
   END IF;
-  IF c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
+  IF NOT broker AND c.auth IS NOT NULL AND 'authorization' = ANY (lower(c.header_names::text)::text[]) THEN
     RAISE EXCEPTION 'arguments "auth" and "headers" both set Authorization' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'headers => ''{}'' leaves it to auth, auth => ''{}'' to headers.';
   END IF;
-  IF args ? 'tls' THEN
+  IF args ? 'tls' AND NOT broker THEN
     c.tls := odoo_events._tls_public(NULLIF(args -> 'tls', 'null'));
     c.tls_expires_at := odoo_events._check_tls(args #>> '{tls,ca}', args #>> '{tls,cert}', args #>> '{tls,key}');
   END IF;
-  IF c.tls IS NOT NULL AND c.url !~* '^https:' THEN
+  IF NOT broker AND c.tls IS NOT NULL AND c.url !~* '^https:' THEN
     RAISE EXCEPTION 'argument "tls" needs an https URL' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give an https URL, or tls => ''{}''.';
   END IF;
   IF args ? 'types' THEN
     c.types_like := odoo_events._types_like(c.types);
   END IF;
+  IF args ? 'outcome_types' THEN
+    c.outcome_types_like := CASE WHEN c.outcome_types IS NOT NULL THEN odoo_events._types_like(c.outcome_types) END;
+  END IF;
   IF c.filter IS NOT NULL AND args ?| '{filter,types}' THEN
     PERFORM odoo_events._check_predicate(c.filter);
     PERFORM odoo_events._check_filter_names(c.filter, c.types, c.types_like);
     PERFORM odoo_events._try_filter(c.filter, c.types_like);
   END IF;
+  PERFORM odoo_events._warn_config(c, args);
   -- last: a name that cannot be resolved now is only worth a warning where all else is right
-  PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  IF broker THEN
+    c := odoo_events._configure_broker(c, args);
+  ELSE
+    PERFORM odoo_events._check_url(c.url, c.allow_networks);
+  END IF;
   IF c.auth ->> 'type' = 'oauth2' THEN
     PERFORM odoo_events._check_url(c.auth ->> 'token_url', c.allow_networks, 'auth.token_url');
   END IF;
+  PERFORM odoo_events._must_be_whole(c, 'subscribe', CASE WHEN was.id IS NULL THEN '{subscribe}' ELSE '{operate,subscribe}' END::text[], true);
   RETURN c;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events._same_way(was odoo_events.subscription_config, c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF odoo_events._transport(was.url) <> odoo_events._transport(c.url) THEN
+    RAISE EXCEPTION 'subscription "%" is % and stays so', c.name,
+      CASE odoo_events._transport(was.url) WHEN 'fetch' THEN 'fetched' WHEN 'webhook' THEN 'sent to a URL' ELSE 'sent by ' || odoo_events._transport(was.url) END
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'subscribe() another name, with start_from where this one is.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._same_way(odoo_events.subscription_config, odoo_events.subscription_config) IS
+'internal: refuses to make a webhook, a pull consumer or a message of a broker of one another';
+CREATE OR REPLACE FUNCTION odoo_events._subscribe(args jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._configure(NULL, args);
+  s odoo_events.subscription_secret := odoo_events._configure_secret(NULL, c, args);
+  start int8 := odoo_events._start_cursor(args ->> 'start_from');
+BEGIN
+  IF odoo_events._proposes('subscribe', args) THEN
+    RETURN NULL;
+  END IF;
+  IF (args -> 'or_replace')::boolean AND EXISTS (SELECT 1 FROM odoo_events.subscription_config x WHERE x.name = c.name) THEN
+    RETURN odoo_events._replace(c, s);
+  END IF;
+  c.id := nextval('odoo_events.subscription_id_seq');
+  c.state := 'active'; c.state_since := now(); c.created_at := now(); c.version := 1;
+  INSERT INTO odoo_events.subscription_config SELECT (c).* ON CONFLICT (name) DO NOTHING;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'subscription "%" already exists', c.name USING ERRCODE = 'duplicate_object',
+      HINT = 'or_replace => true replaces its configuration and keeps its place.';
+  END IF;
+  IF c.url IS NULL THEN
+    INSERT INTO odoo_events.pull_cursor (subscription_id, position, fetched, scanned) VALUES (c.id, start, start, start);
+    RETURN NULL;
+  END IF;
+  s.subscription_id := c.id;
+  s.secret := COALESCE(s.secret, odoo_events._new_secret());
+  PERFORM odoo_events._store_secret(s);
+  INSERT INTO odoo_events.progress_0 (subscription_id, at, cursor) VALUES (c.id, clock_timestamp(), start);
+  PERFORM odoo_events._wake('config');
+  -- messages to a broker are not signed
+  RETURN CASE WHEN odoo_events._transport(c.url) = 'webhook' THEN odoo_events._secret_text(s) END;
+END $$;
+-- or_replace: keeps number, place, state, and the secret unless a new one is given.
+CREATE OR REPLACE FUNCTION odoo_events._replace(c odoo_events.subscription_config, s odoo_events.subscription_secret) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  was odoo_events.subscription_config := odoo_events._subscription(c.name);
+  old odoo_events.subscription_secret;
+  keeps boolean;
+BEGIN
+  PERFORM odoo_events._must_be_whole(was, 'subscribe');
+  PERFORM odoo_events._same_way(was, c);
+  PERFORM odoo_events._keep_secret(was);
+  c.id := was.id; c.version := was.version; c.created_at := was.created_at;
+  c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
+  s.subscription_id := c.id;
+  SELECT * INTO old FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  keeps := s.secret IS NULL AND old.signature IS NOT DISTINCT FROM c.signature;
+  IF keeps THEN
+    s.secret := old.secret;
+    s.previous := old.previous; s.previous_signature := old.previous_signature; s.previous_until := old.previous_until;
+    c.overlap_until := was.overlap_until;
+  ELSE
+    s.secret := COALESCE(s.secret, odoo_events._new_secret());
+  END IF;
+  PERFORM odoo_events._store_secret(s);
+  PERFORM odoo_events._save_subscription(c);
+  IF odoo_events._transport(c.url) <> 'webhook' THEN
+    RETURN NULL;
+  END IF;
+  RAISE NOTICE 'subscription "%" keeps its place and %', c.name, CASE WHEN keeps THEN 'its secret' ELSE 'has a new secret' END;
+  RETURN CASE WHEN NOT keeps THEN odoo_events._secret_text(s) END;
 END $$;
 CREATE FUNCTION odoo_events.subscribe(
   name           text,
@@ -832,11 +1830,54 @@ CREATE FUNCTION odoo_events.subscribe(
   contact        text       DEFAULT NULL,
   or_replace     boolean    DEFAULT false,
   shared_rows    boolean    DEFAULT true,
-  success_statuses int4[]   DEFAULT NULL
+  success_statuses int4[]   DEFAULT NULL,
+  transport      jsonb      DEFAULT NULL,
+  outcomes       text       DEFAULT 'none',
+  outcome_within interval   DEFAULT NULL,
+  rejected       jsonpath   DEFAULT '$.rejected[*]',
+  accepted       jsonpath   DEFAULT NULL,
+  outcome_types  text[]     DEFAULT NULL,
+  on_reject      text       DEFAULT 'retry',
+  fields         text[]     DEFAULT NULL,
+  timezone       text       DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
-'sends events to a webhook from now on (or start_from); answers the signing secret, which is shown once (of ed25519 the public key)';
+'sends events to a webhook or a broker from now on (or start_from); answers a webhook''s signing secret, which is shown once (of ed25519 the public key)';
+CREATE OR REPLACE FUNCTION odoo_events._alter_subscription(args jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  given jsonb;                          -- null leaves as it is
+  was odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
+  c odoo_events.subscription_config;
+  s odoo_events.subscription_secret;
+BEGIN
+  SELECT jsonb_object_agg(a.key, a.value) INTO given FROM jsonb_each(args) a WHERE a.value <> 'null';
+  PERFORM odoo_events._must_be_whole(was, 'alter_subscription');
+  c := odoo_events._configure(was, given);
+  PERFORM odoo_events._same_way(was, c);
+  IF odoo_events._proposes('alter_subscription', given) THEN
+    RETURN;
+  END IF;
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
+  s := odoo_events._configure_secret(s, c, given);
+  IF given ?| '{secret,signature,headers,auth,tls}' THEN
+    IF s.secret IS NULL OR odoo_events._lost_secrets(c, s) <> '{}' THEN
+      RAISE EXCEPTION 'subscription "%" has not all of its secrets here', c.name
+        USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'They are in no backup.',
+              HINT = format('Give in one call: %s.', array_to_string(
+                CASE WHEN s.secret IS NULL THEN '{secret}'::text[] ELSE '{}' END || odoo_events._lost_secrets(c, s), ', '));
+    END IF;
+    PERFORM odoo_events._keep_secret(was);
+    s.subscription_id := c.id;
+    PERFORM odoo_events._store_secret(s);
+    PERFORM odoo_events._audit('set_secret', c.name, NULL, jsonb_build_object('secret', given ? 'secret', 'headers', to_jsonb(c.header_names)));
+  END IF;
+  IF given ? 'secret' THEN
+    c.overlap_until := NULL;
+  END IF;
+  PERFORM odoo_events._save_subscription(c);
+END $$;
 CREATE FUNCTION odoo_events.alter_subscription(
   name           text,
   url            text       DEFAULT NULL,
@@ -869,16 +1910,76 @@ CREATE FUNCTION odoo_events.alter_subscription(
   owner          text       DEFAULT NULL,
   contact        text       DEFAULT NULL,
   shared_rows    boolean    DEFAULT NULL,
-  success_statuses int4[]   DEFAULT NULL
+  success_statuses int4[]   DEFAULT NULL,
+  transport      jsonb      DEFAULT NULL,
+  outcomes       text       DEFAULT NULL,
+  outcome_within interval   DEFAULT NULL,
+  rejected       jsonpath   DEFAULT NULL,
+  accepted       jsonpath   DEFAULT NULL,
+  outcome_types  text[]     DEFAULT NULL,
+  on_reject      text       DEFAULT NULL,
+  fields         text[]     DEFAULT NULL,
+  timezone       text       DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
-'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls and success_statuses; filter => ''true'' lets all pass';
+'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls, success_statuses, transport, outcome_types and fields; filter => ''true'' lets all pass';
+-- deliver, fourth part: what operators do with subscriptions, and replays.
+
+CREATE OR REPLACE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'unsubscribe');
+  IF odoo_events._proposes('unsubscribe', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
+  PERFORM odoo_events._shelve(c);
+  DELETE FROM odoo_events.subscription_config s WHERE s.id = c.id;
+  DELETE FROM odoo_events.replay_job r WHERE r.subscription_id = c.id;
+  DELETE FROM odoo_events.command x WHERE x.subscription_id = c.id;
+  DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
+  DELETE FROM odoo_events.subscription_peer e WHERE e.subscription_id = c.id;
+  DELETE FROM odoo_events.outcome_state o WHERE o.subscription_id = c.id;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription; its place, its secret and its dead letters are kept for 7 days, in which config_rollback() or config_apply() brings it back';
+CREATE OR REPLACE FUNCTION odoo_events.pause(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'pause', '{operate}');
+  IF odoo_events._proposes('pause', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
+  IF c.state <> 'paused' THEN
+    UPDATE odoo_events.subscription_config s
+       SET state = 'paused', state_reason = format('paused by %s', session_user), state_since = clock_timestamp() WHERE s.id = c.id;
+    PERFORM odoo_events._wake('config');
+  END IF;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.resume(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'resume', '{operate}');
+  IF odoo_events._proposes('resume', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
+  UPDATE odoo_events.subscription_config s
+     SET state = 'active', state_reason = NULL, state_since = clock_timestamp() WHERE s.id = c.id;
+  DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
+  PERFORM odoo_events._wake('config');
+END $$;
 CREATE OR REPLACE FUNCTION odoo_events.ping(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
 BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'ping');
   PERFORM odoo_events._platform_event('odoo.platform.subscription.pinged.v1', c.name, '{}');
   IF NOT odoo_events._preloaded() THEN
     RAISE WARNING 'the ping is not sent: the library is not in shared_preload_libraries' USING HINT = 'SELECT * FROM odoo_events.health();';
@@ -889,27 +1990,85 @@ BEGIN
   ELSIF c.url IS NULL THEN
     RAISE NOTICE 'the ping is not sent: the consumer of subscription "%" gets it by fetch() if its types match', c.name;
   END IF;
+  PERFORM odoo_events._tell_of_ping(c);
   PERFORM odoo_events._audit('ping', c.name);
 END $$;
-CREATE OR REPLACE FUNCTION odoo_events.skip(name text, ids uuid[]) RETURNS bigint
+COMMENT ON FUNCTION odoo_events.ping(text) IS 'sends a signed test event to this subscription, whatever it filters; to a broker, it connects and looks for the topic, and sends the event only where the topic is fixed and keeps no states';
+CREATE FUNCTION odoo_events.retry_now(name text, companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
-  found_positions int8[];
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'companies', companies, 'warehouses', warehouses));
+  chosen int8[] := '{}';
 BEGIN
-  SELECT array_agg(w.position) INTO found_positions
-    FROM odoo_events.waiting w WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids);
+  PERFORM odoo_events._must_be_narrow(c, 'retry_now', args, NULL, companies, warehouses);
+  IF odoo_events._proposes('retry_now', args) THEN
+    RETURN;
+  END IF;
+  IF num_nonnulls(companies, warehouses) > 0 THEN
+    chosen := ARRAY(SELECT e.held_position FROM odoo_events.held_event e
+                   WHERE e.subscription_id = c.id AND e.position = e.held_position AND e.attempts > 0
+                     AND odoo_events._within(e.company_id, e.warehouse_id, companies, warehouses));
+  END IF;
+  IF chosen <> '{}' OR num_nonnulls(companies, warehouses) = 0 THEN
+    INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'retry_now', chosen, session_user);
+  END IF;
+  PERFORM odoo_events._audit('retry_now', c.name, NULL, NULLIF(args - 'name', '{}'));
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.retry_now(text, int4[], int4[]) IS
+'endpoint mended: closes the breaker and retries all that waits, now; with companies or warehouses only their events, and an open breaker stays';
+CREATE FUNCTION odoo_events.skip(name text, ids uuid[], companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'ids', ids, 'companies', companies, 'warehouses', warehouses));
+  found_positions int8[];
+  reasons text[];
+BEGIN
+  PERFORM odoo_events._must_be_narrow(c, 'skip', args, NULL, companies, warehouses);
+  SELECT array_agg(w.position), array_agg(w.last_error) INTO found_positions, reasons
+    FROM odoo_events.waiting w JOIN odoo_events.outbox_all o ON o.position = w.position
+   WHERE w.subscription = c.name AND w.state = 'retry' AND w.event_id = ANY (ids) AND odoo_events._within(o.company_id, o.warehouse_id, companies, warehouses);
   IF cardinality(ids) = 0 THEN
     RETURN 0;
   ELSIF found_positions IS NULL OR cardinality(found_positions) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
     RAISE EXCEPTION 'argument "ids" names an event that subscription "%" is not retrying', name USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT event_id FROM odoo_events.waiting WHERE state = ''retry'' lists them.';
   END IF;
-  INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'skip', found_positions, session_user);
+  IF odoo_events._proposes('skip', args) THEN
+    RETURN NULL;
+  END IF;
+  -- the dead letter says what it failed with, too
+  INSERT INTO odoo_events.command (subscription_id, what, positions, by)
+  SELECT c.id, 'skip', array_agg(u.position), concat_ws(': ', session_user, u.reason) FROM unnest(found_positions, reasons) u(position, reason) GROUP BY u.reason;
   PERFORM odoo_events._audit('skip', c.name, NULL, jsonb_build_object('ids', ids));
   PERFORM odoo_events._wake('config');
   RETURN cardinality(found_positions);
 END $$;
+COMMENT ON FUNCTION odoo_events.skip(text, uuid[], int4[], int4[]) IS
+'poison events: to the dead letters, and on with what waits behind them; companies and warehouses say whose events they may be';
+CREATE FUNCTION odoo_events.discard(name text, ids uuid[], companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'ids', ids, 'companies', companies, 'warehouses', warehouses));
+  found uuid[];
+BEGIN
+  PERFORM odoo_events._must_be_narrow(c, 'discard', args, NULL, companies, warehouses);
+  IF odoo_events._proposes('discard', args) THEN
+    RETURN NULL;
+  END IF;
+  WITH gone AS (DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (ids)
+                   AND odoo_events._within(d.company_id, d.warehouse_id, companies, warehouses) RETURNING d.event_id)
+  SELECT array_agg(g.event_id) INTO found FROM gone g;
+  IF found IS NOT NULL THEN
+    PERFORM odoo_events._audit('discard', c.name, jsonb_build_object('ids', found));
+  END IF;
+  RETURN COALESCE(cardinality(found), 0);
+END $$;
+COMMENT ON FUNCTION odoo_events.discard(text, uuid[], int4[], int4[]) IS
+'drops dead letters for good; answers how many; companies and warehouses say whose events they may be';
 -- The events of a replay after a position, as the worker reads them: what the selectors and the subscription itself let through.  Without
 -- selectors they are what fetch() answers.  filtered => false leaves the filter to the worker, which bounds its time over all events;
 -- unjudged: why the filter cannot say whether it lets the event pass.
@@ -939,35 +2098,49 @@ BEGIN
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
-             AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))) x
+             AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))
+             AND (job.missed IS NOT TRUE OR odoo_events._missed(c, job.id, o.position, o.id, o.type, o.subject, o.partitionkey, o."time",
+                                                                o.company_id, o.warehouse_id, o.event, o.classes))) x
    WHERE x.position >= job.from_position
      AND (job.since IS NULL OR x."time" >= job.since) AND (job.until IS NULL OR x."time" < job.until)
      AND (job.types_like IS NULL OR x.type LIKE ANY (job.types_like))
      AND (job.keys IS NULL OR x.partitionkey = ANY (job.keys))
      AND (job.subject IS NULL OR x.subject = job.subject)
      AND (job.ids IS NULL OR x.id = ANY (job.ids))
+     -- a topic of states gets only the latest event of each key: an old state, or a record that was deleted, does not come back
+     AND NOT (odoo_events._keeps_states(c.transport) AND EXISTS (SELECT 1 FROM odoo_events.outbox_all y
+               WHERE y.partitionkey = x.partitionkey AND y.position > x.position AND y.type LIKE ANY (c.types_like)))
+     AND odoo_events._within(x.company_id, x.warehouse_id, job.companies, job.warehouses)
    ORDER BY x.position
    LIMIT max_events;
 END $$;
 COMMENT ON FUNCTION odoo_events._replay_events(odoo_events.replay_job, int8, int4, boolean) IS 'internal: the next events of a replay';
-CREATE OR REPLACE FUNCTION odoo_events.replay(name text, from_position int8 DEFAULT NULL, to_position int8 DEFAULT NULL,
+CREATE FUNCTION odoo_events.replay(name text, from_position int8 DEFAULT NULL, to_position int8 DEFAULT NULL,
   since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, types text[] DEFAULT NULL, keys text[] DEFAULT NULL,
-  subject text DEFAULT NULL, ids uuid[] DEFAULT NULL, dead_letters boolean DEFAULT false, dry_run boolean DEFAULT false)
+  subject text DEFAULT NULL, ids uuid[] DEFAULT NULL, dead_letters boolean DEFAULT false, dry_run boolean DEFAULT false,
+  missed boolean DEFAULT false, companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(name);
+  args constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', c.name, 'from_position', from_position, 'to_position', to_position, 'since', since, 'until', until,
+    'types', types, 'keys', keys, 'subject', subject, 'ids', ids, 'dead_letters', NULLIF(dead_letters, false), 'missed', NULLIF(missed, false), 'companies', companies, 'warehouses', warehouses));
   job odoo_events.replay_job;
   slow int8;
   unjudged text;
 BEGIN
+  PERFORM odoo_events._must_be_narrow(c, 'replay', args, types, companies, warehouses);
   IF c.url IS NULL THEN
     RAISE EXCEPTION 'subscription "%" is fetched, nothing is sent to it', name USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL, start_from => %L);', name || '-again', COALESCE(from_position::text, 'earliest'));
   END IF;
-  IF NOT dead_letters AND num_nonnulls(from_position, to_position, since, until, types, keys, subject, ids) = 0 THEN
+  IF dead_letters AND missed THEN
+    RAISE EXCEPTION 'arguments "dead_letters" and "missed" exclude one another' USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('SELECT odoo_events.replay(%L, missed => true); SELECT odoo_events.replay(%L, dead_letters => true);', name, name);
+  END IF;
+  IF NOT dead_letters AND NOT missed AND num_nonnulls(from_position, to_position, since, until, types, keys, subject, ids) = 0 THEN
     RAISE EXCEPTION 'nothing says what to replay' USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'Give from_position, since, types, keys, subject, ids or dead_letters => true; from_position => 0 means all.';
+      HINT = 'Give from_position, since, types, keys, subject, ids, dead_letters => true or missed => true; from_position => 0 means all.';
   END IF;
   IF from_position < 0 THEN
     RAISE EXCEPTION 'argument "from_position" is %', from_position USING ERRCODE = 'invalid_parameter_value',
@@ -985,9 +2158,16 @@ BEGIN
     job.to_position := LEAST(job.to_position, COALESCE((SELECT p.cursor FROM odoo_events.progress p
                                 WHERE p.subscription_id = c.id ORDER BY p.n DESC LIMIT 1), 0));
   END IF;
+  IF missed THEN
+    -- what lies behind the latest alteration was judged as it would be now
+    job.from_position := GREATEST(job.from_position, COALESCE(odoo_events._start_of(c.id), 0) + 1);
+    job.to_position := LEAST(job.to_position, (SELECT max(COALESCE(v.position, job.to_position)) FROM odoo_events.subscription_version v WHERE v.subscription_id = c.id));
+  END IF;
+  job.companies := companies; job.warehouses := warehouses;
   job.since := since; job.until := until; job.keys := keys; job.subject := subject; job.ids := ids;
   job.types_like := CASE WHEN types IS NOT NULL THEN odoo_events._types_like(types) END;
   job.dead_letters := dead_letters;
+  job.missed := NULLIF(missed, false);
   SELECT count(*) FILTER (WHERE e.unjudged IS NULL), min(e.position) - 1, max(e.position), count(*) FILTER (WHERE odoo_events._took_too_long(e.unjudged)), max(e.unjudged)
     INTO job.matched, job.cursor, job.to_position, slow, unjudged
     FROM odoo_events._replay_events(job, -1, NULL) e;
@@ -996,18 +2176,24 @@ BEGIN
     RAISE NOTICE 'no event that subscription "%" has had is selected', name
       USING HINT = 'Only what is in the outbox, or in its dead letters, and passes its types and its filter can be sent again.';
   END IF;
+  IF NOT dry_run AND odoo_events._proposes('replay', args) THEN
+    RETURN NULL;
+  END IF;
   IF NOT dry_run AND job.matched > 0 THEN
     INSERT INTO odoo_events.replay_job (subscription_id, from_position, to_position, since, until, types_like, keys, subject, ids,
-        dead_letters, matched, cursor, created_by, created_at)
+        dead_letters, matched, cursor, created_by, created_at, missed, companies, warehouses)
     VALUES (c.id, job.from_position, job.to_position, since, until, job.types_like, keys, subject, ids,
-        dead_letters, job.matched, job.cursor, session_user, clock_timestamp()) RETURNING id INTO job.id;
+        dead_letters, job.matched, job.cursor, session_user, clock_timestamp(), job.missed, companies, warehouses) RETURNING id INTO job.id;
     PERFORM odoo_events._audit('replay', c.name, NULL, jsonb_strip_nulls(jsonb_build_object('replay', job.id, 'events', job.matched,
       'from_position', job.from_position, 'to_position', job.to_position, 'since', since, 'until', until, 'types', types, 'keys', keys,
-      'subject', subject, 'ids', ids, 'dead_letters', dead_letters)));
+      'subject', subject, 'ids', ids, 'dead_letters', dead_letters, 'missed', job.missed, 'companies', companies, 'warehouses', warehouses)));
     PERFORM odoo_events._wake('config');
   END IF;
   RETURN job.matched;
 END $$;
+COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean, boolean, int4[], int4[]) IS
+'sends again what the subscription got, or its dead letters: same ids, same bytes, in order per key; missed: sends what it passed over, wants now and was never '
+'sent; answers how many events';
 -- deliver, fifth part: how subscriptions go, and what they still need.
 
 CREATE OR REPLACE VIEW odoo_events.subscription AS
@@ -1045,7 +2231,16 @@ SELECT c.name,
        c.state_since,
        c.created_at,
        c.shared_rows,
-       c.success_statuses
+       c.success_statuses,
+       c.transport,
+       c.outcomes,
+       c.outcome_within,
+       c.rejected,
+       c.accepted,
+       c.outcome_types,
+       c.on_reject,
+       c.fields,
+       c.timezone
   FROM odoo_events.subscription_config c;
 -- asked_at: nothing is sent before.  Of an open breaker it is the time of the probe; what waits for a retry follows as soon as the endpoint is
 -- back, whenever that retry would have been.  Retry-After holds everything back in the same way, but ends no retry's own delay.
@@ -1059,25 +2254,25 @@ SELECT c.id AS subscription_id, c.name, c.types_like, p.n, p.at, p.cursor, p.in_
        CROSS JOIN LATERAL (SELECT * FROM odoo_events.progress x WHERE x.subscription_id = c.id ORDER BY x.n DESC LIMIT 1) p
 UNION ALL
 SELECT c.id, c.name, c.types_like, NULL, k.at, k.position, '{}', '[]', 0, k.acked, 0,
-       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', '{}', NULL, NULL, NULL, 0, 0
+       0, 'closed', NULL, NULL, NULL, k.at, NULL, NULL, NULL, '{}', NULL, NULL, 0, '{}', '{}', NULL, NULL, NULL, k.filter_passed, k.filter_refused
   FROM odoo_events.pull_cursor k JOIN odoo_events.subscription_config c ON c.id = k.subscription_id;
 -- Events behind a held key, and the held one itself.
 CREATE OR REPLACE VIEW odoo_events.held_event AS
 SELECT h.subscription_id, h.position AS held_position, h.attempts, h.first_at, CASE p.breaker WHEN 'open' THEN p.asked_at ELSE GREATEST(h.next_attempt_at, p.asked_at) END AS next_attempt_at, h.last_error, o.position, o.id, o.type,
-       o.subject, o.partitionkey, o.recordedtime
+       o.subject, o.partitionkey, o.recordedtime, o.company_id, o.warehouse_id
   FROM odoo_events.subscription_progress p
        JOIN odoo_events.held h ON h.subscription_id = p.subscription_id
        CROSS JOIN LATERAL (
-         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime, x.company_id, x.warehouse_id FROM odoo_events.outbox_all x
           WHERE h.mode = 'key' AND x.partitionkey = h.key AND x.position >= h.position
             AND x.position <= LEAST(p.cursor, COALESCE(h.upto, p.cursor))
             AND (x.position = h.position OR x.type LIKE ANY (p.types_like))
          UNION ALL
-         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+         SELECT x.position, x.id, x.type, x.subject, x.partitionkey, x.recordedtime, x.company_id, x.warehouse_id FROM odoo_events.outbox_all x
           WHERE h.mode <> 'key' AND x.position = h.position) o;
 -- Estimated to be a few rows, whatever their number: the planner would have the plan of a thousand subscriptions compiled, which takes
 -- ten times as long as to run it.
-CREATE OR REPLACE VIEW odoo_events.subscription_status AS
+CREATE OR REPLACE VIEW odoo_events.subscription_status WITH (security_barrier) AS
 SELECT c.name,
        CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
             WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN 'unarmed'
@@ -1100,11 +2295,13 @@ SELECT c.name,
        p.delivered AS delivered_total, p.failed AS failed_total, p.filter_errors AS filter_errors_total, p.breaker,
        CASE p.breaker WHEN 'open' THEN p.asked_at
             ELSE GREATEST(p.asked_at, LEAST(h.next_attempt_at,
-                   CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since)) END,
+                   CASE WHEN p.cursor < l.last_position THEN odoo_events._schedule_next(c.schedule, COALESCE(p.fired_at, c.state_since), COALESCE(c.timezone, 'UTC')) END,
                    (SELECT min(timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us') FROM jsonb_array_elements(p.batches) b
                      WHERE (b ->> 'attempts')::int4 > 0))) END AS next_attempt_at,
        p.last_status, p.last_error, p.last_success_at, p.p50, p.p95,
-       LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at
+       LEAST(CASE WHEN c.overlap_until > now() THEN c.overlap_until END, c.auth_expires_at, c.tls_expires_at) AS expires_at,
+       odoo_events._transport(c.url) AS transport,
+       (SELECT e.expires_at FROM odoo_events.subscription_peer e WHERE e.subscription_id = c.id) AS peer_expires_at
   FROM odoo_events.subscription_config c
        LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
        LEFT JOIN LATERAL (SELECT 'lost positions ' || string_agg(o.first_position || ' to ' || o.last_position, ', ' ORDER BY o.id)
@@ -1118,8 +2315,11 @@ SELECT c.name,
        CROSS JOIN LATERAL (SELECT LEAST(h.least_held, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS least_waiting) w
        CROSS JOIN LATERAL (SELECT COALESCE((SELECT k.last_position FROM odoo_events.publish_cursor k ORDER BY k.n DESC LIMIT 1), 0)
                                   AS last_position) l
- WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
-CREATE OR REPLACE VIEW odoo_events.waiting AS
+ WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
+   AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
+-- A UNION ALL at the top would be taken apart, and a reader's own conditions would see rows before they are hidden.
+CREATE OR REPLACE VIEW odoo_events.waiting WITH (security_barrier) AS
+SELECT u.subscription, u.event_id, u.position, u.type, u.subject, u.partitionkey, u.state, u.attempts, u.next_attempt_at, u.behind_event_id, u.since, u.last_error FROM (
 SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, w.partitionkey,
        CASE WHEN w.batch_attempts > 0 THEN 'retry' WHEN w.position > w.head AND NOT w.position = ANY (p.batched) THEN 'behind'
             ELSE 'in_flight' END AS state,
@@ -1131,7 +2331,7 @@ SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, 
   FROM odoo_events.subscription_progress p
        JOIN odoo_events.subscription_config c ON c.id = p.subscription_id
        CROSS JOIN LATERAL (
-         SELECT i.position, i.batch_attempts, i.next_attempt_at, o.id, o.type, o.subject, o.partitionkey, o.recordedtime,
+         SELECT i.position, i.batch_attempts, i.next_attempt_at, o.id, o.type, o.subject, o.partitionkey, o.recordedtime, o.company_id, o.warehouse_id,
                 CASE c.ordering WHEN 'key' THEN pg_catalog.first_value(i.position) OVER (PARTITION BY o.partitionkey ORDER BY i.position)
                                 WHEN 'strict' THEN pg_catalog.first_value(i.position) OVER (ORDER BY i.position) END AS head
            FROM (SELECT f AS position, 0 AS batch_attempts, NULL::timestamptz AS next_attempt_at FROM unnest(p.in_flight) f
@@ -1140,9 +2340,11 @@ SELECT p.name AS subscription, w.id AS event_id, w.position, w.type, w.subject, 
                         CASE WHEN (b ->> 'attempts')::int4 > 0 THEN timestamptz '2000-01-01 00:00Z' + (b ->> 'next')::int8 * interval '1 us' END
                    FROM unnest(ARRAY(SELECT jsonb_array_elements(p.batches))) b,
                         unnest(pg_catalog.translate((b -> 'positions')::text, '[]', '{}')::int8[]) e) i
-                CROSS JOIN LATERAL (SELECT x.id, x.type, x.subject, x.partitionkey, x.recordedtime FROM odoo_events.outbox_all x
+                CROSS JOIN LATERAL (SELECT x.id, x.type, x.subject, x.partitionkey, x.recordedtime, x.company_id, x.warehouse_id FROM odoo_events.outbox_all x
                                      WHERE x.position = i.position LIMIT 1) o) w
  WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
+   AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), w.type, w.company_id, w.warehouse_id)
 UNION ALL
 SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
        CASE WHEN e.position > e.held_position OR e.attempts = 0 THEN 'behind' ELSE 'retry' END,
@@ -1152,7 +2354,81 @@ SELECT c.name, e.id, e.position, e.type, e.subject, e.partitionkey,
             THEN (SELECT o.id FROM odoo_events.outbox_all o WHERE o.position = e.held_position) END,
        e.recordedtime, CASE WHEN e.position = e.held_position THEN e.last_error END
   FROM odoo_events.held_event e JOIN odoo_events.subscription_config c ON c.id = e.subscription_id
- WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x));
+ WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
+   AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), e.type, e.company_id, e.warehouse_id)) u;
+-- A request for one event is shown as that event is; of a batch, and of an event that has left the outbox, all that the subscription may get must
+-- be the caller's to see.
+CREATE OR REPLACE VIEW odoo_events.attempt WITH (security_barrier) AS
+SELECT c.name AS subscription, a.event_id, a.batch_id, a.first_position, a.last_position, a.attempt, a.at,
+       pg_catalog.make_interval(secs => a.duration) AS duration, a.status, a.error, a.response,
+       odoo_events._transport(c.url) AS transport
+  FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) a
+       JOIN odoo_events.subscription_config c ON c.id = a.subscription_id
+ WHERE odoo_events._sees_whole((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.types, c.companies, c.warehouses, NULL, NULL)
+    OR a.event_id IS NOT NULL AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+       AND EXISTS (SELECT 1 FROM odoo_events.outbox_all o WHERE o.position = a.first_position AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), o.type, o.company_id, o.warehouse_id));
+COMMENT ON VIEW odoo_events.attempt IS
+'one row per request or message; response is kept of failures, its first 4 KiB; of a dry run there is neither status nor error, and response is what was not sent';
+CREATE OR REPLACE VIEW odoo_events.dead_letter WITH (security_barrier) AS
+SELECT c.name AS subscription, d.event_id, d.position, d.type, d.subject, d.attempts, d.first_at, d.last_at, d.last_status, d.last_error
+  FROM odoo_events.dead d JOIN odoo_events.subscription_config c ON c.id = d.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), d.type, d.company_id, d.warehouse_id);
+-- The least position of the outbox that somebody still needs; null if nobody does.
+CREATE OR REPLACE VIEW odoo_events.needed AS
+SELECT 'subscription ' || p.name AS held_by, LEAST(p.cursor + 1, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS position
+  FROM odoo_events.subscription_progress p
+UNION ALL
+SELECT 'subscription ' || c.name, min(h.position)
+  FROM odoo_events.held h JOIN odoo_events.subscription_config c ON c.id = h.subscription_id GROUP BY c.id, c.name
+UNION ALL
+SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters
+UNION ALL
+SELECT 'dropped subscription ' || u.name, u.position FROM odoo_events.unsubscribed u WHERE u.until > now()
+UNION ALL
+(SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1);
+CREATE OR REPLACE FUNCTION odoo_events._overrun_pull(upto int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  k record;
+BEGIN
+  FOR k IN SELECT * FROM odoo_events.pull_cursor p WHERE p.position < upto FOR UPDATE SKIP LOCKED LOOP
+    PERFORM odoo_events._overrun(k.subscription_id, k.position + 1, upto);
+    UPDATE odoo_events.pull_cursor p SET position = upto, fetched = GREATEST(p.fetched, upto), scanned = GREATEST(p.scanned, upto)
+     WHERE p.subscription_id = k.subscription_id;
+  END LOOP;
+  UPDATE odoo_events.unsubscribed u SET position = upto + 1 WHERE u.position <= upto;
+END $$;
+CREATE OR REPLACE VIEW odoo_events.storage AS
+WITH t AS (
+  SELECT pg_catalog.regexp_replace(c.relname, '_[0-9]+$', '') AS part, c.relname,
+         pg_catalog.pg_total_relation_size(c.oid) AS bytes, pg_catalog.pg_relation_size(c.oid) > 0 AS used
+    FROM pg_catalog.pg_class c
+   WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relkind = 'r'
+     AND (c.relname ~ '^(journal|outbox|publish_cursor|progress|attempt|process_cursor|process_step|process_root|document_index)_[0-9]+$'
+          OR c.relname IN ('held', 'dead', 'quarantined', 'audit', 'capture_gap'))
+), s AS (
+  SELECT t.part, pg_catalog.count(*) AS members, pg_catalog.count(*) FILTER (WHERE t.used) AS used, pg_catalog.sum(t.bytes)::int8 AS bytes
+    FROM t GROUP BY t.part
+)
+SELECT s.part, s.used || ' of ' || s.members AS segments, s.bytes,
+       CASE s.part
+         WHEN 'outbox' THEN (SELECT pg_catalog.min(o.recordedtime) FROM odoo_events.outbox_all o
+                              WHERE o.position = (SELECT pg_catalog.min(x.position) FROM odoo_events.outbox_all x))
+         WHEN 'attempt' THEN (SELECT pg_catalog.min(a.at) FROM odoo_events.attempt a)
+         WHEN 'dead' THEN (SELECT pg_catalog.min(d.first_at) FROM odoo_events.dead d)
+         WHEN 'quarantined' THEN (SELECT pg_catalog.min(q.at) FROM odoo_events.quarantined q)
+         WHEN 'audit' THEN (SELECT pg_catalog.min(a.at) FROM odoo_events.audit a)
+         WHEN 'held' THEN (SELECT pg_catalog.min(h.first_at) FROM odoo_events.held h)
+       END AS oldest,
+       CASE s.part
+         WHEN 'outbox' THEN (SELECT n.held_by FROM odoo_events.needed n
+                              WHERE n.position <= (SELECT k.last_position FROM odoo_events.publish_cursor k ORDER BY k.n DESC LIMIT 1) ORDER BY n.position, n.held_by LIMIT 1)
+         WHEN 'journal' THEN (SELECT 'prepared transaction ' || x.gid FROM pg_catalog.pg_prepared_xacts x
+                               WHERE x.database = current_database() ORDER BY x.prepared LIMIT 1)
+       END AS held_by
+  FROM s;
 -- deliver, sixth part: consumers that fetch, because nothing can be sent to them.
 
 CREATE FUNCTION odoo_events._filter_verdict(event text, filter jsonpath) RETURNS text
@@ -1199,6 +2475,40 @@ CREATE FUNCTION odoo_events._company_event(event text, classes text, companies i
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_company_event';
 COMMENT ON FUNCTION odoo_events._company_event(text, text, int4[]) IS
 'internal: an event as a subscription of these companies may see it; null where it tells of other companies'' values only';
+-- The configuration of a consumer that may fetch now, and where it is, locked: a second one on the same name waits for the first.
+CREATE OR REPLACE FUNCTION odoo_events._pull(name text) RETURNS odoo_events.pull_cursor
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config;
+  k odoo_events.pull_cursor;
+  me record;
+BEGIN
+  SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = _pull.name;
+  IF c.id IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" does not exist', name USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT name FROM odoo_events.subscription lists them.';
+  END IF;
+  PERFORM odoo_events._must_be_whole(c, 'fetch', '{consume}', true);
+  IF c.url IS NOT NULL THEN
+    RAISE EXCEPTION 'subscription "%" has a URL that its events are sent to', name USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', name || '-pull');
+  ELSIF c.state <> 'active' THEN
+    RAISE EXCEPTION 'subscription "%" is %', name, c.state USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.resume(%L);', name);
+  END IF;
+  SELECT * INTO me FROM odoo_events._identity();
+  IF NOT me.armed THEN
+    RAISE EXCEPTION 'nothing is delivered from this database: %', me.reason USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SELECT odoo_events.arm();  -- only if this is production';
+  END IF;
+  SELECT * INTO k FROM odoo_events.pull_cursor p WHERE p.subscription_id = c.id FOR UPDATE;
+  IF k.subscription_id IS NULL THEN     -- restored from a backup: it begins with what comes now
+    INSERT INTO odoo_events.pull_cursor (subscription_id, position, fetched, scanned)
+    SELECT c.id, l, l, l FROM odoo_events._last_position() l
+    ON CONFLICT (subscription_id) DO UPDATE SET at = pull_cursor.at RETURNING * INTO k;
+  END IF;
+  RETURN k;
+END $$;
 CREATE OR REPLACE FUNCTION odoo_events.fetch(name text, max int DEFAULT 100) RETURNS TABLE ("position" int8, id uuid, event json)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -1255,38 +2565,1166 @@ BEGIN
   IF n > 0 THEN
     UPDATE odoo_events.pull_cursor p
        SET fetched = GREATEST(p.fetched, last), scanned = CASE WHEN last >= p.fetched THEN GREATEST(p.scanned, job.to_position) ELSE p.scanned END,
-           holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout
+           holder = pg_backend_pid(), holder_since = a.backend_start, held_until = clock_timestamp() + c.timeout, filter_passed = p.filter_passed + n
       FROM pg_stat_get_activity(pg_backend_pid()) a WHERE p.subscription_id = c.id;
   ELSIF job.to_position > k.position OR k.holder IS NOT NULL THEN
     -- nothing here is for it: that needs no acknowledgement
-    UPDATE odoo_events.pull_cursor p SET position = job.to_position, fetched = job.to_position, scanned = job.to_position, at = now(), holder = NULL
+    UPDATE odoo_events.pull_cursor p SET position = job.to_position, fetched = job.to_position, scanned = job.to_position, at = now(), holder = NULL,
+           -- health() warns of a filter that lets nothing through
+           filter_refused = p.filter_refused + CASE WHEN c.filter IS NULL OR p.filter_passed > 0 THEN 0 ELSE
+             (SELECT count(*) FROM odoo_events.outbox_all o WHERE o.position > k.position AND o.position <= job.to_position AND o.type LIKE ANY (c.types_like)) END
      WHERE p.subscription_id = c.id;
   END IF;
 END $$;
-CREATE OR REPLACE FUNCTION odoo_events.arm() RETURNS void
+-- care: who looks after a subscription or a type of event, how urgent it is, where its runbook is, and until when a type is sent.
+
+-- Written by set_care() only.  A rule is about one subscription, or about a pattern of types, perhaps of one company or warehouse.
+CREATE TABLE odoo_events.care_rule (
+    id           text PRIMARY KEY,              -- md5 of name: a key of saved_config is letters, digits and "_"
+    name         text NOT NULL UNIQUE,          -- what it is about, in words, for audit_log
+    subscription text,
+    type         text,                          -- a pattern, as in subscribe(types => ...)
+    type_like    text,                          -- the same as a LIKE pattern
+    company_id   int4,
+    warehouse_id int4,
+    owner        text,
+    contact      text,
+    criticality  int2 CHECK (criticality BETWEEN 1 AND 5),
+    runbook      text,
+    escalation   jsonb,
+    sunset       date,
+    CHECK ((subscription IS NULL) <> (type IS NULL))
+);
+COMMENT ON TABLE odoo_events.care_rule IS 'what set_care() was given; read it through the view care';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'set_care', 'set_care', 'set_care', 'id,name,type_like');
+CREATE OR REPLACE VIEW odoo_events.care AS
+SELECT r.subscription, r.type, r.company_id, r.warehouse_id, r.owner, r.contact, r.criticality, r.runbook, r.escalation, r.sunset
+  FROM odoo_events.care_rule r;
+COMMENT ON VIEW odoo_events.care IS
+'who looks after what: one row per rule of set_care(); of several that apply the most specific wins, attribute by attribute: subscription, then type with '
+'warehouse, then type with company, then type';
+-- Each attribute is that of the most specific rule that has it.  What subscribe(owner, contact) was given stands behind the subscription's own rule.
+CREATE FUNCTION odoo_events._care(subscription text, type text DEFAULT NULL, company_id int4 DEFAULT NULL, warehouse_id int4 DEFAULT NULL,
+  OUT owner text, OUT contact text, OUT criticality int2, OUT runbook text, OUT escalation jsonb, OUT sunset date)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT (array_agg(r.owner ORDER BY r.rank) FILTER (WHERE r.owner IS NOT NULL))[1],
+       (array_agg(r.contact ORDER BY r.rank) FILTER (WHERE r.contact IS NOT NULL))[1],
+       (array_agg(r.criticality ORDER BY r.rank) FILTER (WHERE r.criticality IS NOT NULL))[1],
+       (array_agg(r.runbook ORDER BY r.rank) FILTER (WHERE r.runbook IS NOT NULL))[1],
+       (array_agg(r.escalation ORDER BY r.rank) FILTER (WHERE r.escalation IS NOT NULL))[1],
+       (array_agg(r.sunset ORDER BY r.rank) FILTER (WHERE r.sunset IS NOT NULL))[1]
+  FROM (SELECT ARRAY[CASE WHEN c.subscription IS NOT NULL THEN 0 ELSE 2 END, (c.warehouse_id IS NULL)::int, (c.company_id IS NULL)::int,
+                     strpos(c.type, '*'), -length(c.type)] AS rank,
+               c.owner, c.contact, c.criticality, c.runbook, c.escalation, c.sunset
+          FROM odoo_events.care_rule c
+         WHERE c.subscription = _care.subscription
+            OR _care.type LIKE c.type_like AND (c.company_id IS NULL OR c.company_id = _care.company_id)
+               AND (c.warehouse_id IS NULL OR c.warehouse_id = _care.warehouse_id)
+        UNION ALL
+        SELECT ARRAY[1], s.owner, s.contact, NULL, NULL, NULL, NULL
+          FROM odoo_events.subscription_config s WHERE s.name = _care.subscription) r
+$$;
+COMMENT ON FUNCTION odoo_events._care(text, text, int4, int4) IS
+'internal: who looks after a subscription and a type, how urgent it is, and where its runbook is; null where nobody has said so';
+-- For platform events: {"care": {...}}, or nothing where nobody looks after it.
+CREATE FUNCTION odoo_events._care_json(subscription text, type text DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN j.care = '{}' THEN '{}' ELSE jsonb_build_object('care', j.care) END
+  FROM (SELECT jsonb_strip_nulls(jsonb_build_object('owner', c.owner, 'contact', c.contact, 'criticality', c.criticality, 'runbook', c.runbook)) AS care
+          FROM odoo_events._care(_care_json.subscription, _care_json.type) c) j
+$$;
+COMMENT ON FUNCTION odoo_events._care_json(text, text) IS 'internal: the member "care" of a platform event';
+-- For health() and diagnose(): "; owner Shipping IT, contact ..., runbook ...".
+CREATE FUNCTION odoo_events._care_text(subscription text, type text DEFAULT NULL, warehouse_id int4 DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT concat_ws(', ', 'owner ' || c.owner, 'contact ' || c.contact, 'criticality ' || c.criticality, 'runbook ' || c.runbook)
+  FROM odoo_events._care(_care_text.subscription, _care_text.type, NULL, _care_text.warehouse_id) c
+$$;
+COMMENT ON FUNCTION odoo_events._care_text(text, text, int4) IS 'internal: who looks after it, in words; empty where nobody does';
+CREATE FUNCTION odoo_events._care_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_subscription_info', 'gauge',
+       jsonb_build_object('subscription', s.name, 'owner', COALESCE(c.owner, ''), 'contact', COALESCE(c.contact, ''),
+                          'criticality', COALESCE(c.criticality::text, ''), 'runbook', COALESCE(c.runbook, '')),
+       1::float8, 'Who looks after a subscription, for joins on its name.'
+  FROM odoo_events.subscription_config s, odoo_events._care(s.name) c ORDER BY s.name
+$$;
+COMMENT ON FUNCTION odoo_events._care_metrics() IS 'internal: who looks after each subscription, as labels';
+-- The subscriptions that want events of a type or pattern: each pattern is taken as a type that the other may match.
+CREATE FUNCTION odoo_events._subscribers(type text) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(array_agg(s.name ORDER BY s.name), '{}')
+  FROM odoo_events.subscription_config s
+ WHERE EXISTS (SELECT 1 FROM unnest(s.types, s.types_like) t(pattern, likes)
+                WHERE _subscribers.type LIKE t.likes OR t.pattern LIKE replace(replace(_subscribers.type, '_', '\_'), '*', '%'))
+$$;
+COMMENT ON FUNCTION odoo_events._subscribers(text) IS 'internal: names of the subscriptions to a type or a pattern of types';
+CREATE FUNCTION odoo_events._check_care(criticality int, owner text, contact text, runbook text, escalation jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  a record;
+BEGIN
+  IF criticality NOT BETWEEN 0 AND 5 THEN
+    RAISE EXCEPTION 'argument "criticality" is %', criticality USING ERRCODE = 'invalid_parameter_value',
+      HINT = '1 is the most urgent, 5 the least; 0 takes it away.';
+  END IF;
+  FOR a IN SELECT * FROM (VALUES ('owner', owner), ('contact', contact), ('runbook', runbook)) v(name, given) LOOP
+    IF length(a.given) > 500 OR a.given ~ '[[:cntrl:]]' THEN
+      RAISE EXCEPTION 'argument "%" is longer than 500 characters, or has control characters', a.name USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Give a name, an address or a URL, on one line.';
+    END IF;
+  END LOOP;
+  IF escalation IS NULL OR escalation = '{}' THEN
+    RETURN;
+  END IF;
+  IF jsonb_typeof(escalation) <> 'object' OR COALESCE(escalation ->> 'contact', '') = '' OR escalation - '{after,contact}'::text[] <> '{}' THEN
+    RAISE EXCEPTION 'argument "escalation" is not an object of "after" and "contact"' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'escalation => ''{"after": "30 min", "contact": "duty@example.com"}''';
+  END IF;
+  BEGIN
+    IF (escalation ->> 'after')::interval <= '0' THEN
+      RAISE EXCEPTION SQLSTATE '22007';
+    END IF;
+  EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
+    RAISE EXCEPTION 'argument "escalation" has no usable time "after"' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'escalation => ''{"after": "30 min", "contact": "duty@example.com"}''';
+  END;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_care(int, text, text, text, jsonb) IS 'internal: refuses arguments of set_care() that cannot be used';
+-- One rule: what is null stays, what is empty goes, and so does a rule with nothing left.
+CREATE FUNCTION odoo_events._set_care(r odoo_events.care_rule) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  r.id := md5(r.name);
+  IF r.sunset IS NOT NULL AND r.sunset IS DISTINCT FROM (SELECT c.sunset FROM odoo_events.care_rule c WHERE c.id = r.id) AND isfinite(r.sunset) THEN
+    PERFORM odoo_events._emit('odoo.platform.type.deprecated.v1', 'type/' || r.type,
+      jsonb_build_object('type', jsonb_build_object('name', r.type, 'sunset', r.sunset), 'subscribers', to_jsonb(odoo_events._subscribers(r.type)))
+        || odoo_events._care_json(NULL, r.type), 'type:' || r.type);
+  END IF;
+  INSERT INTO odoo_events.care_rule AS c (id, name, subscription, type, type_like, company_id, warehouse_id, owner, contact, criticality, runbook, escalation, sunset)
+  VALUES (r.id, r.name, r.subscription, r.type, r.type_like, r.company_id, r.warehouse_id, NULLIF(r.owner, ''), NULLIF(r.contact, ''), NULLIF(r.criticality, 0),
+          NULLIF(r.runbook, ''), NULLIF(r.escalation, '{}'), NULLIF(r.sunset, 'infinity'))
+  ON CONFLICT ON CONSTRAINT care_rule_pkey DO UPDATE
+     SET owner = NULLIF(COALESCE(r.owner, c.owner), ''), contact = NULLIF(COALESCE(r.contact, c.contact), ''),
+         criticality = NULLIF(COALESCE(r.criticality, c.criticality), 0), runbook = NULLIF(COALESCE(r.runbook, c.runbook), ''),
+         escalation = NULLIF(COALESCE(r.escalation, c.escalation), '{}'), sunset = NULLIF(COALESCE(r.sunset, c.sunset), 'infinity');
+  DELETE FROM odoo_events.care_rule c WHERE c.id = r.id AND num_nonnulls(c.owner, c.contact, c.criticality, c.runbook, c.escalation, c.sunset) = 0;
+END $$;
+COMMENT ON FUNCTION odoo_events._set_care(odoo_events.care_rule) IS 'internal: adds, changes or drops one rule of care';
+CREATE FUNCTION odoo_events.set_care(types text[] DEFAULT NULL, subscriptions text[] DEFAULT NULL, companies int4[] DEFAULT NULL,
+  warehouses int4[] DEFAULT NULL, owner text DEFAULT NULL, contact text DEFAULT NULL, criticality int DEFAULT NULL, runbook text DEFAULT NULL,
+  escalation jsonb DEFAULT NULL, sunset date DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r odoo_events.care_rule;
+  n bigint := 0;
+BEGIN
+  IF num_nonnulls(types, subscriptions) <> 1 THEN
+    RAISE EXCEPTION 'either argument "types" or "subscriptions" says what it is about' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.set_care(types => ''{odoo.logistics.*}'', owner => ''Shipping IT'', contact => ''shipping@example.com'');';
+  END IF;
+  IF subscriptions IS NOT NULL AND num_nonnulls(companies, warehouses, sunset) > 0 THEN
+    RAISE EXCEPTION 'arguments "companies", "warehouses" and "sunset" are about types, not about subscriptions' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.set_care(types => ''{odoo.logistics.*}'', warehouses => ''{1}'', owner => ''Shipping IT'');';
+  END IF;
+  PERFORM odoo_events._check_care(criticality, owner, contact, runbook, escalation);
+  r.owner := owner; r.contact := contact; r.criticality := criticality; r.runbook := runbook; r.escalation := escalation; r.sunset := sunset;
+  FOREACH r.subscription IN ARRAY COALESCE(subscriptions, '{}') LOOP
+    PERFORM odoo_events._subscription(r.subscription);
+    r.name := 'subscription ' || r.subscription;
+    PERFORM odoo_events._set_care(r);
+    n := n + 1;
+  END LOOP;
+  IF types IS NOT NULL THEN
+    PERFORM odoo_events._types_like(types);
+    r.subscription := NULL;
+    FOR r.type, r.company_id, r.warehouse_id IN
+      SELECT t, c, w FROM unnest(types) t, unnest(COALESCE(companies, ARRAY[NULL::int4])) c, unnest(COALESCE(warehouses, ARRAY[NULL::int4])) w LOOP
+      r.type_like := replace(replace(r.type, '_', '\_'), '*', '%');
+      r.name := concat_ws(' ', r.type, 'company ' || r.company_id, 'warehouse ' || r.warehouse_id);
+      PERFORM odoo_events._set_care(r);
+      n := n + 1;
+    END LOOP;
+  END IF;
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events.set_care(text[], text[], int4[], int4[], text, text, int, text, jsonb, date) IS
+'says who looks after types or subscriptions: owner, contact, criticality (1 the most urgent, to 5), runbook, escalation ({"after": interval, "contact"}), '
+'sunset (the day after which a type is no longer sent); null leaves as it is, ''''  0  {} and infinity take away; answers how many rules were set';
+CREATE FUNCTION odoo_events._forget_care() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM odoo_events.care_rule c WHERE c.subscription = OLD.name;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._forget_care() IS 'internal: a subscription that is gone needs no care';
+CREATE TRIGGER forget_care AFTER DELETE ON odoo_events.subscription_config FOR EACH ROW EXECUTE FUNCTION odoo_events._forget_care();
+CREATE FUNCTION odoo_events._health_sunset() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'sunset', 'warn', format('%s %s %s: subscribed by %s%s', r.type, CASE WHEN r.sunset < current_date THEN 'should have ended' ELSE 'ends' END, r.sunset,
+         array_to_string(s.names, ', '), '; ' || NULLIF(odoo_events._care_text(NULL, r.type), '')),
+       format('SELECT type, sunset, owner, contact, runbook FROM odoo_events.care WHERE type = %L;  -- its subscribers have to change to what comes instead', r.type)
+  FROM odoo_events.care_rule r, LATERAL odoo_events._subscribers(r.type) s(names)
+ WHERE r.sunset IS NOT NULL AND s.names <> '{}'
+$$;
+COMMENT ON FUNCTION odoo_events._health_sunset() IS 'internal: types that end, and who still subscribes to them; no rows where there are none';
+-- One key of two parties: each could sign as the other, and rotating it for one breaks the other.
+CREATE FUNCTION odoo_events._health_credentials() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH s AS MATERIALIZED (
+  SELECT c.name, y.owner, x.secret, COALESCE(x.auth ->> 'token', x.auth ->> 'password', x.auth ->> 'client_secret') AS token, x.tls_key
+    FROM odoo_events.subscription_config c JOIN odoo_events.subscription_secret x ON x.subscription_id = c.id, LATERAL odoo_events._care(c.name) y
+   WHERE y.owner IS NOT NULL)
+SELECT 'credentials', 'warn', format('subscriptions %s have the same %s, and different owners: %s', string_agg(u.name, ', ' ORDER BY u.name), u.kind,
+         string_agg(DISTINCT u.owner, ', ')),
+       CASE u.kind WHEN 'signing secret' THEN format('SELECT odoo_events.rotate_secret(%L);  -- and give its receiver the new one', min(u.name))
+            ELSE format('SELECT name, auth, tls FROM odoo_events.subscription WHERE name = ANY (%L);  -- alter_subscription(%L, %s => ...) gives one of them its own',
+                        array_agg(u.name ORDER BY u.name), min(u.name), CASE u.kind WHEN 'token' THEN 'auth' ELSE 'tls' END) END
+  FROM (SELECT s.name, s.owner, 'signing secret' AS kind, s.secret AS value FROM s
+        UNION ALL SELECT s.name, s.owner, 'token', convert_to(s.token, 'UTF8') FROM s
+        UNION ALL SELECT s.name, s.owner, 'client certificate', convert_to(s.tls_key, 'UTF8') FROM s) u
+ WHERE u.value IS NOT NULL GROUP BY u.kind, u.value HAVING count(DISTINCT u.owner) > 1
+$$;
+COMMENT ON FUNCTION odoo_events._health_credentials() IS 'internal: credentials that subscriptions of different owners share; no rows where there are none';
+-- account: what is needed to say afterwards why an event reached a subscription or did not, and how old the oldest unpublished commit is.
+
+-- What a subscription chose, version by version.  Whether an event was wanted is decided once, when the worker reads it; a later
+-- alteration does not change that, so trace() and replay(missed => true) have to know what held then.
+CREATE TABLE odoo_events.subscription_version (
+    subscription_id int4 NOT NULL,
+    version         int8 NOT NULL,              -- that of subscription_config
+    at              timestamptz NOT NULL,
+    who             text NOT NULL,
+    "position"      int8,                       -- events after it are judged by this version; null: the worker has not loaded it yet
+    types           text[] NOT NULL,
+    types_like      text[] NOT NULL,
+    filter          jsonpath,
+    companies       int4[],
+    warehouses      int4[],
+    shared_rows     boolean NOT NULL,
+    PRIMARY KEY (subscription_id, version)
+);
+COMMENT ON TABLE odoo_events.subscription_version IS 'which events each subscription chose, since when and by whom';
+CREATE FUNCTION odoo_events._note_version(c odoo_events.subscription_config, at timestamptz, who text, "position" int8) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+INSERT INTO odoo_events.subscription_version
+VALUES (c.id, c.version, at, who, "position", c.types, c.types_like, c.filter, c.companies, c.warehouses, c.shared_rows) ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION odoo_events._note_version(odoo_events.subscription_config, timestamptz, text, int8) IS 'internal: keeps what a subscription chooses from now on';
+CREATE FUNCTION odoo_events._version_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM odoo_events.subscription_version v WHERE v.subscription_id = OLD.id;
+  ELSIF TG_OP = 'INSERT' THEN
+    PERFORM odoo_events._note_version(NEW, clock_timestamp(), session_user, NULL);
+  ELSIF (NEW.types_like, NEW.filter::text, NEW.companies, NEW.warehouses, NEW.shared_rows)
+        IS DISTINCT FROM (OLD.types_like, OLD.filter::text, OLD.companies, OLD.warehouses, OLD.shared_rows) THEN
+    -- a subscription that is older than this table
+    IF NOT EXISTS (SELECT 1 FROM odoo_events.subscription_version v WHERE v.subscription_id = OLD.id) THEN
+      PERFORM odoo_events._note_version(OLD, OLD.created_at, 'unknown', 0);
+    END IF;
+    PERFORM odoo_events._note_version(NEW, clock_timestamp(), session_user,
+      (SELECT k.position FROM odoo_events.pull_cursor k WHERE k.subscription_id = NEW.id));
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._version_changed() IS 'internal: keeps what subscriptions choose';
+CREATE TRIGGER version AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._version_changed();
+-- The version by which an event at this position was judged; all nulls where nothing is known.
+CREATE FUNCTION odoo_events._version_of(subscription_id int4, "position" int8) RETURNS odoo_events.subscription_version
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT v.* FROM odoo_events.subscription_version v
+ WHERE v.subscription_id = _version_of.subscription_id
+   AND (v.position < _version_of.position
+        OR v.version = (SELECT min(x.version) FROM odoo_events.subscription_version x WHERE x.subscription_id = _version_of.subscription_id))
+ ORDER BY v.version DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION odoo_events._version_of(int4, int8) IS 'internal: what a subscription chose when it came to a position';
+-- Where a subscription began: events up to there were never meant for it.  Null where that is not known.
+CREATE FUNCTION odoo_events._start_of(subscription_id int4) RETURNS int8
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT v.position FROM odoo_events.subscription_version v
+ WHERE v.subscription_id = _start_of.subscription_id AND v.who <> 'unknown' ORDER BY v.version LIMIT 1
+$$;
+COMMENT ON FUNCTION odoo_events._start_of(int4) IS 'internal: position at which a subscription began';
+-- Why an event that a subscription has passed was not wanted then, and who had said so; null where it was wanted.
+CREATE FUNCTION odoo_events._passed_over(c odoo_events.subscription_config, v odoo_events.subscription_version, type text, subject text,
+                                         company_id int4, warehouse_id int4, event text, classes text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  why text;
+BEGIN
+  IF v.version IS NULL THEN
+    RETURN odoo_events._unwanted(c, type, subject, company_id, warehouse_id, event, classes);
+  END IF;
+  c.types := v.types; c.types_like := v.types_like; c.filter := v.filter; c.companies := v.companies; c.warehouses := v.warehouses; c.shared_rows := v.shared_rows;
+  why := odoo_events._unwanted(c, type, subject, company_id, warehouse_id, event, classes);
+  RETURN why || format(' (%s by %s at %s)', CASE WHEN v.version = 1 THEN 'subscribed' ELSE 'altered' END, v.who, v.at);
+END $$;
+COMMENT ON FUNCTION odoo_events._passed_over(odoo_events.subscription_config, odoo_events.subscription_version, text, text, int4, int4, text, text) IS
+'internal: why a subscription passed an event over, and who had said so; null where it wanted it';
+-- Has an earlier replay sent this event?  It sent what the subscription chose when it was ordered.
+CREATE FUNCTION odoo_events._replayed(c odoo_events.subscription_config, before int8, "position" int8, id uuid, type text, subject text, partitionkey text,
+                                      "time" timestamptz, company_id int4, warehouse_id int4, event text, classes text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT EXISTS (
+  SELECT 1 FROM odoo_events.replay_job j
+   WHERE j.subscription_id = c.id AND NOT j.dead_letters AND (before IS NULL OR j.id < before)
+     AND _replayed.position BETWEEN j.from_position AND CASE j.state WHEN 'cancelled' THEN LEAST(j.cursor, j.to_position) ELSE j.to_position END
+     AND (j.since IS NULL OR _replayed."time" >= j.since) AND (j.until IS NULL OR _replayed."time" < j.until)
+     AND (j.types_like IS NULL OR _replayed.type LIKE ANY (j.types_like)) AND (j.keys IS NULL OR _replayed.partitionkey = ANY (j.keys))
+     AND (j.subject IS NULL OR _replayed.subject = j.subject) AND (j.ids IS NULL OR _replayed.id = ANY (j.ids))
+     AND odoo_events._passed_over(c, (SELECT v FROM odoo_events.subscription_version v WHERE v.subscription_id = c.id AND v.at <= j.created_at ORDER BY v.version DESC LIMIT 1),
+                                  _replayed.type, _replayed.subject, _replayed.company_id, _replayed.warehouse_id, _replayed.event, _replayed.classes) IS NULL)
+$$;
+COMMENT ON FUNCTION odoo_events._replayed(odoo_events.subscription_config, int8, int8, uuid, text, text, text, timestamptz, int4, int4, text, text) IS
+'internal: whether a replay before this one has sent an event';
+-- Is this an event that the subscription passed over when it came to it, and that nothing has sent since?
+CREATE FUNCTION odoo_events._missed(c odoo_events.subscription_config, before int8, "position" int8, id uuid, type text, subject text, partitionkey text,
+                                    "time" timestamptz, company_id int4, warehouse_id int4, event text, classes text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v odoo_events.subscription_version := odoo_events._version_of(c.id, "position");
+BEGIN
+  RETURN v.version IS NOT NULL AND "position" > COALESCE(odoo_events._start_of(c.id), 0)
+     -- an event that the filter could not judge is a dead letter
+     AND odoo_events._passed_over(c, v, type, subject, company_id, warehouse_id, event, classes) NOT LIKE 'the filter could not be judged%'
+     AND NOT odoo_events._replayed(c, before, "position", id, type, subject, partitionkey, "time", company_id, warehouse_id, event, classes);
+END $$;
+COMMENT ON FUNCTION odoo_events._missed(odoo_events.subscription_config, int8, int8, uuid, text, text, text, timestamptz, int4, int4, text, text) IS
+'internal: whether a subscription passed an event over and has not been sent it since';
+-- Commit time of the oldest change that is not published.  While a reading is in progress, changes are published in the order of their
+-- id, which is that of the journal's rows.  Otherwise the transactions after the cursor are visited one by one along the primary key,
+-- 2000 at most; those that were open when the cursor's snapshot was taken are looked up.
+CREATE FUNCTION odoo_events._oldest_unpublished() RETURNS timestamptz
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  c      odoo_events.publish_cursor_0;
+  oldest timestamptz;
+  one    timestamptz;
+  after  xid8;
+BEGIN
+  SELECT * INTO c FROM odoo_events.publish_cursor x ORDER BY x.n DESC LIMIT 1;
+  c.s1 := COALESCE(c.s1, '1:1:');
+  IF c.s2 IS NOT NULL THEN
+    SELECT min(j.at) INTO oldest
+      FROM (SELECT x.at FROM ((SELECT a.at FROM odoo_events.journal_0 a WHERE a.id > c.done_id AND NOT pg_visible_in_snapshot(a.xid, c.s1) LIMIT 1000)
+                    UNION ALL (SELECT a.at FROM odoo_events.journal_1 a WHERE a.id > c.done_id AND NOT pg_visible_in_snapshot(a.xid, c.s1) LIMIT 1000)
+                    UNION ALL (SELECT a.at FROM odoo_events.journal_2 a WHERE a.id > c.done_id AND NOT pg_visible_in_snapshot(a.xid, c.s1) LIMIT 1000)) x) j;
+    RETURN oldest;
+  END IF;
+  SELECT min(j.at) INTO oldest FROM pg_snapshot_xip(c.s1) p(xid), LATERAL (SELECT x.at FROM odoo_events.journal x WHERE x.xid = p.xid LIMIT 1) j;
+  after := (pg_snapshot_xmax(c.s1)::text::numeric - 1)::text::xid8;
+  FOR i IN 1 .. 2000 LOOP
+    SELECT j.xid, j.at INTO after, one
+      FROM ((SELECT x.xid, x.at FROM odoo_events.journal_0 x WHERE x.xid > after ORDER BY x.xid, x.id LIMIT 1)
+  UNION ALL (SELECT x.xid, x.at FROM odoo_events.journal_1 x WHERE x.xid > after ORDER BY x.xid, x.id LIMIT 1)
+  UNION ALL (SELECT x.xid, x.at FROM odoo_events.journal_2 x WHERE x.xid > after ORDER BY x.xid, x.id LIMIT 1)) j ORDER BY j.xid LIMIT 1;
+    EXIT WHEN NOT FOUND;
+    oldest := LEAST(oldest, one);
+  END LOOP;
+  RETURN oldest;
+END $$;
+COMMENT ON FUNCTION odoo_events._oldest_unpublished() IS 'internal: when the oldest change was committed that is not published; null where there is none';
+-- samples: figures that the worker keeps once a minute, and what health() reads from them and from the server's own views.
+
+-- A row a minute and part, kept for six hours.
+CREATE TABLE odoo_events.disk_sample (
+    part  text NOT NULL,                        -- data, pg_wal
+    at    timestamptz NOT NULL,
+    free  int8 NOT NULL,                        -- bytes that the server may still use
+    total int8 NOT NULL,
+    PRIMARY KEY (part, at)
+);
+COMMENT ON TABLE odoo_events.disk_sample IS 'free space of the data directory and of pg_wal, once a minute, for six hours';
+CREATE FUNCTION odoo_events._disk_space(OUT part text, OUT free int8, OUT total int8) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_disk_space';
+COMMENT ON FUNCTION odoo_events._disk_space() IS 'internal: bytes of the file systems of the data directory and of pg_wal, as they are now';
+CREATE FUNCTION odoo_events._sample() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO odoo_events.disk_sample (part, at, free, total) SELECT d.part, clock_timestamp(), d.free, d.total FROM odoo_events._disk_space() d ON CONFLICT DO NOTHING;
+  DELETE FROM odoo_events.disk_sample d WHERE d.at < clock_timestamp() - interval '6 hours';
+END $$;
+COMMENT ON FUNCTION odoo_events._sample() IS 'internal: the worker calls it once a minute';
+-- Replication slots that keep WAL, of any plugin and database: they fill one disk.
+CREATE OR REPLACE VIEW odoo_events._slot AS
+SELECT s.slot_name::text AS name, s.active, s.wal_status, s.slot_type, s.plugin::text, s.database::text,
+       pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn)::int8 AS retained
+  FROM pg_catalog.pg_replication_slots s;
+COMMENT ON VIEW odoo_events._slot IS 'internal: replication slots and the bytes of WAL that they keep';
+-- What holds disk space: of pg_wal the slot that keeps most, or an archiver that fails; of the data directory the extension's own ring.
+CREATE FUNCTION odoo_events._disk_holder(part text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN part = 'pg_wal' THEN COALESCE(
+         (SELECT format('archive_command, which fails since %s', a.last_failed_time) FROM pg_stat_archiver a
+           WHERE a.last_failed_time > COALESCE(a.last_archived_time, '-infinity') AND current_setting('archive_mode') <> 'off'),
+         (SELECT format('replication slot %s (%s, %s)', s.name, CASE WHEN s.active THEN 'active' ELSE 'inactive' END, pg_size_pretty(s.retained))
+            FROM odoo_events._slot s WHERE s.retained > 67108864 ORDER BY s.retained DESC LIMIT 1))
+       ELSE (SELECT format('the %s of odoo_events (%s)%s', s.part, pg_size_pretty(s.bytes), ', held by ' || s.held_by)
+               FROM odoo_events.storage s WHERE s.bytes > 67108864 ORDER BY s.bytes DESC LIMIT 1) END
+$$;
+COMMENT ON FUNCTION odoo_events._disk_holder(text) IS 'internal: what holds the space of a part of the disk';
+-- full_in: seconds, from the trend of the last hour; null where it does not shrink, or for lack of ten samples.  A standby has no worker
+-- and so no samples of its own.  One file system is one row.
+CREATE OR REPLACE VIEW odoo_events._disk AS
+SELECT CASE WHEN count(*) OVER (PARTITION BY x.free, x.total) > 1 THEN 'data directory and pg_wal' WHEN x.part = 'data' THEN 'data directory' ELSE x.part END AS part,
+       x.part AS key, x.free, x.total, x.since, CASE WHEN x.slope < -1 THEN x.free / -x.slope END AS full_in
+  FROM (SELECT s.part, (pg_catalog.array_agg(s.free ORDER BY s.at DESC))[1] AS free, (pg_catalog.array_agg(s.total ORDER BY s.at DESC))[1] AS total, pg_catalog.min(s.at) AS since,
+               CASE WHEN count(*) >= 10 THEN pg_catalog.regr_slope(s.free, EXTRACT(epoch FROM s.at)::float8) END AS slope
+          FROM odoo_events.disk_sample s WHERE s.at > pg_catalog.clock_timestamp() - interval '1 hour' AND NOT pg_catalog.pg_is_in_recovery() GROUP BY s.part
+        UNION ALL
+        SELECT d.part, d.free, d.total, NULL, NULL FROM odoo_events._disk_space() d WHERE pg_catalog.pg_is_in_recovery()) x;
+COMMENT ON VIEW odoo_events._disk IS 'internal: free space now, and when it will be used up';
+CREATE FUNCTION odoo_events._health_disk() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'disk', v.status, format('%s: %s of %s free%s%s', d.part, pg_size_pretty(d.free), pg_size_pretty(d.total),
+         CASE WHEN v.status <> 'ok' AND d.full_in IS NOT NULL THEN format(', full in %s hours', round((d.full_in / 3600)::numeric, 1)) END,
+         CASE WHEN v.status <> 'ok' THEN ', held by ' || COALESCE(odoo_events._disk_holder(d.key), CASE WHEN d.part LIKE '%pg_wal' THEN odoo_events._disk_holder('pg_wal') END, 'nothing of odoo_events') END),
+       CASE WHEN v.status <> 'ok' AND d.part LIKE '%pg_wal' THEN 'SELECT slot_name, active, wal_status, restart_lsn FROM pg_catalog.pg_replication_slots ORDER BY restart_lsn;  -- then SELECT * FROM odoo_events.storage;'
+            WHEN v.status <> 'ok' THEN 'SELECT * FROM odoo_events.storage;' END
+  FROM (SELECT DISTINCT ON (x.part) x.* FROM odoo_events._disk x ORDER BY x.part, x.full_in) d,
+       LATERAL (SELECT CASE WHEN d.full_in < 6 * 3600 OR d.free < d.total / 50 AND d.free < 5368709120 THEN 'critical' WHEN d.full_in < 24 * 3600 THEN 'warn' ELSE 'ok' END AS status) v
+$$;
+COMMENT ON FUNCTION odoo_events._health_disk() IS 'internal: will a disk be full, when, and because of what';
+CREATE FUNCTION odoo_events._health_slots(least_bytes int8) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'slots', CASE WHEN s.wal_status IN ('lost', 'unreserved') THEN 'critical' ELSE 'warn' END,
+       CASE WHEN s.wal_status = 'lost' THEN format('replication slot %s is lost: the WAL that it needs was removed', s.name)
+            ELSE format('replication slot %s is inactive and keeps %s of WAL', s.name, pg_size_pretty(s.retained)) END,
+       format('SELECT slot_name, plugin, database, active, wal_status FROM pg_catalog.pg_replication_slots WHERE slot_name = %L;  -- start what reads it, or drop it: SELECT pg_catalog.pg_drop_replication_slot(%L);',
+              s.name, s.name)
+  FROM odoo_events._slot s WHERE NOT s.active AND (s.retained >= least_bytes OR s.wal_status IN ('lost', 'unreserved')) ORDER BY s.retained DESC NULLS FIRST
+$$;
+COMMENT ON FUNCTION odoo_events._health_slots(int8) IS 'internal: replication slots that nobody reads and that keep WAL; no rows where there are none';
+-- Stored before such settings were refused, or written into the catalog by hand.
+CREATE FUNCTION odoo_events._health_roles() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'roles', 'critical', format('odoo_events.capture is off for %s: what these sessions change becomes no event',
+         CASE WHEN r.rolname IS NULL THEN 'everybody in database ' || d.datname ELSE 'role ' || r.rolname || COALESCE(' in database ' || d.datname, '') END),
+       CASE WHEN r.rolname IS NULL THEN format('ALTER DATABASE %I RESET odoo_events.capture;', d.datname)
+            WHEN d.datname IS NULL THEN format('ALTER ROLE %I RESET odoo_events.capture;', r.rolname)
+            ELSE format('ALTER ROLE %I IN DATABASE %I RESET odoo_events.capture;', r.rolname, d.datname) END
+  FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) c
+       LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase
+ WHERE c ~* '^odoo_events[.]capture=(off?|f|fa|fal|fals|false|no?|0)$' AND (s.setdatabase = 0 OR d.datname = current_database())
+$$;
+COMMENT ON FUNCTION odoo_events._health_roles() IS 'internal: roles and databases that switch capture off; no rows where there are none';
+-- Of the latest requests to an endpoint, at most 1000 among the latest 5000 of all: how many took longer than a second.
+CREATE FUNCTION odoo_events._slow_requests(subscription_id int4, OUT requests int8, OUT slow int8, OUT since timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT count(*), count(*) FILTER (WHERE x.duration > 1), min(x.at) FILTER (WHERE x.duration > 1)
+  FROM (SELECT a.at, a.duration
+          FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) a
+         WHERE a.n > (SELECT max(m.n) FROM (SELECT max(z.n) AS n FROM odoo_events.attempt_0 z UNION ALL SELECT max(z.n) FROM odoo_events.attempt_1 z) m) - 5000
+           AND a.subscription_id = _slow_requests.subscription_id
+         ORDER BY a.n DESC LIMIT 1000) x
+$$;
+COMMENT ON FUNCTION odoo_events._slow_requests(int4) IS 'internal: how many of the latest requests of a subscription took longer than a second';
+CREATE FUNCTION odoo_events._health_endpoints() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'endpoint ' || s.name, 'warn', format('is slow: half of its latest requests took up to %s s, one in twenty %s s or more; %s of %s took longer than a second',
+         round(s.p50::numeric, 2), round(s.p95::numeric, 2), r.slow, r.requests),
+       format('SELECT at, duration, status, error FROM odoo_events.attempt WHERE subscription = %L ORDER BY duration DESC LIMIT 20;', s.name)
+  FROM odoo_events.subscription_progress s CROSS JOIN LATERAL odoo_events._slow_requests(s.subscription_id) r
+ WHERE s.p95 >= 2 AND r.slow > 0
+UNION ALL
+SELECT 'endpoint ' || c.name, CASE WHEN p.expires_at < now() + interval '3 days' THEN 'critical' ELSE 'warn' END,
+       format('its server''s certificate %s %s', CASE WHEN p.expires_at < now() THEN 'has expired' ELSE 'ends' END, p.expires_at),
+       format('SELECT name, peer_expires_at FROM odoo_events.subscription_status WHERE name = %L;  -- whoever runs %s has to renew it', c.name, substring(c.url FROM '^[a-z]+://([^/]+)'))
+  FROM odoo_events.subscription_peer p JOIN odoo_events.subscription_config c ON c.id = p.subscription_id
+ WHERE p.expires_at < now() + interval '14 days'
+$$;
+COMMENT ON FUNCTION odoo_events._health_endpoints() IS 'internal: endpoints that are slow, or whose certificate ends; no rows where there are none';
+-- quiet: transactions whose changes become no events, with a reason.
+
+CREATE FUNCTION odoo_events._quiet(reason text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_quiet';
+COMMENT ON FUNCTION odoo_events._quiet(text) IS 'internal: switches capture off until the transaction ends, and keeps the reason for the audit';
+CREATE FUNCTION odoo_events.quiet(reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wal text := (SELECT string_agg(m.rule, ', ' ORDER BY m.rule) FROM odoo_events._rule_modes() m WHERE m.mode = 'wal');
+BEGIN
+  IF reason IS NULL OR btrim(reason) = '' OR length(reason) > 1000 THEN
+    RAISE EXCEPTION 'argument "reason" is empty, or has more than 1000 characters' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.quiet(''stocktake of 31 January, booked by hand'');';
+  END IF;
+  PERFORM odoo_events._quiet(reason);
+  PERFORM odoo_events._audit('quiet', NULL, NULL, jsonb_build_object('reason', reason));
+  IF wal IS NOT NULL THEN
+    RAISE WARNING 'changes of % become events all the same: they are captured from the WAL', wal
+      USING HINT = 'SELECT * FROM odoo_events.attach(mode => ''trigger'');  -- before, where these must be quiet, too';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.quiet(text) IS
+'the changes of the rest of this transaction become no events; audited with the reason (1 to 1000 characters), seen in health(); 25P01 outside a transaction block';
+-- Conditions of a DBA's own events that exceed odoo_events.filter_timeout again and again: each time costs everybody's publishing.
+
+-- The worker calls it after it has met such a condition.  An event type is disabled when three of its judgements within an hour took too long.
+CREATE FUNCTION odoo_events._disable_slow_conditions() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  slow record;
+BEGIN
+  FOR slow IN SELECT t.type, count(*) AS n
+                FROM odoo_events.quarantined q JOIN odoo_events.event_type t ON q.reason LIKE 'the condition of ' || replace(t.type, '_', '\_') || ' took more than %'
+               WHERE t.enabled AND q.at > now() - interval '1 hour' GROUP BY t.type HAVING count(*) >= 3 ORDER BY t.type LOOP
+    PERFORM odoo_events.disable_event(slow.type);
+    PERFORM odoo_events._audit('slow condition', slow.type, NULL, jsonb_build_object('judgements', slow.n));
+    RAISE WARNING 'event type "%" is disabled: its condition took too long for % documents within an hour', slow.type, slow.n
+      USING HINT = format('SELECT odoo_events.enable_event(%L);  -- once define_event() has given it a cheaper condition', slow.type);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._disable_slow_conditions() IS 'internal: disables event types whose condition took too long again and again';
+CREATE FUNCTION odoo_events._health_conditions() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'event type ' || t.type, 'critical', format('disabled since %s: its condition took too long again and again', a.at),
+       format('SELECT odoo_events.enable_event(%L);  -- once define_event() has given it a cheaper condition; then requeue()', t.type)
+  FROM (SELECT x.object, max(x.at) AS at FROM odoo_events.audit x WHERE x.what = 'slow condition' GROUP BY 1) a
+       JOIN odoo_events.event_type t ON t.type = a.object
+ WHERE NOT t.enabled
+$$;
+COMMENT ON FUNCTION odoo_events._health_conditions() IS 'internal: event types that were disabled because of their condition';
+-- outcome: accepted is not processed.  What became of events that a receiver has accepted, where a subscription waits for that.
+
+-- A row per accepted event of a subscription whose outcomes come later.  It holds nothing up, and goes with its event.
+CREATE TABLE odoo_events.outcome_state (
+    subscription_id int4 NOT NULL,
+    event_id        uuid NOT NULL,
+    position        int8 NOT NULL,
+    type            text NOT NULL,
+    subject         text NOT NULL,
+    partitionkey    text NOT NULL,
+    company_id      int4,
+    warehouse_id    int4,
+    state           text NOT NULL CHECK (state IN ('pending', 'processed', 'failed')),
+    received_at     timestamptz,                -- of our 2xx; null: confirmed before that was written
+    due_at          timestamptz,                -- null: whenever it comes
+    told_at         timestamptz,                -- that it is overdue
+    decided_at      timestamptz,
+    decided_by      text,
+    reference       text,
+    note            text,
+    PRIMARY KEY (subscription_id, event_id)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
+COMMENT ON TABLE odoo_events.outcome_state IS 'accepted events and what became of them; see the view outcome';
+CREATE INDEX outcome_due ON odoo_events.outcome_state (due_at) WHERE state = 'pending' AND told_at IS NULL;
+CREATE INDEX outcome_pending ON odoo_events.outcome_state (partitionkey, position) WHERE state = 'pending';
+CREATE INDEX outcome_position ON odoo_events.outcome_state (position);
+CREATE OR REPLACE VIEW odoo_events.outcome WITH (security_barrier) AS
+SELECT c.name AS subscription, o.event_id, o.position, o.type, o.subject, o.company_id, o.warehouse_id,
+       CASE WHEN o.state = 'pending' AND (o.told_at IS NOT NULL OR o.due_at < now()) THEN 'overdue' ELSE o.state END AS state,
+       o.received_at, o.due_at, o.told_at, o.decided_at, o.decided_by, o.reference, o.note
+  FROM odoo_events.outcome_state o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+   AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), o.type, o.company_id, o.warehouse_id);
+COMMENT ON VIEW odoo_events.outcome IS
+'what became of events that receivers have accepted: pending, overdue, processed, failed; of subscriptions with outcomes => ''sql'' or ''event''';
+CREATE FUNCTION odoo_events._outcome_event(o odoo_events.outcome_state, what text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._platform_event('odoo.platform.outcome.' || what || '.v1', c.name, jsonb_build_object(
+         'event', jsonb_build_object('id', o.event_id, 'type', o.type, 'subject', o.subject, 'partitionkey', o.partitionkey, 'sequence', lpad(o.position::text, 20, '0')),
+         'outcome', jsonb_build_object('received_at', o.received_at, 'due_at', o.due_at, 'reference', o.reference, 'note', o.note)))
+  FROM odoo_events.subscription_config c WHERE c.id = o.subscription_id
+$$;
+COMMENT ON FUNCTION odoo_events._outcome_event(odoo_events.outcome_state, text) IS 'internal: tells that an outcome is overdue, or that it failed';
+-- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
+CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at)
+SELECT DISTINCT ON (c.id, o.id) c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, 'pending', clock_timestamp(), clock_timestamp() + c.outcome_within
+  FROM unnest(subscriptions, positions) r(id, position)
+  JOIN odoo_events.subscription_config c ON c.id = r.id
+  JOIN odoo_events.outbox_all o ON o.position = r.position
+ WHERE o.type NOT LIKE 'odoo.platform.%'
+ON CONFLICT (subscription_id, event_id) DO UPDATE
+   SET received_at = EXCLUDED.received_at,
+       due_at = CASE WHEN t.state = 'processed' THEN t.due_at ELSE EXCLUDED.due_at END,
+       told_at = CASE WHEN t.state = 'processed' THEN t.told_at END,
+       state = CASE WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END;
+-- the event that is the outcome may have been faster, too
+UPDATE odoo_events.outcome_state s
+   SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
+  FROM odoo_events.subscription_config c, odoo_events.outbox_all x
+ WHERE s.position = ANY (positions) AND s.subscription_id = ANY (subscriptions) AND s.state = 'pending' AND c.id = s.subscription_id AND c.outcomes = 'event'
+   AND x.partitionkey = s.partitionkey AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like)
+$$;
+COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
+-- A dead letter with its own copy, as if the endpoint had refused it.
+CREATE FUNCTION odoo_events._outcome_failed(o odoo_events.outcome_state) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO odoo_events.dead (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, attempts, first_at, last_at, last_error, event, classes)
+  SELECT o.subscription_id, x.id, x.position, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, 1, COALESCE(o.received_at, clock_timestamp()), clock_timestamp(),
+         concat_ws(': ', 'the receiver could not process it', o.note), x.event, x.classes
+    FROM odoo_events.outbox_all x WHERE x.position = o.position
+  ON CONFLICT (subscription_id, event_id) DO UPDATE SET last_at = EXCLUDED.last_at, last_error = EXCLUDED.last_error;
+  PERFORM odoo_events._outcome_event(o, 'failed');
+END $$;
+COMMENT ON FUNCTION odoo_events._outcome_failed(odoo_events.outcome_state) IS 'internal: what follows from a failed outcome';
+-- One step of the worker.  Events that are outcomes are looked for behind "scanned" only; what they settle lies before them with the same key.
+CREATE FUNCTION odoo_events._outcomes_step(INOUT scanned int8, OUT due timestamptz, OUT by_event boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  last int8 := odoo_events._last_position();
+  o odoo_events.outcome_state;
+BEGIN
+  by_event := EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.outcomes = 'event');
+  IF by_event THEN
+    IF scanned < 0 THEN
+      scanned := COALESCE((SELECT min(s.position) FROM odoo_events.outcome_state s WHERE s.state = 'pending'), last);
+    END IF;
+    UPDATE odoo_events.outcome_state s
+       SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
+      FROM odoo_events.subscription_config c, odoo_events.outbox_all x
+     WHERE c.outcomes = 'event' AND s.subscription_id = c.id AND s.state = 'pending' AND x.partitionkey = s.partitionkey
+       AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
+  END IF;
+  scanned := last;
+  FOR o IN UPDATE odoo_events.outcome_state s SET told_at = clock_timestamp()
+            WHERE s.state = 'pending' AND s.told_at IS NULL AND s.due_at <= clock_timestamp() RETURNING s.* LOOP
+    PERFORM odoo_events._outcome_event(o, 'overdue');
+  END LOOP;
+  -- the outbox has let the event go: nobody can send it again
+  FOR o IN DELETE FROM odoo_events.outcome_state s
+            WHERE s.position < (SELECT min(x.position) FROM odoo_events.outbox_all x) RETURNING s.* LOOP
+    IF o.state = 'pending' AND o.told_at IS NULL THEN
+      o.note := 'the event has left the outbox before its outcome came';
+      PERFORM odoo_events._outcome_event(o, 'overdue');
+    END IF;
+  END LOOP;
+  due := (SELECT min(s.due_at) FROM odoo_events.outcome_state s WHERE s.state = 'pending' AND s.told_at IS NULL);
+  by_event := by_event AND EXISTS (SELECT 1 FROM odoo_events.outcome_state s WHERE s.state = 'pending');
+END $$;
+COMMENT ON FUNCTION odoo_events._outcomes_step(int8) IS 'internal: takes events that are outcomes, tells of what is overdue, forgets what has left the outbox';
+CREATE FUNCTION odoo_events.confirm(name text, event_id uuid, outcome text DEFAULT 'processed', reference text DEFAULT NULL, note text DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  c odoo_events.subscription_config;
+  o odoo_events.outcome_state;
+BEGIN
+  SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.name = confirm.name;
+  IF c.id IS NOT NULL THEN
+    PERFORM odoo_events._must_be_whole(c, 'confirm', '{consume}', true);
+  END IF;
+  IF c.id IS NULL OR c.outcomes = 'none' OR c.outcomes = 'body' THEN
+    RAISE EXCEPTION 'subscription "%" awaits no confirmation', name USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.alter_subscription(%L, outcomes => ''sql'');', name);
+  ELSIF outcome IS NULL OR outcome NOT IN ('processed', 'failed') THEN
+    RAISE EXCEPTION 'argument "outcome" is "%"', outcome USING ERRCODE = 'invalid_parameter_value', HINT = 'outcome => ''processed'', or ''failed''.';
+  ELSIF length(reference) > 1000 OR length(note) > 1000 THEN
+    RAISE EXCEPTION 'argument "%" has more than 1000 characters', CASE WHEN length(note) > 1000 THEN 'note' ELSE 'reference' END
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the number of a document of yours, or one sentence.';
+  END IF;
+  -- a confirmation may be faster than the settlement that notes our 2xx
+  INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state)
+  SELECT c.id, x.id, x.position, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, 'pending'
+    FROM odoo_events.outbox_all x WHERE x.id = event_id
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.outcome_state s WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id)
+  ON CONFLICT ON CONSTRAINT outcome_state_pkey DO NOTHING;
+  SELECT s.* INTO o FROM odoo_events.outcome_state s WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id FOR UPDATE;
+  IF o.event_id IS NULL THEN
+    RAISE EXCEPTION 'argument "event_id" names no event that subscription "%" can have got', name USING ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'It is the id of the CloudEvent, and the event must still be in the outbox.', HINT = 'SELECT * FROM odoo_events.outcome;';
+  ELSIF o.state = outcome THEN
+    RETURN false;                       -- told twice
+  END IF;
+  UPDATE odoo_events.outcome_state s
+     SET state = outcome, decided_at = clock_timestamp(), decided_by = session_user, reference = confirm.reference, note = confirm.note
+   WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id RETURNING s.* INTO o;
+  IF outcome = 'failed' THEN
+    PERFORM odoo_events._outcome_failed(o);
+  ELSE
+    DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = confirm.event_id;
+  END IF;
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION odoo_events.confirm(text, uuid, text, text, text) IS
+'a consumer says what became of an event: processed or failed (a dead letter), with its own reference; the last word counts; false: that was known';
+CREATE FUNCTION odoo_events._outcome_step(subscription int4, event uuid, OUT step text, OUT at timestamptz, OUT detail text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE o.state WHEN 'pending' THEN 'unconfirmed' ELSE o.state END, COALESCE(o.decided_at, o.received_at),
+       concat_ws(', ', CASE WHEN o.state = 'pending' THEN 'accepted, and no outcome yet' END, 'due at ' || o.due_at, 'overdue since ' || o.told_at, o.reference, o.note)
+  FROM odoo_events.outcome_state o WHERE o.subscription_id = subscription AND o.event_id = event
+$$;
+COMMENT ON FUNCTION odoo_events._outcome_step(int4, uuid) IS 'internal: what trace() says of an accepted event; null where no outcome is awaited';
+CREATE FUNCTION odoo_events._check_outcomes(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF c.outcomes NOT IN ('none', 'body', 'sql', 'event') THEN
+    RAISE EXCEPTION 'argument "outcomes" is "%"', c.outcomes USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'none: a 2xx says processed; body: the answer says so; sql: the consumer calls confirm(); event: an event of outcome_types says so.';
+  ELSIF c.outcomes <> 'none' AND c.url IS NULL THEN
+    RAISE EXCEPTION 'argument "outcomes" needs a URL' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out: what a consumer acknowledges with ack() is processed.';
+  ELSIF c.outcomes = 'body' AND c.url !~* '^https?:' THEN
+    RAISE EXCEPTION 'argument "outcomes" is "body", and a broker answers nothing' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''sql''';
+  ELSIF (c.outcomes = 'event') <> (c.outcome_types IS NOT NULL) THEN
+    RAISE EXCEPTION 'arguments "outcomes" and "outcome_types" do not fit' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'outcomes => ''event'', outcome_types => ''{odoo.procurement.*}''';
+  ELSIF c.outcome_within IS NOT NULL AND c.outcomes NOT IN ('sql', 'event') OR c.outcome_within NOT BETWEEN interval '1 s' AND interval '1 year' THEN
+    RAISE EXCEPTION 'argument "outcome_within" is %', c.outcome_within USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give 1 second to 1 year, with outcomes => ''sql'' or ''event''; 0 for no limit.';
+  ELSIF c.accepted IS NOT NULL AND c.outcomes <> 'body' THEN
+    RAISE EXCEPTION 'argument "accepted" needs outcomes => ''body''' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''body''';
+  ELSIF c.on_reject NOT IN ('retry', 'dead', 'hold') THEN
+    RAISE EXCEPTION 'argument "on_reject" is "%"', c.on_reject USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'retry: as any failure; dead: a dead letter at once; hold: its key waits for retry_now() or skip().';
+  ELSIF EXISTS (SELECT 1 FROM unnest(c.fields) f WHERE f IS NULL OR f !~ '^[a-z0-9_]{1,63}([.]([a-z0-9_]{1,63}|[*]))?$') THEN
+    RAISE EXCEPTION 'argument "fields" has an unusable name' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'fields => ''{transfer.state,move.*,lines}''';
+  ELSIF c.fields IS NOT NULL AND c.url IS NULL THEN
+    RAISE EXCEPTION 'argument "fields" needs a URL' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out: a consumer that fetches chooses for itself.';
+  END IF;
+  IF c.accepted IS NOT NULL THEN
+    PERFORM odoo_events._check_predicate(c.accepted, 'accepted');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_outcomes(odoo_events.subscription_config) IS 'internal: refuses unusable arguments about outcomes and fields';
+CREATE FUNCTION odoo_events._health_outcomes() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'outcomes', 'critical', format('%s: %s accepted events have no outcome, the oldest since %s', o.subscription, count(*), min(o.received_at)),
+       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''overdue'';', o.subscription)
+  FROM odoo_events.outcome o WHERE o.state = 'overdue' GROUP BY o.subscription
+UNION ALL
+SELECT 'outcomes', 'warn', format('%s: %s accepted events failed within a day', o.subscription, count(*)),
+       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''failed'';', o.subscription)
+  FROM odoo_events.outcome o WHERE o.state = 'failed' AND o.decided_at > now() - interval '1 day' GROUP BY o.subscription
+UNION ALL
+SELECT 'rejections', 'warn', format('%s: %s for %s only (%s events)%s', r.name, r.last_status, r.type, r.n,
+         (SELECT ', ' || count(DISTINCT o.type) || ' other types accepted'
+            FROM (SELECT a.event_id FROM odoo_events.attempt a WHERE a.subscription = r.name AND a.status BETWEEN 200 AND 299 AND a.event_id IS NOT NULL
+                   ORDER BY a.at DESC LIMIT 1000) a
+            JOIN odoo_events.outbox_all o ON o.id = a.event_id WHERE o.type <> r.type)),
+       format('SELECT * FROM odoo_events.dead_letter WHERE subscription = %L AND type = %L; SELECT * FROM odoo_events.waiting WHERE subscription = %L AND state = ''retry'';', r.name, r.type, r.name)
+  FROM (SELECT x.name, x.last_status, x.type, count(*) AS n
+          FROM (SELECT c.name, d.last_status, d.type FROM odoo_events.dead d JOIN odoo_events.subscription_config c ON c.id = d.subscription_id
+                 WHERE d.last_status IN (400, 413, 422) AND d.last_at > now() - interval '1 day'
+                UNION ALL
+                SELECT c.name, h.last_status, o.type FROM odoo_events.held h JOIN odoo_events.subscription_config c ON c.id = h.subscription_id
+                  JOIN odoo_events.outbox_all o ON o.position = h.position WHERE h.last_status IN (400, 413, 422)) x
+         GROUP BY x.name, x.last_status, x.type) r
+$$;
+COMMENT ON FUNCTION odoo_events._health_outcomes() IS 'internal: outcomes that are overdue or failed, and what receivers reject, by status and type; no rows where there is nothing';
+-- erase: takes a person out of what is kept.
+
+-- One row per erasure.  The worker takes note of it: what it had in memory before is gone then.
+CREATE TABLE odoo_events.erasure (
+    id              int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at              timestamptz NOT NULL,
+    by              text NOT NULL,
+    entity          text NOT NULL,
+    record_id       int8 NOT NULL,
+    reason          text NOT NULL,
+    events          int8 NOT NULL,              -- that were changed
+    acknowledged_at timestamptz                 -- since then no worker has older bytes in memory
+);
+COMMENT ON TABLE odoo_events.erasure IS 'who was erased, by whom and why: ids, no names; acknowledged_at: no worker has had older bytes in memory since then';
+CREATE FUNCTION odoo_events._erasures_seen() RETURNS int8
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+UPDATE odoo_events.erasure SET acknowledged_at = clock_timestamp() WHERE acknowledged_at IS NULL;
+SELECT COALESCE(max(e.id), 0) FROM odoo_events.erasure e
+$$;
+COMMENT ON FUNCTION odoo_events._erasures_seen() IS 'internal: a worker that has nothing in memory yet takes note of all erasures';
+-- Members that name such a record: customer and vendor are partners.
+CREATE FUNCTION odoo_events._person_members(entity text) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT array_agg(DISTINCT m) FROM (
+  SELECT $1 AS m
+  UNION SELECT COALESCE(e.label, e.entity) FROM odoo_events.entity e WHERE e.entity = $1
+  UNION SELECT f.field FROM odoo_events.field f WHERE f.reference = $1
+  UNION SELECT r.field FROM odoo_events.reference_field r WHERE r.target = $1) x
+$$;
+COMMENT ON FUNCTION odoo_events._person_members(text) IS 'internal: members of events that may name a record of this entity';
+CREATE FUNCTION odoo_events._mentions(event text, entity text, record_id int8, members text[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  e jsonb;
+  m text;
+BEGIN
+  IF strpos(event, record_id::text) = 0 THEN
+    RETURN false;
+  END IF;
+  e := event::jsonb;
+  IF e ->> 'partitionkey' = entity || ':' || record_id OR entity = 'user' AND e ->> 'authid' = record_id::text THEN
+    RETURN true;
+  END IF;
+  FOREACH m IN ARRAY members LOOP
+    IF jsonb_path_exists(e -> 'data', format('$.**.%s ? (@.id == %s)', to_json(m), record_id)::jsonpath) THEN
+      RETURN true;
+    END IF;
+  END LOOP;
+  RETURN false;
+EXCEPTION WHEN data_exception THEN            -- text that jsonb cannot hold: better too much than too little
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION odoo_events._mentions(text, text, int8, text[]) IS 'internal: does an event name this record as key, subject, reference, line or actor';
+-- Without the members that were personal when it was published, without the actor, and with the time of the erasure.
+CREATE FUNCTION odoo_events._erased(event text, classes text, at timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT regexp_replace(left(r, p - 1), ',"(authid|erasedtime)":"[^"]*"', '', 'g')
+       || ',"erasedtime":"' || to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '"' || substr(r, p)
+  FROM (SELECT x.r, strpos(x.r, ',"data":') AS p FROM (SELECT odoo_events._rendered(event, classes, 'full', '{public,internal,confidential}') AS r) x) y
+$$;
+COMMENT ON FUNCTION odoo_events._erased(text, text, timestamptz) IS 'internal: an event without its personal members';
+-- What one table keeps of these events.  The tables are few and known, so their names are not looked up.
+CREATE FUNCTION odoo_events._erase_from(relation regclass, entity text, record_id int8, members text[], at timestamptz, dry_run boolean, OUT ids uuid[], OUT unclassified int8)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  digits constant text := format('%%%s%%', record_id);
+BEGIN
+  IF dry_run THEN
+    EXECUTE format('SELECT array_agg(t.id), count(*) FILTER (WHERE t.bare) FROM (SELECT x.%I AS id, x.classes IS NULL OR x.classes !~ ''(^| )3:'' AS bare FROM %s x
+                     WHERE x.event LIKE $1 AND odoo_events._mentions(x.event, $2, $3, $4)) t',
+                   CASE WHEN relation = 'odoo_events.dead'::regclass THEN 'event_id' ELSE 'id' END, relation)
+       INTO ids, unclassified USING digits, entity, record_id, members;
+  ELSE
+    EXECUTE format('WITH t AS (UPDATE %s x SET event = odoo_events._erased(x.event, x.classes, $5), subject = odoo_events._erased(x.event, x.classes, $5)::json ->> ''subject''
+                     WHERE x.event LIKE $1 AND odoo_events._mentions(x.event, $2, $3, $4) RETURNING x.%I AS id, x.classes IS NULL OR x.classes !~ ''(^| )3:'' AS bare)
+                    SELECT array_agg(t.id), count(*) FILTER (WHERE t.bare) FROM t', relation,
+                   CASE WHEN relation = 'odoo_events.dead'::regclass THEN 'event_id' ELSE 'id' END)
+       INTO ids, unclassified USING digits, entity, record_id, members, at;
+  END IF;
+  ids := COALESCE(ids, '{}');
+END $$;
+COMMENT ON FUNCTION odoo_events._erase_from(regclass, text, int8, text[], timestamptz, boolean) IS 'internal: erase(), of one table with events';
+-- Changes that are published, and wait for their member of the journal to be emptied: nobody needs them.
+CREATE FUNCTION odoo_events._erase_journal(record_id int8, dry_run boolean, OUT published int8, OUT unpublished int8)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  member regclass;
+  mine constant text := format('(^|[^0-9])%s([^0-9]|$)', record_id);
+  n int8;
+BEGIN
+  SELECT count(*) INTO unpublished FROM odoo_events.journal x WHERE NOT odoo_events._is_published(x.xid, x.id);
+  published := 0;
+  FOR member IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^journal_[0-9]+$' LOOP
+    IF dry_run THEN
+      EXECUTE format('SELECT count(*) FROM %s x WHERE (x.record_id = $1 OR concat(x.old, x.new) ~ $2) AND odoo_events._is_published(x.xid, x.id)', member) INTO n USING record_id, mine;
+    ELSE
+      EXECUTE format('DELETE FROM %s x WHERE (x.record_id = $1 OR concat(x.old, x.new) ~ $2) AND odoo_events._is_published(x.xid, x.id)', member) USING record_id, mine;
+      GET DIAGNOSTICS n = ROW_COUNT;
+    END IF;
+    published := published + n;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._erase_journal(int8, boolean) IS 'internal: erase(), of what the journal keeps; answers what it had, and how much is not published yet';
+-- What was noted about these events.
+CREATE FUNCTION odoo_events._erase_notes(ids uuid[], at timestamptz, dry_run boolean) RETURNS TABLE (place text, rows int8)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  positions int8[] := ARRAY(SELECT o.position FROM odoo_events.outbox_all o WHERE o.id = ANY (ids) UNION SELECT d.position FROM odoo_events.dead d WHERE d.event_id = ANY (ids));
+BEGIN
+  RETURN QUERY SELECT 'attempt', count(*) FROM odoo_events.attempt a
+    WHERE a.response IS NOT NULL AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
+  RETURN QUERY SELECT 'outcome', count(*) FROM odoo_events.outcome_state s WHERE s.event_id = ANY (ids);
+  RETURN QUERY SELECT 'held', count(*) FROM odoo_events.held h WHERE h.position = ANY (positions) AND h.last_error IS NOT NULL;
+  IF dry_run THEN
+    RETURN;
+  END IF;
+  UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.response IS NOT NULL
+    AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
+  UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.response IS NOT NULL
+    AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
+  UPDATE odoo_events.outcome_state s SET note = NULL, reference = NULL, subject = COALESCE((SELECT o.subject FROM odoo_events.outbox_all o WHERE o.position = s.position), 'erased')
+   WHERE s.event_id = ANY (ids);
+  UPDATE odoo_events.held h SET last_error = NULL WHERE h.position = ANY (positions);
+  UPDATE odoo_events.dead d SET last_error = NULL WHERE d.event_id = ANY (ids);
+END $$;
+COMMENT ON FUNCTION odoo_events._erase_notes(uuid[], timestamptz, boolean) IS 'internal: erase(), of what was noted about events';
+CREATE FUNCTION odoo_events.erase(entity text, record_id int8, reason text, dry_run boolean DEFAULT true) RETURNS TABLE (place text, rows int8)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  members text[] := odoo_events._person_members(entity);
+  moment timestamptz := clock_timestamp();
+  ids uuid[] := '{}';
+  part record;
+  n int8;
+  bare int8 := 0;
+BEGIN
+  IF entity IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = erase.entity UNION ALL SELECT 1 FROM odoo_events.reference r WHERE r.reference = erase.entity) THEN
+    RAISE EXCEPTION 'argument "entity" is "%", which events do not name', entity USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT reference FROM odoo_events.reference;  -- partner, user, employee ...';
+  ELSIF record_id IS NULL OR record_id <= 0 THEN
+    RAISE EXCEPTION 'argument "record_id" is %', record_id USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the id of the row in Odoo.';
+  ELSIF reason IS NULL OR btrim(reason) = '' OR length(reason) > 1000 THEN
+    RAISE EXCEPTION 'argument "reason" is empty, or has more than 1000 characters' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT * FROM odoo_events.erase(''partner'', 42, ''request of 31 January, ticket 4711'');  -- without a name';
+  END IF;
+  IF NOT dry_run AND odoo_events._proposes('erase', jsonb_build_object('entity', entity, 'record_id', record_id, 'reason', reason, 'dry_run', false)) THEN
+    RETURN;
+  END IF;
+  FOR i IN 0..7 LOOP
+    SELECT * INTO part FROM odoo_events._erase_from(format('odoo_events.outbox_%s', i)::regclass, entity, record_id, members, moment, dry_run);
+    ids := ids || part.ids;
+    bare := bare + part.unclassified;
+  END LOOP;
+  n := cardinality(ids);
+  place := 'outbox'; rows := n; RETURN NEXT;
+  SELECT * INTO part FROM odoo_events._erase_from('odoo_events.dead', entity, record_id, members, moment, dry_run);
+  ids := ids || part.ids;
+  place := 'dead_letter'; rows := cardinality(part.ids); RETURN NEXT;
+  RETURN QUERY SELECT * FROM odoo_events._erase_notes(ids, moment, dry_run);
+  SELECT * INTO part FROM odoo_events._erase_journal(record_id, dry_run);
+  place := 'journal'; rows := part.published; RETURN NEXT;
+  place := 'not reached: changes that are not published yet'; rows := part.unpublished; RETURN NEXT;
+  place := 'quarantine';
+  rows := (SELECT count(*) FROM odoo_events.quarantined q WHERE q.entity = erase.entity AND q.record_id = erase.record_id); RETURN NEXT;
+  place := 'not reached: events without personal members, in which only the actor was erased'; rows := bare; RETURN NEXT;
+  place := 'not reached: other rows of the quarantine'; rows := (SELECT count(*) FROM odoo_events.quarantined) - (SELECT count(*) FROM odoo_events.quarantined q WHERE q.entity = erase.entity AND q.record_id = erase.record_id); RETURN NEXT;
+  place := 'not reached: WAL, backups, standbys'' archives, consumers; old row versions until VACUUM'; rows := NULL; RETURN NEXT;
+  IF dry_run THEN
+    RETURN;
+  END IF;
+  DELETE FROM odoo_events.quarantined q WHERE q.entity = erase.entity AND q.record_id = erase.record_id;
+  INSERT INTO odoo_events.erasure (at, by, entity, record_id, reason, events) VALUES (moment, session_user, entity, record_id, reason, n);
+  PERFORM odoo_events._audit('erase', entity || ':' || record_id, NULL, jsonb_build_object('reason', reason, 'events', n));
+  PERFORM odoo_events._emit('odoo.platform.person.erased.v1', entity || '/' || record_id,
+                            jsonb_build_object('person', jsonb_build_object('entity', entity, 'id', record_id), 'events', n), entity || ':' || record_id);
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.erase(text, int8, text, boolean) IS
+'takes the personal members out of all events that name this record, and what was noted about them; a dry run by default; answers what is reached and what is not';
+-- compare: an interface that is being replaced, beside its successor.
+
+CREATE TABLE odoo_events.legacy (
+    id     int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    flow   text NOT NULL,
+    key    text NOT NULL,
+    type   text,                                -- of ours that says the same; null: any
+    at     timestamptz NOT NULL,
+    fields jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE odoo_events.legacy IS 'what the interface that is being replaced has sent: filled by COPY (flow, key, type, at, fields) or note_legacy(); in no dump';
+CREATE INDEX legacy_flow ON odoo_events.legacy (flow, at);
+CREATE TABLE odoo_events.comparison_rule (
+    name         text PRIMARY KEY,
+    subscription text NOT NULL,
+    key          jsonpath NOT NULL,
+    fields       jsonb NOT NULL,
+    tolerance    interval NOT NULL,
+    ready        numeric NOT NULL
+);
+COMMENT ON TABLE odoo_events.comparison_rule IS 'how facts of an old interface are compared with events of a subscription; the flow has the name of the comparison';
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.comparison_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define comparison', 'define comparison', 'drop comparison', 'name');
+CREATE FUNCTION odoo_events.note_legacy(flow text, key text, type text DEFAULT NULL, at timestamptz DEFAULT now(), fields jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF flow IS NULL OR key IS NULL OR at IS NULL OR fields IS NULL OR jsonb_typeof(fields) <> 'object' THEN
+    RAISE EXCEPTION 'a fact of an old interface needs "flow", "key", "at" and an object as "fields"' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.note_legacy(''wms'', ''S00042'', ''odoo.logistics.shipment.dispatched.v1'', fields => ''{"quantity": 3}'');';
+  END IF;
+  INSERT INTO odoo_events.legacy (flow, key, type, at, fields) VALUES (flow, key, type, at, fields);
+END $$;
+COMMENT ON FUNCTION odoo_events.note_legacy(text, text, text, timestamptz, jsonb) IS 'notes what the interface that is being replaced has sent, to be compared by compare()';
+CREATE FUNCTION odoo_events.define_comparison(name text, subscription text, key jsonpath, fields jsonb DEFAULT '{}', tolerance interval DEFAULT '5 min',
+                                              ready numeric DEFAULT 0.999, or_replace boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f record;
+  path jsonpath;
+BEGIN
+  IF name IS NULL OR name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' OR key IS NULL THEN
+    RAISE EXCEPTION 'a comparison needs a usable "name" and "key"' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.define_comparison(''wms'', ''wms'', key => ''$.data.transfer.name'');';
+  END IF;
+  PERFORM odoo_events._subscription(subscription);
+  IF tolerance IS NULL OR tolerance < interval '0' OR tolerance > interval '7 days' OR ready IS NULL OR ready NOT BETWEEN 0 AND 1 THEN
+    RAISE EXCEPTION 'argument "%" is out of range', CASE WHEN ready BETWEEN 0 AND 1 THEN 'tolerance' ELSE 'ready' END USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'tolerance => ''5 min'' (at most 7 days), ready => 0.999';
+  END IF;
+  FOR f IN SELECT e.key, e.value FROM jsonb_each_text(fields) e LOOP
+    BEGIN
+      path := f.value::jsonpath;
+    EXCEPTION WHEN syntax_error OR invalid_text_representation OR null_value_not_allowed THEN
+      RAISE EXCEPTION 'argument "fields" has no usable path for "%"', f.key USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'fields => ''{"quantity": "$.data.move.quantity"}''';
+    END;
+  END LOOP;
+  INSERT INTO odoo_events.comparison_rule AS r VALUES (name, subscription, key, fields, tolerance, ready)
+  ON CONFLICT ON CONSTRAINT comparison_rule_pkey DO UPDATE
+     SET subscription = EXCLUDED.subscription, key = EXCLUDED.key, fields = EXCLUDED.fields, tolerance = EXCLUDED.tolerance, ready = EXCLUDED.ready WHERE or_replace;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'comparison "%" already exists', name USING ERRCODE = 'duplicate_object', HINT = 'or_replace => true replaces it.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.define_comparison(text, text, jsonpath, jsonb, interval, numeric, boolean) IS
+'how facts of the flow of that name are compared with the events that a subscription wants: key and fields are paths into the event; ready is the share that must agree';
+CREATE FUNCTION odoo_events.drop_comparison(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM odoo_events.comparison_rule r WHERE r.name = drop_comparison.name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'comparison "%" does not exist', name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.comparison;';
+  END IF;
+  DELETE FROM odoo_events.legacy l WHERE l.flow = drop_comparison.name;
+END $$;
+COMMENT ON FUNCTION odoo_events.drop_comparison(text) IS 'removes a comparison, and the facts of its flow';
+-- The events that a subscription wants, by the key of the old interface.  The tolerance on both sides finds partners across the borders.
+CREATE FUNCTION odoo_events._compared(r odoo_events.comparison_rule, since timestamptz, until timestamptz)
+RETURNS TABLE (key text, type text, at timestamptz, fields jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_path_query_first(o.event::jsonb, r.key) #>> '{}', o.type, o."time",
+       COALESCE((SELECT jsonb_object_agg(f.key, jsonb_path_query_first(o.event::jsonb, f.value::jsonpath)) FROM jsonb_each_text(r.fields) f), '{}')
+  FROM odoo_events.subscription_config c
+  JOIN odoo_events.outbox_all o ON o.type LIKE ANY (c.types_like) AND o."time" >= since - r.tolerance AND o."time" < until + r.tolerance
+ WHERE c.name = r.subscription AND o.type NOT LIKE 'odoo.platform.%'
+   AND odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL
+   AND jsonb_path_query_first(o.event::jsonb, r.key) IS NOT NULL
+$$;
+COMMENT ON FUNCTION odoo_events._compared(odoo_events.comparison_rule, timestamptz, timestamptz) IS 'internal: our side of a comparison';
+CREATE FUNCTION odoo_events.compare(name text, since timestamptz DEFAULT now() - interval '1 day', until timestamptz DEFAULT now())
+RETURNS TABLE (verdict text, key text, type text, delta interval, differs jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  r odoo_events.comparison_rule;
+BEGIN
+  SELECT x.* INTO r FROM odoo_events.comparison_rule x WHERE x.name = compare.name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'comparison "%" does not exist', compare.name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.comparison;';
+  END IF;
+  -- the same document may be told of more than once: the first there is compared with the first here
+  RETURN QUERY
+  WITH here AS MATERIALIZED (SELECT h.*, row_number() OVER (PARTITION BY h.key, h.type ORDER BY h.at) AS n FROM odoo_events._compared(r, since, until) h),
+       there AS MATERIALIZED (SELECT l.key, COALESCE(l.type, (SELECT min(h.type) FROM here h WHERE h.key = l.key)) AS type, l.at, l.fields FROM odoo_events.legacy l
+                               WHERE l.flow = r.name AND l.at >= since - r.tolerance AND l.at < until + r.tolerance),
+       numbered AS (SELECT t.*, row_number() OVER (PARTITION BY t.key, t.type ORDER BY t.at) AS n FROM there t),
+       pair AS (SELECT COALESCE(h.key, t.key) AS key, COALESCE(h.type, t.type) AS type, h.at AS here_at, t.at AS there_at,
+                       (SELECT jsonb_object_agg(f.key, jsonb_build_object('there', t.fields -> f.key, 'here', h.fields -> f.key)) FROM jsonb_object_keys(r.fields) f(key)
+                         WHERE COALESCE(t.fields -> f.key, 'null') <> COALESCE(h.fields -> f.key, 'null')) AS differs
+                  FROM here h FULL JOIN numbered t ON t.key = h.key AND t.type = h.type AND t.n = h.n)
+  SELECT CASE WHEN p.here_at IS NULL THEN 'missing_here' WHEN p.there_at IS NULL THEN 'missing_there' WHEN p.differs IS NOT NULL THEN 'differs'
+              WHEN p.here_at - p.there_at > r.tolerance THEN 'late_here' WHEN p.there_at - p.here_at > r.tolerance THEN 'late_there' ELSE 'same' END,
+         p.key, p.type, p.here_at - p.there_at, CASE WHEN p.here_at IS NOT NULL AND p.there_at IS NOT NULL THEN p.differs END
+    FROM pair p WHERE COALESCE(LEAST(p.here_at, p.there_at), p.here_at, p.there_at) >= since AND COALESCE(LEAST(p.here_at, p.there_at), p.here_at, p.there_at) < until
+   ORDER BY COALESCE(LEAST(p.here_at, p.there_at), p.here_at, p.there_at), p.key;
+END $$;
+COMMENT ON FUNCTION odoo_events.compare(text, timestamptz, timestamptz) IS
+'what the old interface has sent beside what a subscription gets: same, late_there, late_here, missing_there, missing_here, differs; delta is how much later ours is';
+CREATE OR REPLACE VIEW odoo_events.comparison AS
+SELECT d.name, d.subscription, d.day, d.n, d.same, round(d.same / d.n::numeric, 4) AS agreement,
+       pg_catalog.min(d.same / d.n::numeric) OVER w >= d.ready AND pg_catalog.count(*) OVER w = 3 AS ready
+  FROM (SELECT r.name, r.subscription, r.ready, g.day::date AS day, count(*) AS n, count(*) FILTER (WHERE c.verdict = 'same') AS same
+          FROM odoo_events.comparison_rule r
+         CROSS JOIN LATERAL pg_catalog.generate_series(pg_catalog.date_trunc('day', GREATEST((SELECT min(l.at) FROM odoo_events.legacy l WHERE l.flow = r.name), now() - interval '14 days')),
+                                                       now(), interval '1 day') g(day)
+         CROSS JOIN LATERAL odoo_events.compare(r.name, g.day, LEAST(g.day + interval '1 day', now())) c
+         GROUP BY r.name, r.subscription, r.ready, g.day) d
+WINDOW w AS (PARTITION BY d.name ORDER BY d.day ROWS 2 PRECEDING)
+ ORDER BY d.name, d.day;
+COMMENT ON VIEW odoo_events.comparison IS 'per day how much an old interface and a subscription agree; ready: three days in a row, this one included, at least as much as the comparison asks for';
+CREATE FUNCTION odoo_events._restore_token() RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_restore_token';
+COMMENT ON FUNCTION odoo_events._restore_token() IS 'internal: names the latest start of this server from a physical backup; null if there was none';
+CREATE FUNCTION odoo_events._note_restored(token text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+UPDATE odoo_events.arming_state
+   SET disarmed = true, restore_token = token, armed_by = 'odoo_events worker', armed_at = clock_timestamp(),
+       reason = CASE WHEN disarmed THEN reason ELSE 'the server was restored from a physical backup' END
+$$;
+COMMENT ON FUNCTION odoo_events._note_restored(text) IS 'internal: the worker disarms a server that was restored from a physical backup';
+-- TRUNCATE, so that no dead row keeps a secret in the copy's files.
+CREATE FUNCTION odoo_events._forget_secrets() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n int8 := (SELECT count(*) FROM odoo_events.subscription_config);
+BEGIN
+  TRUNCATE odoo_events.subscription_secret;
+  UPDATE odoo_events.subscription_config
+     SET state = 'paused', state_reason = 'paused by arm() in a copy', state_since = clock_timestamp() WHERE state <> 'paused';
+  IF n > 0 THEN
+    PERFORM odoo_events._audit('forget secrets', NULL, NULL, jsonb_build_object('subscriptions', n));
+    RAISE NOTICE 'the secrets of % subscriptions were deleted, and they are paused', n
+      USING HINT = 'SELECT name, url FROM odoo_events.subscription;  -- set_secret() and resume() each that this database is to send to';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._forget_secrets() IS 'internal: a copy is left without production''s secrets, and sends to nobody until it is told to';
+CREATE FUNCTION odoo_events.arm(keep_secrets boolean DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   me record;
+  same boolean;
 BEGIN
   SELECT * INTO me FROM odoo_events._identity();
   IF me.neutralized IS NULL THEN
     RAISE EXCEPTION 'Odoo''s parameters cannot be read now: %', me.reason
-      USING ERRCODE = 'lock_not_available', HINT = 'Try again when the module upgrade or whatever else holds the lock has ended.';
+      USING ERRCODE = 'lock_not_available',
+            HINT = CASE WHEN me.reason LIKE '%does not belong to the owner of the database'
+                        THEN (SELECT format('ALTER DATABASE %I OWNER TO %I;', current_database(), pg_get_userbyid(c.relowner))
+                                FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'ir_config_parameter')
+                        ELSE 'Try again when the module upgrade or whatever else holds the lock has ended.' END;
   END IF;
   IF me.neutralized THEN
     RAISE EXCEPTION 'database "%" is neutralized', current_database()
       USING ERRCODE = 'object_not_in_prerequisite_state',
             HINT = 'Odoo''s parameter database.is_neutralized marks a copy for tests; remove it first if this is production.';
   END IF;
-  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at)
-  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp()
+  IF odoo_events._proposes('arm', jsonb_build_object('keep_secrets', keep_secrets)) THEN
+    RETURN;
+  END IF;
+  SELECT a.system_identifier = me.system_identifier AND a.database_oid = d.oid INTO same
+    FROM odoo_events.arming_state a, pg_database d WHERE d.datname = current_database();
+  IF NOT COALESCE(keep_secrets, same, true) THEN
+    PERFORM odoo_events._forget_secrets();
+  END IF;
+  INSERT INTO odoo_events.arming_state (system_identifier, database_oid, database_uuid, armed_by, armed_at, restore_token, environment)
+  SELECT me.system_identifier, d.oid, me.database_uuid, session_user, clock_timestamp(), odoo_events._restore_token(), current_setting('odoo_events.environment')
     FROM pg_database d WHERE d.datname = current_database()
   ON CONFLICT (only_row) DO UPDATE
      SET system_identifier = EXCLUDED.system_identifier, database_oid = EXCLUDED.database_oid,
-         database_uuid = EXCLUDED.database_uuid, disarmed = false,
-         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at;
+         database_uuid = EXCLUDED.database_uuid, disarmed = false, reason = NULL,
+         armed_by = EXCLUDED.armed_by, armed_at = EXCLUDED.armed_at, restore_token = EXCLUDED.restore_token, environment = EXCLUDED.environment;
   PERFORM odoo_events._wake('config');
 END $$;
+COMMENT ON FUNCTION odoo_events.arm(boolean) IS
+'lets this database, on this server, send deliveries; a copy stays silent until this is called in it, and loses secrets and active subscriptions then unless keep_secrets is true';
+CREATE OR REPLACE FUNCTION odoo_events.disarm() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.arming_state SET disarmed = true, reason = NULL, armed_by = session_user, armed_at = clock_timestamp();
+  PERFORM odoo_events._wake('config');
+END $$;
+CREATE OR REPLACE VIEW odoo_events.worker_status AS
+SELECT w.pid, w.state, w.since, w.last_error, w.restarts,
+       COALESCE(GREATEST(clock_timestamp() - odoo_events._oldest_unpublished(), interval '0'), interval '0') AS publish_lag,
+       (SELECT a.pid FROM pg_catalog.pg_stat_activity a
+         WHERE a.backend_xid IN (SELECT x::xid
+                                   FROM pg_catalog.pg_snapshot_xip((SELECT c.s1 FROM odoo_events.publish_cursor c
+                                                                     ORDER BY c.n DESC LIMIT 1)) x)
+         ORDER BY a.xact_start LIMIT 1) AS oldest_open_transaction_pid
+  FROM odoo_events._worker() w;
+CREATE FUNCTION odoo_events._span_stats(OUT exported int8, OUT lost int8)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_span_stats';
+COMMENT ON FUNCTION odoo_events._span_stats() IS 'internal: spans of traces since the server started: taken by the collector, and not';
+-- Per subscription, what a scrape and health() ask of it: as subscription_status, but without looking behind held keys.
+CREATE OR REPLACE VIEW odoo_events._subscription_gauge AS
+SELECT c.id, c.name,
+       CASE WHEN c.state <> 'active' THEN c.state
+            WHEN c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
+            WHEN EXISTS (SELECT 1 FROM odoo_events.overrun o WHERE o.subscription_id = c.id) THEN 'overrun'
+            WHEN l.unarmed IS NOT NULL THEN 'unarmed'
+            WHEN c.dry_run THEN 'dry_run'
+            WHEN p.breaker <> 'closed' THEN 'breaker_open' ELSE 'active' END AS state,
+       GREATEST(l.last_position - p.cursor, 0) + cardinality(p.in_flight) + cardinality(p.batched) + COALESCE(h.keys, 0) AS lag,
+       LEAST(CASE WHEN p.cursor < l.last_position THEN p.cursor + 1 END, h.position, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS oldest,
+       COALESCE(h.keys, 0) AS parked, p.delivered, p.failed, p.outcomes, p.filter_errors,
+       odoo_events._transport(c.url) AS transport
+  FROM odoo_events.subscription_config c
+       LEFT JOIN odoo_events.subscription_secret s ON s.subscription_id = c.id
+       LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
+       LEFT JOIN (SELECT h.subscription_id, count(*) AS keys, min(h.position) AS position FROM odoo_events.held h GROUP BY 1) h
+              ON h.subscription_id = c.id
+       CROSS JOIN (SELECT odoo_events._last_position() AS last_position, (SELECT w.unarmed FROM odoo_events._worker() w) AS unarmed) l;
 CREATE FUNCTION odoo_events._worker_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_events.version(), 'postgresql', current_setting('server_version')),
@@ -1298,13 +3736,13 @@ SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
          ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
          ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
          ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
-          'How long ago all that was committed had been published.'),
+          'Age of the oldest commit that is not published, 0 where all is.'),
          ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
          ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
          ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
          ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
-         ('odoo_events_outbox_position', 'counter', odoo_events._last_position(), 'Position of the last event published.'),
+         ('odoo_events_outbox_position', 'gauge', odoo_events._last_position(), 'The same as outbox_position_total, which has the name of a counter.'),
          ('odoo_events_outbox_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^outbox_[0-9]+$'), 'Size of the outbox.'),
          ('odoo_events_quarantined', 'gauge', (SELECT count(*) FROM odoo_events.quarantined), 'Changes that could not become events.'),
@@ -1314,6 +3752,10 @@ SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
           'WAL that replication slots of odoo_events keep.')
        ) v(name, kind, value, help)
  WHERE v.name <> 'odoo_events_worker_up' OR NOT pg_is_in_recovery()        -- a standby has no worker, and nothing is down there
+UNION ALL
+SELECT 'odoo_events_spans_total', 'counter', jsonb_build_object('outcome', v.outcome), v.n::float8, 'Spans of traces that the OpenTelemetry collector took, and those dropped.'
+  FROM odoo_events._span_stats() s, LATERAL (VALUES ('exported', s.exported), ('dropped', s.lost)) v(outcome, n)
+ WHERE s.exported > 0 OR s.lost > 0
 $$;
 COMMENT ON FUNCTION odoo_events._worker_metrics() IS 'internal: the metrics of the worker and of what is kept';
 CREATE FUNCTION odoo_events._capture_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
@@ -1334,15 +3776,47 @@ SELECT 'odoo_events_published_total', 'counter', jsonb_build_object('type', t.ty
   FROM odoo_events._type_stats() t ORDER BY t.type
 $$;
 COMMENT ON FUNCTION odoo_events._type_metrics() IS 'internal: the metrics of each type';
+-- Samples of one name stand together, as the text format demands.
+CREATE OR REPLACE FUNCTION odoo_events._subscription_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH g AS MATERIALIZED (SELECT g.*, jsonb_build_object('subscription', g.name, 'transport', g.transport) AS label FROM odoo_events._subscription_gauge g),
+     o AS MATERIALIZED (SELECT p.position, e.recordedtime
+                          FROM (SELECT DISTINCT g.oldest AS position FROM g WHERE g.oldest IS NOT NULL) p
+                               JOIN LATERAL (SELECT x.recordedtime FROM odoo_events.outbox_all x WHERE x.position >= p.position ORDER BY x.position LIMIT 1) e ON true),
+     d AS MATERIALIZED (SELECT d.subscription_id, count(*) AS n FROM odoo_events.dead d GROUP BY 1)
+SELECT 'odoo_events_' || v.name, v.kind, g.label || v.labels, v.value::float8, v.help
+  FROM g LEFT JOIN o ON o.position = g.oldest LEFT JOIN d ON d.subscription_id = g.id
+       CROSS JOIN LATERAL (
+         SELECT 10 AS n, 'subscription_lag_events' AS name, 'gauge' AS kind, '{}'::jsonb AS labels, g.lag::numeric AS value,
+                'Events not acknowledged yet, those that filters will pass over included, those behind a parked key not.' AS help
+         UNION ALL SELECT 20, 'subscription_oldest_pending_age_seconds', 'gauge', '{}',
+                COALESCE(extract(epoch FROM GREATEST(clock_timestamp() - o.recordedtime, '0')), 0), 'Age of the oldest event not acknowledged yet, 0 if there is none.'
+         UNION ALL SELECT 30 + a.i, 'delivery_attempts_total', 'counter', jsonb_build_object('outcome', a.outcome), COALESCE(g.outcomes[a.i], 0),
+                'Requests by outcome: delivered (2xx), rejected (4xx), failed (any other status), throttled (429), no_answer.'
+           FROM unnest(ARRAY['delivered', 'rejected', 'failed', 'throttled', 'no_answer']) WITH ORDINALITY a(outcome, i)
+         UNION ALL SELECT 40, 'delivered_total', 'counter', '{}', COALESCE(g.delivered, 0), 'Events acknowledged by the endpoint.'
+         UNION ALL SELECT 50, 'retries_total', 'counter', '{}', COALESCE(g.outcomes[6], 0), 'Requests that were not the first for their event.'
+         UNION ALL SELECT 55, 'filter_errors_total', 'counter', '{}', COALESCE(g.filter_errors, 0),
+                'Events for which the filter was neither true nor false, or could not be judged.'
+         UNION ALL SELECT 60, 'parked', 'gauge', '{}', g.parked, 'Keys whose first event waits for a retry, or for room.'
+         UNION ALL SELECT 70, 'dead_letters', 'gauge', '{}', COALESCE(d.n, 0), 'Events given up, and kept.'
+         UNION ALL SELECT 80, 'subscription_state', 'gauge', jsonb_build_object('state', t.state), (t.state = g.state)::int, 'The state of a subscription is 1, the others 0.'
+           FROM unnest(ARRAY['active', 'paused', 'disabled', 'breaker_open', 'dry_run', 'overrun', 'unarmed']) t(state)) v
+ ORDER BY v.n / 10, v.name, g.name, v.n, v.labels
+$$;
+-- Two plants on one host are told apart.
+CREATE FUNCTION odoo_events._with_database(labels jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT labels || jsonb_build_object('database', current_database()) $$;
+COMMENT ON FUNCTION odoo_events._with_database(jsonb) IS 'internal: the labels of a sample';
 -- A family whose tables are locked is left out: a scrape neither waits nor fails.
 CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 1000 AS $$
 DECLARE
   family text;
 BEGIN
-  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription'] LOOP
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch', 'announced'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT * FROM odoo_events._%s_metrics()', family);
+      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m', family);
     EXCEPTION WHEN lock_not_available THEN
       RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
     END;
@@ -1431,6 +3905,27 @@ COMMENT ON FUNCTION odoo_events._undelivered() IS 'internal: what DROP EXTENSION
 CREATE FUNCTION odoo_events._give_right(statement text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_give_right';
 COMMENT ON FUNCTION odoo_events._give_right(text) IS 'internal: runs a GRANT or REVOKE during an update as the DBA''s own, so that dumps carry it';
+-- paths: which paths of the correlation publishing leaves out, because a step of them has no index to be read by.
+
+CREATE FUNCTION odoo_events._health_paths() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'indexes', 'warn',
+       format('without an index on %I.%I (%I), the correlation of %s takes no path by it: what it would tie together are processes of their own', n.nspname, c.relname, a.attname,
+              string_agg(DISTINCT h.entity, ', ')),
+       format('CREATE INDEX CONCURRENTLY ON %I.%I (%I) WHERE %I IS NOT NULL;', n.nspname, c.relname, a.attname, a.attname)
+  FROM (SELECT DISTINCT e.entity, split_part(split_part(step, '=', 1), '.', 1) AS tab, split_part(split_part(step, '=', 1), '.', 2) AS col
+          FROM odoo_events.entity e
+          JOIN odoo_events.attached t ON t.entity = e.entity
+         CROSS JOIN LATERAL unnest(e.correlation) path
+         CROSS JOIN LATERAL unnest((string_to_array(path, '~'))[2:]) step) h
+ CROSS JOIN LATERAL odoo_events._captured_table(ARRAY[h.tab], true) x(relid)
+  JOIN pg_class c ON c.oid = x.relid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = h.col AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum)
+ GROUP BY n.nspname, c.relname, a.attname
+$$;
+COMMENT ON FUNCTION odoo_events._health_paths() IS 'internal: are there paths of the correlation that are left out for want of an index?';
 -- observe: what a human should look at.
 
 -- capture: what is captured, and drift between what is wanted and what is there.
@@ -1549,6 +4044,7 @@ SELECT 'arming', CASE WHEN i.armed THEN 'ok' ELSE 'critical' END,
        CASE WHEN i.armed THEN NULL
             WHEN i.neutralized IS NULL THEN 'SELECT * FROM odoo_events.arming;  -- again when ir_config_parameter can be read'
             WHEN i.neutralized THEN 'SELECT * FROM odoo_events.arming;  -- right for a copy; production has no parameter database.is_neutralized'
+            WHEN i.reason LIKE 'another server%' THEN 'SELECT odoo_events.arm(keep_secrets => true);  -- after pg_upgrade; in a copy arm() without it deletes the secrets'
             ELSE 'SELECT odoo_events.arm();  -- only if this is production' END
   FROM odoo_events._identity() i
 $$;
@@ -1611,8 +4107,10 @@ SELECT 'capture', 'critical', 'odoo_events.capture is off in the server''s confi
        'ALTER SYSTEM SET odoo_events.capture = on; SELECT pg_catalog.pg_reload_conf();'
   FROM pg_settings g WHERE g.name = 'odoo_events.capture' AND g.reset_val = 'off'
 UNION ALL
-SELECT 'capture', 'warn', format('%s changes (%s) were left out by odoo_events.capture = off, last by %s at %s', sum((a.new ->> 'changes')::int8),
-         string_agg(DISTINCT a.object, ', '), (array_agg(a.who ORDER BY a.id DESC))[1], max(a.at)),
+SELECT 'capture', 'warn', format('%s changes (%s) were left out by %s, last by %s at %s', sum((a.new ->> 'changes')::int8),
+         string_agg(DISTINCT a.object, ', '),
+         concat_ws(' and ', CASE WHEN bool_or(NOT a.new ? 'reason') THEN 'odoo_events.capture = off' END,
+                   'quiet(): ' || string_agg(DISTINCT a.new ->> 'reason', '; ')), (array_agg(a.who ORDER BY a.id DESC))[1], max(a.at)),
        'SELECT * FROM odoo_events.reconcile();  -- what no event tells of; with repair => true it is told'
   FROM odoo_events.audit a WHERE a.what = 'leave out' AND a.at > now() - interval '1 day' HAVING count(*) > 0
 UNION ALL
@@ -1639,13 +4137,39 @@ SELECT 'output plugin', CASE WHEN p.allowed THEN 'ok' ELSE 'critical' END,
           FROM (SELECT current_setting('output_plugin_libraries', true) AS setting) s, pg_replication_slots r
          WHERE r.plugin = 'odoo_events' AND r.database = current_database() GROUP BY s.setting) p
 $$;
+-- What a human can do about an endpoint's last answer.  The comment says what to mend first; the statement then sends what waits.
+CREATE OR REPLACE FUNCTION odoo_events._endpoint_trouble(name text, url text, last_status int4, last_error text, OUT detail text, OUT hint text)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN last_status IN (401, 403) THEN format('the endpoint answers %s: it does not accept our signature or credentials', last_status)
+            WHEN last_status IN (404, 405, 410) THEN format('the endpoint answers %s: nothing takes events at %s', last_status, url)
+            WHEN last_error LIKE 'oauth2:%' OR last_error LIKE 'handshake:%' THEN 'nothing can be sent: ' || last_error
+            WHEN last_status >= 100 THEN format('the endpoint answers %s', last_status)
+            WHEN odoo_events._transport(url) <> 'webhook' THEN 'the broker does not take its messages: ' || last_error
+            WHEN e.kind = 'dns' THEN 'the endpoint''s name is unknown: ' || last_error
+            WHEN e.kind = 'tls' THEN 'the endpoint''s certificate is refused: ' || last_error
+            WHEN e.kind = 'address' THEN 'the endpoint''s ' || last_error
+            ELSE 'the endpoint does not answer: ' || last_error END,
+       CASE WHEN e.kind = 'address'
+            THEN format('SELECT odoo_events.alter_subscription(%L, allow_networks => %L); SELECT odoo_events.retry_now(%L);', name,
+                        COALESCE('{' || substring(url FROM '^https?://([0-9]+[.][0-9]+[.][0-9]+[.][0-9]+)[:/]') || '/32}', '{10.0.0.0/8,172.16.0.0/12,192.168.0.0/16}'), name)
+            ELSE format('SELECT odoo_events.retry_now(%L);  -- once %s', name,
+              CASE WHEN last_status IN (401, 403) THEN format('the endpoint accepts us; set_secret(%L) gives it a new secret', name)
+                   WHEN last_status IN (404, 405, 410) THEN format('something is there; alter_subscription(%L, url => ...) gives another URL', name)
+                   WHEN e.kind = 'dns' THEN 'the name resolves on this server'
+                   WHEN e.kind = 'tls' THEN 'the certificate is renewed, or its CA known to this server'
+                   ELSE 'the endpoint is mended' END) END
+  FROM (SELECT CASE WHEN last_status > 0 THEN NULL
+                    WHEN last_error ~* 'resolve (host|proxy)' THEN 'dns'
+                    WHEN last_error ~* 'certificate|SSL' THEN 'tls'
+                    WHEN last_error ~ 'outside allow_networks' THEN 'address' END AS kind) e
+$$;
 CREATE OR REPLACE FUNCTION odoo_events._health_subscriptions() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'subscriptions', 'warn', 'nobody subscribes', 'SELECT odoo_events.subscribe(''wms'', ''https://wms.example.com/hooks/odoo'');'
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config)
 UNION ALL
 SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
-  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings, p.filter_passed, p.filter_refused, p.filter_errors, p.filter_error_at, p.filter_error_position,
+  FROM (SELECT g.*, c.url, c.state_reason, c.state_since, c.overlap_until, LEAST(c.auth_expires_at, c.tls_expires_at) AS expires_at, p.last_status, p.last_error, p.failing_since, p.openings, p.filter_passed, p.filter_refused, p.filter_error_at, p.filter_error_position,
                EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = g.id) AS has_secret,
                (SELECT count(*) FROM odoo_events.dead d WHERE d.subscription_id = g.id) AS dead,
                clock_timestamp() - (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= g.oldest ORDER BY o.position LIMIT 1) AS age
@@ -1663,6 +4187,9 @@ SELECT 'subscription ' || s.name, v.status, v.detail, v.hint
                 format('SELECT odoo_events.resume(%L);  -- once %s', s.name,
                        CASE WHEN s.state_reason LIKE 'its filter took%' THEN 'alter_subscription(filter => ...) has given it a cheaper filter' ELSE 'the endpoint wants events again' END)
           WHERE s.state = 'disabled'
+         UNION ALL SELECT 2.5, 'critical', format('the helper program for %s is not installed', s.transport),
+                format('SELECT odoo_events.retry_now(%L);  -- once postgresql-%s-odoo-events-%s is installed', s.name, current_setting('server_version_num')::int4 / 10000, s.transport)
+          WHERE s.transport NOT IN ('webhook', 'fetch') AND odoo_events._program(s.transport) IS NULL
          UNION ALL SELECT 3, 'critical', t.detail, t.hint
           WHERE s.state = 'breaker_open' OR (s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_status BETWEEN 400 AND 499 AND s.last_status NOT IN (408, 429))
          UNION ALL SELECT 4, 'warn', t.detail, t.hint WHERE s.state = 'active' AND s.lag > 0 AND s.failing_since IS NOT NULL AND s.last_error <> ''
@@ -1704,12 +4231,25 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'loops', 'warn', format('%s has had %s events %s within %s s, each of another transaction: does a receiver write back what it is told?', x.partitionkey, x.n, x.type, extract(epoch FROM period)::int),
        format('SELECT position, "time", event::json ->> ''authid'' AS authid FROM odoo_events.outbox WHERE partitionkey = %L ORDER BY position DESC LIMIT 20;  -- then docs/receivers.md, "A receiver that writes back"', x.partitionkey)
   FROM (SELECT o.partitionkey, o.type, count(DISTINCT o.odootx) AS n
-          FROM odoo_events.outbox o
-         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 2000 AND o.recordedtime > clock_timestamp() - period AND o.record_id IS NOT NULL
+          FROM odoo_events.outbox_all o
+         WHERE o.position > odoo_events._last_position() - 2000 AND o.recordedtime > clock_timestamp() - period AND o.record_id IS NOT NULL
          GROUP BY o.partitionkey, o.type) x
  WHERE x.n >= at_least ORDER BY x.n DESC LIMIT 3
 $$;
 COMMENT ON FUNCTION odoo_events._health_loops(int, interval) IS 'internal: does something change the same document again and again';
+CREATE OR REPLACE FUNCTION odoo_events._health_outbox() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'outbox', CASE WHEN v.full THEN 'critical' WHEN v.nearly THEN 'warn' ELSE 'ok' END,
+       format('%s%s%s%s', pg_size_pretty(s.bytes), ' of ' || pg_size_pretty(NULLIF(v.most, 0)), ', held by ' || s.held_by,
+              CASE WHEN (v.full OR v.nearly) AND v.drops THEN '; beyond the limit the oldest events are dropped, also those that subscriptions have not got' END),
+       CASE WHEN v.full OR v.nearly THEN 'SELECT * FROM odoo_events.storage;  -- then mend or drop what holds it, or raise odoo_events.max_outbox_size' END
+  FROM odoo_events.storage s,
+       LATERAL (SELECT g.setting::int8 * 1048576 AS most FROM pg_settings g WHERE g.name = 'odoo_events.max_outbox_size') m,
+       -- what nobody needs goes by itself
+       LATERAL (SELECT m.most, m.most > 0 AND s.bytes > m.most AS full, m.most > 0 AND s.bytes > 0.8 * m.most AND s.held_by IS NOT NULL AS nearly,
+                       current_setting('odoo_events.on_full') = 'drop' AS drops) v
+ WHERE s.part = 'outbox'
+$$;
 -- Null where the table is locked, by a module upgrade for example: monitoring does not wait for it.
 CREATE FUNCTION odoo_events._table_bytes(relid oid) RETURNS int8
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_table_bytes';
@@ -1749,16 +4289,26 @@ BEGIN
     'capture()',
     'gaps()',
     'quarantine()',
+    'conditions()',
     'journal(268435456)',
     'plugin()',
     'wal()',
     'subscriptions()',
     $c$loops(30, '1 minute')$c$,
     'owner()',
+    'endpoints()',
+    'roles()',
+    'slots(268435456)',
+    'disk()',
+    'outcomes()',
+    'sunset()',
+    'announced()',
+    'credentials()',
     'outbox()',
-    'indexes(8388608)'] LOOP
+    'indexes(8388608)',
+    'paths()'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT h."check", h.status, h.detail, h.hint FROM odoo_events._health_%s h ORDER BY h."check", h.detail', one);
+      RETURN QUERY EXECUTE format('SELECT h."check", odoo_events._health_status(h."check", h.status), CASE WHEN v THEN odoo_events._health_detail(h."check", h.status, h.detail) ELSE ''not shown: your policy'' END, CASE WHEN v THEN h.hint END FROM odoo_events._health_%s h, odoo_events._health_visible(h."check") v WHERE v OR h."check" NOT LIKE ''subscription %%'' ORDER BY h."check", h.detail', one);
     EXCEPTION WHEN lock_not_available THEN
       RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
         'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
@@ -1785,89 +4335,133 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
 $$;
 COMMENT ON FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text, text) IS
 'internal: why a subscription does not want an event, null where it does';
+-- What became of an event that a subscription has passed.  Attempts are kept for a while only, so what is left is decided by what the
+-- subscription chose when it came to the event.
+CREATE FUNCTION odoo_events._settled(c odoo_events.subscription_config, o odoo_events.outbox_all, OUT step text, OUT at timestamptz, OUT detail text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  a record;
+BEGIN
+  SELECT x.at + x.duration AS ended, x.status, x.event_id INTO a FROM odoo_events.attempt x
+   WHERE x.subscription = c.name AND (x.status BETWEEN 200 AND 299 OR x.status = ANY (c.success_statuses) OR x.status IS NULL AND x.error IS NULL)
+     AND (x.event_id = o.id OR x.event_id IS NULL AND o.position BETWEEN x.first_position AND x.last_position)
+   ORDER BY x.status NULLS LAST, x.event_id NULLS LAST, x.at DESC LIMIT 1;      -- a batch's range holds events that were passed over, too
+  at := a.ended;
+  detail := odoo_events._passed_over(c, odoo_events._version_of(c.id, o.position), o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes);
+  IF o.position <= odoo_events._start_of(c.id) AND at IS NULL THEN
+    step := 'before its start';
+    detail := format('it began behind position %s; subscribed at %s', odoo_events._start_of(c.id), c.created_at);
+  ELSIF a.status IS NOT NULL AND (detail IS NULL OR a.event_id IS NOT NULL OR odoo_events._replayed(c, NULL, o.position, o.id, o.type, o.subject, o.partitionkey, o."time", o.company_id, o.warehouse_id, o.event, o.classes)) THEN
+    step := 'acknowledged';
+    detail := NULL;
+  ELSIF detail IS NOT NULL THEN
+    step := 'passed over';
+    at := NULL;
+  ELSIF a.ended IS NOT NULL THEN
+    step := 'dry run';
+    detail := 'nothing was sent';
+  ELSIF EXISTS (SELECT 1 FROM odoo_events.audit x WHERE x.what = 'discard' AND x.object = c.name AND x.old -> 'ids' ? o.id::text) THEN
+    SELECT x.at, 'its dead letter was discarded by ' || x.who, 'discarded' INTO at, detail, step
+      FROM odoo_events.audit x WHERE x.what = 'discard' AND x.object = c.name AND x.old -> 'ids' ? o.id::text ORDER BY x.id DESC LIMIT 1;
+  ELSIF c.url IS NULL THEN
+    step := 'acknowledged';
+    detail := 'fetched, and acknowledged by ack()';
+  ELSIF c.created_at > o.recordedtime AND odoo_events._start_of(c.id) IS NULL THEN
+    step := 'before its start';
+    detail := 'subscribed at ' || c.created_at;
+  ELSE
+    step := 'delivered';
+    detail := format('its attempts have expired: they are kept for %s', current_setting('odoo_events.attempt_retention'));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._settled(odoo_events.subscription_config, odoo_events.outbox_all) IS 'internal: what became of an event that a subscription has passed';
 -- What became of an event at one subscription.
-CREATE OR REPLACE FUNCTION odoo_events._settled(c odoo_events.subscription_config, event_id uuid, "position" int8, recordedtime timestamptz,
-                                     OUT step text, OUT at timestamptz, OUT detail text)
+CREATE FUNCTION odoo_events._fate(c odoo_events.subscription_config, o odoo_events.outbox_all, OUT step text, OUT at timestamptz, OUT detail text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
 BEGIN
-  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = _settled.event_id;
+  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = o.id;
   IF FOUND THEN
     step := w.state;
     at := w.next_attempt_at;
     detail := concat_ws(', ', w.attempts || ' attempts', 'behind ' || w.behind_event_id, w.last_error);
     RETURN;
   END IF;
-  SELECT * INTO w FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = _settled.event_id;
+  SELECT * INTO w FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = o.id;
   IF FOUND THEN
     step := 'dead letter';
     at := w.last_at;
     detail := format('after %s attempts: %s', w.attempts, COALESCE(w.last_error, w.last_status::text));
     RETURN;
   END IF;
-  IF _settled.position > COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
-    step := 'not reached';
-    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+  SELECT x.step, x.at, x.detail INTO step, at, detail FROM odoo_events._outcome_step(c.id, o.id) x;
+  IF step IS NOT NULL THEN
     RETURN;
   END IF;
-  SELECT max(a.at + a.duration) INTO at FROM odoo_events.attempt a
-   WHERE a.subscription = c.name AND (a.status BETWEEN 200 AND 299 OR a.status = ANY (c.success_statuses))
-     AND (a.event_id = _settled.event_id OR a.event_id IS NULL AND _settled.position BETWEEN a.first_position AND a.last_position);
-  step := CASE WHEN at IS NOT NULL THEN 'acknowledged' WHEN c.created_at > recordedtime THEN 'before its start' ELSE 'settled' END;
-  detail := CASE step WHEN 'settled' THEN 'no attempt is kept' WHEN 'before its start' THEN 'subscribed at ' || c.created_at END;
+  IF o.position <= COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
+    SELECT s.step, s.at, s.detail INTO step, at, detail FROM odoo_events._settled(c, o) s;
+    RETURN;
+  END IF;
+  detail := odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes);
+  step := CASE WHEN detail IS NULL THEN 'not reached' ELSE 'not wanted' END;
+  IF detail IS NULL THEN
+    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+  END IF;
 END $$;
+COMMENT ON FUNCTION odoo_events._fate(odoo_events.subscription_config, odoo_events.outbox_all) IS 'internal: what became of an event at a subscription';
 CREATE OR REPLACE FUNCTION odoo_events.trace(key text DEFAULT NULL, subject text DEFAULT NULL, event_id uuid DEFAULT NULL)
 RETURNS TABLE (at timestamptz, step text, "position" int8, type text, subscription text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  o     record;
+  o     odoo_events.outbox_all;
   c     odoo_events.subscription_config;
+  f     record;
   named text[];                         -- the records that have had this subject
+  policies constant jsonb := odoo_events._policies('{read,operate,approve}');
 BEGIN
   IF num_nonnulls(trace.key, trace.subject, trace.event_id) = 0 THEN
     RAISE EXCEPTION 'nothing says what to trace' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT * FROM odoo_events.trace(key => ''manufacturing_order:1'');';
   END IF;
-  SELECT array_agg(DISTINCT x.entity || ':' || x.record_id) INTO named FROM odoo_events.outbox_all x WHERE x.subject = trace.subject AND x.record_id IS NOT NULL;
-  FOR o IN SELECT x.* FROM odoo_events.outbox_all x
+  SELECT array_agg(DISTINCT x.entity || ':' || x.record_id) INTO named
+    FROM odoo_events._positions_named(trace.subject) p JOIN odoo_events.outbox_all x ON x.position = p WHERE x.subject = trace.subject AND x.record_id IS NOT NULL;
+  FOR o IN SELECT x.* FROM odoo_events._traced(trace.key, trace.subject, trace.event_id, named) p JOIN odoo_events.outbox_all x ON x.position = p
             WHERE (trace.key IS NULL OR x.partitionkey = trace.key) AND (trace.subject IS NULL OR x.subject = trace.subject OR x.entity || ':' || x.record_id = ANY (named))
-              AND (trace.event_id IS NULL OR x.id = trace.event_id) ORDER BY x.position
+              AND (trace.event_id IS NULL OR x.id = trace.event_id) AND odoo_events._allows(policies, x.type, x.company_id, x.warehouse_id) ORDER BY x.position
   LOOP
     RETURN QUERY VALUES (o."time", 'committed', o.position, o.type, NULL::text, format('%s %s, transaction %s', o.entity, o.record_id, o.odootx)),
                         (o.recordedtime, 'published', o.position, o.type, NULL, format('%s, id %s', o.subject, o.id));
-    FOR c IN SELECT * FROM odoo_events.subscription_config s ORDER BY s.name
+    FOR c IN SELECT * FROM odoo_events.subscription_config s WHERE odoo_events._sees(policies, s.name, s.companies, s.warehouses) ORDER BY s.name
     LOOP
-      RETURN QUERY SELECT NULL::timestamptz, 'not wanted', o.position, o.type, c.name, u
-                     FROM odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u WHERE u IS NOT NULL;
-      CONTINUE WHEN FOUND;
+      SELECT x.* INTO f FROM odoo_events._fate(c, o) x;
       RETURN QUERY SELECT a.at, 'attempt ' || a.attempt, o.position, o.type, c.name,
                           concat_ws(' ', a.status, a.error, 'after ' || extract(epoch FROM a.duration) || ' s')
                      FROM odoo_events.attempt a
                     WHERE a.subscription = c.name
-                      AND (a.event_id = o.id OR a.event_id IS NULL AND o.position BETWEEN a.first_position AND a.last_position)
+                      AND (a.event_id = o.id OR a.event_id IS NULL AND o.position BETWEEN a.first_position AND a.last_position
+                                                AND f.step NOT IN ('passed over', 'not wanted', 'before its start'))
                     ORDER BY a.at;
-      RETURN QUERY SELECT s.at, s.step, o.position, o.type, c.name, s.detail
-                     FROM odoo_events._settled(c, o.id, o.position, o.recordedtime) s;
+      RETURN QUERY VALUES (f.at, f.step, o.position, o.type, c.name, f.detail);
     END LOOP;
   END LOOP;
   -- a document that was renamed meanwhile, by the part of the subject that is its name
   RETURN QUERY SELECT l."time", 'renamed', l.position, l.type, NULL::text, format('%s %s is now %s', l.entity, l.record_id, l.subject)
-                 FROM (SELECT DISTINCT ON (x.entity, x.record_id) x.* FROM odoo_events.outbox_all x WHERE x.entity || ':' || x.record_id = ANY (named) ORDER BY x.entity, x.record_id, x.position DESC) l
-                WHERE substr(l.subject, strpos(l.subject, '/')) <> substr(trace.subject, strpos(trace.subject, '/')) ORDER BY l.position;
+                 FROM (SELECT DISTINCT ON (x.entity, x.record_id) x.* FROM odoo_events._positions_of(named) p JOIN odoo_events.outbox_all x ON x.position = p WHERE x.entity || ':' || x.record_id = ANY (named) ORDER BY x.entity, x.record_id, x.position DESC) l
+                WHERE odoo_events._allows(policies, l.type, l.company_id, l.warehouse_id) AND substr(l.subject, strpos(l.subject, '/')) <> substr(trace.subject, strpos(trace.subject, '/')) ORDER BY l.position;
   RETURN QUERY SELECT q.at, 'quarantined', NULL::int8, NULL::text, NULL::text, format('%s %s, change %s: %s', q.entity, q.record_id, q.change_id, q.reason)
-                 FROM odoo_events.quarantined q WHERE q.key = trace.key ORDER BY q.change_id;
+                 FROM odoo_events.quarantined q WHERE q.key = trace.key AND policies IS NULL ORDER BY q.change_id;
   -- what waits for the publisher: by the record that the key names
   RETURN QUERY SELECT j.at, 'waits to be published', NULL::int8, NULL::text, NULL::text, format('%s of %s %s, transaction %s', j.op, j.rule, j.record_id, j.xid)
                  FROM odoo_events.journal j
                 WHERE trace.key ~ '^[a-z_]+:[0-9]{1,18}$' AND j.record_id = split_part(trace.key, ':', 2)::int8
                   AND j.rule = (SELECT e.rule FROM odoo_events.entity e WHERE e.entity = split_part(trace.key, ':', 1))
-                  AND NOT odoo_events._is_published(j.xid, j.id)
+                  AND NOT odoo_events._is_published(j.xid, j.id) AND policies IS NULL
                 ORDER BY j.id;
 END $$;
-CREATE OR REPLACE FUNCTION odoo_events.explain(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION odoo_events._explain_steps(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   e      odoo_events.entity;
@@ -1876,9 +4470,16 @@ DECLARE
   told   record;
   here   boolean;
   fields jsonb;
+  policies constant jsonb := odoo_events._policies('{read,operate,approve}');
 BEGIN
-  PERFORM odoo_events._check_entities(ARRAY[explain.entity]);
-  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = explain.entity;
+  PERFORM odoo_events._check_entities(ARRAY[_explain_steps.entity], 'entity');
+  SELECT * INTO e FROM odoo_events.entity x WHERE x.entity = _explain_steps.entity;
+  -- whose document it is, its events say
+  IF policies IS NOT NULL AND (SELECT bool_and(odoo_events._allows(policies, x.type, x.company_id, x.warehouse_id))
+       FROM odoo_events._positions_of(ARRAY[COALESCE(e.label, e.entity) || ':' || _explain_steps.record_id]) p JOIN odoo_events.outbox_all x ON x.position = p) IS NOT TRUE THEN
+    RETURN QUERY VALUES ('policy', 'not shown', format('no event of %s %s is known that your policy shows, or not all of them are shown', e.entity, _explain_steps.record_id));
+    RETURN;
+  END IF;
   RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
                  FROM odoo_events.capture_status s WHERE s.entity = e.entity;
   IF NOT FOUND THEN
@@ -1888,30 +4489,30 @@ BEGIN
                  FROM odoo_events.capture_gap g WHERE g.rule = ANY (e.rules) ORDER BY g.at;
   -- the last change of the record, or of a row that belongs to it, that the journal still holds
   SELECT j.xid, j.id, j.at, j.op, j.rule INTO last FROM odoo_events.journal j
-   WHERE j.rule = e.rule AND j.record_id = explain.record_id
+   WHERE j.rule = e.rule AND j.record_id = _explain_steps.record_id
       OR EXISTS (SELECT 1 FROM odoo_events.part p, unnest(p.parent) c, unnest(ARRAY[j.old, j.new]) t
                   WHERE p.entity = e.entity AND p.within IS NULL AND p.rule = j.rule
-                    AND (t LIKE '%"' || c || '":' || explain.record_id || ',%' OR t LIKE '%"' || c || '":' || explain.record_id || '}'))
+                    AND (t LIKE '%"' || c || '":' || _explain_steps.record_id || ',%' OR t LIKE '%"' || c || '":' || _explain_steps.record_id || '}'))
    ORDER BY j.id DESC LIMIT 1;
   IF NOT FOUND THEN
-    RETURN QUERY VALUES ('journal', 'no net change', format('none of %s %s in the journal%s; only these columns count: %s', e.entity, explain.record_id,
+    RETURN QUERY VALUES ('journal', 'no net change', format('none of %s %s in the journal%s; only these columns count: %s', e.entity, _explain_steps.record_id,
                          (SELECT ', which begins at ' || min(j.at) FROM odoo_events.journal j),
                          (SELECT array_to_string(r.significant, ', ') FROM odoo_events.capture_rule r WHERE r.rule = e.rule)));
     -- what happened is forgotten: what the rules say to the row as it is, against what its last event told
-    SELECT t.* INTO told FROM odoo_events._told(e) t WHERE t.record_id = explain.record_id;
+    SELECT t.* INTO told FROM odoo_events._told(e) t WHERE t.record_id = _explain_steps.record_id;
     fields := odoo_events._plain_fields(e.entity);
     SELECT true, odoo_events._differing(fields, told.image, r.image, false)
                  || CASE WHEN r.state <> told.state THEN jsonb_build_object(e.state_column, told.state) ELSE '{}' END AS other
-      INTO here, fields FROM odoo_events._odoo_rows(e.entity, ARRAY(SELECT jsonb_object_keys(fields))) r WHERE r.id = explain.record_id;
+      INTO here, fields FROM odoo_events._odoo_rows(e.entity, ARRAY(SELECT jsonb_object_keys(fields))) r WHERE r.id = _explain_steps.record_id;
     IF here IS NULL THEN
-      RETURN QUERY VALUES ('row', 'no row', format('the table of %s has no row %s', e.entity, explain.record_id));
+      RETURN QUERY VALUES ('row', 'no row', format('the table of %s has no row %s', e.entity, _explain_steps.record_id));
     ELSIF told.record_id IS NOT NULL AND fields IS NULL THEN
       RETURN QUERY VALUES ('row', 'as told', 'every column that an event carries as it stands is as the last event says');
     ELSE
       RETURN QUERY VALUES ('row', CASE WHEN told.record_id IS NULL THEN 'never told' ELSE 'other than told' END,
         CASE WHEN told.record_id IS NULL THEN 'had it been made now as it is:' ELSE format('had it just become what it is, by %s:', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(fields) k)) END);
       RETURN QUERY SELECT x.step, CASE x.verdict WHEN 'event' THEN 'would be an event' ELSE x.verdict END, x.detail
-                     FROM odoo_events._would_tell(e.entity, ARRAY[explain.record_id], ARRAY[e.rule], ARRAY[explain.record_id],
+                     FROM odoo_events._would_tell(e.entity, ARRAY[_explain_steps.record_id], ARRAY[e.rule], ARRAY[_explain_steps.record_id],
                                                   ARRAY[CASE WHEN told.record_id IS NULL THEN 'I' ELSE 'U' END], ARRAY[fields::text], true) x;
     END IF;
   ELSE
@@ -1919,25 +4520,46 @@ BEGIN
                         format('%s %s at %s in transaction %s', last.rule, CASE last.op WHEN 'I' THEN 'inserted' WHEN 'D' THEN 'deleted' ELSE 'updated' END,
                                last.at, last.xid)
                    FROM odoo_events.journal j WHERE j.xid = last.xid;
-    RETURN QUERY SELECT x.step, x.verdict, x.detail FROM odoo_events._explain_change(e.entity, explain.record_id, last.xid) x;
+    RETURN QUERY SELECT x.step, x.verdict, x.detail FROM odoo_events._explain_change(e.entity, _explain_steps.record_id, last.xid) x;
   END IF;
   RETURN QUERY SELECT 'quarantine'::text, 'quarantined'::text, format('change %s: %s', q.change_id, q.reason)
                  FROM odoo_events.quarantined q
-                WHERE q.key = e.entity || ':' || explain.record_id OR q.rule = e.rule AND q.record_id = explain.record_id ORDER BY q.change_id;
+                WHERE q.key = e.entity || ':' || _explain_steps.record_id OR q.rule = e.rule AND q.record_id = _explain_steps.record_id ORDER BY q.change_id;
   RETURN QUERY SELECT d.type, 'disabled'::text, format('SELECT odoo_events.enable_event(%L);', d.type)
                  FROM odoo_events.event_def d WHERE d.entity = e.entity GROUP BY d.type HAVING NOT bool_or(d.enabled) ORDER BY d.type;
-  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = COALESCE(e.label, e.entity) AND x.record_id = explain.record_id ORDER BY x.position DESC LIMIT 10
+  FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.entity = COALESCE(e.label, e.entity) AND x.record_id = _explain_steps.record_id ORDER BY x.position DESC LIMIT 10
   LOOP
     RETURN QUERY VALUES ('outbox', 'event', format('%s at position %s, %s', o.type, o.position, o."time"));
     RETURN QUERY SELECT 'subscription ' || c.name, 'filtered'::text, format('%s at position %s: %s', o.type, o.position, u)
                    FROM odoo_events.subscription_config c, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) u
-                  WHERE u IS NOT NULL ORDER BY c.name;
+                  WHERE u IS NOT NULL AND odoo_events._sees(policies, c.name, c.companies, c.warehouses) ORDER BY c.name;
   END LOOP;
   -- how far back this answers
   RETURN QUERY SELECT 'reach'::text, 'changes'::text, COALESCE('what a transaction changed is known since ' || min(j.at), 'no change is known: the journal is empty') FROM odoo_events.journal j;
   RETURN QUERY SELECT 'reach'::text, 'events'::text, COALESCE('events are known since ' || min(x.recordedtime) || ', position ' || min(x.position), 'no event is known: the outbox is empty')
                  FROM odoo_events.outbox_all x;
 END $$;
+COMMENT ON FUNCTION odoo_events._explain_steps(text, bigint) IS 'internal: what explain() answers, without the verdict';
+-- The first line says it in one sentence, from the lines behind it: what stands in the way comes before what has happened.
+CREATE OR REPLACE FUNCTION odoo_events.explain(entity text, record_id bigint) RETURNS TABLE (step text, verdict text, detail text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+WITH s AS MATERIALIZED (SELECT x.* FROM odoo_events._explain_steps(explain.entity, explain.record_id) WITH ORDINALITY x(step, verdict, detail, n)),
+     v AS (SELECT CASE WHEN s.step = 'capture' AND s.verdict IN ('no table', 'not attached') THEN 1 WHEN s.step = 'quarantine' THEN 2
+                       WHEN s.verdict = 'waits to be published' THEN 3 WHEN s.step = 'capture' AND s.verdict = 'gap' THEN 4
+                       WHEN s.verdict = 'no row' THEN 6 WHEN s.step = 'outbox' THEN 5 WHEN s.verdict IN ('never told', 'other than told') THEN 7
+                       WHEN s.step NOT IN ('capture', 'journal', 'row', 'reach') AND s.step NOT LIKE 'subscription %' AND s.verdict <> 'event' THEN 8
+                       WHEN s.verdict = 'no net change' THEN 9 END AS rank, s.* FROM s)
+SELECT 'verdict', CASE WHEN v.rank = 1 THEN 'not captured' WHEN v.rank = 2 THEN 'quarantined' WHEN v.rank = 3 THEN 'waiting' WHEN v.rank = 4 THEN 'lost'
+                       WHEN v.rank = 5 THEN 'told' ELSE 'not told' END,
+       CASE v.rank WHEN 1 THEN 'nothing of it is captured: ' || v.detail WHEN 2 THEN 'it waits in quarantine: ' || v.detail
+                   WHEN 3 THEN 'its last change is not published yet: ' || v.detail WHEN 4 THEN 'a change may have been lost: ' || v.detail
+                   WHEN 5 THEN format('%s of its events are in the outbox, the latest is %s', (SELECT count(*) FROM s x WHERE x.step = 'outbox'), v.detail)
+                             || COALESCE('; not for ' || (SELECT string_agg(DISTINCT substr(x.step, 14), ', ') FROM s x WHERE x.verdict = 'filtered'), '')
+                   WHEN 8 THEN format('no event: %s %s: %s', v.step, v.verdict, v.detail) ELSE 'no event: ' || v.detail END
+  FROM (SELECT * FROM (SELECT * FROM v WHERE v.rank IS NOT NULL UNION ALL SELECT 10, '', '', 'nothing is known of it', 0) x ORDER BY x.rank, x.n LIMIT 1) v
+UNION ALL
+(SELECT s.step, s.verdict, s.detail FROM s ORDER BY s.n)
+$$;
 -- contract: what receivers may rely on, as JSON Schema and AsyncAPI, made from the catalog and the columns that this database has.
 --
 -- Schemas are open: members may be added to an event without a new version.  Any member of data may be absent, because a subscription
@@ -2023,6 +4645,7 @@ BEGIN
     SELECT f.target, (odoo_events._reference_json(f.reference) -> 'properties' -> f.field) INTO ref, t
       FROM odoo_events.reference_field f WHERE f.reference = ref AND f.field = path[i];
   END LOOP;
+  ref := COALESCE(_source_json.reference, ref);
   IF ref IS NOT NULL THEN
     RETURN jsonb_build_object('anyOf', jsonb_build_array(jsonb_build_object('$ref', base || 'ref_' || ref), jsonb '{"type": "null"}'));
   END IF;
@@ -2258,6 +4881,24 @@ BEGIN
   END LOOP;
   RETURN path;
 END $$;
+-- The states of an entity of the catalog are those that its own events, milestones and lists of states name.
+CREATE FUNCTION odoo_events._warn_states(e odoo_events.entity, states text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known text[] := ARRAY(SELECT x FROM unnest(e.draft_states || e.open_states || e.cancelled_states) x
+                        UNION SELECT m[1] FROM odoo_events.event_def d,
+                                regexp_matches(d.condition::text, format('\."%s" == "([^"]+)"', e.state_column), 'g') m WHERE d.entity = e.entity AND d.builtin
+                        UNION SELECT unnest(d.states) FROM odoo_events.milestone d WHERE d.entity = e.entity
+                        ORDER BY 1);
+  unknown text;
+BEGIN
+  SELECT s INTO unknown FROM unnest(states) s WHERE NOT s = ANY (known) LIMIT 1;
+  IF FOUND AND e.builtin AND known <> '{}' THEN
+    RAISE WARNING 'argument "states" names "%", which the catalog does not know as a state of %', unknown, e.entity
+      USING HINT = format('It knows %s; an app of your own may have others.', array_to_string(known, ', '));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._warn_states(odoo_events.entity, text[]) IS 'internal: warns of states that an entity of the catalog does not have';
 CREATE OR REPLACE FUNCTION odoo_events.define_event(type text, entity text, condition text DEFAULT NULL, occasion text DEFAULT 'updated', states text[] DEFAULT NULL,
   kind text DEFAULT NULL, description text DEFAULT NULL, with_lines boolean DEFAULT false, with_changes boolean DEFAULT false, rank int DEFAULT 55,
   classification text DEFAULT 'internal', owner text DEFAULT NULL, deprecated boolean DEFAULT false, or_replace boolean DEFAULT false) RETURNS void
@@ -2314,6 +4955,7 @@ BEGIN
            'with_lines', with_lines, 'with_changes', with_changes, 'classification', classification, 'owner', COALESCE(owner, session_user), 'deprecated', deprecated,
            'description', COALESCE(description, type), 'enabled', true, 'builtin', false));
   IF states IS NOT NULL THEN
+    PERFORM odoo_events._warn_states(e, states);
     state := (SELECT string_agg(format('$.new.%s == %s', to_json(e.state_column), to_json(s)), ' || ') FROM unnest(states) s);
     def := jsonb_build_array(
       def || jsonb_build_object('occasion', 'inserted', 'condition', concat_ws(' && ', '(' || state || ')', '(' || path::text || ')')),
@@ -2388,6 +5030,27 @@ BEGIN
     SELECT COALESCE(jsonb_agg(jsonb_build_object('owner', owner, 'position', f.n, 'field', regexp_replace(f.name, '_id$', ''), 'sources', ARRAY[f.name], 'builtin', false,
              'classification', COALESCE(classification ->> f.name, CASE WHEN f.name = ANY (person) THEN 'personal' ELSE 'internal' END))), '[]')
       FROM unnest(fields) WITH ORDINALITY f(name, n)));
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.backfill(entity text, predicate text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  job bigint;
+BEGIN
+  PERFORM odoo_events._check_entities(ARRAY[backfill.entity], 'entity');
+  IF NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = backfill.entity) THEN
+    RAISE EXCEPTION 'entity "%" is not attached', backfill.entity
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT * FROM odoo_events.attach(%L);', ARRAY[backfill.entity]);
+  END IF;
+  IF EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = backfill.entity AND e.sum_query IS NOT NULL) THEN
+    RAISE EXCEPTION 'entity "%" is a sum: it has no rows of its own', backfill.entity
+      USING ERRCODE = 'wrong_object_type', HINT = 'SELECT odoo_events.backfill(''stock_level'');  -- what it sums up';
+  END IF;
+  PERFORM odoo_events._check_predicate(backfill.entity, backfill.predicate);
+  INSERT INTO odoo_events.backfill_job (entity, predicate, created_by, created_at, at)
+  VALUES (backfill.entity, backfill.predicate, session_user, clock_timestamp(), clock_timestamp()) RETURNING id INTO job;
+  PERFORM odoo_events._audit('backfill', backfill.entity, NULL, jsonb_strip_nulls(jsonb_build_object('id', job, 'predicate', backfill.predicate)));
+  PERFORM odoo_events._wake('config');
+  RETURN job;
 END $$;
 CREATE FUNCTION odoo_events._odoo_lines_of(entity text, columns text[], documents int8[], OUT document int8, OUT part text, OUT rule text, OUT id int8, OUT image jsonb) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_lines_of';
@@ -2567,7 +5230,7 @@ DECLARE
   checked text[] := '{}';
 BEGIN
   IF only_entity IS NOT NULL THEN
-    PERFORM odoo_events._check_entities(ARRAY[only_entity]);
+    PERFORM odoo_events._check_entities(ARRAY[only_entity], 'entity');
     IF NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = only_entity) THEN
       RAISE EXCEPTION 'entity "%" is not attached', only_entity
         USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT * FROM odoo_events.attach(%L);', ARRAY[only_entity]);
@@ -2609,12 +5272,2562 @@ BEGIN
     PERFORM odoo_events._audit('reconcile', COALESCE(only_entity, 'all'));
   END IF;
 END $$;
+-- diagnose: is it late, lost or wrong, whose fault is it, and what now?  Reads events, the extension's own tables and stored samples, never
+-- Odoo's tables; waits for no lock and writes nothing, so that it answers on a standby, too.
+
+-- One finding.  rank: the worst first.
+CREATE TYPE odoo_events._finding AS (
+    rank         int4,
+    verdict      text,
+    layer        text,
+    since        timestamptz,
+    due_at       timestamptz,
+    company_id   int4,
+    warehouse_id int4,
+    subscription text,
+    type         text,
+    finding      text,
+    evidence     jsonb,
+    next         text
+);
+COMMENT ON TYPE odoo_events._finding IS 'internal: a row of diagnose() before it is known who looks after it';
+CREATE FUNCTION odoo_events._verdict_rank(verdict text) RETURNS int4
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT COALESCE(array_position(ARRAY['lost', 'wrong', 'late', 'duplicate', 'waiting', 'unknown', 'on_time'], verdict), 9) $$;
+COMMENT ON FUNCTION odoo_events._verdict_rank(text) IS 'internal: 1 is the worst';
+-- What health() warns of, as findings.  Of subscriptions _diagnose_subscription() says more.
+CREATE FUNCTION odoo_events._diagnose_health() RETURNS SETOF odoo_events._finding
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._verdict_rank(v.verdict) * 10 + CASE h.status WHEN 'critical' THEN 0 ELSE 5 END, v.verdict,
+       CASE WHEN h."check" IN ('capture', 'gaps') THEN 'capture' WHEN h."check" IN ('worker', 'quarantine', 'journal', 'wal', 'outbox') THEN 'publish'
+            WHEN h."check" LIKE 'endpoint %' THEN 'endpoint' WHEN h."check" = 'loops' THEN 'receiver' WHEN h."check" = 'indexes' THEN 'odoo' ELSE 'configuration' END,
+       NULL::timestamptz, CASE WHEN h."check" = 'disk' THEN now() + (SELECT min(d.full_in) FROM odoo_events._disk d) * interval '1 s'
+                               WHEN h.detail LIKE 'its server''s certificate%' THEN (SELECT s.peer_expires_at FROM odoo_events.subscription_status s WHERE h."check" = 'endpoint ' || s.name) END, NULL::int4, NULL::int4,
+       substring(h."check" FROM '^endpoint (.*)$'), NULL::text, h."check" || ': ' || h.detail, jsonb_build_object('check', h."check", 'status', h.status), h.hint
+  FROM odoo_events.health() h,
+       LATERAL (SELECT CASE WHEN h."check" = 'gaps' OR h."check" IN ('capture', 'roles') AND h.status = 'critical' THEN 'lost' WHEN h."check" IN ('arming', 'worker', 'quarantine') THEN 'late'
+                            WHEN h.detail LIKE 'is slow: %' THEN 'late' ELSE 'waiting' END AS verdict) v
+ WHERE h.status <> 'ok' AND h."check" NOT LIKE 'subscription %' AND h."check" <> 'subscriptions'
+$$;
+COMMENT ON FUNCTION odoo_events._diagnose_health() IS 'internal: what health() warns of, but for subscriptions';
+-- Answers other than an acknowledgement among the latest requests, by status and type: does the endpoint refuse all, or one type?
+CREATE FUNCTION odoo_events._refusals(subscription_id int4, OUT status int4, OUT error text, OUT type text, OUT requests int8, OUT events int8, OUT since timestamptz, OUT until timestamptz,
+                                      OUT accepted_types int8, OUT ids uuid[]) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH a AS MATERIALIZED (
+  SELECT x.at, x.status, x.error, o.type, o.id, o.position
+    FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) x
+         JOIN LATERAL (SELECT e.type, e.id, e.position FROM odoo_events.outbox_all e WHERE e.position = x.first_position LIMIT 1) o ON true
+   WHERE x.n > (SELECT max(m.n) FROM (SELECT max(z.n) AS n FROM odoo_events.attempt_0 z UNION ALL SELECT max(z.n) FROM odoo_events.attempt_1 z) m) - 5000
+     AND x.subscription_id = _refusals.subscription_id),
+ok AS (SELECT array_agg(DISTINCT a.type) AS types FROM a WHERE a.status BETWEEN 200 AND 299)
+SELECT a.status, min(a.error), CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END, count(*), count(DISTINCT a.id), min(a.at), max(a.at),
+       COALESCE(cardinality(array_remove(ok.types, CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END)), 0), (array_agg(DISTINCT a.id))[1:5]
+  FROM a, ok
+ -- what was acknowledged since is over
+ WHERE NOT COALESCE(a.status BETWEEN 200 AND 299, false) AND (a.status IS NOT NULL OR a.error IS NOT NULL)
+   AND NOT EXISTS (SELECT 1 FROM a l WHERE l.id = a.id AND l.status BETWEEN 200 AND 299 AND l.at >= a.at)
+ GROUP BY a.status, CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END, ok.types
+$$;
+COMMENT ON FUNCTION odoo_events._refusals(int4) IS 'internal: what an endpoint answered instead of an acknowledgement, of the latest requests';
+-- What the latest alteration of a subscription keeps back, of the latest 2000 events since.
+CREATE FUNCTION odoo_events._kept_back(c odoo_events.subscription_config, OUT version int8, OUT at timestamptz, OUT who text, OUT events int8, OUT kept int8,
+                                       OUT warehouses int4[], OUT companies int4[], OUT types text[], OUT first_position int8, OUT last_position int8, OUT since timestamptz, OUT why text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT v.version, v.at, v.who, e.*
+  FROM (SELECT x.*, lag(x.*) OVER (ORDER BY x.version) AS before FROM odoo_events.subscription_version x WHERE x.subscription_id = c.id ORDER BY x.version DESC LIMIT 1) v
+       CROSS JOIN LATERAL (
+         SELECT count(*), count(*) FILTER (WHERE w.now_why IS NOT NULL), array_agg(DISTINCT w.warehouse_id) FILTER (WHERE w.now_why IS NOT NULL AND w.warehouse_id IS NOT NULL),
+                array_agg(DISTINCT w.company_id) FILTER (WHERE w.now_why IS NOT NULL AND w.company_id IS NOT NULL),
+                array_agg(DISTINCT w.type) FILTER (WHERE w.now_why IS NOT NULL), min(w.position) FILTER (WHERE w.now_why IS NOT NULL),
+                max(w.position) FILTER (WHERE w.now_why IS NOT NULL), min(w."time") FILTER (WHERE w.now_why IS NOT NULL), min(w.now_why)
+           FROM (SELECT o.*, odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) AS now_why
+                   FROM (SELECT y.* FROM odoo_events.outbox_all y WHERE y.position > v.position ORDER BY y.position DESC LIMIT 2000) o
+                  WHERE odoo_events._passed_over(c, v.before, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL) w) e
+ WHERE (v.before).version IS NOT NULL AND v.at > now() - interval '7 days'
+$$;
+COMMENT ON FUNCTION odoo_events._kept_back(odoo_events.subscription_config) IS 'internal: which events the latest alteration of a subscription keeps back';
+-- The statement that takes an alteration back.
+CREATE FUNCTION odoo_events._alter_back(c odoo_events.subscription_config, version int8) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format('SELECT odoo_events.alter_subscription(%s); SELECT odoo_events.replay(%L, missed => true);', concat_ws(', ', quote_literal(c.name),
+         CASE WHEN v.types IS DISTINCT FROM c.types THEN format('types => %L', v.types) END,
+         CASE WHEN v.filter::text IS DISTINCT FROM c.filter::text THEN format('filter => %L', COALESCE(v.filter::text, 'true')) END,
+         CASE WHEN v.companies IS DISTINCT FROM c.companies THEN format('companies => %L', COALESCE(v.companies, '{}')) END,
+         CASE WHEN v.warehouses IS DISTINCT FROM c.warehouses THEN format('warehouses => %L', COALESCE(v.warehouses, '{}')) END,
+         CASE WHEN v.shared_rows IS DISTINCT FROM c.shared_rows THEN format('shared_rows => %L', v.shared_rows) END), c.name)
+  FROM odoo_events.subscription_version v WHERE v.subscription_id = c.id AND v.version < _alter_back.version ORDER BY v.version DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION odoo_events._alter_back(odoo_events.subscription_config, int8) IS 'internal: the statement that undoes an alteration and sends what it kept back';
+-- What is wrong with one subscription: its state, what is refused, what is slow, what an alteration keeps back.
+CREATE FUNCTION odoo_events._diagnose_subscription(c odoo_events.subscription_config) RETURNS SETOF odoo_events._finding
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT f.rank, f.verdict, f.layer, f.since, f.due_at, NULL::int4, NULL::int4, c.name, f.type, f.finding, f.evidence, f.next
+  FROM (
+    SELECT 15 AS rank, 'lost' AS verdict, 'configuration' AS layer, k.since, NULL::timestamptz AS due_at, NULL::text AS type,
+           format('%s was altered by %s at %s: since then it has passed over %s of %s events that it wanted before%s (%s)', c.name, k.who, k.at, k.kept, k.events,
+                  CASE WHEN cardinality(k.warehouses) = 1 THEN ', all of warehouse ' || k.warehouses[1] WHEN cardinality(k.companies) = 1 THEN ', all of company ' || k.companies[1]
+                       WHEN cardinality(k.types) = 1 THEN ', all ' || k.types[1] END, k.why) AS finding,
+           jsonb_build_object('altered_by', k.who, 'altered_at', k.at, 'version', k.version, 'kept_back', k.kept, 'of', k.events, 'warehouses', k.warehouses, 'companies', k.companies,
+                              'types', k.types[1:20], 'first_position', k.first_position, 'last_position', k.last_position,
+                              'audit', (SELECT jsonb_build_object('id', a.id, 'what', a.what, 'old', a.old, 'new', a.new) FROM odoo_events.audit a
+                                         WHERE a.object = c.name AND a.what = 'alter_subscription' AND a.at BETWEEN k.at - interval '1 min' AND k.at + interval '1 min' ORDER BY a.id DESC LIMIT 1)) AS evidence,
+           odoo_events._alter_back(c, k.version) AS next
+      FROM odoo_events._kept_back(c) k WHERE k.kept > 0
+    UNION ALL
+    SELECT 22, 'wrong', 'receiver', r.since, NULL, r.type,
+           format('%s answers %s to %s%s: %s events, %s requests%s', c.name, r.status, r.type, CASE WHEN r.accepted_types > 0 THEN ' only' END, r.events, r.requests,
+                  CASE WHEN r.accepted_types > 0 THEN format('; %s other types are accepted', r.accepted_types) END),
+           jsonb_build_object('status', r.status, 'type', r.type, 'events', r.events, 'requests', r.requests, 'accepted_types', r.accepted_types, 'first_at', r.since, 'last_at', r.until, 'ids', r.ids),
+           CASE WHEN EXISTS (SELECT 1 FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (r.ids))
+                THEN format('SELECT event_id, type, subject, last_status, last_error FROM odoo_events.dead_letter WHERE subscription = %L AND type = %L;  -- then replay(%L, dead_letters => true) or discard()', c.name, r.type, c.name)
+                ELSE format('SELECT event_id, position, subject, attempts, last_error FROM odoo_events.waiting WHERE subscription = %L AND type = %L;  -- then retry_now(%L), or skip()', c.name, r.type, c.name) END
+      FROM odoo_events._refusals(c.id) r WHERE r.type IS NOT NULL AND r.status NOT IN (401, 403, 404, 405, 408, 410, 429)
+    UNION ALL
+    SELECT 32, 'late', 'endpoint', r.since, NULL, NULL,
+           format('%s does not acknowledge: %s, %s events in %s requests since %s', c.name, COALESCE('it answers ' || r.status, r.error), r.events, r.requests, r.since),
+           jsonb_build_object('status', r.status, 'error', r.error, 'events', r.events, 'requests', r.requests, 'first_at', r.since, 'last_at', r.until, 'ids', r.ids),
+           format('SELECT odoo_events.retry_now(%L);  -- once the endpoint is mended', c.name)
+      FROM odoo_events._refusals(c.id) r WHERE r.type IS NULL OR r.status IN (401, 403, 404, 405, 408, 410, 429)
+    UNION ALL
+    SELECT 34, 'late', 'endpoint', s.since, NULL, NULL,
+           format('%s is slow: %s of its latest %s requests took longer than a second (median %s s, 95th percentile %s s)', c.name, s.slow, s.requests, round(p.p50::numeric, 2), round(p.p95::numeric, 2)),
+           jsonb_build_object('requests', s.requests, 'slow', s.slow, 'share', round(s.slow::numeric / s.requests, 3), 'p50', p.p50, 'p95', p.p95, 'max_in_flight', c.max_in_flight),
+           format('SELECT at, duration, status FROM odoo_events.attempt WHERE subscription = %L ORDER BY duration DESC LIMIT 20;', c.name)
+      FROM odoo_events.subscription_progress p CROSS JOIN LATERAL odoo_events._slow_requests(c.id) s
+     WHERE p.subscription_id = c.id AND s.slow >= 3 AND s.slow * 20 >= s.requests
+    UNION ALL
+    SELECT CASE h.status WHEN 'critical' THEN 30 WHEN 'warn' THEN 50 ELSE 70 END,
+           CASE WHEN h.status = 'ok' THEN 'on_time' WHEN h.detail LIKE 'has lost the positions%' THEN 'lost' WHEN h.detail LIKE 'paused%' THEN 'waiting' WHEN h.status = 'critical' OR g.lag > 0 THEN 'late' ELSE 'waiting' END,
+           CASE WHEN h.detail ~ 'secret|disabled|paused|filter|certificate or token|overrun|lost' THEN 'configuration' WHEN h.detail ~ 'dead letters' THEN 'receiver'
+                WHEN h.detail ~ 'behind' THEN 'queue' ELSE 'endpoint' END,
+           (SELECT o."time" FROM odoo_events.outbox_all o WHERE o.position = g.oldest LIMIT 1), NULL, NULL, c.name || ': ' || h.detail,
+           jsonb_build_object('check', h."check", 'status', h.status, 'state', g.state, 'events_behind', g.lag, 'oldest_position', g.oldest), h.hint
+      FROM odoo_events._health_subscriptions() h, odoo_events._subscription_gauge g
+     WHERE h."check" = 'subscription ' || c.name AND g.id = c.id) f
+$$;
+COMMENT ON FUNCTION odoo_events._diagnose_subscription(odoo_events.subscription_config) IS 'internal: findings about one subscription';
+-- Requests of one event to one subscription that the receiver may have processed more than once.
+CREATE FUNCTION odoo_events._repeats(c odoo_events.subscription_config, o odoo_events.outbox_all, OUT requests int8, OUT acknowledged int8, OUT unanswered int8, OUT since timestamptz, OUT log jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299), count(*) FILTER (WHERE a.status IS NULL OR a.status >= 500), min(a.at),
+       jsonb_agg(jsonb_strip_nulls(jsonb_build_object('at', a.at, 'attempt', a.attempt, 'status', a.status, 'error', a.error, 'seconds', extract(epoch FROM a.duration))) ORDER BY a.at)
+  FROM odoo_events.attempt a WHERE a.subscription = c.name AND a.event_id = o.id
+$$;
+COMMENT ON FUNCTION odoo_events._repeats(odoo_events.subscription_config, odoo_events.outbox_all) IS 'internal: how often an event was sent to a subscription';
+-- What became of one event at each subscription that was to get it, as findings.
+CREATE FUNCTION odoo_events._diagnose_event(o odoo_events.outbox_all) RETURNS SETOF odoo_events._finding
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._verdict_rank(x.verdict) * 10 + 2, x.verdict, x.layer, COALESCE(x.since, o."time"), NULL::timestamptz, o.company_id, o.warehouse_id, c.name, o.type,
+       format('%s (%s) %s', o.subject, o.type, x.finding),
+       jsonb_strip_nulls(jsonb_build_object('position', o.position, 'id', o.id, 'committed', o."time", 'published', o.recordedtime, 'step', f.step, 'detail', f.detail, 'attempts', r.log)),
+       CASE WHEN x.verdict = 'late' AND x.layer = 'receiver' THEN format('SELECT odoo_events.replay(%L, ids => %L, dead_letters => true);  -- once the receiver takes it', c.name, ARRAY[o.id])
+            WHEN f.step = 'passed over' AND odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL
+            THEN format('SELECT odoo_events.replay(%L, missed => true, ids => %L);', c.name, ARRAY[o.id])
+            WHEN f.step = 'retry' THEN format('SELECT odoo_events.retry_now(%L);', c.name)
+            ELSE format('SELECT * FROM odoo_events.trace(event_id => %L);', o.id) END
+  FROM odoo_events.subscription_config c
+       CROSS JOIN LATERAL odoo_events._fate(c, o) f
+       CROSS JOIN LATERAL odoo_events._repeats(c, o) r
+       CROSS JOIN LATERAL (
+         SELECT CASE WHEN f.step IN ('acknowledged', 'delivered') AND (r.acknowledged > 1 OR r.acknowledged = 1 AND r.unanswered > 0) THEN 'duplicate'
+                     WHEN f.step IN ('acknowledged', 'delivered') THEN 'unknown' WHEN f.step = 'passed over' THEN 'lost' WHEN f.step IN ('dead letter', 'retry', 'behind') THEN 'late'
+                     WHEN f.step = 'discarded' THEN 'lost' WHEN f.step IN ('in_flight', 'not reached', 'dry run') THEN 'waiting' ELSE 'on_time' END AS verdict,
+                CASE WHEN f.step IN ('acknowledged', 'delivered') OR f.step = 'dead letter' THEN 'receiver' WHEN f.step IN ('passed over', 'discarded', 'dry run') THEN 'configuration'
+                     WHEN f.step = 'retry' THEN 'endpoint' ELSE 'queue' END AS layer,
+                r.since,
+                CASE WHEN f.step IN ('acknowledged', 'delivered') AND r.acknowledged > 1 THEN format('was acknowledged %s times by %s, with one id each time: it was replayed, or the worker was restarted in between; a receiver has to ignore an id that it knows', r.acknowledged, c.name)
+                     WHEN f.step IN ('acknowledged', 'delivered') AND r.acknowledged = 1 AND r.unanswered > 0
+                     THEN format('was sent %s times to %s, with one id: %s requests had no acknowledgement in time and may have been processed all the same; a receiver has to ignore an id that it knows', r.requests, c.name, r.unanswered)
+                     WHEN f.step = 'acknowledged' THEN format('was sent once to %s and acknowledged at %s: whether it was processed then only the receiver knows', c.name, f.at)
+                     WHEN f.step = 'delivered' THEN format('was delivered to %s; %s', c.name, f.detail)
+                     WHEN f.step = 'passed over' THEN format('was passed over by %s: %s', c.name, f.detail)
+                     WHEN f.step = 'dead letter' THEN format('is a dead letter of %s, %s', c.name, f.detail)
+                     ELSE format('is at %s: %s%s', c.name, f.step, ', ' || f.detail) END AS finding) x
+ -- what was never chosen by anybody is no finding: only what an alteration kept back
+ WHERE f.step NOT IN ('not wanted', 'before its start')
+   AND (f.step <> 'passed over' OR (odoo_events._version_of(c.id, o.position)).version > 1
+        OR odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL)
+$$;
+COMMENT ON FUNCTION odoo_events._diagnose_event(odoo_events.outbox_all) IS 'internal: findings about one event';
+-- A document that has no event, or whose later changes have none.
+CREATE FUNCTION odoo_events._diagnose_unpublished(key text) RETURNS SETOF odoo_events._finding
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH e AS (SELECT x.* FROM odoo_events.entity x WHERE x.entity = split_part(key, ':', 1))
+SELECT 31, 'late', 'publish', q.at, NULL::timestamptz, NULL::int4, NULL::int4, NULL, NULL, format('a change of %s waits in quarantine: %s', key, q.reason),
+       jsonb_build_object('change_id', q.change_id, 'reason', q.reason, 'attempts', q.attempts), format('SELECT odoo_events.requeue(%L);  -- once the reason is mended', ARRAY[q.change_id])
+  FROM odoo_events.quarantined q WHERE q.key = _diagnose_unpublished.key
+UNION ALL
+SELECT 51, 'waiting', 'publish', min(j.at), NULL, NULL, NULL, NULL, NULL, format('%s changes of %s wait to be published', count(*), key), jsonb_build_object('changes', count(*)), 'SELECT * FROM odoo_events.worker_status;'
+  FROM e JOIN odoo_events.journal j ON j.rule = e.rule AND j.record_id::text = split_part(key, ':', 2) WHERE NOT odoo_events._is_published(j.xid, j.id) HAVING count(*) > 0
+UNION ALL
+SELECT 11, 'lost', 'capture', g.at, NULL, NULL, NULL, NULL, NULL, format('%s changes of %s could not be captured; one of them may be of %s', g.changes, g.rule, key),
+       jsonb_build_object('changes', g.changes, 'reason', g.reason), format('SELECT * FROM odoo_events.reconcile(%L, repair => true);', e.entity)
+  FROM e JOIN odoo_events.capture_gap g ON g.rule = ANY (e.rules)
+UNION ALL
+SELECT 12, 'lost', 'configuration', NULL, NULL, NULL, NULL, NULL, NULL, format('%s is not captured', e.entity), '{}', format('SELECT * FROM odoo_events.attach(%L);', ARRAY[e.entity])
+  FROM e WHERE NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = e.entity)
+$$;
+COMMENT ON FUNCTION odoo_events._diagnose_unpublished(text) IS 'internal: findings about changes of a document that have become no event';
+-- One document: its latest 20 events.  What is well is one row.
+CREATE FUNCTION odoo_events._diagnose_document(key text) RETURNS SETOF odoo_events._finding
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH o AS MATERIALIZED (SELECT x AS event, x.* FROM odoo_events.outbox_all x WHERE x.partitionkey = key ORDER BY x.position DESC LIMIT 20),
+     u AS MATERIALIZED (SELECT * FROM odoo_events._diagnose_unpublished(key)),
+     f AS MATERIALIZED (SELECT d.* FROM o, LATERAL odoo_events._diagnose_event((SELECT y FROM odoo_events.outbox_all y WHERE y.position = o.position)) d)
+SELECT * FROM u
+UNION ALL SELECT * FROM f WHERE f.verdict NOT IN ('on_time', 'unknown')
+UNION ALL
+(SELECT f.* FROM f WHERE f.verdict = 'unknown' AND NOT EXISTS (SELECT 1 FROM f x WHERE x.subscription = f.subscription AND x.verdict NOT IN ('on_time', 'unknown')) ORDER BY f.evidence ->> 'position' DESC LIMIT 5)
+UNION ALL
+SELECT 70, 'on_time', 'publish', o."time", NULL, o.company_id, o.warehouse_id, NULL, o.type, format('%s: its latest event is %s of %s, and nobody subscribes to it', o.subject, o.type, o."time"),
+       jsonb_build_object('position', o.position, 'id', o.id), format('SELECT * FROM odoo_events.trace(key => %L);', key)
+  FROM (SELECT * FROM o ORDER BY o.position DESC LIMIT 1) o WHERE NOT EXISTS (SELECT 1 FROM f)
+UNION ALL
+SELECT 60, 'unknown', 'odoo', NULL, NULL, NULL, NULL, NULL, NULL, format('no event of %s is known here', key), jsonb_build_object('events_since', (SELECT min(x.recordedtime) FROM odoo_events.outbox_all x)),
+       CASE WHEN EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = split_part(key, ':', 1)) AND split_part(key, ':', 2) ~ '^[0-9]{1,18}$'
+            THEN format('SELECT * FROM odoo_events.explain(%L, %s);', split_part(key, ':', 1), split_part(key, ':', 2)) ELSE 'SELECT * FROM odoo_events.health();' END
+ WHERE NOT EXISTS (SELECT 1 FROM o) AND NOT EXISTS (SELECT 1 FROM u)
+$$;
+COMMENT ON FUNCTION odoo_events._diagnose_document(text) IS 'internal: findings about one document';
+-- The keys of the documents that are called so, by the index of documents that the reader behind the publisher keeps.
+CREATE FUNCTION odoo_events._documents_called(name text) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT o.partitionkey FROM odoo_events.outbox_all o
+ WHERE o.position = ANY (ARRAY(SELECT odoo_events._positions_named(name))) AND name IN (o.subject, substr(o.subject, strpos(o.subject, '/') + 1))
+ GROUP BY o.partitionkey ORDER BY max(o.position) DESC LIMIT 20
+$$;
+COMMENT ON FUNCTION odoo_events._documents_called(text) IS 'internal: keys of documents by their name';
+-- All findings about what was asked for.
+CREATE FUNCTION odoo_events._findings(what text) RETURNS SETOF odoo_events._finding
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config;
+  o odoo_events.outbox_all;
+  key text;
+  found_any boolean := false;
+BEGIN
+  IF what IS NULL THEN
+    RETURN QUERY SELECT * FROM odoo_events._diagnose_health();
+    RETURN QUERY SELECT d.* FROM odoo_events.subscription_config s, LATERAL odoo_events._diagnose_subscription(s) d WHERE d.verdict <> 'on_time';
+    RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(NULL);
+    RETURN;
+  END IF;
+  SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = what;
+  IF FOUND THEN
+    RETURN QUERY SELECT * FROM odoo_events._diagnose_subscription(c);
+    RETURN QUERY SELECT h.* FROM odoo_events._diagnose_health() h WHERE h.subscription = what AND h.finding NOT LIKE '%is slow%';
+    RETURN;
+  END IF;
+  IF what ~ '^[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$' THEN
+    FOR o IN SELECT x.* FROM odoo_events.outbox_all x WHERE x.id = what::uuid LOOP
+      found_any := true;
+      RETURN QUERY SELECT * FROM odoo_events._diagnose_event(o);
+    END LOOP;
+    IF NOT found_any THEN
+      RETURN QUERY VALUES (60, 'unknown', 'publish', NULL::timestamptz, NULL::timestamptz, NULL::int4, NULL::int4, NULL::text, NULL::text, format('no event %s is in the outbox', what), '{}'::jsonb,
+                           'SELECT * FROM odoo_events.storage WHERE part = ''outbox'';');
+    END IF;
+    RETURN;
+  END IF;
+  FOR key IN SELECT x FROM odoo_events._documents_called(what) x UNION SELECT what WHERE what ~ '^[a-z_]+:.' LOOP
+    found_any := true;
+    RETURN QUERY SELECT * FROM odoo_events._diagnose_document(key);
+    RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(key);
+  END LOOP;
+  IF NOT found_any THEN
+    RETURN QUERY VALUES (60, 'unknown', 'odoo', NULL::timestamptz, NULL::timestamptz, NULL::int4, NULL::int4, NULL::text, NULL::text, format('nothing is known of "%s": no subscription, and no event of a document of that name', what),
+                         '{}'::jsonb, 'SELECT name FROM odoo_events.subscription; SELECT * FROM odoo_events.health();');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._findings(text) IS 'internal: what diagnose() answers, unsorted';
+-- Promises that are broken or at risk, of one document or of all.
+CREATE FUNCTION odoo_events._diagnose_promises(key text) RETURNS SETOF odoo_events._finding
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF to_regclass('odoo_events.promise') IS NULL THEN
+    RETURN;
+  END IF;
+  RETURN QUERY EXECUTE $q$
+    SELECT CASE p.state WHEN 'breached' THEN 29 WHEN 'met_late' THEN 39 WHEN 'at_risk' THEN 49 ELSE 59 END,
+           CASE p.state WHEN 'breached' THEN 'late' WHEN 'met_late' THEN 'late' WHEN 'met' THEN 'on_time' ELSE 'waiting' END,
+           'odoo', p.started_at, p.due_at, p.company_id, p.warehouse_id, NULL::text, NULL::text,
+           format('%s: promise %s is %s, it %s due at %s%s', p.document, p.sla, replace(p.state, '_', ' '), CASE WHEN p.due_at < now() THEN 'was' ELSE 'is' END, p.due_at,
+                  CASE WHEN p.ended_at IS NOT NULL THEN format(' and ended %s late', date_trunc('second', p.ended_at - p.due_at))
+                       WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END),
+           jsonb_build_object('promise', p.id, 'sla', p.sla, 'state', p.state, 'started_at', p.started_at, 'due_at', p.due_at, 'ended_at', p.ended_at, 'told_at', p.told_at),
+           format('SELECT * FROM odoo_events.trace(key => %L);', p.document)
+      FROM odoo_events.promise p
+     WHERE ($1 IS NOT NULL AND p.document = $1 AND p.state <> 'met') OR ($1 IS NULL AND p.state IN ('breached', 'at_risk'))
+     ORDER BY p.due_at LIMIT 100 $q$ USING key;
+END $$;
+COMMENT ON FUNCTION odoo_events._diagnose_promises(text) IS 'internal: findings about promises, where these are kept';
+CREATE FUNCTION odoo_events.diagnose(what text DEFAULT NULL) RETURNS TABLE (verdict text, layer text, since timestamptz, due_at timestamptz, company_id int4, warehouse_id int4,
+  owner text, contact text, finding text, evidence jsonb, next text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
+SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, c.owner, c.contact, f.finding, f.evidence, f.next
+  FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
+ WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
+ ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100
+$$;
+COMMENT ON FUNCTION odoo_events.diagnose(text) IS
+'is it late, lost or wrong, whose fault, and what now: what is a document''s name or key, an event''s id, a subscription''s name, or null for everything that is open; '
+'the worst comes first, at most 100 rows; names of documents, no payload; next is an executable statement';
+-- monitoring: metrics of what stops a plant before any event fails: disks, slots, certificates, flapping endpoints; and how old a scrape is.
+
+CREATE FUNCTION odoo_events._watch_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_metrics_time_seconds', 'gauge', '{}'::jsonb, extract(epoch FROM clock_timestamp())::float8, 'When these figures were asked for: tells a file that nobody renews.'
+UNION ALL
+SELECT 'odoo_events_outbox_position_total', 'counter', '{}', odoo_events._last_position()::float8, 'Events published since the extension was created.'
+UNION ALL
+SELECT 'odoo_events_capture_gaps', 'gauge', '{}', (SELECT count(*) FROM odoo_events.capture_gap)::float8, 'Gaps: notes of changes that could not be captured and are not reconciled.'
+UNION ALL
+SELECT 'odoo_events_disk_free_bytes', 'gauge', jsonb_build_object('part', d.key), d.free::float8, 'Bytes that the server may still use.' FROM (SELECT * FROM odoo_events._disk ORDER BY key) d
+UNION ALL
+SELECT 'odoo_events_disk_full_seconds', 'gauge', jsonb_build_object('part', d.key), COALESCE(d.full_in, 'Infinity')::float8, 'When the space will be used up at the rate of the last hour.'
+  FROM (SELECT * FROM odoo_events._disk ORDER BY key) d
+UNION ALL
+SELECT 'odoo_events_replication_slot_retained_bytes', 'gauge', jsonb_build_object('slot', s.name, 'active', s.active), COALESCE(s.retained, 0)::float8, 'WAL that a replication slot of this server keeps.'
+  FROM (SELECT * FROM odoo_events._slot ORDER BY name) s
+UNION ALL
+(SELECT 'odoo_events_' || v.name, 'gauge', jsonb_build_object('subscription', s.name), v.value, v.help
+  FROM (SELECT c.*, p.p95, p.openings, e.expires_at AS peer_expires_at FROM odoo_events.subscription_config c
+               LEFT JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id LEFT JOIN odoo_events.subscription_peer e ON e.subscription_id = c.id) s
+       CROSS JOIN LATERAL (VALUES
+         (1, 'subscription_scheduled', (s.schedule IS NOT NULL)::int::float8, 'Whether a subscription sends by a schedule, so that events wait for it.'),
+         (2, 'subscription_p95_seconds', s.p95, '95th percentile of the duration of its latest 128 requests.'),
+         (3, 'breaker_openings', (SELECT count(*) FROM unnest(s.openings) o WHERE o > now() - interval '1 hour')::float8, 'How often the breaker opened within the last hour, at most 8.'),
+         (4, 'peer_expiry_timestamp_seconds', extract(epoch FROM s.peer_expires_at)::float8, 'When the certificate of the endpoint''s server ends.'),
+         (5, 'credential_expiry_timestamp_seconds', extract(epoch FROM LEAST(s.auth_expires_at, s.tls_expires_at))::float8, 'When our own certificate or token for it ends.')
+       ) v(n, name, value, help)
+ WHERE v.value IS NOT NULL ORDER BY v.n, s.name)
+$$;
+COMMENT ON FUNCTION odoo_events._watch_metrics() IS 'internal: the metrics of disks, slots, certificates and flapping endpoints';
+-- announce: a stocktake, a shutdown, a month's end, said beforehand; and what a period brought, in sentences.
+
+CREATE TABLE odoo_events.announcement (
+    id            int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    reason        text NOT NULL,
+    since         timestamptz NOT NULL,
+    until         timestamptz NOT NULL,
+    companies     int4[],                       -- null: all
+    warehouses    int4[],
+    subscriptions text[],                       -- null: all
+    announced_by  text NOT NULL,
+    announced_at  timestamptz NOT NULL
+);
+COMMENT ON TABLE odoo_events.announcement IS 'what announce() was told: times in which silence and slow endpoints are expected';
+CREATE FUNCTION odoo_events.announce(reason text, since timestamptz, until timestamptz, companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL,
+  subscriptions text[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n bigint;
+BEGIN
+  IF reason IS NULL OR btrim(reason) = '' OR length(reason) > 1000 THEN
+    RAISE EXCEPTION 'argument "reason" is empty, or has more than 1000 characters' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.announce(''stocktake'', now(), now() + interval ''8 hours'');';
+  END IF;
+  IF since IS NULL OR until IS NULL OR NOT isfinite(since) OR NOT isfinite(until) OR since >= until OR until <= clock_timestamp() THEN
+    RAISE EXCEPTION 'the announced time from % to % is empty, over, or has no end', since, until USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('SELECT odoo_events.announce(%L, now(), now() + interval ''8 hours'');', reason);
+  END IF;
+  PERFORM odoo_events._subscription(s) FROM unnest(subscriptions) s;
+  INSERT INTO odoo_events.announcement (reason, since, until, companies, warehouses, subscriptions, announced_by, announced_at)
+  VALUES (reason, since, until, NULLIF(companies, '{}'), NULLIF(warehouses, '{}'), NULLIF(subscriptions, '{}'), session_user, clock_timestamp()) RETURNING id INTO n;
+  PERFORM odoo_events._audit('announce', reason, NULL, jsonb_strip_nulls(jsonb_build_object('id', n, 'since', since, 'until', until, 'companies', companies, 'warehouses', warehouses, 'subscriptions', subscriptions)));
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events.announce(text, timestamptz, timestamptz, int4[], int4[], text[]) IS
+'declares a stocktake, a shutdown or a month''s end: until it is over health() does not warn of the endpoints of these subscriptions (all where none are named), nor do the alerts; answers its id';
+CREATE FUNCTION odoo_events.end_announcement(id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  a odoo_events.announcement;
+BEGIN
+  UPDATE odoo_events.announcement x SET until = GREATEST(clock_timestamp(), x.since) WHERE x.id = end_announcement.id AND x.until > clock_timestamp() RETURNING * INTO a;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'announcement % does not exist, or is over', end_announcement.id USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT detail FROM odoo_events.health() WHERE "check" = ''announced'';';
+  END IF;
+  PERFORM odoo_events._audit('end_announcement', a.reason, NULL, jsonb_build_object('id', a.id, 'until', a.until));
+END $$;
+COMMENT ON FUNCTION odoo_events.end_announcement(bigint) IS 'ends what announce() declared, now; 42704 where it does not exist or is over';
+-- What is announced for a subscription now; null where nothing is.  One for plants or companies alone is about events, not about endpoints.
+CREATE FUNCTION odoo_events._announced(subscription text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT min(a.reason) FROM odoo_events.announcement a
+ WHERE clock_timestamp() BETWEEN a.since AND a.until AND (_announced.subscription = ANY (a.subscriptions) OR a.subscriptions IS NULL AND a.companies IS NULL AND a.warehouses IS NULL)
+$$;
+COMMENT ON FUNCTION odoo_events._announced(text) IS 'internal: why nobody should be woken for a subscription now';
+CREATE FUNCTION odoo_events._health_status("check" text, status text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN "check" ~ '^(subscription|endpoint) ' AND odoo_events._announced(substr("check", strpos("check", ' ') + 1)) IS NOT NULL THEN 'ok' ELSE status END
+$$;
+COMMENT ON FUNCTION odoo_events._health_status(text, text) IS 'internal: what is announced is no warning';
+CREATE FUNCTION odoo_events._health_detail("check" text, status text, detail text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN status <> 'ok' AND odoo_events._health_status("check", status) = 'ok'
+            THEN format('%s; announced: %s', detail, odoo_events._announced(substr("check", strpos("check", ' ') + 1)))
+            WHEN status = 'ok' OR "check" !~ '^(subscription|endpoint) ' THEN detail
+            ELSE concat_ws('; ', detail, NULLIF(odoo_events._care_text(substr("check", strpos("check", ' ') + 1)), '')) END
+$$;
+COMMENT ON FUNCTION odoo_events._health_detail(text, text, text) IS 'internal: what health() says of a subscription, with who looks after it';
+CREATE FUNCTION odoo_events._health_announced() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'announced', 'ok', format('%s, %s to %s, by %s (announcement %s)%s', a.reason, a.since, a.until, a.announced_by, a.id,
+         CASE WHEN a.subscriptions IS NOT NULL THEN ': ' || array_to_string(a.subscriptions, ', ') END), NULL::text
+  FROM odoo_events.announcement a WHERE a.until > clock_timestamp() ORDER BY a.since
+$$;
+COMMENT ON FUNCTION odoo_events._health_announced() IS 'internal: what is announced; no rows where nothing is';
+CREATE FUNCTION odoo_events._announced_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_announced', 'gauge', jsonb_build_object('subscription', c.name), (odoo_events._announced(c.name) IS NOT NULL)::int::float8,
+       'Whether announce() has declared a time in which nobody should be woken for a subscription.'
+  FROM odoo_events.subscription_config c ORDER BY c.name
+$$;
+COMMENT ON FUNCTION odoo_events._announced_metrics() IS 'internal: the subscriptions for which something is announced';
+CREATE FUNCTION odoo_events.summary(period interval DEFAULT '24 hours') RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+  start constant timestamptz := clock_timestamp() - period;
+  said  text[] := '{}';
+  more  text[];
+BEGIN
+  IF period IS NULL OR period <= '0' OR period > '1 year' THEN
+    RAISE EXCEPTION 'argument "period" is %', period USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.summary(''24 hours'');';
+  END IF;
+  said := said || (SELECT format('From %s to now %s events were published, of %s types.', start, count(*), count(DISTINCT o.type)) FROM odoo_events.outbox_all o WHERE o.recordedtime >= start);
+  said := said || ARRAY(SELECT format('%s requests were sent; %s were acknowledged, %s refused and %s had no answer.', count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299),
+                                      count(*) FILTER (WHERE a.status >= 300), count(*) FILTER (WHERE a.status IS NULL AND a.error IS NOT NULL)) FROM odoo_events.attempt a WHERE a.at >= start);
+  said := said || ARRAY(SELECT format('%s failed most: %s of its %s requests%s.', x.subscription, x.bad, x.n, '; it belongs to ' || y.owner)
+                          FROM (SELECT a.subscription, count(*) AS n, count(*) FILTER (WHERE a.status >= 300 OR a.error IS NOT NULL) AS bad FROM odoo_events.attempt a WHERE a.at >= start GROUP BY 1) x,
+                               odoo_events._care(x.subscription) y WHERE x.bad > 0 ORDER BY x.bad DESC LIMIT 1);
+  said := said || ARRAY(SELECT format('%s events were given up and are dead letters: %s.', sum(d.n), string_agg(format('%s of %s', d.n, d.name), ', ' ORDER BY d.n DESC))
+                          FROM (SELECT c.name, count(*) AS n FROM odoo_events.dead x JOIN odoo_events.subscription_config c ON c.id = x.subscription_id WHERE x.last_at >= start GROUP BY 1) d HAVING count(*) > 0);
+  said := said || ARRAY(SELECT format('%s changes of configuration were made, by %s; the latest was %s%s by %s at %s.', count(*), string_agg(DISTINCT a.who, ', '),
+                                      (array_agg(a.what ORDER BY a.id DESC))[1], ' of ' || (array_agg(a.object ORDER BY a.id DESC))[1], (array_agg(a.who ORDER BY a.id DESC))[1], max(a.at))
+                          FROM odoo_events.audit a WHERE a.at >= start AND a.what IN ('subscribe', 'alter_subscription', 'unsubscribe', 'pause', 'resume', 'disable', 'set_care', 'define', 'drop definition', 'arm', 'disarm', 'attach', 'detach')
+                        HAVING count(*) > 0);
+  said := said || ARRAY(SELECT format('%s was announced by %s, from %s to %s.', a.reason, a.announced_by, a.since, a.until) FROM odoo_events.announcement a WHERE a.until >= start AND a.since <= clock_timestamp() ORDER BY a.since LIMIT 2);
+  IF to_regclass('odoo_events.exception') IS NOT NULL THEN
+    EXECUTE 'SELECT ARRAY(SELECT format(''%s exceptions arose or were open, %s of them are closed.'', count(*), count(*) FILTER (WHERE e.closed_at IS NOT NULL))
+               FROM odoo_events.exception e WHERE COALESCE(e.closed_at, ''infinity'') >= $1 HAVING count(*) > 0)' INTO more USING start;
+    said := said || more;
+  END IF;
+  said := said || ARRAY(SELECT format('Open now, %s at %s: %s.', d.verdict, d.layer, rtrim(d.finding, '.')) FROM odoo_events.diagnose() d LIMIT GREATEST(10 - cardinality(said), 1));
+  IF NOT EXISTS (SELECT 1 FROM unnest(said) s WHERE s LIKE 'Open now%') THEN
+    said := said || 'Nothing is open now.'::text;
+  END IF;
+  RETURN array_to_string(said[1:10], E'\n');
+END $$;
+COMMENT ON FUNCTION odoo_events.summary(interval) IS
+'what the period (at most a year, default 24 hours) brought and what is open now, in at most ten sentences, one a line, for a mail or a ticket; no payload';
+-- page: what happens, for people who do not read psql, as HTML documents that need nothing else.
+--
+-- A figure cannot disagree with the statement below it: a section is made by executing that very statement, and the
+-- statement is printed with it.  Everything that comes from data is escaped in one place, _html().
+
+CREATE FUNCTION odoo_events._html(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT replace(replace(replace(replace(replace(
+         regexp_replace(value, U&'[\0001-\0008\000B-\001F\007F-\009F\FDD0-\FDEF\FFFE\FFFF]', U&'\FFFD', 'g'),
+         '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
+$$;
+COMMENT ON FUNCTION odoo_events._html(text) IS 'internal: a text as HTML, also inside of quoted attributes; characters that HTML does not allow become U+FFFD';
+-- What a page shows of one value: cut to a bearable length, kept from changing the direction of what is beside it, and broken into lines where names have joints.
+CREATE FUNCTION odoo_events._html_value(value text, most int DEFAULT 160) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT '<bdi>' || regexp_replace(odoo_events._html(CASE WHEN length(value) > most THEN left(value, most - 1) || U&'\2026' ELSE value END), '([._/])(?=\w)', '\1<wbr>', 'g') || '</bdi>'
+$$;
+COMMENT ON FUNCTION odoo_events._html_value(text, int) IS 'internal: a value of a page as HTML, of at most so many characters';
+-- Texts of pages: English is the key.  A text that is not here stays English.
+CREATE FUNCTION odoo_events._page_texts() RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb '{
+ "de": {"Operations": "Betrieb", "Integration": "Integration", "Warehouse": "Lager", "Business": "Geschäft", "Document": "Beleg",
+  "Does the machine run?": "Läuft die Maschine?", "Which partner, which document?": "Welcher Partner, welcher Beleg?",
+  "What is late at my dock?": "Was ist an meiner Rampe zu spät?", "Do we keep what we promised?": "Halten wir, was wir versprochen haben?",
+  "Where is this one?": "Wo ist dieser?", "nothing": "nichts", "statement": "Anweisung", "made at": "erstellt am", "times in": "Zeiten in",
+  "period": "Zeitraum", "company": "Firma", "warehouse": "Lager", "all is well": "alles in Ordnung", "needs a look": "bitte ansehen", "needs help now": "braucht jetzt Hilfe",
+  "What needs attention": "Was Aufmerksamkeit braucht", "From capture to delivery": "Von der Erfassung zur Zustellung", "Events published": "Veröffentlichte Ereignisse",
+  "Storage": "Speicher", "Replication slots": "Replikationsslots", "What expires within 90 days": "Was in 90 Tagen abläuft", "Last changes of the configuration": "Letzte Änderungen der Konfiguration",
+  "Requests by subscription and hour": "Anfragen je Abonnement und Stunde", "Subscriptions": "Abonnements", "What waits longest": "Was am längsten wartet",
+  "Dead letters by answer and type": "Unzustellbar nach Antwort und Typ", "The ten worst documents": "Die zehn schlimmsten Belege", "Promises at risk and broken": "Gefährdete und gebrochene Zusagen",
+  "Open exceptions": "Offene Ausnahmen", "Order to shipment": "Vom Auftrag zum Versand", "Shortages": "Fehlmengen", "Lots on hold": "Gesperrte Lose",
+  "Promises kept": "Gehaltene Zusagen", "Twelve weeks": "Zwölf Wochen", "Cycle times": "Durchlaufzeiten", "Exceptions by cause": "Ausnahmen nach Ursache",
+  "Changes that await approval": "Änderungen, die auf Freigabe warten", "Migration": "Umstellung", "Verdict": "Urteil", "Time line": "Zeitlinie", "Every step": "Jeder Schritt",
+  "ok": "in Ordnung", "slow": "langsam", "rejected": "abgelehnt", "failed": "fehlgeschlagen", "silent": "still"},
+ "fr": {"Operations": "Exploitation", "Integration": "Intégration", "Warehouse": "Entrepôt", "Business": "Activité", "Document": "Document",
+  "Does the machine run?": "La machine tourne-t-elle ?", "Which partner, which document?": "Quel partenaire, quel document ?",
+  "What is late at my dock?": "Qu’est-ce qui est en retard à mon quai ?", "Do we keep what we promised?": "Tenons-nous nos promesses ?",
+  "Where is this one?": "Où est celui-ci ?", "nothing": "rien", "statement": "requête", "made at": "établi le", "times in": "heures de",
+  "period": "période", "company": "société", "warehouse": "entrepôt", "all is well": "tout va bien", "needs a look": "à regarder", "needs help now": "à traiter tout de suite",
+  "What needs attention": "Ce qui demande attention", "From capture to delivery": "De la capture à la livraison", "Events published": "Événements publiés",
+  "Storage": "Stockage", "Replication slots": "Slots de réplication", "What expires within 90 days": "Ce qui expire dans 90 jours", "Last changes of the configuration": "Dernières modifications de la configuration",
+  "Requests by subscription and hour": "Requêtes par abonnement et par heure", "Subscriptions": "Abonnements", "What waits longest": "Ce qui attend le plus",
+  "Dead letters by answer and type": "Rebuts par réponse et par type", "The ten worst documents": "Les dix pires documents", "Promises at risk and broken": "Promesses menacées et rompues",
+  "Open exceptions": "Exceptions ouvertes", "Order to shipment": "De la commande à l’expédition", "Shortages": "Ruptures", "Lots on hold": "Lots bloqués",
+  "Promises kept": "Promesses tenues", "Twelve weeks": "Douze semaines", "Cycle times": "Temps de cycle", "Exceptions by cause": "Exceptions par cause",
+  "Changes that await approval": "Modifications à approuver", "Migration": "Migration", "Verdict": "Verdict", "Time line": "Chronologie", "Every step": "Chaque étape",
+  "ok": "bon", "slow": "lent", "rejected": "refusé", "failed": "échoué", "silent": "muet"}}'
+$$;
+COMMENT ON FUNCTION odoo_events._page_texts() IS 'internal: texts of pages in other languages than English';
+CREATE FUNCTION odoo_events._page_text(language text, english text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._html(COALESCE(odoo_events._page_texts() -> language ->> english, english))
+$$;
+COMMENT ON FUNCTION odoo_events._page_text(text, text) IS 'internal: a text of a page, translated and escaped';
+-- The whole document.  Colours are chosen for a contrast of at least 4.5 to 1 on both backgrounds.
+CREATE FUNCTION odoo_events._page_document(language text, title text, body text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT '<!DOCTYPE html>
+<html lang="' || language || '">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>' || odoo_events._html(left(title, 70)) || '</title>
+<style>
+:root { color-scheme: light dark; --ink: #1a1d21; --paper: #ffffff; --line: #c8ccd1; --soft: #eef0f3; --dim: #545b64; --good: #1b6b36; --warn: #8a5300; --bad: #b3161b; --accent: #1d5fa8; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --paper: #14171a; --line: #3b4148; --soft: #22272c; --dim: #a9b0b8; --good: #6fce8d; --warn: #f0b55b; --bad: #ff8f8a; --accent: #86b8f2; } }
+* { box-sizing: border-box; }
+body { margin: 0; overflow-wrap: anywhere; font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+header, main { max-width: 70rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 1.6rem 0 .4rem; } h3 { font-size: 1rem; margin: 1rem 0 .3rem; }
+.sub { color: var(--dim); margin: .2rem 0; } .lamp { font-weight: 600; border-left: .6rem solid currentColor; padding: .4rem .8rem; background: var(--soft); }
+.good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); } .dim { color: var(--dim); }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .87rem; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; min-width: 7rem; } th { white-space: nowrap; overflow-wrap: normal; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; min-width: 0; } td.b { font-weight: 600; white-space: nowrap; min-width: 0; }
+code, pre { font: .82rem/1.4 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; } details { margin: .3rem 0 0; font-size: .82rem; } summary { color: var(--dim); cursor: pointer; }
+svg { display: block; max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 11px system-ui, sans-serif; } .axis { stroke: var(--line); } .curve { fill: none; stroke: var(--accent); stroke-width: 2; }
+.area { fill: var(--soft); } .bar { fill: var(--accent); } .dot { fill: var(--accent); } .dot-good { fill: var(--good); } .dot-bad { fill: var(--bad); } .span { stroke: var(--accent); stroke-width: 4; } .span-bad { stroke: var(--bad); stroke-width: 4; }
+@media (max-width: 40rem) { header, main { padding: .6rem; } table { font-size: .8rem; } }
+@page { size: A4; margin: 12mm; }
+@media print { :root { color-scheme: light; --ink: #000; --paper: #fff; --soft: #fff; } body { font-size: 10pt; } .wide { overflow: visible; } h2 { break-after: avoid; } tr, svg { break-inside: avoid; } summary { list-style: none; } }
+</style>
+</head>
+<body>
+' || body || '
+</body>
+</html>
+'
+$$;
+COMMENT ON FUNCTION odoo_events._page_document(text, text, text) IS 'internal: an HTML document of this body, which is HTML already';
+-- How good a word of a state is, for its colour; the word itself is always there, too.
+CREATE FUNCTION odoo_events._page_mood(word text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN word = ANY ('{ok,active,met,on_time,processed,acknowledged,kept,healthy,same}') THEN 'good'
+            WHEN word = ANY ('{warn,at_risk,late,paused,dry_run,met_late,waiting,pending,unconfirmed,retry,slow,duplicate,overdue,half_open}') THEN 'warn'
+            WHEN word = ANY ('{critical,breached,lost,wrong,disabled,breaker_open,overrun,unarmed,failed,open breaker,quarantined}') OR word = 'dead letter' THEN 'bad'
+            ELSE 'dim' END
+$$;
+COMMENT ON FUNCTION odoo_events._page_mood(text) IS 'internal: the class of a word that says how something is';
+CREATE FUNCTION odoo_events._page_cell(name text, value json) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN v.text IS NULL THEN '<td></td>'
+            WHEN json_typeof(value) = 'number' THEN '<td class="n">' || odoo_events._html(v.text) || '</td>'
+            WHEN name IN ('status', 'state', 'verdict') THEN '<td class="b ' || odoo_events._page_mood(v.text) || '">' || odoo_events._html_value(v.text) || '</td>'
+            WHEN name IN ('hint', 'next') THEN '<td><code>' || odoo_events._html_value(v.text, 600) || '</code></td>'
+            WHEN v.text ~ '^\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:\d\d)?)$'
+            THEN '<td class="n"><time datetime="' || regexp_replace(v.text, '(\.\d{3})\d*', '\1') || '">' || replace(left(v.text, 19), 'T', ' ') || '</time></td>'
+            WHEN v.text ~ '^(-?\d+ (days?|mons?|years?) ?)*-?\d{2,}:\d\d:\d\d(\.\d+)?$' THEN '<td class="n">' || regexp_replace(v.text, '(\.\d{3})\d*', '\1') || '</td>'
+            ELSE '<td>' || odoo_events._html_value(v.text, 300) || '</td>' END
+  FROM (SELECT value #>> '{}' AS text) v
+$$;
+COMMENT ON FUNCTION odoo_events._page_cell(text, json) IS 'internal: a value of a table of a page';
+CREATE FUNCTION odoo_events._page_rows(statement text, most int DEFAULT 100) RETURNS SETOF json
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY EXECUTE pg_catalog.format('SELECT row_to_json(q) FROM (%1$s) q LIMIT %2$L', statement, most);
+END $$;
+COMMENT ON FUNCTION odoo_events._page_rows(text, int) IS 'internal: the rows of a statement of a page, at most so many';
+CREATE FUNCTION odoo_events._page_statement(language text, statement text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT '<details><summary>' || odoo_events._page_text(language, 'statement') || '</summary><pre><code>' || odoo_events._html(statement) || ';</code></pre></details>'
+$$;
+COMMENT ON FUNCTION odoo_events._page_statement(text, text) IS 'internal: the statement that a figure comes from, folded away';
+-- A section that shows what a statement answers, as a table.
+CREATE FUNCTION odoo_events._page_table(language text, title text, statement text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  heading text := odoo_events._page_text(language, title);
+  row     json;
+  head    text;
+  lines   text[] := '{}';
+BEGIN
+  FOR row IN SELECT r FROM odoo_events._page_rows(statement) r LOOP
+    head := COALESCE(head, (SELECT string_agg('<th scope="col">' || odoo_events._html(replace(c.key, '_', ' ')) || '</th>', '' ORDER BY c.n)
+                              FROM json_each(row) WITH ORDINALITY c(key, value, n)));
+    lines := lines || (SELECT '<tr>' || string_agg(odoo_events._page_cell(c.key, c.value), '' ORDER BY c.n) || '</tr>'
+                         FROM json_each(row) WITH ORDINALITY c(key, value, n));
+  END LOOP;
+  RETURN '<section aria-label="' || heading || '"><h2>' || heading || '</h2>'
+      || CASE WHEN head IS NULL THEN '<p class="dim">' || odoo_events._page_text(language, 'nothing') || '</p>'
+              ELSE '<div class="wide" tabindex="0"><table><thead><tr>' || head || '</tr></thead><tbody>' || array_to_string(lines, E'\n') || '</tbody></table></div>' END
+      || odoo_events._page_statement(language, statement) || '</section>';
+END $$;
+COMMENT ON FUNCTION odoo_events._page_table(text, text, text) IS 'internal: a section of a page: a heading, what the statement answers, the statement';
+-- A section with a curve.  The statement answers (at, value), oldest first.
+CREATE FUNCTION odoo_events._page_curve(language text, title text, statement text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  heading text := odoo_events._page_text(language, title);
+  curve   record;
+BEGIN
+  SELECT count(*) AS n, max(x.value) AS most, sum(x.value) AS total, min(x.at) AS since, max(x.at) AS until,
+         string_agg(round((20 + 560 * (x.i - 1) / GREATEST(x.count - 1, 1))::numeric, 1) || ',' || round((90 - 75 * x.value / GREATEST(x.peak, 1))::numeric, 1), ' ' ORDER BY x.i) AS points
+    INTO curve
+    FROM (SELECT r.i, (r.row ->> 'value')::float8 AS value, r.row ->> 'at' AS at, count(*) OVER () AS count, max((r.row ->> 'value')::float8) OVER () AS peak
+            FROM odoo_events._page_rows(statement) WITH ORDINALITY r(row, i)) x;
+  RETURN '<section aria-label="' || heading || '"><h2>' || heading || '</h2>'
+      || CASE WHEN curve.n = 0 THEN '<p class="dim">' || odoo_events._page_text(language, 'nothing') || '</p>'
+              ELSE format('<svg viewBox="0 0 600 110" role="img" aria-label="%s: %s, %s - %s"><line class="axis" x1="20" y1="90" x2="580" y2="90"/><polyline class="curve" points="%s"/>'
+                          '<text x="20" y="105">%s</text><text x="580" y="105" text-anchor="end">%s</text><text x="20" y="11">%s</text></svg>',
+                          heading, curve.total, curve.since, curve.until, curve.points, replace(left(curve.since, 16), 'T', ' '), replace(left(curve.until, 16), 'T', ' '), curve.most) END
+      || odoo_events._page_statement(language, statement) || '</section>';
+END $$;
+COMMENT ON FUNCTION odoo_events._page_curve(text, text, text) IS 'internal: a section of a page with a curve over time';
+-- A section with a line per thing.  The statement answers (label, kind, at, until, good): spans and points in time, "good" decides the colour.
+CREATE FUNCTION odoo_events._page_lines(language text, title text, statement text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  heading text := odoo_events._page_text(language, title);
+  drawn   record;
+BEGIN
+  WITH r AS MATERIALIZED (SELECT x.i, x.row ->> 'label' AS label, x.row ->> 'kind' AS kind, (x.row ->> 'at')::timestamptz AS at,
+                                 (x.row ->> 'until')::timestamptz AS until, (x.row ->> 'good')::boolean AS good
+                            FROM odoo_events._page_rows(statement, 400) WITH ORDINALITY x(row, i)),
+       f AS (SELECT min(r.at) AS since, GREATEST(max(COALESCE(r.until, r.at)), min(r.at) + interval '1 ms') AS until FROM r),
+       l AS (SELECT r.label, row_number() OVER (ORDER BY min(r.i)) AS line FROM r GROUP BY r.label),
+       p AS (SELECT r.*, l.line, 200 + 380 * extract(epoch FROM r.at - f.since) / extract(epoch FROM f.until - f.since) AS x1,
+                    200 + 380 * extract(epoch FROM COALESCE(r.until, r.at) - f.since) / extract(epoch FROM f.until - f.since) AS x2
+               FROM r JOIN l ON l.label = r.label, f)
+  SELECT (SELECT count(*) FROM l) AS n, (SELECT f.since FROM f) AS since, (SELECT f.until FROM f) AS until,
+         (SELECT string_agg(format('<text x="4" y="%s">%s</text>', l.line * 24, odoo_events._html(left(l.label, 30))), '' ORDER BY l.line) FROM l)
+         || (SELECT string_agg(CASE WHEN p.until IS NOT NULL
+               THEN format('<line class="%s" x1="%s" x2="%s" y1="%s" y2="%s"><title>%s</title></line>', CASE WHEN p.good IS NOT FALSE THEN 'span' ELSE 'span-bad' END,
+                           round(p.x1, 1), round(GREATEST(p.x2, p.x1 + 1), 1), p.line * 24 - 4, p.line * 24 - 4, odoo_events._html(p.kind || ' ' || p.at || ' - ' || p.until))
+               ELSE format('<circle class="%s" cx="%s" cy="%s" r="5"><title>%s</title></circle>', CASE WHEN p.good THEN 'dot-good' WHEN NOT p.good THEN 'dot-bad' ELSE 'dot' END,
+                           round(p.x1, 1), p.line * 24 - 4, odoo_events._html(p.kind || ' ' || p.at)) END, '' ORDER BY p.i) FROM p) AS marks
+    INTO drawn;
+  RETURN '<section aria-label="' || heading || '"><h2>' || heading || '</h2>'
+      || CASE WHEN drawn.n = 0 THEN '<p class="dim">' || odoo_events._page_text(language, 'nothing') || '</p>'
+              ELSE format('<svg viewBox="0 0 600 %s" role="img" aria-label="%s: %s - %s">%s<text x="200" y="%s">%s</text><text x="580" y="%s" text-anchor="end">%s</text></svg>',
+                          drawn.n * 24 + 24, heading, drawn.since, drawn.until, drawn.marks, drawn.n * 24 + 18, to_char(drawn.since, 'YYYY-MM-DD HH24:MI:SS'),
+                          drawn.n * 24 + 18, to_char(drawn.until, 'YYYY-MM-DD HH24:MI:SS')) END
+      || odoo_events._page_statement(language, statement) || '</section>';
+END $$;
+COMMENT ON FUNCTION odoo_events._page_lines(text, text, text) IS 'internal: a section of a page with a line of spans and points per thing';
+-- A section with a cell per thing and hour.  The statement answers (name, hour, state, n), where n counts and state says how it went.
+CREATE FUNCTION odoo_events._page_heat(language text, title text, statement text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  heading text := odoo_events._page_text(language, title);
+  head    text;
+  lines   text;
+BEGIN
+  WITH r AS MATERIALIZED (SELECT x.row ->> 'name' AS name, (x.row ->> 'hour')::timestamptz AS hour, x.row ->> 'state' AS state, x.row ->> 'n' AS n
+                            FROM odoo_events._page_rows(statement, 1500) x(row)),
+       h AS (SELECT DISTINCT r.hour FROM r),
+       c AS (SELECT s.name, h.hour, COALESCE(min('<td class="n ' || odoo_events._page_mood(r.state) || '">' || r.n || CASE r.state WHEN 'ok' THEN '' ELSE ' <small>' || odoo_events._page_text(language, r.state) || '</small>' END || '</td>'), '<td></td>') AS cell
+               FROM (SELECT DISTINCT r.name FROM r) s CROSS JOIN h LEFT JOIN r ON r.name = s.name AND r.hour = h.hour GROUP BY s.name, h.hour)
+  SELECT (SELECT string_agg('<th scope="col">' || to_char(h.hour, 'HH24') || '</th>', '' ORDER BY h.hour) FROM h),
+         (SELECT string_agg('<tr><th scope="row">' || odoo_events._html_value(x.name, 40) || '</th>' || x.cells || '</tr>', E'\n' ORDER BY x.name)
+            FROM (SELECT c.name, string_agg(c.cell, '' ORDER BY c.hour) AS cells FROM c GROUP BY c.name) x)
+    INTO head, lines;
+  RETURN '<section aria-label="' || heading || '"><h2>' || heading || '</h2>'
+      || CASE WHEN lines IS NULL THEN '<p class="dim">' || odoo_events._page_text(language, 'nothing') || '</p>'
+              ELSE '<div class="wide" tabindex="0"><table><thead><tr><td></td>' || head || '</tr></thead><tbody>' || lines || '</tbody></table></div>' END
+      || odoo_events._page_statement(language, statement) || '</section>';
+END $$;
+COMMENT ON FUNCTION odoo_events._page_heat(text, text, text) IS 'internal: a section of a page with a cell per thing and hour';
+-- Positions of the outbox have no gaps and grow with the time of publishing, so a point in time is found in a few look-ups, however large the outbox.
+CREATE FUNCTION odoo_events._position_at(at timestamptz) RETURNS int8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  low  int8 := (SELECT min(o.position) FROM odoo_events.outbox_all o) - 1;
+  high int8 := (SELECT max(o.position) FROM odoo_events.outbox_all o);
+  half int8;
+BEGIN
+  WHILE low < high LOOP
+    half := low + (high - low + 1) / 2;
+    IF (SELECT o.recordedtime FROM odoo_events.outbox_all o WHERE o.position >= half ORDER BY o.position LIMIT 1) <= _position_at.at THEN
+      low := half;
+    ELSE
+      high := half - 1;
+    END IF;
+  END LOOP;
+  RETURN COALESCE(low, 0);
+END $$;
+COMMENT ON FUNCTION odoo_events._position_at(timestamptz) IS 'internal: position of the last event that was published until then; one before the first that is kept where there is none';
+CREATE FUNCTION odoo_events.published(since timestamptz, until timestamptz, buckets int DEFAULT 48) RETURNS TABLE (at timestamptz, value int8)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT x.at, x.position - lag(x.position) OVER (ORDER BY x.at)
+  FROM (SELECT since + (until - since) * i / buckets AS at, odoo_events._position_at(since + (until - since) * i / buckets) AS position
+          FROM generate_series(0, buckets) i) x
+ ORDER BY x.at OFFSET 1
+$$;
+COMMENT ON FUNCTION odoo_events.published(timestamptz, timestamptz, int) IS
+'how many events were published in each part of a period, as far back as the outbox reaches; at: the end of the part';
+-- Attempts are numbered as they are written, so hours are found like positions.  Of an hour with more than a thousand requests every k-th is read:
+-- the counts are then estimates, and the page stays as fast.
+CREATE FUNCTION odoo_events._attempt_at(at timestamptz) RETURNS int8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  low  int8 := (SELECT LEAST((SELECT min(a.n) FROM odoo_events.attempt_0 a), (SELECT min(a.n) FROM odoo_events.attempt_1 a))) - 1;
+  high int8 := (SELECT GREATEST((SELECT max(a.n) FROM odoo_events.attempt_0 a), (SELECT max(a.n) FROM odoo_events.attempt_1 a)));
+  half int8;
+BEGIN
+  WHILE low < high LOOP
+    half := low + (high - low + 1) / 2;
+    IF (SELECT x.at FROM (SELECT * FROM odoo_events.attempt_0 UNION ALL SELECT * FROM odoo_events.attempt_1) x WHERE x.n >= half ORDER BY x.n LIMIT 1) <= _attempt_at.at THEN
+      low := half;
+    ELSE
+      high := half - 1;
+    END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+COMMENT ON FUNCTION odoo_events._attempt_at(timestamptz) IS 'internal: number of the last attempt that began until then, about; null where none is kept';
+CREATE FUNCTION odoo_events.requests(since timestamptz, until timestamptz) RETURNS TABLE (name text, hour timestamptz, state text, n int8, p50 numeric, p95 numeric)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT c.name, x.hour,
+       CASE WHEN count(*) FILTER (WHERE NOT x.good AND COALESCE(x.status, 0) NOT BETWEEN 400 AND 499) * 10 > count(*) THEN 'failed'
+            WHEN count(*) FILTER (WHERE NOT x.good) * 10 > count(*) THEN 'rejected'
+            WHEN count(*) FILTER (WHERE x.duration > 2) * 10 > count(*) THEN 'slow' ELSE 'ok' END,
+       sum(x.step)::int8,
+       round(percentile_cont(0.5) WITHIN GROUP (ORDER BY x.duration)::numeric, 3), round(percentile_cont(0.95) WITHIN GROUP (ORDER BY x.duration)::numeric, 3)
+  FROM (SELECT h.hour, h.step, a.subscription_id, a.duration, a.status, COALESCE(a.status BETWEEN 200 AND 299 OR a.status = ANY (s.success_statuses), false) AS good
+          FROM (SELECT y.hour, y.first, y.last, GREATEST((y.last - y.first) / 1000, 1) AS step
+                  FROM (SELECT t AS hour, odoo_events._attempt_at(GREATEST(t, since)) + 1 AS first, odoo_events._attempt_at(LEAST(t + interval '1 hour', until)) AS last
+                          FROM generate_series(date_trunc('hour', since), until, interval '1 hour') t) y) h
+               CROSS JOIN LATERAL generate_series(h.first, h.last, h.step) g(n)
+               CROSS JOIN LATERAL (SELECT a.* FROM odoo_events.attempt_0 a WHERE a.n = g.n UNION ALL SELECT a.* FROM odoo_events.attempt_1 a WHERE a.n = g.n) a
+               JOIN odoo_events.subscription_config s ON s.id = a.subscription_id
+         WHERE odoo_events._sees((SELECT odoo_events._policies('{read,operate,approve}')), s.name, s.companies, s.warehouses)) x
+       JOIN odoo_events.subscription_config c ON c.id = x.subscription_id
+ GROUP BY c.name, x.hour ORDER BY c.name, x.hour
+$$;
+COMMENT ON FUNCTION odoo_events.requests(timestamptz, timestamptz) IS
+'requests per subscription and hour, durations in seconds; state: failed, rejected (4xx), slow (over 2 s) if more than a tenth were, else ok; n is an estimate beyond 1000 per hour';
+-- The documents that a human means by a name, a key or an event's id, at most ten, the latest first.
+CREATE FUNCTION odoo_events._document_keys(what text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF what ~ '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$' THEN
+    RETURN QUERY SELECT o.partitionkey FROM odoo_events.outbox_all o WHERE o.id = what::uuid;
+  ELSIF what ~ '^[a-z_]+:[0-9]+$' THEN
+    RETURN NEXT what;
+  ELSE
+    RETURN QUERY SELECT o.partitionkey FROM odoo_events.outbox_all o WHERE o.subject LIKE '%/' || replace(replace(replace(what, '\', '\\'), '%', '\%'), '_', '\_')
+                  GROUP BY o.partitionkey ORDER BY max(o.position) DESC LIMIT 10;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._document_keys(text) IS 'internal: keys of the documents that have this name, this key, or this event';
+-- Times are shown in this zone.
+CREATE FUNCTION odoo_events._page_zone(warehouse_id int4) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE((SELECT g.reset_val FROM pg_settings g WHERE g.name = 'TimeZone'), 'UTC')
+$$;
+COMMENT ON FUNCTION odoo_events._page_zone(int4) IS 'internal: the time zone of a warehouse, else the session''s';
+-- What each page shows, in order.  {since}, {until}, {company}, {warehouse}, {what} are literals of the call.
+CREATE FUNCTION odoo_events._page_sections(role text) RETURNS TABLE (n int, kind text, title text, statement text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $page$
+SELECT s.n, s.kind, s.title, btrim(s.statement, E'\n') FROM (VALUES
+ ('operations', 1, 'lamp', 'What needs attention', $$
+SELECT h.status, h."check", h.detail, h.hint FROM odoo_events.health() h
+ WHERE h.status <> 'ok' ORDER BY h.status, h."check" LIMIT 40$$),
+ ('operations', 2, 'table', 'From capture to delivery', $$
+SELECT w.state, w.publish_lag, s.name AS subscription, s.state AS delivery, s.lag_events, s.oldest_pending_age, s.delivered_total, s.failed_total
+  FROM odoo_events.worker_status w LEFT JOIN odoo_events.subscription_status s ON true ORDER BY s.lag_events DESC NULLS LAST, s.name LIMIT 40$$),
+ ('operations', 3, 'curve', 'Events published', $$
+SELECT p.at, p.value FROM odoo_events.published({since}, {until}) p$$),
+ ('operations', 4, 'table', 'Storage', $$
+SELECT s.part, s.segments, pg_catalog.pg_size_pretty(s.bytes) AS size, s.oldest, s.held_by FROM odoo_events.storage s ORDER BY s.bytes DESC$$),
+ ('operations', 5, 'table', 'Replication slots', $$
+SELECT r.slot_name, r.active, r.wal_status, pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(
+         CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, r.restart_lsn)) AS keeps
+  FROM pg_catalog.pg_replication_slots r WHERE r.database = pg_catalog.current_database() OR r.database IS NULL ORDER BY r.slot_name$$),
+ ('operations', 6, 'table', 'What expires within 90 days', $$
+SELECT s.name AS subscription, s.expires_at FROM odoo_events.subscription_status s
+ WHERE s.expires_at < pg_catalog.now() + interval '90 days' ORDER BY s.expires_at LIMIT 40$$),
+ ('operations', 7, 'table', 'Last changes of the configuration', $$
+SELECT a.at, a.who, a.what, a.object FROM odoo_events.audit_log a ORDER BY a.at DESC LIMIT 15$$),
+ ('integration', 1, 'heat', 'Requests by subscription and hour', $$
+SELECT r.name, r.hour, r.state, r.n FROM odoo_events.requests({since}, {until}) r$$),
+ ('integration', 2, 'table', 'Subscriptions', $$
+SELECT s.name, s.state, s.state_reason, c.owner, c.contact, s.p50, s.p95, s.lag_events, s.oldest_pending_age, s.blocked_keys, s.dead_letters, s.last_status
+  FROM odoo_events.subscription_status s JOIN odoo_events.subscription c ON c.name = s.name ORDER BY s.lag_events DESC NULLS LAST, s.name LIMIT 60$$),
+ ('integration', 3, 'table', 'What waits longest', $$
+SELECT w.subscription, w.since, w.subject, w.type, w.state, w.attempts, w.next_attempt_at, w.last_error
+  FROM odoo_events.waiting w ORDER BY w.since, w.position LIMIT 20$$),
+ ('integration', 4, 'table', 'Dead letters by answer and type', $$
+SELECT d.subscription, d.last_status AS answer, d.type, pg_catalog.count(*) AS n, pg_catalog.min(d.first_at) AS since, pg_catalog.max(d.last_error) AS last_error
+  FROM odoo_events.dead_letter d GROUP BY d.subscription, d.last_status, d.type ORDER BY n DESC, d.subscription, d.type LIMIT 40$$),
+ ('integration', 5, 'lines', 'The ten worst documents', $$
+SELECT e.label, k.kind, k.at, k.until, k.good
+  FROM (SELECT DISTINCT ON (o.partitionkey, w.subscription) o.subject || ' > ' || w.subscription AS label, o."time", o.recordedtime, w.next_attempt_at, w.since
+          FROM odoo_events.waiting w JOIN odoo_events.outbox o ON o.position = w.position ORDER BY o.partitionkey, w.subscription, o.position) e
+       CROSS JOIN LATERAL (VALUES ('waits', e.recordedtime, pg_catalog.now(), false), ('committed', e."time", NULL, NULL), ('published', e.recordedtime, NULL, true)) k(kind, at, until, good)
+ WHERE e."time" IN (SELECT x."time" FROM odoo_events.waiting v JOIN odoo_events.outbox x ON x.position = v.position ORDER BY x.position LIMIT 10)
+ ORDER BY e.since LIMIT 60$$),
+ ('document', 1, 'lines', 'Time line', $$
+SELECT COALESCE(t.subscription, 'Odoo') AS label, t.step || ' ' || COALESCE(t.type, '') AS kind, t.at, NULL::timestamptz AS until,
+       CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^2[0-9][0-9] ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
+  FROM odoo_events._document_keys({what}) k, odoo_events.trace(key => k) t WHERE t.at IS NOT NULL ORDER BY t.subscription NULLS FIRST, t.at LIMIT 400$$),
+ ('document', 2, 'table', 'Every step', $$
+SELECT t.at, t.step, t.type, t.subscription, t.detail
+  FROM odoo_events._document_keys({what}) k, odoo_events.trace(key => k) t ORDER BY t.at DESC NULLS LAST LIMIT 100$$)
+) s(role, n, kind, title, statement) WHERE s.role = _page_sections.role
+$page$;
+COMMENT ON FUNCTION odoo_events._page_sections(text) IS 'internal: the sections of a page: how they are drawn and the statement that they show';
+CREATE FUNCTION odoo_events._page_section(language text, kind text, title text, statement text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  section text;
+BEGIN
+  CASE kind
+    WHEN 'curve' THEN RETURN odoo_events._page_curve(language, title, statement);
+    WHEN 'lines' THEN RETURN odoo_events._page_lines(language, title, statement);
+    WHEN 'heat' THEN RETURN odoo_events._page_heat(language, title, statement);
+    ELSE section := odoo_events._page_table(language, title, statement);
+  END CASE;
+  -- the lamp shows the worst of what the table shows
+  IF kind = 'lamp' THEN
+    section := CASE WHEN section LIKE '%<td class="b bad">%' THEN '<p class="lamp bad">' || odoo_events._page_text(language, 'needs help now')
+                    WHEN section LIKE '%<td class="b warn">%' THEN '<p class="lamp warn">' || odoo_events._page_text(language, 'needs a look')
+                    ELSE '<p class="lamp good">' || odoo_events._page_text(language, 'all is well') END || E'</p>\n' || section;
+  END IF;
+  RETURN section;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN '<section aria-label="' || odoo_events._page_text(language, title) || '"><h2>' || odoo_events._page_text(language, title) || '</h2><p class="warn">'
+      || odoo_events._page_text(language, 'cannot be shown: another session locks what it reads') || '</p>' || odoo_events._page_statement(language, statement) || '</section>';
+END $$;
+COMMENT ON FUNCTION odoo_events._page_section(text, text, text, text) IS 'internal: one section of a page; it does not wait for locks';
+CREATE FUNCTION odoo_events._page_title(role text, OUT title text, OUT question text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT t.title, t.question
+  FROM (VALUES ('operations', 'Operations', 'Does the machine run?'), ('integration', 'Integration', 'Which partner, which document?'),
+               ('warehouse', 'Warehouse', 'What is late at my dock?'), ('business', 'Business', 'Do we keep what we promised?'),
+               ('document', 'Document', 'Where is this one?')) t(role, title, question)
+ WHERE t.role = _page_title.role
+$$;
+COMMENT ON FUNCTION odoo_events._page_title(text) IS 'internal: title and question of a page; nulls where there is no such page';
+CREATE FUNCTION odoo_events._page_check(role text, period interval, what text, language text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (SELECT t.title FROM odoo_events._page_title(role) t) IS NULL THEN
+    RAISE EXCEPTION 'there is no page "%" (argument "role")', role USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.page(''operations'');  -- or integration, warehouse, business, document';
+  ELSIF period IS NULL OR period <= interval '0' OR period > interval '92 days' THEN
+    RAISE EXCEPTION 'argument "period" is %: a page covers more than nothing and at most 92 days', period USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.page(period => ''24 h'');';
+  ELSIF role = 'document' AND COALESCE(what, '') = '' THEN
+    RAISE EXCEPTION 'argument "what" says no document' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.page(''document'', what => ''transfer:1'');  -- or the document''s name, or an event''s id';
+  ELSIF language IS NOT NULL AND language <> 'en' AND NOT odoo_events._page_texts() ? language THEN
+    RAISE EXCEPTION 'argument "language" is "%": pages speak %', language, 'en, ' || (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(odoo_events._page_texts()) k)
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.page(language => ''en'');';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._page_check(text, interval, text, text) IS 'internal: raises what is wrong with the arguments of page()';
+CREATE FUNCTION odoo_events.page(role text DEFAULT 'operations', period interval DEFAULT '24 h', company_id int4 DEFAULT NULL, warehouse_id int4 DEFAULT NULL,
+                                 what text DEFAULT NULL, language text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' AS $$
+DECLARE
+  spoken text := COALESCE(page.language, 'en');
+  zone   text := odoo_events._page_zone(page.warehouse_id);
+  titles record;
+  body   text;
+BEGIN
+  PERFORM odoo_events._must_be_free('page');
+  PERFORM odoo_events._page_check(page.role, page.period, page.what, page.language);
+  PERFORM set_config('TimeZone', zone, true);           -- until the end of this function, because of its SET clause
+  SELECT * INTO titles FROM odoo_events._page_title(page.role);
+  SELECT string_agg(odoo_events._page_section(spoken, s.kind, s.title,
+           replace(replace(replace(replace(replace(s.statement, '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())),
+             '{company}', COALESCE(page.company_id::text, 'NULL::int4')), '{warehouse}', COALESCE(page.warehouse_id::text, 'NULL::int4')), '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
+           E'\n' ORDER BY s.n)
+    INTO body FROM odoo_events._page_sections(page.role) s;
+  RETURN odoo_events._page_document(spoken, concat_ws(' - ', COALESCE(odoo_events._page_texts() -> spoken ->> titles.title, titles.title), left(regexp_replace(page.what, '[^[:alnum:]/_.: -]', '', 'g'), 30), left(current_database(), 20)),
+    '<header><h1>' || odoo_events._page_text(spoken, titles.title) || COALESCE(': ' || odoo_events._html_value(page.what, 80), '') || '</h1><p class="sub">'
+    || odoo_events._page_text(spoken, titles.question) || ' ' || odoo_events._html_value(current_database(), 40) || ', '
+    || odoo_events._page_text(spoken, 'made at') || ' <time datetime="' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '">' || to_char(now(), 'YYYY-MM-DD HH24:MI') || '</time> ('
+    || odoo_events._page_text(spoken, 'times in') || ' ' || odoo_events._html(zone) || '), '
+    || odoo_events._page_text(spoken, 'period') || ' ' || odoo_events._html(page.period::text)
+    || COALESCE(', ' || odoo_events._page_text(spoken, 'company') || ' ' || page.company_id, '') || COALESCE(', ' || odoo_events._page_text(spoken, 'warehouse') || ' ' || page.warehouse_id, '')
+    || E'</p></header>\n<main>\n' || body || E'\n</main>');
+END $$;
+COMMENT ON FUNCTION odoo_events.page(text, interval, int4, int4, text, text) IS
+'one HTML document for a role (operations, integration, warehouse, business, document): no script, nothing loaded from elsewhere; each figure has its statement; period: at most 92 days; '
+'what: the document, for role document; language: en, de or fr';
+-- event_catalog: the catalog as one HTML page for those who write receivers, from the same rows as docs/events.
+
+-- A value that satisfies a JSON Schema of ours: what an event looks like.
+CREATE FUNCTION odoo_events._schema_example(schema jsonb, definitions jsonb, depth int DEFAULT 0) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  kind text := CASE jsonb_typeof(schema -> 'type') WHEN 'array' THEN ((schema -> 'type') - 'null') ->> 0 ELSE schema ->> 'type' END;
+BEGIN
+  IF schema ? '$ref' THEN
+    RETURN odoo_events._schema_example(definitions -> regexp_replace(schema ->> '$ref', '^.*/', ''), definitions, depth + 1);
+  ELSIF schema ? 'const' THEN
+    RETURN schema -> 'const';
+  ELSIF schema ? 'enum' THEN
+    RETURN schema -> 'enum' -> 0;
+  ELSIF schema ? 'examples' THEN
+    RETURN schema -> 'examples' -> 0;
+  ELSIF schema ? 'anyOf' AND (kind IS NULL OR kind <> 'string') THEN
+    RETURN odoo_events._schema_example(schema -> 'anyOf' -> 0, definitions, depth + 1);
+  ELSIF kind = 'object' THEN
+    RETURN COALESCE((SELECT jsonb_object_agg(p.key, odoo_events._schema_example(p.value, definitions, depth + 1))
+                       FROM jsonb_each(schema -> 'properties') p WHERE depth < 8), '{}');
+  ELSIF kind = 'array' THEN
+    RETURN CASE WHEN schema ? 'items' AND depth < 6 THEN jsonb_build_array(odoo_events._schema_example(schema -> 'items', definitions, depth + 1)) ELSE '[]' END;
+  END IF;
+  RETURN CASE kind WHEN 'integer' THEN jsonb '42' WHEN 'number' THEN jsonb '10.5' WHEN 'boolean' THEN jsonb 'true'
+                   ELSE CASE COALESCE(schema ->> 'format', schema #>> '{anyOf,0,format}')
+                          WHEN 'date-time' THEN jsonb '"2026-11-30T08:15:00.000000Z"' WHEN 'date' THEN jsonb '"2026-11-30"' ELSE jsonb '"text"' END END;
+END $$;
+COMMENT ON FUNCTION odoo_events._schema_example(jsonb, jsonb, int) IS 'internal: a value that this JSON Schema allows';
+-- What a member's schema says, in a word or two.
+CREATE FUNCTION odoo_events._schema_word(schema jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN schema ? '$ref' THEN regexp_replace(schema ->> '$ref', '^.*/(ref_)?', '') || ' (object)'
+            WHEN schema ? 'const' THEN schema ->> 'const'
+            WHEN schema ? 'enum' THEN (SELECT string_agg(v, ', ') FROM jsonb_array_elements_text(schema -> 'enum') v)
+            WHEN schema ? 'format' THEN schema ->> 'format'
+            WHEN schema ? 'anyOf' THEN (SELECT string_agg(DISTINCT COALESCE(odoo_events._schema_word(v), 'text'), ' or ') FROM jsonb_array_elements(schema -> 'anyOf') v)
+            WHEN jsonb_typeof(schema -> 'type') = 'array' THEN (SELECT string_agg(v, ' or ') FROM jsonb_array_elements_text(schema -> 'type') v)
+            WHEN schema ->> 'type' = 'array' THEN 'list of ' || COALESCE(odoo_events._schema_word(schema -> 'items'), 'values')
+            WHEN schema ? 'pattern' THEN 'string'
+            ELSE COALESCE(schema ->> 'type', 'any') END
+$$;
+COMMENT ON FUNCTION odoo_events._schema_word(jsonb) IS 'internal: a JSON Schema in a few words';
+CREATE FUNCTION odoo_events._catalog_fields(owner text, properties jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT '<div class="wide" tabindex="0"><table><thead><tr><th scope="col">member</th><th scope="col">value</th><th scope="col">class</th><th scope="col">from</th></tr></thead><tbody>'
+       || string_agg(format('<tr><th scope="row"><code>%s</code></th><td>%s</td><td>%s</td><td>%s</td></tr>', odoo_events._html(f.field),
+                            odoo_events._html_value(COALESCE(odoo_events._schema_word(properties -> f.field), 'not in this database')),
+                            odoo_events._html(f.classification), odoo_events._html_value(array_to_string(f.sources, ', '))), E'\n' ORDER BY f.position, f.field)
+       || '</tbody></table></div>'
+  FROM odoo_events.field f WHERE f.owner = _catalog_fields.owner
+$$;
+COMMENT ON FUNCTION odoo_events._catalog_fields(text, jsonb) IS 'internal: the members of an entity or part as an HTML table';
+CREATE FUNCTION odoo_events._catalog_type(type text, entity text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format('<details id="%s"><summary><code>%s</code> %s%s</summary>',
+              odoo_events._html(replace(min(d.type), '.', '-') || CASE WHEN EXISTS (SELECT 1 FROM odoo_events.event_def o WHERE o.type = min(d.type) AND o.entity < min(d.entity) AND o.emit) THEN '-of-' || min(d.entity) ELSE '' END),
+              odoo_events._html(min(d.type)),
+              odoo_events._html(string_agg(DISTINCT d.description, '; ')), CASE WHEN bool_and(d.deprecated) THEN ' <strong class="warn">deprecated</strong>' ELSE '' END)
+       || '<dl><dt>When</dt>'
+       || string_agg('<dd>' || odoo_events._html(concat_ws(' ', d.occasion, d.milestone)) || COALESCE(': <code>' || odoo_events._html_value(d.condition::text, 1200) || '</code>', '') || '</dd>', '' ORDER BY d.variant)
+       || '<dt>Class</dt><dd>' || (SELECT c FROM unnest('{personal,confidential,internal,public}'::text[]) WITH ORDINALITY u(c, n) WHERE c = ANY (array_agg(d.classification)) ORDER BY n LIMIT 1) || '</dd>'
+       || '<dt>Sent</dt><dd>' || CASE WHEN bool_or(d.enabled) THEN 'yes' ELSE 'only after <code>SELECT odoo_events.enable_event(''' || odoo_events._html(min(d.type)) || ''');</code>' END || '</dd>'
+       || '<dt>Changes</dt><dd>' || CASE max(d.minor) WHEN 0 THEN 'none since version 1.0 of the type' ELSE 'members were added: version ' || substring(min(d.type) FROM '[0-9]+$') || '.' || max(d.minor) END || '</dd>'
+       || COALESCE('<dt>EPCIS</dt><dd>' || odoo_events._html(min(d.epcis_bizstep) || ' / ' || COALESCE(min(d.epcis_disposition), '')) || '</dd>', '')
+       || '<dt>Schema</dt><dd><code>SELECT odoo_events.json_schema(''' || odoo_events._html(min(d.type)) || ''');</code></dd></dl></details>'
+  FROM odoo_events.event_def d WHERE d.type = _catalog_type.type AND d.entity = _catalog_type.entity AND d.emit
+$$;
+COMMENT ON FUNCTION odoo_events._catalog_type(text, text) IS 'internal: an event type as a part of an HTML page';
+CREATE FUNCTION odoo_events._catalog_entity(e odoo_events.entity) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  definitions jsonb := odoo_events._entity_definitions(e.entity, '#/$defs/');
+  data        jsonb := definitions -> ('data_' || e.entity);
+  name        text := COALESCE(e.label, e.entity);
+BEGIN
+  RETURN format('<section aria-labelledby="entity-%s"><h3 id="entity-%s">%s</h3><p class="sub">%s. Key: %s. Company: %s. Warehouse: %s.</p>', odoo_events._html(e.entity), odoo_events._html(e.entity), odoo_events._html(e.entity),
+                odoo_events._html(e.model), odoo_events._html(COALESCE(NULLIF(array_to_string(e.keys, ', '), '') || ', else ', '') || name || ':id'),
+                odoo_events._html(COALESCE(NULLIF(array_to_string(e.company, ', '), ''), 'none')), odoo_events._html(COALESCE(NULLIF(array_to_string(e.warehouse, ', '), ''), 'none')))
+      || COALESCE((SELECT string_agg(odoo_events._catalog_type(t.type, e.entity), E'\n' ORDER BY t.rank, t.type)
+                     FROM (SELECT d.type, min(d.rank) AS rank FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.emit GROUP BY d.type) t), '')
+      || '<details><summary>Members of data.' || odoo_events._html(name) || '</summary>' || COALESCE(odoo_events._catalog_fields(e.entity, data #> ARRAY['properties', name, 'properties']), '')
+      || COALESCE((SELECT string_agg('<h4>Lines: ' || odoo_events._html(p.part) || '</h4>' || COALESCE(odoo_events._catalog_fields(p.owner, odoo_events._part_json(p, '#/$defs/') -> 'properties'), ''), '' ORDER BY p.position)
+                     FROM odoo_events.part p WHERE p.entity = e.entity), '')
+      || '</details><details><summary>Example of data</summary><pre><code>' || odoo_events._html(COALESCE(jsonb_pretty(odoo_events._schema_example(data, definitions)), '{}')) || '</code></pre></details></section>';
+END $$;
+COMMENT ON FUNCTION odoo_events._catalog_entity(odoo_events.entity) IS 'internal: an entity and its event types as a part of an HTML page';
+CREATE FUNCTION odoo_events.event_catalog() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+WITH e AS (SELECT x.* FROM odoo_events.entity x WHERE EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.entity = x.entity AND d.emit)),
+     d AS (SELECT DISTINCT e.domain FROM e)
+SELECT odoo_events._page_document('en', 'Event catalog - ' || current_database(),
+  '<header><h1>Event catalog</h1><p class="sub">What this database can tell: ' || (SELECT count(DISTINCT t.type) FROM odoo_events.event_type t)
+  || ' event types. Every event is a CloudEvent; the members of <code>data</code> stand below. A subscription sees members of its clearance only. Any member may be absent; more may be added without a new version.</p>'
+  || '<nav aria-label="entities"><ul>' || (SELECT string_agg('<li><a href="#domain-' || odoo_events._html(d.domain) || '">' || odoo_events._html(replace(d.domain, '_', ' ')) || '</a>: '
+       || (SELECT string_agg('<a href="#entity-' || odoo_events._html(e.entity) || '">' || odoo_events._html(replace(e.entity, '_', ' ')) || '</a>', ', ' ORDER BY e.entity) FROM e WHERE e.domain = d.domain) || '</li>', E'\n' ORDER BY d.domain) FROM d)
+  || E'</ul></nav></header>\n<main>'
+  || '<section aria-labelledby="envelope"><h2 id="envelope">Attributes of every event</h2><div class="wide" tabindex="0"><table><thead><tr><th scope="col">attribute</th><th scope="col">value</th><th scope="col">meaning</th></tr></thead><tbody>'
+  || (SELECT string_agg('<tr><th scope="row"><code>' || odoo_events._html(p.key) || '</code></th><td>' || odoo_events._html_value(odoo_events._schema_word(p.value)) || '</td><td>' || odoo_events._html(COALESCE(p.value ->> 'description', '')) || '</td></tr>', E'\n')
+        FROM jsonb_each(odoo_events._envelope_json() -> 'properties') p)
+  || '</tbody></table></div></section>'
+  || (SELECT string_agg('<section aria-labelledby="domain-' || odoo_events._html(d.domain) || '"><h2 id="domain-' || odoo_events._html(d.domain) || '">' || odoo_events._html(replace(d.domain, '_', ' ')) || '</h2>'
+       || (SELECT string_agg(odoo_events._catalog_entity(x), E'\n' ORDER BY x.entity) FROM odoo_events.entity x WHERE x.domain = d.domain AND x.entity IN (SELECT e.entity FROM e)) || '</section>', E'\n' ORDER BY d.domain) FROM d)
+  || '</main>')
+$$;
+COMMENT ON FUNCTION odoo_events.event_catalog() IS
+'the catalog as one HTML page for integrators: per type when, key, members with their class, an example, how to get its schema, what changed; a few seconds';
+-- config: the configuration as one JSON document, which can be exported, compared and applied.
+--
+-- A kind of configuration is a row of _config_kind and up to four functions, found by their names:
+--   _export_<kind>() RETURNS TABLE (name text, item jsonb)      what there is: without secrets, numbers and what is a default anyway
+--   _import_<kind>(name text, item jsonb)                        makes it so; item null: removes it
+--   _wanted_<kind>(name text, item jsonb) RETURNS jsonb         optional: checks an item; answers it as it would be exported
+--   _effect_<kind>(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+--                                                               optional: what a change means; path null: the whole item comes or goes
+
+CREATE OR REPLACE VIEW odoo_events._config_kind AS
+SELECT v.kind, v.place
+  FROM (VALUES ('definition', 10), ('type', 20), ('policy', 30), ('subscription', 50), ('care', 60)) v(kind, place);
+COMMENT ON VIEW odoo_events._config_kind IS 'internal: kinds of configuration; they are applied in the order of place, and removed in the reverse one';
+-- ---- values that differ from one environment to the next ----
+
+CREATE TABLE odoo_events.environment_setting (
+    environment text PRIMARY KEY,
+    settings    jsonb NOT NULL
+);
+COMMENT ON TABLE odoo_events.environment_setting IS 'values that configurations name as ${name}, per environment; in no dump';
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.environment_setting
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('environment', 'set_environment', 'set_environment', 'set_environment', 'environment');
+CREATE FUNCTION odoo_events.set_environment(environment text, settings jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text;
+BEGIN
+  PERFORM odoo_events._must_be_free('set_environment');
+  IF environment !~ '^[A-Za-z0-9_-]{1,63}$' OR environment IS NULL THEN
+    RAISE EXCEPTION 'argument "environment" cannot be "%"', environment USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Use a word such as production: letters, digits, "_" and "-".';
+  END IF;
+  IF settings IS NULL OR settings = '{}' THEN
+    DELETE FROM odoo_events.environment_setting e WHERE e.environment = set_environment.environment;
+    RETURN;
+  END IF;
+  IF jsonb_typeof(settings) <> 'object' THEN
+    RAISE EXCEPTION 'argument "settings" is not a JSON object' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'settings => ''{"wms_url": "https://wms.example.com/hooks/odoo"}''; ''{}'' removes the environment.';
+  END IF;
+  SELECT k INTO wrong FROM jsonb_object_keys(settings) k WHERE k !~ '^[a-z][a-z0-9_]{0,62}$';
+  IF FOUND THEN
+    RAISE EXCEPTION 'argument "settings" has the unusable name "%"', wrong USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Names consist of a-z, 0-9 and "_", and begin with a letter; a configuration says ${name}.';
+  END IF;
+  INSERT INTO odoo_events.environment_setting AS e (environment, settings) VALUES (set_environment.environment, set_environment.settings)
+  ON CONFLICT ON CONSTRAINT environment_setting_pkey DO UPDATE SET settings = EXCLUDED.settings;
+END $$;
+COMMENT ON FUNCTION odoo_events.set_environment(text, jsonb) IS
+'values for ${name} in configurations where odoo_events.environment is this one; ''{}'' removes them; they are in no dump';
+CREATE FUNCTION odoo_events._environment() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE((SELECT e.settings FROM odoo_events.environment_setting e WHERE e.environment = current_setting('odoo_events.environment')), '{}')
+$$;
+COMMENT ON FUNCTION odoo_events._environment() IS 'internal: the values of the environment that this server is';
+-- A string that is ${name} becomes the value, whatever its type; within a string the value's text stands in its place.  $${ is ${ itself.
+CREATE FUNCTION odoo_events._resolve_text(t text, settings jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  m      text[];
+  result text := '';
+  rest   text := t;
+BEGIN
+  FOR m IN SELECT regexp_matches(t, '^(.*?)(\$?)\$\{([a-z][a-z0-9_]*)\}(.*)$') LOOP
+    WHILE m IS NOT NULL LOOP
+      IF m[2] = '$' THEN
+        result := result || m[1] || '${' || m[3] || '}';
+      ELSIF settings -> m[3] IS NULL THEN
+        RAISE EXCEPTION 'the configuration names ${%}, which this environment does not have', m[3] USING ERRCODE = 'undefined_object',
+          DETAIL = format('odoo_events.environment is %L.', current_setting('odoo_events.environment')),
+          HINT = CASE WHEN current_setting('odoo_events.environment') = ''
+                      THEN 'ALTER SYSTEM SET odoo_events.environment = ''production''; SELECT pg_catalog.pg_reload_conf();  -- then set_environment(), then arm()'
+                      ELSE format('SELECT odoo_events.set_environment(%L, %L);', current_setting('odoo_events.environment'), settings || jsonb_build_object(m[3], '...')) END;
+      ELSIF m[1] = '' AND m[4] = '' AND result = '' THEN
+        RETURN settings -> m[3];
+      ELSE
+        result := result || m[1] || (settings ->> m[3]);
+      END IF;
+      rest := m[4];
+      m := regexp_match(rest, '^(.*?)(\$?)\$\{([a-z][a-z0-9_]*)\}(.*)$');
+    END LOOP;
+  END LOOP;
+  RETURN to_jsonb(result || rest);
+END $$;
+COMMENT ON FUNCTION odoo_events._resolve_text(text, jsonb) IS 'internal: a string of a configuration with the values of the environment in it';
+-- The other way: a string that is one of the values, or begins with it, and a list that is the value of a setting named after it.
+CREATE FUNCTION odoo_events._abstract_text(t text, settings jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
+SELECT COALESCE(
+  (SELECT to_jsonb('${' || e.key || '}' || replace(substr(t, length(e.value #>> '{}') + 1), '${', '$${'))
+     FROM jsonb_each(settings) e
+    WHERE jsonb_typeof(e.value) = 'string' AND (t = e.value #>> '{}' OR length(e.value #>> '{}') >= 8 AND starts_with(t, e.value #>> '{}'))
+    ORDER BY length(e.value #>> '{}') DESC, e.key LIMIT 1),
+  to_jsonb(replace(t, '${', '$${')))
+$body$;
+COMMENT ON FUNCTION odoo_events._abstract_text(text, jsonb) IS 'internal: a string of a configuration with ${name} for a value of the environment';
+CREATE FUNCTION odoo_events._with_environment(j jsonb, settings jsonb, resolve boolean, member text DEFAULT '') RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  named text;
+BEGIN
+  CASE jsonb_typeof(j)
+    WHEN 'string' THEN
+      RETURN CASE WHEN resolve THEN odoo_events._resolve_text(j #>> '{}', settings) ELSE odoo_events._abstract_text(j #>> '{}', settings) END;
+    WHEN 'object' THEN
+      RETURN COALESCE((SELECT jsonb_object_agg(e.key, odoo_events._with_environment(e.value, settings, resolve, e.key)) FROM jsonb_each(j) e), '{}');
+    WHEN 'array' THEN
+      IF NOT resolve THEN
+        SELECT e.key INTO named FROM jsonb_each(settings) e WHERE e.value = j AND (e.key = member OR e.key LIKE '%\_' || member) ORDER BY e.key LIMIT 1;
+        IF FOUND THEN
+          RETURN to_jsonb('${' || named || '}');
+        END IF;
+      END IF;
+      RETURN COALESCE((SELECT jsonb_agg(odoo_events._with_environment(e, settings, resolve) ORDER BY n) FROM jsonb_array_elements(j) WITH ORDINALITY x(e, n)), '[]');
+    ELSE
+      RETURN j;
+  END CASE;
+END $$;
+COMMENT ON FUNCTION odoo_events._with_environment(jsonb, jsonb, boolean, text) IS 'internal: a configuration with the values of the environment in place of ${name}, or the other way round';
+-- ---- export ----
+
+CREATE FUNCTION odoo_events._check_kinds(kinds text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text := (SELECT k FROM unnest(kinds) k WHERE k IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events._config_kind c WHERE c.kind = k) LIMIT 1);
+BEGIN
+  IF wrong IS NOT NULL OR array_position(kinds, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'there is no kind of configuration "%"', wrong USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('Kinds are %s.', (SELECT string_agg(c.kind, ', ' ORDER BY c.kind) FROM odoo_events._config_kind c));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_kinds(text[]) IS 'internal: refuses what is no kind of configuration';
+-- As it stands, without ${name}.  The texts of intervals and times do not depend on the caller's settings.
+CREATE FUNCTION odoo_events._export(kinds text[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
+DECLARE
+  k      text;
+  items  jsonb;
+  result jsonb := '{}';
+BEGIN
+  FOR k IN SELECT c.kind FROM odoo_events._config_kind c WHERE kinds IS NULL OR c.kind = ANY (kinds) LOOP
+    EXECUTE format('SELECT COALESCE(jsonb_object_agg(x.name, x.item), ''{}'') FROM odoo_events._export_%s() x', k) INTO items;
+    result := result || jsonb_build_object(k, items);
+  END LOOP;
+  RETURN result;
+END $$;
+COMMENT ON FUNCTION odoo_events._export(text[]) IS 'internal: the configuration as it stands';
+CREATE FUNCTION odoo_events.config_export(kinds text[] DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('config_export');
+  PERFORM odoo_events._check_kinds(kinds);
+  RETURN odoo_events._with_environment(odoo_events._export(kinds), odoo_events._environment(), false);
+END $$;
+COMMENT ON FUNCTION odoo_events.config_export(text[]) IS
+'the configuration as JSON, {kind: {name: {...}}}: without secrets, numbers and defaults, values of the environment as ${name}; null: all kinds';
+CREATE FUNCTION odoo_events._hash(config jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+SELECT encode(sha256(convert_to(config::text, 'UTF8')), 'hex')
+$$;
+COMMENT ON FUNCTION odoo_events._hash(jsonb) IS 'internal: what config_hash() answers for this configuration';
+CREATE FUNCTION odoo_events.config_hash() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._hash(odoo_events._export(NULL))
+$$;
+COMMENT ON FUNCTION odoo_events.config_hash() IS 'SHA-256 of the configuration as it stands: the same hash, the same configuration; for config_apply(expect => ...)';
+-- ---- kind subscription: the arguments of subscribe() ----
+
+-- The defaults of a function's arguments as JSON; an argument without a default is null.
+CREATE FUNCTION odoo_events._argument_defaults(proc regproc) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+DECLARE
+  members text;
+  result  jsonb;
+BEGIN
+  SELECT string_agg(format('%L, to_jsonb(%s)', a.name, COALESCE(pg_get_function_arg_default(p.oid, a.n::int), 'NULL::text')), ', ') INTO members
+    FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY a(name, n) WHERE p.oid = proc AND a.n <= 45;
+  EXECUTE format('SELECT jsonb_build_object(%s)', members) INTO result;
+  RETURN result;
+END $$;
+COMMENT ON FUNCTION odoo_events._argument_defaults(regproc) IS 'internal: what the arguments of a function are when they are left out';
+-- What subscribe() takes and an export has.  Of headers the names, of auth and tls what is not secret.
+CREATE FUNCTION odoo_events._subscription_defaults() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._argument_defaults('odoo_events.subscribe') - '{name,secret,start_from,or_replace}'::text[] || jsonb '{"headers": []}'
+$$;
+COMMENT ON FUNCTION odoo_events._subscription_defaults() IS 'internal: members of a subscription in a configuration, with their defaults';
+CREATE FUNCTION odoo_events._subscription_item(c odoo_events.subscription_config, defaults jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}')
+  FROM jsonb_each(to_jsonb(c) || jsonb_build_object('headers', to_jsonb(c.header_names))) e
+ WHERE defaults ? e.key AND e.value <> 'null' AND e.value <> COALESCE(defaults -> e.key, 'null')
+$$;
+COMMENT ON FUNCTION odoo_events._subscription_item(odoo_events.subscription_config, jsonb) IS 'internal: a subscription as a configuration has it';
+CREATE FUNCTION odoo_events._export_subscription() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT c.name, odoo_events._subscription_item(c, d)
+  FROM odoo_events._subscription_defaults() d, odoo_events.subscription_config c
+$$;
+COMMENT ON FUNCTION odoo_events._export_subscription() IS 'internal: kind subscription of config_export()';
+-- Refuses members that an item of this kind does not have.
+CREATE FUNCTION odoo_events._check_item(kind text, name text, item jsonb, known text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text;
+BEGIN
+  IF jsonb_typeof(item) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION '% "%" of the configuration is not a JSON object', kind, name USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('SELECT odoo_events.config_export(%L);  -- shows what one looks like', ARRAY[kind]);
+  END IF;
+  SELECT k INTO wrong FROM jsonb_object_keys(item) k WHERE k <> ALL (known) ORDER BY k LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '% "%" of the configuration has the unknown member "%"', kind, name, wrong USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('Its members are %s.', array_to_string(known, ', '));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_item(text, text, jsonb, text[]) IS 'internal: refuses unknown members of a configuration';
+-- A configuration's item as a row, with the columns that subscribe() derives.
+CREATE FUNCTION odoo_events._subscription_row(name text, item jsonb) RETURNS odoo_events.subscription_config
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  defaults jsonb := odoo_events._subscription_defaults();
+  c        odoo_events.subscription_config;
+BEGIN
+  PERFORM odoo_events._check_item('subscription', name, item, ARRAY(SELECT k FROM jsonb_object_keys(defaults) k ORDER BY k));
+  c := jsonb_populate_record(NULL::odoo_events.subscription_config, defaults || item || jsonb_build_object('name', name));
+  c.header_names := ARRAY(SELECT h FROM jsonb_array_elements_text(COALESCE(item -> 'headers', '[]')) h ORDER BY h);
+  c.types_like := ARRAY(SELECT replace(replace(t, '_', '\_'), '*', '%') FROM unnest(c.types) t);
+  c.companies := NULLIF(c.companies, '{}');
+  c.warehouses := NULLIF(c.warehouses, '{}');
+  c.success_statuses := NULLIF(c.success_statuses, '{}');
+  RETURN c;
+EXCEPTION WHEN data_exception THEN
+  RAISE EXCEPTION 'subscription "%" of the configuration cannot be read: %', name, SQLERRM USING ERRCODE = 'invalid_parameter_value',
+    HINT = 'SELECT odoo_events.config_export(''{subscription}'');  -- shows what one looks like';
+END $$;
+COMMENT ON FUNCTION odoo_events._subscription_row(text, jsonb) IS 'internal: a subscription of a configuration as a row';
+CREATE FUNCTION odoo_events._wanted_subscription(name text, item jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._subscription_item(odoo_events._subscription_row($1, $2), odoo_events._subscription_defaults())
+$$;
+COMMENT ON FUNCTION odoo_events._wanted_subscription(text, jsonb) IS 'internal: a subscription of a configuration as it would be exported';
+-- The credentials that a wanted configuration needs: those it has, or had within the last seven days.  Null where there are none.
+CREATE FUNCTION odoo_events._credentials(was odoo_events.subscription_config, c odoo_events.subscription_config) RETURNS odoo_events.subscription_secret
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  s   odoo_events.subscription_secret;
+  old odoo_events.subscription_secret;
+BEGIN
+  SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = was.id;
+  IF c.header_names <@ was.header_names AND (c.auth IS NULL OR c.auth = was.auth) AND (NOT COALESCE(c.tls ? 'cert', false) OR c.tls -> 'cert' = was.tls -> 'cert') THEN
+    s.header_values := ARRAY(SELECT h.value FROM unnest(was.header_names, s.header_values) h(name, value) WHERE h.name = ANY (c.header_names) ORDER BY h.name);
+  ELSE
+    SELECT x.* INTO old
+      FROM (SELECT -k.id AS id, k.until, k.header_names, k.auth, k.tls FROM odoo_events.kept_secret k WHERE k.name = c.name
+            UNION ALL
+            SELECT u.subscription_id, u.until, r.header_names, r.auth, r.tls
+              FROM odoo_events.unsubscribed u, jsonb_populate_record(NULL::odoo_events.subscription_config, u.config) r WHERE u.name = c.name) k
+           JOIN odoo_events.subscription_secret x ON x.subscription_id = k.id
+     WHERE k.header_names = c.header_names AND k.auth IS NOT DISTINCT FROM c.auth AND k.tls -> 'cert' IS NOT DISTINCT FROM c.tls -> 'cert'
+     ORDER BY k.until DESC LIMIT 1;
+    IF NOT FOUND THEN
+      RETURN NULL;
+    END IF;
+    s.header_values := old.header_values; s.auth := old.auth; s.tls_key := old.tls_key;
+  END IF;
+  s.auth := CASE WHEN c.auth IS NOT NULL THEN s.auth END;
+  s.tls_key := CASE WHEN c.tls ? 'cert' THEN s.tls_key END;
+  RETURN s;
+END $$;
+COMMENT ON FUNCTION odoo_events._credentials(odoo_events.subscription_config, odoo_events.subscription_config) IS
+'internal: credentials for a wanted configuration, of those that the subscription has or had';
+-- A new one whose credentials nobody knows here is made as a restore makes it: without a secret, so that nothing is sent until it gets all.
+CREATE FUNCTION odoo_events._create_subscription(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  start int8 := odoo_events._start_cursor('now');
+  s     odoo_events.subscription_secret;
+BEGIN
+  c.id := nextval('odoo_events.subscription_id_seq');
+  c.state := 'active'; c.state_since := now(); c.created_at := now(); c.version := 1;
+  INSERT INTO odoo_events.subscription_config SELECT (c).*;
+  IF c.url IS NULL THEN
+    INSERT INTO odoo_events.pull_cursor (subscription_id, position, fetched, scanned) VALUES (c.id, start, start, start);
+    RETURN;
+  END IF;
+  INSERT INTO odoo_events.progress_0 (subscription_id, at, cursor) VALUES (c.id, clock_timestamp(), start);
+  IF odoo_events._lost_secrets(c, s) = '{}' THEN
+    s.subscription_id := c.id; s.secret := odoo_events._new_secret(); s.signature := c.signature;
+    s.header_values := '{}'; s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+    PERFORM odoo_events._store_secret(s);
+    RAISE NOTICE 'subscription "%" has a new secret', c.name USING HINT = format('SELECT odoo_events.set_secret(%L);  -- answers one for its receiver', c.name);
+  ELSE
+    RAISE NOTICE 'subscription "%" waits for its credentials: no configuration has them', c.name
+      USING HINT = format('SELECT odoo_events.alter_subscription(%L, secret => ..., %s);', c.name,
+                          (SELECT string_agg(l || ' => ...', ', ') FROM unnest(odoo_events._lost_secrets(c, s)) l));
+  END IF;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._create_subscription(odoo_events.subscription_config) IS 'internal: subscribe() as a configuration wants it';
+-- All of it in place of what was.
+CREATE FUNCTION odoo_events._change_subscription(was odoo_events.subscription_config, c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  s odoo_events.subscription_secret;
+  same constant boolean := ROW(c.header_names, c.auth, c.tls, c.signature) IS NOT DISTINCT FROM ROW(was.header_names, was.auth, was.tls, was.signature);
+BEGIN
+  PERFORM odoo_events._same_way(was, c);
+  c.id := was.id; c.version := was.version; c.created_at := was.created_at; c.overlap_until := was.overlap_until;
+  c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
+  c.auth_expires_at := CASE WHEN c.auth = was.auth THEN was.auth_expires_at END;
+  IF NOT same AND c.url IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = was.id) THEN
+    s := odoo_events._credentials(was, c);
+    IF s.secret IS NULL THEN
+      RAISE EXCEPTION 'subscription "%" is to have other credentials, which no configuration has', c.name
+        USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'Values of headers, passwords, tokens and keys are secret.',
+              HINT = format('SELECT odoo_events.alter_subscription(%L, %s);  -- first', c.name, array_to_string(
+                CASE WHEN c.header_names <> was.header_names THEN ARRAY['headers => ...'] ELSE '{}' END
+                || CASE WHEN c.auth IS DISTINCT FROM was.auth THEN ARRAY['auth => ...'] ELSE '{}' END
+                || CASE WHEN c.tls IS DISTINCT FROM was.tls THEN ARRAY['tls => ...'] ELSE '{}' END, ', '));
+    END IF;
+    IF s.signature <> c.signature THEN
+      s.secret := odoo_events._new_secret(); s.signature := c.signature;
+      s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+      RAISE NOTICE 'subscription "%" has a new secret', c.name USING HINT = format('SELECT odoo_events.set_secret(%L);  -- answers one for its receiver', c.name);
+    END IF;
+    PERFORM odoo_events._keep_secret(was);
+    s.subscription_id := c.id;
+    PERFORM odoo_events._store_secret(s);
+  END IF;
+  PERFORM odoo_events._save_subscription(c);
+END $$;
+COMMENT ON FUNCTION odoo_events._change_subscription(odoo_events.subscription_config, odoo_events.subscription_config) IS
+'internal: alter_subscription() as a configuration wants it';
+CREATE FUNCTION odoo_events._import_subscription(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c   odoo_events.subscription_config;
+  was odoo_events.subscription_config;
+BEGIN
+  IF item IS NULL THEN
+    PERFORM odoo_events.unsubscribe(_import_subscription.name);
+    RETURN;
+  END IF;
+  c := odoo_events._subscription_row(_import_subscription.name, item);
+  PERFORM odoo_events._header_names(COALESCE((SELECT jsonb_object_agg(h, 'x') FROM unnest(c.header_names) h), '{}'));
+  PERFORM odoo_events._auth_public(c.auth || CASE c.auth ->> 'type' WHEN 'basic' THEN jsonb '{"password": "x"}' WHEN 'bearer' THEN '{"token": "x"}' ELSE '{"client_secret": "x"}' END);
+  PERFORM odoo_events._tls_public(c.tls);
+  c.tls_expires_at := odoo_events._check_tls(c.tls ->> 'ca', NULL, NULL);
+  -- what is in a row stands for arguments that were left out; null stays null
+  c := odoo_events._configure(c, jsonb_strip_nulls(jsonb_build_object('name', c.name, 'types', to_jsonb(c.types), 'filter', to_jsonb(c.filter))));
+  IF NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config x WHERE x.name = c.name)
+     AND NOT odoo_events._unshelve(c.name, c.url IS NULL) THEN
+    PERFORM odoo_events._create_subscription(c);
+    RETURN;
+  END IF;
+  was := odoo_events._subscription(c.name);
+  IF odoo_events._subscription_item(was, odoo_events._subscription_defaults()) <> odoo_events._subscription_item(c, odoo_events._subscription_defaults()) THEN
+    PERFORM odoo_events._change_subscription(was, c);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._import_subscription(text, jsonb) IS 'internal: kind subscription of config_apply()';
+-- What the events of the last day would have become: those that it wanted, and those that it would want.
+CREATE FUNCTION odoo_events._compare_wants(was odoo_events.subscription_config, c odoo_events.subscription_config, OUT n int8, OUT kept_back int8, OUT more int8, OUT whose text, OUT latest int8)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT count(*) FILTER (WHERE x.a), count(*) FILTER (WHERE x.a AND NOT x.b), count(*) FILTER (WHERE x.b AND NOT x.a),
+       CASE WHEN count(*) FILTER (WHERE x.a AND NOT x.b) = 0 THEN NULL
+            WHEN count(DISTINCT COALESCE(x.warehouse_id, 0)) FILTER (WHERE x.a AND NOT x.b) = 1
+                 THEN COALESCE('all of warehouse ' || min(x.warehouse_id) FILTER (WHERE x.a AND NOT x.b), 'all without a warehouse')
+            WHEN count(DISTINCT COALESCE(x.company_id, 0)) FILTER (WHERE x.a AND NOT x.b) = 1
+                 THEN COALESCE('all of company ' || min(x.company_id) FILTER (WHERE x.a AND NOT x.b), 'all without a company') END,
+       CASE WHEN count(*) = 20000 THEN 20000 END
+  FROM (SELECT o.company_id, o.warehouse_id,
+               odoo_events._unwanted(was, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL AS a,
+               odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL AS b
+          FROM (SELECT * FROM odoo_events.outbox_all y
+                 WHERE y.position > odoo_events._last_position() - 20000 AND y.recordedtime > now() - interval '1 day') o) x
+$$;
+COMMENT ON FUNCTION odoo_events._compare_wants(odoo_events.subscription_config, odoo_events.subscription_config) IS
+'internal: which of the latest events two configurations of a subscription want';
+CREATE FUNCTION odoo_events._effect_subscription(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  now_item jsonb := CASE WHEN path IS NULL THEN is_now
+                         ELSE (SELECT x.item FROM odoo_events._export_subscription() x WHERE x.name = _effect_subscription.name) END;
+  was      odoo_events.subscription_config;
+  c        odoo_events.subscription_config;
+  w        record;
+  days     text;
+BEGIN
+  IF path IS NULL AND is_now IS NULL THEN
+    risk := CASE WHEN EXISTS (SELECT 1 FROM odoo_events.unsubscribed u WHERE u.name = _effect_subscription.name AND u.until > now()) THEN 'low' ELSE 'medium' END;
+    effect := CASE risk WHEN 'low' THEN 'goes on where it was dropped, with its secret' ELSE 'begins with events from now on, with a new secret' END;
+    RETURN;
+  END IF;
+  was := odoo_events._subscription_row(name, now_item);
+  IF path IS NULL THEN
+    c := was; c.types_like := '{}';
+  ELSIF path IN ('types', 'filter', 'companies', 'warehouses', 'shared_rows') THEN
+    c := odoo_events._subscription_row(name, jsonb_strip_nulls(now_item || jsonb_build_object(path, wanted)));
+  ELSE
+    risk := CASE WHEN path IN ('url', 'auth', 'headers', 'tls', 'signature', 'format', 'payload', 'clearance', 'dry_run', 'ordering') THEN 'medium' ELSE 'low' END;
+    effect := CASE path WHEN 'url' THEN 'what waits goes to the new address' WHEN 'signature' THEN 'the receiver needs a new secret'
+                        WHEN 'dry_run' THEN CASE wanted WHEN 'true' THEN 'nothing is sent any more' ELSE 'events are sent' END
+                        WHEN 'clearance' THEN 'the receiver sees other classes of data' END;
+    risk := CASE WHEN path = 'dry_run' AND wanted = 'true' THEN 'high' ELSE risk END;
+    RETURN;
+  END IF;
+  w := odoo_events._compare_wants(was, c);
+  days := CASE WHEN w.latest IS NULL THEN 'of the last day' ELSE 'of the latest ' || to_char(w.latest, 'FM999,999,999') END;
+  risk := CASE WHEN w.kept_back > 0 OR path IS NULL THEN 'high' WHEN w.more > 0 THEN 'medium' ELSE 'low' END;
+  effect := concat_ws('; ',
+    CASE WHEN w.kept_back > 0 THEN format('would have kept back %s of %s events %s%s', to_char(w.kept_back, 'FM999,999,999'), to_char(w.n, 'FM999,999,999'), days, ', ' || w.whose) END,
+    CASE WHEN w.more > 0 THEN format('would have sent %s more events %s', to_char(w.more, 'FM999,999,999'), days) END,
+    CASE WHEN w.kept_back = 0 AND w.more = 0 THEN format('no difference for %s events %s', to_char(w.n, 'FM999,999,999'), days) END,
+    CASE WHEN path IS NULL THEN 'its place and its secret are kept for 7 days' END);
+END $$;
+COMMENT ON FUNCTION odoo_events._effect_subscription(text, text, jsonb, jsonb) IS 'internal: what a change of a subscription means, from the outbox';
+-- ---- kind definition: what define_entity(), define_part(), define_event(), enable_event() and disable_event() keep ----
+
+CREATE FUNCTION odoo_events._export_definition() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT d.kind || ' ' || d.name, CASE d.kind WHEN 'switch' THEN d.rows ELSE jsonb_build_object('rows', d.rows) END FROM odoo_events.definition d
+$$;
+COMMENT ON FUNCTION odoo_events._export_definition() IS 'internal: kind definition of config_export()';
+CREATE FUNCTION odoo_events._import_definition(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  what text := split_part(name, ' ', 1);
+  of   text := substr(name, strpos(name, ' ') + 1);
+BEGIN
+  IF what NOT IN ('entity', 'part', 'event', 'switch') OR of = '' THEN
+    RAISE EXCEPTION 'definition "%" of the configuration is not called after what it defines', name USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.config_export(''{definition}'');  -- shows what one looks like';
+  ELSIF item IS NULL AND what = 'entity' AND EXISTS (SELECT 1 FROM odoo_events.definition d WHERE d.kind = 'entity' AND d.name = of) THEN
+    PERFORM odoo_events.drop_entity(of);
+  ELSIF item IS NULL THEN
+    DELETE FROM odoo_events.definition d WHERE d.kind = what AND d.name = of;
+    IF what = 'switch' THEN
+      -- the catalog's own types are on unless they say otherwise
+      UPDATE odoo_events.event_def e SET enabled = true WHERE e.type = of AND NOT e.enabled;
+    END IF;
+  ELSE
+    PERFORM odoo_events._check_item('definition', name, item, CASE what WHEN 'switch' THEN '{enabled}'::text[] ELSE '{rows}' END);
+    PERFORM odoo_events._define(what, of, CASE what WHEN 'switch' THEN item ELSE item -> 'rows' END);
+    IF what = 'event' THEN
+      PERFORM odoo_events._attach(ARRAY[e.entity], 'trigger') FROM odoo_events.entity e
+        WHERE e.entity = item #>> '{rows,event_def,0,entity}' AND NOT e.builtin;
+    END IF;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._import_definition(text, jsonb) IS 'internal: kind definition of config_apply()';
+CREATE FUNCTION odoo_events._effect_definition(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  of text := substr(name, strpos(name, ' ') + 1);
+  n  int8;
+BEGIN
+  SELECT count(*) INTO n FROM odoo_events.outbox_all o
+   WHERE o.position > odoo_events._last_position() - 20000 AND o.recordedtime > now() - interval '1 day' AND o.type = of;
+  risk := CASE WHEN n > 0 THEN 'high' WHEN name LIKE 'switch %' THEN 'low' ELSE 'medium' END;
+  effect := CASE WHEN name LIKE 'switch %' AND COALESCE(wanted, wanted -> 'enabled') IN ('false', '{"enabled": false}')
+                 THEN format('would have left out %s events of the last day', to_char(n, 'FM999,999,999'))
+                 WHEN name ~ '^(switch|event) ' THEN format('there were %s such events in the last day', to_char(n, 'FM999,999,999')) END;
+END $$;
+COMMENT ON FUNCTION odoo_events._effect_definition(text, text, jsonb, jsonb) IS 'internal: what a change of a definition means';
+-- ---- kind care ----
+
+CREATE FUNCTION odoo_events._export_care() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT c.name, jsonb_strip_nulls(to_jsonb(c) - '{id,name,type_like}'::text[]) FROM odoo_events.care_rule c
+$$;
+COMMENT ON FUNCTION odoo_events._export_care() IS 'internal: kind care of config_export()';
+CREATE FUNCTION odoo_events._import_care(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r odoo_events.care_rule;
+BEGIN
+  DELETE FROM odoo_events.care_rule c WHERE c.name = _import_care.name;
+  IF item IS NOT NULL THEN
+    PERFORM odoo_events._check_item('care', name, item, '{subscription,type,company_id,warehouse_id,owner,contact,criticality,runbook,escalation,sunset}');
+    r := jsonb_populate_record(NULL::odoo_events.care_rule, item || jsonb_build_object('name', name));
+    PERFORM odoo_events._check_care(r.criticality, r.owner, r.contact, r.runbook, r.escalation);
+    r.type_like := replace(replace(r.type, '_', '\_'), '*', '%');
+    PERFORM odoo_events._set_care(r);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._import_care(text, jsonb) IS 'internal: kind care of config_apply()';
+-- ---- comparing and applying ----
+
+CREATE FUNCTION odoo_events._check_wanted(wanted jsonb, function text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free(function);
+  IF jsonb_typeof(wanted) IS DISTINCT FROM 'object'
+     OR EXISTS (SELECT 1 FROM jsonb_each(CASE jsonb_typeof(wanted) WHEN 'object' THEN wanted ELSE '{}' END) e WHERE jsonb_typeof(e.value) <> 'object') THEN
+    RAISE EXCEPTION 'argument "wanted" is not an object of kinds, each an object of names' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT odoo_events.config_export();  -- shows what a document looks like';
+  END IF;
+  PERFORM odoo_events._check_kinds(ARRAY(SELECT jsonb_object_keys(wanted)));
+  RETURN odoo_events._with_environment(wanted, odoo_events._environment(), true);
+END $$;
+COMMENT ON FUNCTION odoo_events._check_wanted(jsonb, text) IS 'internal: a wanted configuration with the values of the environment in it';
+-- An item as it would be exported, where its kind can say that.
+CREATE FUNCTION odoo_events._wanted(kind text, name text, item jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  result jsonb := item;
+BEGIN
+  IF name IS NOT NULL AND to_regproc('odoo_events._wanted_' || kind) IS NOT NULL THEN
+    EXECUTE format('SELECT odoo_events._wanted_%s($1, $2)', kind) INTO result USING name, item;
+  END IF;
+  RETURN result;
+END $$;
+COMMENT ON FUNCTION odoo_events._wanted(text, text, jsonb) IS 'internal: checks an item of a configuration; answers it as it would be exported';
+-- Item by item: what is there, what is wanted; null for none.
+CREATE FUNCTION odoo_events._config_items(wanted jsonb) RETURNS TABLE (kind text, place int, name text, is_now jsonb, wanted_item jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
+#variable_conflict use_column
+DECLARE
+  k record;
+BEGIN
+  FOR k IN SELECT c.kind, c.place FROM odoo_events._config_kind c WHERE wanted ? c.kind ORDER BY c.place LOOP
+    RETURN QUERY EXECUTE format('SELECT $1, $2, COALESCE(n.name, w.key), n.item, odoo_events._wanted($1, w.key, w.value) FROM odoo_events._export_%s() n'
+                                ' FULL JOIN jsonb_each($3) w ON w.key = n.name', k.kind) USING k.kind, k.place, wanted -> k.kind;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._config_items(jsonb) IS 'internal: a wanted configuration beside the one that there is';
+CREATE FUNCTION odoo_events._effect(kind text, name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF to_regproc('odoo_events._effect_' || kind) IS NOT NULL THEN
+    EXECUTE format('SELECT * FROM odoo_events._effect_%s($1, $2, $3, $4)', kind) INTO risk, effect USING name, path, is_now, wanted;
+  END IF;
+  risk := COALESCE(risk, CASE WHEN wanted IS NULL AND path IS NULL THEN 'medium' ELSE 'low' END);
+END $$;
+COMMENT ON FUNCTION odoo_events._effect(text, text, text, jsonb, jsonb) IS 'internal: what a change of the configuration means';
+-- Member by member; path null: the whole item comes or goes.
+CREATE FUNCTION odoo_events._config_changes(item_now jsonb, item_wanted jsonb) RETURNS TABLE (action text, path text, is_now jsonb, wanted jsonb)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN item_now IS NULL THEN 'create' ELSE 'remove' END, NULL, item_now, item_wanted WHERE num_nulls(item_now, item_wanted) = 1
+UNION ALL
+SELECT 'change', k, item_now -> k, item_wanted -> k
+  FROM (SELECT jsonb_object_keys(item_now) UNION SELECT jsonb_object_keys(item_wanted)) x(k)
+ WHERE num_nulls(item_now, item_wanted) = 0 AND item_now -> k IS DISTINCT FROM item_wanted -> k
+$$;
+COMMENT ON FUNCTION odoo_events._config_changes(jsonb, jsonb) IS 'internal: how an item of the configuration differs from the one that is wanted';
+CREATE FUNCTION odoo_events._config_diff(resolved jsonb) RETURNS TABLE (kind text, name text, action text, path text, is_now jsonb, wanted jsonb, risk text, effect text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT i.kind, i.name, p.action, p.path, p.is_now, p.wanted, e.risk, e.effect
+  FROM odoo_events._config_items(resolved) i
+       CROSS JOIN LATERAL odoo_events._config_changes(i.is_now, i.wanted_item) p
+       CROSS JOIN LATERAL odoo_events._effect(i.kind, i.name, p.path, p.is_now, p.wanted) e
+ ORDER BY i.place, i.name, p.path
+$$;
+COMMENT ON FUNCTION odoo_events._config_diff(jsonb) IS 'internal: config_diff() without ${name}';
+CREATE FUNCTION odoo_events.config_diff(wanted jsonb) RETURNS TABLE (kind text, name text, action text, path text, is_now jsonb, wanted jsonb, risk text, effect text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT * FROM odoo_events._config_diff(odoo_events._check_wanted($1, 'config_diff'))
+$$;
+COMMENT ON FUNCTION odoo_events.config_diff(jsonb) IS
+'what config_apply() would do: action is create, change or remove (with prune => true only), path the member that differs, risk low, medium or high, effect what it would have done to the events of the last day';
+CREATE FUNCTION odoo_events._lock_config() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT pg_advisory_xact_lock('odoo_events.revision'::regclass::oid::int8)
+$$;
+COMMENT ON FUNCTION odoo_events._lock_config() IS 'internal: one change of the configuration after the other; the worker never takes this lock';
+-- Answers how many items were created, changed and removed.
+CREATE FUNCTION odoo_events._make_so(resolved jsonb, prune boolean) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  i record;
+  n bigint := 0;
+  todo jsonb[] := ARRAY(SELECT jsonb_build_object('kind', x.kind, 'name', x.name, 'item', x.wanted_item) FROM odoo_events._config_items(resolved) x
+                         WHERE x.is_now IS DISTINCT FROM x.wanted_item AND (x.wanted_item IS NOT NULL OR prune)
+                         ORDER BY x.wanted_item IS NULL DESC, CASE WHEN x.wanted_item IS NULL THEN -x.place ELSE x.place END,
+                                  CASE split_part(x.name, ' ', 1) WHEN 'entity' THEN 1 WHEN 'part' THEN 2 WHEN 'event' THEN 3 ELSE 4 END, x.name);
+  t jsonb;
+BEGIN
+  FOREACH t IN ARRAY todo LOOP
+    EXECUTE format('SELECT odoo_events._import_%s($1, $2)', t ->> 'kind') USING t ->> 'name', NULLIF(t -> 'item', 'null');
+    n := n + 1;
+  END LOOP;
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events._make_so(jsonb, boolean) IS 'internal: makes a configuration what is wanted';
+CREATE FUNCTION odoo_events.config_apply(wanted jsonb, dry_run boolean DEFAULT true, prune boolean DEFAULT false, expect text DEFAULT NULL, note text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n bigint;
+  resolved jsonb;
+BEGIN
+  IF num_nulls(dry_run, prune) > 0 THEN
+    RAISE EXCEPTION 'argument "%" is null', CASE WHEN dry_run IS NULL THEN 'dry_run' ELSE 'prune' END USING ERRCODE = 'null_value_not_allowed', HINT = 'Give true or false.';
+  END IF;
+  PERFORM odoo_events._lock_config();
+  IF expect <> odoo_events.config_hash() THEN
+    RAISE EXCEPTION 'the configuration is no longer the one that argument "expect" names' USING ERRCODE = 'serialization_failure',
+      HINT = 'SELECT revision, at, who, note FROM odoo_events.config_revision ORDER BY revision DESC LIMIT 5;  -- who changed it; then config_diff() and config_hash() again';
+  END IF;
+  resolved := odoo_events._check_wanted(wanted, 'config_apply');
+  IF NOT dry_run AND odoo_events._proposes('config_apply', jsonb_build_object('wanted', wanted, 'dry_run', false, 'prune', prune, 'note', note)) THEN
+    RETURN NULL;
+  END IF;
+  BEGIN
+    n := odoo_events._make_so(resolved, prune);
+    IF dry_run THEN
+      RAISE EXCEPTION SQLSTATE 'OE001';
+    END IF;
+  EXCEPTION WHEN SQLSTATE 'OE001' THEN
+    RETURN n;
+  END;
+  IF n > 0 THEN
+    PERFORM odoo_events._audit('config_apply', odoo_events._note_revision(note)::text, NULL, jsonb_strip_nulls(jsonb_build_object('items', n, 'prune', prune, 'note', note)));
+  END IF;
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events.config_apply(jsonb, boolean, boolean, text, text) IS
+'makes the configuration what is wanted, in this transaction; answers how many items were created, changed and removed.  dry_run: all is done, checked and undone; prune: what wanted does not name of its kinds is removed; expect: what config_hash() answered when it was looked at, else SQLSTATE 40001';
+-- policy: what roles may see and do, and the views that show only that.
+
+CREATE OR REPLACE VIEW odoo_events.policy AS
+SELECT r.role, r.may, r.types, r.companies, r.warehouses, r.subscriptions, r.clearance, r.hosts,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_roles g WHERE g.rolname = r.role) AS known
+  FROM odoo_events.policy_rule r
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy)
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_roles g WHERE g.rolname = r.role AND pg_catalog.pg_has_role(session_user, g.oid, 'MEMBER'));
+COMMENT ON VIEW odoo_events.policy IS
+'what roles may see and do: null is no restriction; known is false for a role that this server does not have; a role under a policy sees its own';
+CREATE FUNCTION odoo_events._check_policy(r odoo_events.policy_rule) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text;
+BEGIN
+  SELECT v.name INTO wrong
+    FROM (VALUES ('may', array_position(r.may, NULL)), ('types', array_position(r.types, NULL)), ('companies', array_position(r.companies, NULL)),
+                 ('warehouses', array_position(r.warehouses, NULL)), ('subscriptions', array_position(r.subscriptions, NULL)),
+                 ('clearance', array_position(r.clearance, NULL)), ('hosts', array_position(r.hosts, NULL))) v(name, at) WHERE v.at IS NOT NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'argument "%" contains a null', wrong USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the argument out for no restriction.';
+  ELSIF NOT r.may <@ '{publish,subscribe,operate,read,approve,consume}' THEN
+    RAISE EXCEPTION 'argument "may" is %', r.may USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name some of publish, subscribe, operate, read, approve and consume.';
+  ELSIF EXISTS (SELECT 1 FROM unnest(r.types) t WHERE t !~ '^[a-z0-9_.*]+$') THEN
+    RAISE EXCEPTION 'argument "types" has an unusable pattern' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Types consist of a-z, 0-9, "_" and "."; "*" stands for any of them, also none.';
+  ELSIF NOT r.clearance <@ '{public,internal,confidential,personal}' THEN
+    RAISE EXCEPTION 'argument "clearance" is %', r.clearance USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name some of public, internal, confidential and personal.';
+  ELSIF EXISTS (SELECT 1 FROM unnest(r.hosts) h WHERE h !~ '^[A-Za-z0-9*.:\[\]_-]+$') THEN
+    RAISE EXCEPTION 'argument "hosts" has an unusable pattern' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name hosts without scheme, port and path; "*" stands for any characters: hosts => ''{*.example.com}''';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_policy(odoo_events.policy_rule) IS 'internal: refuses an unusable policy';
+CREATE FUNCTION odoo_events._set_policy(r odoo_events.policy_rule) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  r.id := md5(r.role);
+  PERFORM odoo_events._check_policy(r);
+  INSERT INTO odoo_events.policy_rule AS p SELECT (r).*
+  ON CONFLICT ON CONSTRAINT policy_rule_pkey DO UPDATE
+     SET may = EXCLUDED.may, types = EXCLUDED.types, companies = EXCLUDED.companies, warehouses = EXCLUDED.warehouses,
+         subscriptions = EXCLUDED.subscriptions, clearance = EXCLUDED.clearance, hosts = EXCLUDED.hosts
+   WHERE p IS DISTINCT FROM EXCLUDED;
+END $$;
+COMMENT ON FUNCTION odoo_events._set_policy(odoo_events.policy_rule) IS 'internal: writes a policy';
+CREATE FUNCTION odoo_events.set_policy(role name, may text[] DEFAULT NULL, types text[] DEFAULT NULL, companies int4[] DEFAULT NULL, warehouses int4[] DEFAULT NULL,
+  subscriptions text[] DEFAULT NULL, clearance text[] DEFAULT NULL, hosts text[] DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r odoo_events.policy_rule;
+BEGIN
+  PERFORM odoo_events._must_be_free('set_policy');
+  IF NOT EXISTS (SELECT 1 FROM pg_roles g WHERE g.rolname = set_policy.role) THEN
+    RAISE EXCEPTION 'role "%" in argument "role" does not exist', COALESCE(set_policy.role, 'null') USING ERRCODE = 'undefined_object',
+      HINT = format('CREATE ROLE %I NOLOGIN;', set_policy.role);
+  END IF;
+  IF odoo_events._proposes('set_policy', jsonb_build_object('role', role, 'may', may, 'types', types, 'companies', companies, 'warehouses', warehouses,
+       'subscriptions', subscriptions, 'clearance', clearance, 'hosts', hosts)) THEN
+    RETURN;
+  END IF;
+  r.role := set_policy.role; r.may := may; r.types := types; r.companies := companies; r.warehouses := warehouses;
+  r.subscriptions := subscriptions; r.clearance := clearance; r.hosts := hosts;
+  PERFORM odoo_events._set_policy(r);
+END $$;
+COMMENT ON FUNCTION odoo_events.set_policy(name, text[], text[], int4[], int4[], text[], text[], text[]) IS
+'what a role and its members may see and do; null is no restriction; replaces the role''s policy; policies of several roles add up, and a role without any is not restricted';
+CREATE FUNCTION odoo_events.drop_policy(role name) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('drop_policy');
+  DELETE FROM odoo_events.policy_rule r WHERE r.role = drop_policy.role;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'role "%" has no policy', drop_policy.role USING ERRCODE = 'undefined_object', HINT = 'SELECT role FROM odoo_events.policy;';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.drop_policy(name) IS 'takes the policy of a role away: what it was granted is no longer restricted by it';
+-- Kind policy of the configuration.
+CREATE FUNCTION odoo_events._export_policy() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT r.role, jsonb_strip_nulls(to_jsonb(r) - '{id,role}'::text[]) FROM odoo_events.policy_rule r
+$$;
+COMMENT ON FUNCTION odoo_events._export_policy() IS 'internal: kind policy of config_export()';
+CREATE FUNCTION odoo_events._import_policy(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    DELETE FROM odoo_events.policy_rule r WHERE r.role = _import_policy.name;
+    RETURN;
+  END IF;
+  PERFORM odoo_events._check_item('policy', name, item, '{may,types,companies,warehouses,subscriptions,clearance,hosts}');
+  PERFORM odoo_events._set_policy(jsonb_populate_record(NULL::odoo_events.policy_rule, item || jsonb_build_object('role', name)));
+END $$;
+COMMENT ON FUNCTION odoo_events._import_policy(text, jsonb) IS 'internal: kind policy of config_apply()';
+CREATE FUNCTION odoo_events._effect_policy(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN path IS NULL AND wanted IS NULL OR path IS NOT NULL AND (wanted IS NULL OR NOT is_now @> wanted) THEN 'high' ELSE 'medium' END,
+       CASE WHEN NOT EXISTS (SELECT 1 FROM pg_roles g WHERE g.rolname = name) THEN 'this server has no such role'
+            WHEN path IS NULL AND wanted IS NULL THEN 'nothing restricts the role any more' END
+$$;
+COMMENT ON FUNCTION odoo_events._effect_policy(text, text, jsonb, jsonb) IS 'internal: what a change of a policy means';
+-- ---- what operators do ----
+
+CREATE FUNCTION odoo_events._url_host(url text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT lower((regexp_match(url, '^[A-Za-z]+://(?:[^/?#@]*@)?(\[[^]]*\]|[^:/?#]+)'))[1])
+$$;
+COMMENT ON FUNCTION odoo_events._url_host(text) IS 'internal: the host in a URL, in lower case';
+-- For what concerns a whole subscription.
+CREATE FUNCTION odoo_events._must_be_whole(c odoo_events.subscription_config, function text, verbs text[] DEFAULT '{operate,subscribe}', strictly boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p constant jsonb := odoo_events._policies(verbs);
+BEGIN
+  IF NOT odoo_events._sees_whole(p, c.name, c.types, c.companies, c.warehouses, CASE WHEN strictly THEN c.clearance END, CASE WHEN strictly THEN odoo_events._url_host(c.url) END) THEN
+    PERFORM odoo_events._deny(format('%s(%L) concerns more than your policy allows', function, c.name),
+      'SELECT * FROM odoo_events.policy;  -- the whole subscription must be inside: its name, types, companies, warehouses'
+      || CASE WHEN strictly THEN ', clearance and host' ELSE '' END);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._must_be_whole(odoo_events.subscription_config, text, text[], boolean) IS
+'internal: refuses a caller whose policies do not hold the whole subscription; strictly: its clearance and host too';
+-- A call as a statement, of the arguments that were given.
+CREATE FUNCTION odoo_events._statement(function text, args jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format('SELECT odoo_events.%I(%s);', function, string_agg(format('%I => %s', e.key, CASE jsonb_typeof(e.value)
+         WHEN 'array' THEN quote_literal((SELECT COALESCE(array_agg(x ORDER BY n), '{}')::text FROM jsonb_array_elements_text(e.value) WITH ORDINALITY y(x, n)))
+         WHEN 'number' THEN e.value #>> '{}' WHEN 'boolean' THEN e.value #>> '{}' ELSE quote_literal(e.value #>> '{}') END), ', ' ORDER BY e.key <> 'name', e.key))
+  FROM jsonb_each(args) e WHERE e.value <> 'null'
+$$;
+COMMENT ON FUNCTION odoo_events._statement(text, jsonb) IS 'internal: a call of a function as a statement';
+-- For what can be done to the part of a subscription that a policy allows: companies and warehouses must say which.
+CREATE FUNCTION odoo_events._must_be_narrow(c odoo_events.subscription_config, function text, args jsonb, types text[], companies int4[], warehouses int4[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p constant jsonb := odoo_events._policies('{operate}');
+  mine jsonb;
+BEGIN
+  IF odoo_events._sees_whole(p, c.name, COALESCE(types, c.types), COALESCE(companies, c.companies), COALESCE(warehouses, c.warehouses), NULL, NULL) THEN
+    RETURN;
+  END IF;
+  SELECT e INTO mine FROM jsonb_array_elements(p) e WHERE odoo_events._sees(jsonb_build_array(e), c.name, c.companies, c.warehouses) LIMIT 1;
+  PERFORM odoo_events._deny(format('%s(%L) concerns more than your policy allows', function, c.name),
+    CASE WHEN mine IS NULL THEN 'SELECT * FROM odoo_events.policy;  -- the subscription is outside of it'
+         ELSE odoo_events._statement(function, args || CASE WHEN mine ? 'companies' THEN jsonb_build_object('companies', mine -> 'companies') ELSE '{}' END
+                || CASE WHEN mine ? 'warehouses' THEN jsonb_build_object('warehouses', mine -> 'warehouses') ELSE '{}' END
+                || CASE WHEN mine ? 'types' AND function = 'replay' THEN jsonb_build_object('types', mine -> 'types') ELSE '{}' END) END);
+END $$;
+COMMENT ON FUNCTION odoo_events._must_be_narrow(odoo_events.subscription_config, text, jsonb, text[], int4[], int4[]) IS
+'internal: refuses a caller whose policies do not hold what companies and warehouses leave of a subscription; the hint is the statement that does';
+-- Which events companies and warehouses mean: as policies do, what has none of them is included.
+CREATE FUNCTION odoo_events._within(company_id int4, warehouse_id int4, companies int4[], warehouses int4[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT (companies IS NULL OR company_id IS NULL OR company_id = ANY (companies)) AND (warehouses IS NULL OR warehouse_id IS NULL OR warehouse_id = ANY (warehouses))
+$$;
+COMMENT ON FUNCTION odoo_events._within(int4, int4, int4[], int4[]) IS 'internal: is an event of these companies and warehouses';
+-- emit() under a policy, called by C where there is any policy.
+CREATE FUNCTION odoo_events._check_publish(type text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT odoo_events._allows(odoo_events._policies('{publish}'), type, NULL, NULL) THEN
+    PERFORM odoo_events._deny(format('your policy does not allow to publish events of type %s', type), 'SELECT types FROM odoo_events.policy;  -- those that it allows');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_publish(text) IS 'internal: refuses types that the caller''s policies do not let him publish';
+-- ---- views ----
+
+CREATE OR REPLACE VIEW odoo_events.audit_log WITH (security_barrier) AS
+SELECT a.at, a.who, a.client, a.what, a.object, a.old, a.new FROM odoo_events.audit a
+ WHERE (SELECT m.sees FROM odoo_events._my_policy m) IS NULL OR a.who = session_user
+    OR a.object IN (SELECT c.name FROM odoo_events.subscription_config c
+                     WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses))
+ ORDER BY a.id;
+-- The view outbox cannot stop after the first rows when it is read from its end: what a policy hides must be left out before the
+-- reader's own conditions see it.
+CREATE FUNCTION odoo_events.latest(max int DEFAULT 20, types text[] DEFAULT NULL, before int8 DEFAULT NULL) RETURNS SETOF odoo_events.outbox
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p constant jsonb := odoo_events._policies('{read}');
+BEGIN
+  IF max IS NULL OR max NOT BETWEEN 1 AND 10000 THEN
+    RAISE EXCEPTION 'argument "max" is %', max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 10000.';
+  END IF;
+  RETURN QUERY SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o."time", o.recordedtime, o.entity, o.record_id, o.company_id, o.warehouse_id,
+                      o.correlationid, o.causationid, o.odootx, o.event::json
+                 FROM odoo_events.outbox_all o
+                WHERE (before IS NULL OR o.position < before) AND odoo_events._allows(p, o.type, o.company_id, o.warehouse_id)
+                  AND (types IS NULL OR o.type LIKE ANY (ARRAY(SELECT replace(replace(t, '_', '\_'), '*', '%') FROM unnest(types) t)))
+                ORDER BY o.position DESC LIMIT max;
+END $$;
+COMMENT ON FUNCTION odoo_events.latest(int, text[], int8) IS 'the newest events, the newest first, that the caller''s policies show; types: patterns; before: a position';
+CREATE FUNCTION odoo_events._denied_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_denied_total', 'counter', jsonb_build_object('role', d.role), d.denied::float8, 'Calls that a policy refused to a role, since the server started.'
+  FROM odoo_events._denied() d ORDER BY d.role
+$$;
+COMMENT ON FUNCTION odoo_events._denied_metrics() IS 'internal: the metrics of what policies refused';
+-- What health() shows under a policy: all checks with their status, in words only what tells of no other subscription and no document.
+CREATE FUNCTION odoo_events._health_visible("check" text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT p.p IS NULL OR "check" IN ('worker', 'version', 'limits', 'arming', 'gaps', 'journal', 'output plugin', 'wal', 'owner', 'indexes')
+       OR EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE 'subscription ' || c.name = "check" AND odoo_events._sees(p.p, c.name, c.companies, c.warehouses))
+  FROM (SELECT odoo_events._policies('{read,operate,approve}') AS p) p
+$$;
+COMMENT ON FUNCTION odoo_events._health_visible(text) IS 'internal: may the caller read what health() says about this';
+-- proposal: what one person may not do alone waits for another person.
+
+CREATE FUNCTION odoo_events._executing() RETURNS odoo_events.proposed
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT p FROM odoo_events.proposed p WHERE p.xid = pg_current_xact_id_if_assigned() ORDER BY p.id DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION odoo_events._executing() IS 'internal: the proposal that this transaction executes or has executed';
+CREATE FUNCTION odoo_events._approver() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT (odoo_events._executing()).decided_by';
+COMMENT ON FUNCTION odoo_events._approver() IS 'internal: who approved what this transaction does; null where nobody did';
+-- What must not be seen of arguments: values of secret, of headers, and what is secret in auth and tls.
+CREATE FUNCTION odoo_events._public_args(args jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(jsonb_object_agg(e.key, CASE
+         WHEN e.key = 'secret' THEN to_jsonb('***'::text)
+         WHEN e.key = 'headers' AND jsonb_typeof(e.value) = 'object' THEN (SELECT COALESCE(jsonb_object_agg(h, '***'), '{}') FROM jsonb_object_keys(e.value) h)
+         WHEN e.key IN ('auth', 'tls') AND jsonb_typeof(e.value) = 'object'
+         THEN (SELECT COALESCE(jsonb_object_agg(m.key, CASE WHEN m.key IN ('password', 'token', 'client_secret', 'key') THEN to_jsonb('***'::text) ELSE m.value END), '{}') FROM jsonb_each(e.value) m)
+         ELSE e.value END), '{}')
+  FROM jsonb_each(args) e WHERE e.value <> 'null'
+$$;
+COMMENT ON FUNCTION odoo_events._public_args(jsonb) IS 'internal: arguments of a call without what is secret';
+-- True: the call was written down as a proposal, and the caller returns without doing anything.
+CREATE FUNCTION odoo_events._proposes(function text, args jsonb) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  named  constant text[] := string_to_array(replace(current_setting('odoo_events.four_eyes'), ' ', ''), ',');
+  shown  constant jsonb := odoo_events._public_args(args);
+  p      odoo_events.proposed;
+  s      odoo_events.subscription_secret;
+BEGIN
+  IF NOT (function = ANY (named) OR function = 'config_rollback' AND 'config_apply' = ANY (named)) OR odoo_events._callers() = '{}'
+     OR (odoo_events._executing()).state = 'executing' THEN
+    RETURN false;
+  END IF;
+  INSERT INTO odoo_events.proposed (at, who, callers, function, args, hash)
+  VALUES (clock_timestamp(), session_user, odoo_events._callers(), function, shown, odoo_events.config_hash()) RETURNING * INTO p;
+  IF shown <> (SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(args) e WHERE e.value <> 'null') THEN
+    s.subscription_id := -1000000000 - p.id; s.secret := convert_to(args::text, 'UTF8'); s.signature := 'proposal';
+    s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}'; s.header_values := '{}';
+    PERFORM odoo_events._store_secret(s);
+    UPDATE odoo_events.proposed x SET secret = s.subscription_id WHERE x.id = p.id;
+  END IF;
+  PERFORM odoo_events._audit('propose', p.id::text, NULL, jsonb_build_object('function', function, 'args', shown));
+  RAISE NOTICE 'proposal % waits for another person', p.id USING HINT = format('SELECT odoo_events.approve(%s);', p.id);
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION odoo_events._proposes(text, jsonb) IS 'internal: writes down a call that needs a second person; false where it does not, or is being executed by approve()';
+-- Whoever proposed a subscription that was approved has its new secret once, and alone.
+CREATE FUNCTION odoo_events._collects(name text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.proposed p SET collected = true
+   WHERE p.id = (SELECT max(x.id) FROM odoo_events.proposed x WHERE x.args ->> 'name' = _collects.name AND x.who = session_user
+                    AND x.function IN ('subscribe', 'alter_subscription', 'rotate_secret') AND x.state = 'approved' AND NOT x.collected);
+  RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION odoo_events._collects(text) IS 'internal: notes that the proposer of a subscription takes its secret; false where he has had it';
+-- A proposal that the caller may decide on, locked.
+CREATE FUNCTION odoo_events._decide(id int8) RETURNS odoo_events.proposed
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p odoo_events.proposed;
+  c odoo_events.subscription_config;
+BEGIN
+  SELECT * INTO p FROM odoo_events.proposed x WHERE x.id = _decide.id FOR UPDATE;
+  IF NOT FOUND OR p.state <> 'open' THEN
+    RAISE EXCEPTION 'proposal % %', COALESCE(_decide.id::text, 'null'), CASE WHEN p.id IS NULL THEN 'does not exist' ELSE format('is %s by %s', p.state, p.decided_by) END
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM odoo_events.proposal WHERE state = ''open'';';
+  END IF;
+  SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = p.args ->> 'name';
+  IF odoo_events._policies('{approve}') = '[]'
+     OR c.id IS NOT NULL AND NOT odoo_events._sees_whole(odoo_events._policies('{approve}'), c.name, c.types, c.companies, c.warehouses, NULL, NULL) THEN
+    PERFORM odoo_events._deny(format('proposal %s is outside of what your policy lets you approve', p.id), 'SELECT * FROM odoo_events.policy;');
+  END IF;
+  RETURN p;
+END $$;
+COMMENT ON FUNCTION odoo_events._decide(int8) IS 'internal: an open proposal, locked, that the caller''s policy lets him decide on';
+-- The same person, whatever role is set: the same login, or one that can become the other.  Superusers pass.
+CREATE FUNCTION odoo_events._check_other_person(p odoo_events.proposed) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
+    RETURN;
+  END IF;
+  IF p.who = session_user OR EXISTS (SELECT 1 FROM pg_roles r WHERE r.rolname = p.who AND
+       (pg_has_role(session_user, r.oid, 'MEMBER') OR pg_has_role(r.oid, (SELECT m.oid FROM pg_roles m WHERE m.rolname = session_user), 'MEMBER'))) THEN
+    RAISE EXCEPTION 'proposal % needs another person than %', p.id, p.who USING ERRCODE = 'insufficient_privilege',
+      DETAIL = 'Who logged in counts, whatever role is set; a role that is a member of the other is the same person.',
+      HINT = format('SELECT odoo_events.approve(%s);  -- in a session of somebody else', p.id);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_other_person(odoo_events.proposed) IS 'internal: refuses an approval by whoever proposed it';
+CREATE FUNCTION odoo_events._check_still_valid(p odoo_events.proposed) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF p.hash <> odoo_events.config_hash() THEN
+    RAISE EXCEPTION 'the configuration is no longer the one for which proposal % was made', p.id USING ERRCODE = 'serialization_failure',
+      HINT = format('SELECT odoo_events.reject(%s, %L);  -- and propose it again', p.id, 'the configuration has changed');
+  ELSIF EXISTS (SELECT 1 FROM unnest(p.callers) o WHERE NOT EXISTS (SELECT 1 FROM pg_roles r WHERE r.oid = o))
+     OR NOT EXISTS (SELECT 1 FROM pg_proc f, unnest(p.callers) o WHERE f.pronamespace = 'odoo_events'::regnamespace AND f.proname = p.function
+                       AND has_function_privilege(o, f.oid, 'EXECUTE')) THEN
+    RAISE EXCEPTION 'role "%" may no longer do what proposal % says', p.who, p.id USING ERRCODE = 'insufficient_privilege',
+      HINT = format('SELECT odoo_events.reject(%s, %L);', p.id, 'the proposer may no longer do it');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_still_valid(odoo_events.proposed) IS 'internal: refuses a proposal whose configuration or whose proposer''s rights have changed';
+-- Calls a function with the arguments that JSON has.
+CREATE FUNCTION odoo_events._call(function text, args jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  names   text;
+  columns text;
+  result  text;
+BEGIN
+  SELECT string_agg(format('%1$I => r.%1$I', a.name), ', '), string_agg(format('%I %s', a.name, format_type(p.proargtypes[a.n - 1], NULL)), ', ') INTO names, columns
+    FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY a(name, n)
+   WHERE p.pronamespace = 'odoo_events'::regnamespace AND p.proname = function AND a.n <= p.pronargs AND args ? a.name;
+  IF names IS NULL THEN
+    EXECUTE format('SELECT string_agg(x::text, E''\n'') FROM odoo_events.%I() x', function) INTO result;
+  ELSE
+    EXECUTE format('SELECT string_agg(x::text, E''\n'') FROM jsonb_to_record($1) AS r(%s), LATERAL odoo_events.%I(%s) x', columns, function, names) INTO result USING args;
+  END IF;
+  RETURN result;
+END $$;
+COMMENT ON FUNCTION odoo_events._call(text, jsonb) IS 'internal: calls a function with arguments that are given as JSON';
+CREATE FUNCTION odoo_events.approve(id int8, note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p odoo_events.proposed;
+  full_args jsonb;
+  result text;
+BEGIN
+  PERFORM odoo_events._lock_config();
+  p := odoo_events._decide(approve.id);
+  PERFORM odoo_events._check_other_person(p);
+  PERFORM odoo_events._check_still_valid(p);
+  full_args := COALESCE((SELECT convert_from(s.secret, 'UTF8')::jsonb FROM odoo_events.subscription_secret s WHERE s.subscription_id = p.secret), p.args);
+  UPDATE odoo_events.proposed x SET state = 'executing', xid = pg_current_xact_id(), decided_by = session_user, decided_at = clock_timestamp(), note = approve.note
+   WHERE x.id = p.id;
+  result := odoo_events._call(p.function, full_args);
+  UPDATE odoo_events.proposed x SET state = 'approved', secret = NULL WHERE x.id = p.id;
+  DELETE FROM odoo_events.subscription_secret s WHERE s.subscription_id = p.secret;
+  PERFORM odoo_events._audit('approve', p.id::text, NULL, jsonb_strip_nulls(jsonb_build_object('function', p.function, 'args', p.args, 'proposed_by', p.who, 'note', approve.note)));
+  -- a new secret is the proposer's to collect
+  RETURN CASE WHEN p.function NOT IN ('subscribe', 'alter_subscription', 'set_secret', 'rotate_secret') THEN result END;
+END $$;
+COMMENT ON FUNCTION odoo_events.approve(int8, text) IS
+'executes what another person proposed, as proposed; answers what it answers, but no secret.  SQLSTATE 40001 if the configuration has changed since; 42501 for whoever proposed it';
+CREATE FUNCTION odoo_events.reject(id int8, note text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p odoo_events.proposed := odoo_events._decide(reject.id);
+BEGIN
+  UPDATE odoo_events.proposed x SET state = 'rejected', decided_by = session_user, decided_at = clock_timestamp(), note = reject.note, secret = NULL WHERE x.id = p.id;
+  DELETE FROM odoo_events.subscription_secret s WHERE s.subscription_id = p.secret;
+  PERFORM odoo_events._audit('reject', p.id::text, NULL, jsonb_strip_nulls(jsonb_build_object('function', p.function, 'proposed_by', p.who, 'note', reject.note)));
+END $$;
+COMMENT ON FUNCTION odoo_events.reject(int8, text) IS 'drops a proposal; whoever proposed it may do so, too';
+CREATE OR REPLACE VIEW odoo_events.proposal WITH (security_barrier) AS
+SELECT p.id, p.at, p.who, p.function, p.args, odoo_events._statement(p.function, p.args) AS statement, p.state, p.decided_by, p.decided_at, p.note
+  FROM odoo_events.proposed p
+ WHERE (SELECT m.sees FROM odoo_events._my_policy m) IS NULL OR p.who = session_user
+    OR p.args ->> 'name' IN (SELECT c.name FROM odoo_events.subscription_config c
+                              WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses));
+COMMENT ON VIEW odoo_events.proposal IS 'what waits for approve() or reject(), and what became of it; without what is secret';
+-- revision: the configuration after each change, by whatever function it was made, and the way back.
+
+CREATE TABLE odoo_events.revision (
+    revision    int8 PRIMARY KEY,
+    at          timestamptz NOT NULL,
+    who         text NOT NULL,                  -- who logged in
+    note        text,
+    hash        text NOT NULL,
+    config      jsonb NOT NULL,                 -- as it stood, without ${name}
+    approved_by text                            -- by whom, where a second person was needed
+);
+COMMENT ON TABLE odoo_events.revision IS 'what the view config_revision shows: insert only';
+CREATE TRIGGER save AFTER INSERT OR DELETE ON odoo_events.revision FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('revision');
+CREATE OR REPLACE VIEW odoo_events.config_revision AS
+SELECT r.revision, r.at, r.who, r.note, r.hash, r.config, r.approved_by FROM odoo_events.revision r
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy);
+COMMENT ON VIEW odoo_events.config_revision IS
+'the configuration after each change: by config_apply(), config_rollback() and by hand; config_rollback(revision) goes back; nothing is shown to a role under a policy';
+-- Numbers have no gaps: they are given under the lock of the configuration, which is held to the end of this transaction.  The last hundred
+-- revisions are in dumps.
+CREATE FUNCTION odoo_events._note_revision(note text DEFAULT NULL) RETURNS int8
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  config jsonb;
+  hash   text;
+  last   odoo_events.revision;
+BEGIN
+  PERFORM odoo_events._lock_config();
+  config := odoo_events._export(NULL);
+  hash := odoo_events._hash(config);
+  SELECT * INTO last FROM odoo_events.revision r ORDER BY r.revision DESC LIMIT 1;
+  IF last.hash = hash THEN
+    RETURN last.revision;
+  END IF;
+  INSERT INTO odoo_events.revision (revision, at, who, note, hash, config, approved_by)
+  VALUES (COALESCE(last.revision, 0) + 1, clock_timestamp(), session_user, note, hash, config, odoo_events._approver());
+  DELETE FROM odoo_events.saved_config s WHERE s.id = 'revision_' || (last.revision - 99);
+  RETURN COALESCE(last.revision, 0) + 1;
+END $$;
+COMMENT ON FUNCTION odoo_events._note_revision(text) IS 'internal: notes the configuration if it is another than after the last change; answers the number of the revision';
+-- At commit, so that all that a transaction changes is one revision, and as the extension's owner, whoever commits.
+CREATE FUNCTION odoo_events._note_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._note_revision();
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._note_change() IS 'internal: notes a revision when the transaction that changed the configuration commits';
+-- What the worker writes (disabled, overrun), and pause() and resume(), leave the version alone.
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR DELETE ON odoo_events.subscription_config
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+CREATE CONSTRAINT TRIGGER revision_of_change AFTER UPDATE ON odoo_events.subscription_config
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.version <> NEW.version) EXECUTE FUNCTION odoo_events._note_change();
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.definition
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.policy_rule
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+-- Events that a subscription's place has passed since a time, that this configuration wants and the one that held did not.
+CREATE FUNCTION odoo_events._passed_over(name text, since timestamptz, back odoo_events.subscription_config) RETURNS int8
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT count(*)
+  FROM odoo_events.subscription_config c
+       JOIN odoo_events.subscription_progress p ON p.subscription_id = c.id
+       JOIN odoo_events.outbox_all o ON o.position <= p.cursor AND o.recordedtime >= _passed_over.since
+ WHERE c.name = _passed_over.name
+   AND odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NOT NULL
+   AND odoo_events._unwanted(back, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL
+$$;
+COMMENT ON FUNCTION odoo_events._passed_over(text, timestamptz, odoo_events.subscription_config) IS
+'internal: how many events a subscription has passed over that another configuration of it wants';
+CREATE FUNCTION odoo_events.config_rollback(revision bigint, dry_run boolean DEFAULT true)
+RETURNS TABLE (kind text, name text, action text, path text, is_now jsonb, wanted jsonb, passed_over bigint, next text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  r      odoo_events.revision;
+  alone  boolean;
+  result jsonb;
+BEGIN
+  PERFORM odoo_events._must_be_free('config_rollback');
+  IF dry_run IS NULL THEN
+    RAISE EXCEPTION 'argument "dry_run" is null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Give true or false.';
+  END IF;
+  PERFORM odoo_events._lock_config();
+  SELECT x.* INTO r FROM odoo_events.revision x WHERE x.revision = config_rollback.revision;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no revision %', COALESCE(config_rollback.revision::text, 'null') USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT revision, at, who, note FROM odoo_events.config_revision ORDER BY revision DESC;';
+  END IF;
+  alone := r.approved_by IS NOT NULL AND r.at > clock_timestamp() - interval '7 days';
+  IF NOT dry_run AND NOT alone AND odoo_events._proposes('config_rollback', jsonb_build_object('revision', r.revision, 'dry_run', false)) THEN
+    RETURN;
+  END IF;
+  -- looked at before it is done: afterwards nothing has been passed over
+  result := (SELECT jsonb_agg(to_jsonb(d) || jsonb_build_object('passed_over', p.n, 'next',
+               CASE WHEN p.n > 0 THEN format('SELECT odoo_events.replay(%L, missed => true);', d.name) END))
+               FROM odoo_events._config_items(r.config) i
+                    JOIN LATERAL odoo_events._config_changes(i.is_now, i.wanted_item) x ON true
+                    CROSS JOIN LATERAL (SELECT i.kind, i.name, x.action, x.path, x.is_now, x.wanted) d
+                    CROSS JOIN LATERAL (SELECT CASE WHEN i.kind = 'subscription' AND x.path IN ('types', 'filter', 'companies', 'warehouses', 'shared_rows')
+                      THEN odoo_events._passed_over(i.name, COALESCE((SELECT min(l.at) FROM odoo_events.revision l WHERE l.revision > r.revision), now()),
+                                                    odoo_events._subscription_row(i.name, i.wanted_item)) END AS n) p);
+  IF NOT dry_run AND result IS NOT NULL THEN
+    PERFORM odoo_events._make_so(r.config, true);
+    PERFORM odoo_events._note_revision('rollback to revision ' || r.revision);
+    PERFORM odoo_events._emit('odoo.platform.configuration.rolled_back.v1', 'configuration/' || r.revision,
+      jsonb_build_object('configuration', jsonb_build_object('revision', r.revision, 'hash', r.hash, 'who', session_user, 'approved_by', r.approved_by,
+        'changes', jsonb_array_length(result))), 'configuration:1');
+    PERFORM odoo_events._audit('config_rollback', r.revision::text, NULL, jsonb_build_object('hash', r.hash));
+  END IF;
+  RETURN QUERY SELECT x.kind, x.name, x.action, x.path, x.is_now, x.wanted, x.passed_over, x.next
+                 FROM jsonb_to_recordset(result) AS x(kind text, name text, action text, path text, is_now jsonb, wanted jsonb, passed_over bigint, next text);
+END $$;
+COMMENT ON FUNCTION odoo_events.config_rollback(bigint, boolean) IS
+'goes back to a revision: what came since is removed, what was dropped within 7 days comes back with its place and secret; answers what it changes, how many events were passed over meanwhile, and the statement that sends them';
+-- contract: what own types promise, what the catalog's types promised when somebody accepted that, and what has become of it.
+
+CREATE TABLE odoo_events.own_type (
+    id             text PRIMARY KEY,            -- md5 of type: a key of saved_config is letters, digits and "_"
+    type           text NOT NULL UNIQUE,
+    schema         jsonb NOT NULL,              -- of the event's data
+    owner          text,
+    classification jsonb NOT NULL DEFAULT '{}', -- member of data: class
+    compatibility  text NOT NULL DEFAULT 'backward'
+);
+COMMENT ON TABLE odoo_events.own_type IS 'what define_type() was given';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.own_type
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.own_type
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('type', 'define_type', 'define_type', 'drop_type', 'id,type');
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.own_type
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+CREATE TABLE odoo_events.accepted_contract (
+    id     text PRIMARY KEY,                    -- md5 of type
+    type   text NOT NULL UNIQUE,
+    schema jsonb NOT NULL,                      -- {"$defs": ...} of json_schema() then
+    at     timestamptz NOT NULL,
+    who    text NOT NULL,
+    note   text
+);
+COMMENT ON TABLE odoo_events.accepted_contract IS 'what contract_accept() found: the schemas that receivers rely on';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.accepted_contract
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
+-- ---- JSON Schema, the part of it that these schemas use (docs/own-events.md lists the keywords) ----
+
+-- Checked where json_schema() or define_type() use it; anything else that can be a string is left alone.
+CREATE FUNCTION odoo_events._fits_format(value text, format text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  CASE format
+    WHEN 'date' THEN
+      RETURN value ~ '^\d{4}-\d{2}-\d{2}$' AND value::date IS NOT NULL;
+    WHEN 'date-time' THEN
+      RETURN value ~* '^\d{4}-\d{2}-\d{2}t\d{2}:\d{2}:\d{2}(\.\d+)?(z|[+-]\d{2}:\d{2})$' AND value::timestamptz IS NOT NULL;
+    WHEN 'uuid' THEN
+      RETURN value ~* '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$';
+    WHEN 'uri' THEN
+      RETURN value ~ '^[A-Za-z][A-Za-z0-9+.-]*:\S+$';
+    ELSE
+      RETURN true;
+  END CASE;
+EXCEPTION WHEN data_exception THEN
+  RETURN false;
+END $$;
+COMMENT ON FUNCTION odoo_events._fits_format(text, text) IS 'internal: does a string have this format of JSON Schema';
+CREATE FUNCTION odoo_events._fits_type(doc jsonb, type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE type WHEN 'integer' THEN CASE jsonb_typeof(doc) WHEN 'number' THEN trunc(doc::numeric) = doc::numeric ELSE false END ELSE jsonb_typeof(doc) = type END
+$$;
+COMMENT ON FUNCTION odoo_events._fits_type(jsonb, text) IS 'internal: is a JSON value of this type of JSON Schema';
+-- What keywords say about one value, without what is inside it.
+CREATE FUNCTION odoo_events._value_violation(doc jsonb, schema jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  kind text := jsonb_typeof(doc);
+  n    numeric := CASE kind WHEN 'number' THEN doc::numeric WHEN 'string' THEN length(doc #>> '{}') WHEN 'array' THEN jsonb_array_length(doc) END;
+BEGIN
+  IF schema ? 'type' AND NOT EXISTS (SELECT 1 FROM jsonb_path_query(schema, 'lax $.type[*]') t WHERE odoo_events._fits_type(doc, t #>> '{}')) THEN
+    RETURN format('is %s instead of %s', CASE kind WHEN 'null' THEN 'null' ELSE 'of type ' || kind END, translate(schema ->> 'type', '[]"', ''));
+  ELSIF schema ? 'const' AND schema -> 'const' <> doc THEN
+    RETURN format('is not %s', schema -> 'const');
+  ELSIF schema ? 'enum' AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(schema -> 'enum') e WHERE e = doc) THEN
+    RETURN format('is none of %s', schema -> 'enum');
+  ELSIF kind = 'number' AND (n < (schema ->> 'minimum')::numeric OR n > (schema ->> 'maximum')::numeric
+                             OR n <= (schema ->> 'exclusiveMinimum')::numeric OR n >= (schema ->> 'exclusiveMaximum')::numeric) THEN
+    RETURN 'is out of its range';
+  ELSIF kind = 'string' AND (n < (schema ->> 'minLength')::numeric OR n > (schema ->> 'maxLength')::numeric) THEN
+    RETURN 'is too short or too long';
+  ELSIF kind = 'string' AND doc #>> '{}' !~ (schema ->> 'pattern') THEN
+    RETURN format('does not match %s', schema -> 'pattern');
+  ELSIF kind = 'string' AND NOT odoo_events._fits_format(doc #>> '{}', schema ->> 'format') THEN
+    RETURN format('is no %s', schema ->> 'format');
+  ELSIF kind = 'array' AND (n < (schema ->> 'minItems')::numeric OR n > (schema ->> 'maxItems')::numeric) THEN
+    RETURN 'has too few or too many items';
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._value_violation(jsonb, jsonb) IS 'internal: why a JSON value does not fit the keywords of a schema that concern itself';
+-- Why a document does not fit a schema: the first reason; null where it fits.  root has the definitions.
+CREATE FUNCTION odoo_events._violation(doc jsonb, schema jsonb, root jsonb, path text DEFAULT 'data') RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found text;
+  m     record;
+  inner_schema jsonb;
+BEGIN
+  IF schema = 'true' THEN
+    RETURN NULL;
+  ELSIF schema = 'false' THEN
+    RETURN path || ' is not allowed';
+  ELSIF schema ? '$ref' THEN
+    RETURN odoo_events._violation(doc, root #> string_to_array(substr(schema ->> '$ref', 3), '/'), root, path);
+  END IF;
+  found := odoo_events._value_violation(doc, schema);
+  IF found IS NOT NULL THEN
+    RETURN path || ' ' || found;
+  END IF;
+  FOR m IN SELECT e FROM jsonb_array_elements(schema -> 'allOf') e LOOP
+    found := odoo_events._violation(doc, m.e, root, path);
+    EXIT WHEN found IS NOT NULL;
+  END LOOP;
+  IF found IS NULL AND schema ? 'anyOf' AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(schema -> 'anyOf') e WHERE odoo_events._violation(doc, e, root, path) IS NULL) THEN
+    found := odoo_events._violation(doc, schema #> '{anyOf,0}', root, path);
+  ELSIF found IS NULL AND schema ? 'oneOf' AND (SELECT count(*) FROM jsonb_array_elements(schema -> 'oneOf') e WHERE odoo_events._violation(doc, e, root, path) IS NULL) <> 1 THEN
+    found := path || ' does not fit exactly one of its alternatives';
+  ELSIF found IS NULL AND schema ? 'not' AND odoo_events._violation(doc, schema -> 'not', root, path) IS NULL THEN
+    found := path || ' is what it must not be';
+  END IF;
+  IF found IS NOT NULL OR jsonb_typeof(doc) NOT IN ('object', 'array') THEN
+    RETURN found;
+  ELSIF jsonb_typeof(doc) = 'array' THEN
+    FOR m IN SELECT e.value, e.n FROM jsonb_array_elements(doc) WITH ORDINALITY e(value, n) WHERE schema ? 'items' LOOP
+      found := odoo_events._violation(m.value, schema -> 'items', root, format('%s[%s]', path, m.n - 1));
+      EXIT WHEN found IS NOT NULL;
+    END LOOP;
+    RETURN found;
+  END IF;
+  SELECT format('%s lacks %s', path, r) INTO found FROM jsonb_array_elements_text(schema -> 'required') r WHERE NOT doc ? r LIMIT 1;
+  IF found IS NOT NULL THEN
+    RETURN found;
+  END IF;
+  FOR m IN SELECT e.key, e.value FROM jsonb_each(doc) e LOOP
+    inner_schema := COALESCE(schema -> 'properties' -> m.key, schema -> 'additionalProperties', 'true');
+    found := odoo_events._violation(m.value, inner_schema, root, path || '.' || m.key);
+    EXIT WHEN found IS NOT NULL;
+  END LOOP;
+  RETURN found;
+END $$;
+COMMENT ON FUNCTION odoo_events._violation(jsonb, jsonb, jsonb, text) IS 'internal: why a document does not fit a JSON schema; null where it does';
+-- Keywords that nobody here understands are refused, rather than believed to be enforced.
+CREATE FUNCTION odoo_events._check_schema(schema jsonb, root jsonb, path text DEFAULT 'schema') RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known constant text[] := '{type,const,enum,minimum,maximum,exclusiveMinimum,exclusiveMaximum,minLength,maxLength,pattern,format,minItems,maxItems,items,properties,required,additionalProperties,allOf,anyOf,oneOf,not,$ref,$defs,$schema,$id,$comment,title,description,default,examples,deprecated,readOnly,writeOnly}';
+  m     record;
+BEGIN
+  IF jsonb_typeof(schema) = 'boolean' THEN
+    RETURN;
+  ELSIF jsonb_typeof(schema) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'argument "schema" is no JSON schema at %', path USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'A schema is an object, for example ''{"type": "object", "required": ["customs_hold"], "properties": {"customs_hold": {"type": "object"}}}''.';
+  END IF;
+  FOR m IN SELECT e.key, e.value FROM jsonb_each(schema) e LOOP
+    IF m.key <> ALL (known) THEN
+      RAISE EXCEPTION 'argument "schema" has the keyword "%" at %, which is not checked here', m.key, path USING ERRCODE = 'feature_not_supported',
+        HINT = format('Keywords are %s.', array_to_string(known, ', '));
+    ELSIF m.key = '$ref' AND (m.value #>> '{}' !~ '^#/' OR root #> string_to_array(substr(m.value #>> '{}', 3), '/') IS NULL) THEN
+      RAISE EXCEPTION 'argument "schema" refers to % at %, which it does not have', m.value, path USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'A reference is "#/$defs/<name>".';
+    ELSIF m.key IN ('items', 'additionalProperties', 'not') THEN
+      PERFORM odoo_events._check_schema(m.value, root, path || '.' || m.key);
+    ELSIF m.key IN ('properties', '$defs') THEN
+      PERFORM odoo_events._check_schema(e.value, root, path || '.' || e.key) FROM jsonb_each(m.value) e;
+    ELSIF m.key IN ('allOf', 'anyOf', 'oneOf') THEN
+      PERFORM odoo_events._check_schema(e, root, path || '.' || m.key) FROM jsonb_array_elements(m.value) e;
+    END IF;
+  END LOOP;
+  PERFORM '' ~ (schema ->> 'pattern');
+EXCEPTION WHEN invalid_regular_expression OR sqlstate '22023' OR feature_not_supported THEN
+  IF SQLSTATE = '2201B' THEN
+    RAISE EXCEPTION 'argument "schema" has a pattern at % that cannot be used: %', path, SQLERRM USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Patterns are regular expressions of PostgreSQL.';
+  END IF;
+  RAISE;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_schema(jsonb, jsonb, text) IS 'internal: refuses a schema that cannot be checked';
+-- ---- compatibility ----
+
+-- What a receiver that knows the old schema may no longer rely on, and what is new to it.
+CREATE FUNCTION odoo_events._schema_changes(was jsonb, is_now jsonb, place text DEFAULT 'data') RETURNS TABLE (change text, level text, path text, detail text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  a constant jsonb := was;
+  b constant jsonb := is_now;
+  m record;
+BEGIN
+  IF a = b OR jsonb_typeof(a) <> 'object' OR jsonb_typeof(b) <> 'object' THEN
+    RETURN;
+  END IF;
+  IF a ? 'type' AND EXISTS (SELECT 1 FROM jsonb_path_query(b, 'lax $.type[*]') t WHERE NOT EXISTS (SELECT 1 FROM jsonb_path_query(a, 'lax $.type[*]') o WHERE o = t OR o = '"number"' AND t = '"integer"'))
+     OR a ? 'type' AND NOT b ? 'type' THEN
+    RETURN QUERY SELECT 'type', 'breaking', place, format('was %s, is %s', a ->> 'type', COALESCE(b ->> 'type', 'anything'));
+  END IF;
+  IF a ? 'enum' AND (NOT b ? 'enum' OR NOT a -> 'enum' @> (b -> 'enum')) AND NOT a -> 'enum' @> jsonb_build_array(COALESCE(b -> 'const', 'null')) THEN
+    RETURN QUERY SELECT 'values', 'breaking', place, format('was one of %s, is %s', a ->> 'enum', COALESCE('one of ' || (b ->> 'enum'), 'anything'));
+  END IF;
+  IF a ? 'const' AND a -> 'const' IS DISTINCT FROM b -> 'const' THEN
+    RETURN QUERY SELECT 'values', 'breaking', place, format('was %s', a -> 'const');
+  END IF;
+  FOR m IN SELECT k FROM unnest('{pattern,format,minimum,maximum,exclusiveMinimum,exclusiveMaximum,minLength,maxLength,minItems,maxItems,anyOf,oneOf,allOf,not,$ref}'::text[]) k WHERE a ? k LOOP
+    IF a -> m.k IS DISTINCT FROM b -> m.k AND NOT (m.k IN ('minimum', 'minLength', 'minItems') AND (b ->> m.k)::numeric >= (a ->> m.k)::numeric)
+       AND NOT (m.k IN ('maximum', 'maxLength', 'maxItems') AND (b ->> m.k)::numeric <= (a ->> m.k)::numeric) THEN
+      RETURN QUERY SELECT m.k, 'breaking', place, format('was %s, is %s', a ->> m.k, COALESCE(b ->> m.k, 'anything'));
+    END IF;
+  END LOOP;
+  RETURN QUERY SELECT 'no longer required', 'breaking', place || '.' || r, 'may be absent' FROM jsonb_array_elements_text(a -> 'required') r
+                WHERE b -> 'properties' ? r AND NOT COALESCE(b -> 'required' ? r, false);
+  FOR m IN SELECT COALESCE(x.key, y.key) AS key, x.value AS old, y.value AS new
+             FROM jsonb_each(a -> 'properties') x FULL JOIN jsonb_each(b -> 'properties') y ON y.key = x.key LOOP
+    IF m.new IS NULL THEN
+      RETURN QUERY SELECT 'removed', 'breaking', place || '.' || m.key, 'is not sent any more';
+    ELSIF m.old IS NULL THEN
+      RETURN QUERY SELECT 'added', 'compatible', place || '.' || m.key, 'is new';
+    ELSE
+      RETURN QUERY SELECT * FROM odoo_events._schema_changes(m.old, m.new, place || '.' || m.key);
+    END IF;
+  END LOOP;
+  -- what $ref names is compared under its own name
+  FOR m IN SELECT x.key, x.value AS old, y.value AS new FROM jsonb_each(a -> '$defs') x JOIN jsonb_each(b -> '$defs') y ON y.key = x.key WHERE x.value <> y.value LOOP
+    RETURN QUERY SELECT * FROM odoo_events._schema_changes(m.old, m.new, m.key);
+  END LOOP;
+  IF a ? 'items' AND b ? 'items' THEN
+    RETURN QUERY SELECT * FROM odoo_events._schema_changes(a -> 'items', b -> 'items', place || '[]');
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._schema_changes(jsonb, jsonb, text) IS
+'internal: how a schema differs from a former one; breaking is what a receiver may have relied on';
+CREATE FUNCTION odoo_events._next_version(type text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT regexp_replace(type, '\.v[0-9]+$', '.v' || (substring(type FROM '\.v([0-9]+)$')::int + 1))
+$$;
+COMMENT ON FUNCTION odoo_events._next_version(text) IS 'internal: the type with the next version';
+CREATE FUNCTION odoo_events._set_type(t odoo_events.own_type, or_replace boolean, may_break boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  was   odoo_events.own_type;
+  wrong record;
+BEGIN
+  t.id := md5(t.type);
+  t.classification := COALESCE(t.classification, '{}');
+  PERFORM odoo_events._check_type(t.type);
+  PERFORM odoo_events._check_schema(t.schema, t.schema);
+  IF EXISTS (SELECT 1 FROM odoo_events._promised p WHERE p.type = t.type) THEN
+    RAISE EXCEPTION 'event type "%" is defined by define_event(): its schema follows from the catalog', t.type USING ERRCODE = 'duplicate_object',
+      HINT = format('SELECT odoo_events.json_schema(%L);', t.type);
+  ELSIF jsonb_typeof(t.classification) <> 'object' OR EXISTS (SELECT 1 FROM jsonb_each(t.classification) c WHERE c.value #>> '{}' <> ALL ('{public,internal,confidential,personal}')) THEN
+    RAISE EXCEPTION 'argument "classification" is not an object of members and classes' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Classes are public, internal, confidential and personal: classification => ''{"customs_hold": "confidential"}''';
+  ELSIF t.compatibility IS NULL OR t.compatibility NOT IN ('backward', 'none') THEN
+    RAISE EXCEPTION 'argument "compatibility" is "%"', t.compatibility USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'backward: what receivers may rely on is not taken away; none: anything goes.';
+  END IF;
+  SELECT * INTO was FROM odoo_events.own_type o WHERE o.id = t.id FOR UPDATE;
+  IF was.id IS NOT NULL AND NOT or_replace THEN
+    RAISE EXCEPTION 'event type "%" exists', t.type USING ERRCODE = 'duplicate_object', HINT = 'Use or_replace => true, or the next version of the type.';
+  END IF;
+  IF was.compatibility = 'backward' AND NOT may_break THEN
+    SELECT * INTO wrong FROM odoo_events._schema_changes(was.schema, t.schema) c WHERE c.level = 'breaking' LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION 'the new schema of "%" breaks what receivers rely on: % %', t.type, wrong.path, wrong.detail USING ERRCODE = 'object_not_in_prerequisite_state',
+        HINT = format('Define %s instead, and emit both until nobody subscribes to the old one.', odoo_events._next_version(t.type));
+    END IF;
+  END IF;
+  INSERT INTO odoo_events.own_type AS o SELECT (t).*
+  ON CONFLICT ON CONSTRAINT own_type_pkey DO UPDATE SET schema = EXCLUDED.schema, owner = EXCLUDED.owner, classification = EXCLUDED.classification, compatibility = EXCLUDED.compatibility
+   WHERE o IS DISTINCT FROM EXCLUDED;
+END $$;
+COMMENT ON FUNCTION odoo_events._set_type(odoo_events.own_type, boolean, boolean) IS 'internal: checks and writes a type of one''s own';
+CREATE FUNCTION odoo_events.define_type(type text, schema json, owner text DEFAULT NULL, classification jsonb DEFAULT '{}', compatibility text DEFAULT 'backward',
+  or_replace boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t odoo_events.own_type;
+BEGIN
+  IF num_nulls(type, schema) > 0 THEN
+    RAISE EXCEPTION 'argument "%" is null', CASE WHEN type IS NULL THEN 'type' ELSE 'schema' END USING ERRCODE = 'null_value_not_allowed',
+      HINT = 'SELECT odoo_events.define_type(''acme.logistics.customs_hold.placed.v1'', ''{"type": "object"}'');';
+  END IF;
+  PERFORM odoo_events._check_publish(define_type.type);
+  t.type := define_type.type; t.schema := define_type.schema::jsonb; t.owner := COALESCE(define_type.owner, session_user);
+  t.classification := define_type.classification; t.compatibility := define_type.compatibility;
+  PERFORM odoo_events._set_type(t, or_replace);
+END $$;
+COMMENT ON FUNCTION odoo_events.define_type(text, json, text, jsonb, text, boolean) IS
+'a type of one''s own with the JSON schema of its data: emit() refuses what does not fit; or_replace changes it where no receiver can notice, else SQLSTATE 55000 and the next version in the hint';
+CREATE FUNCTION odoo_events.drop_type(type text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._check_publish(drop_type.type);
+  DELETE FROM odoo_events.own_type t WHERE t.type = drop_type.type;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'event type "%" is none that define_type() has defined', drop_type.type USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT odoo_events.config_export(''{type}'');  -- lists them';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.drop_type(text) IS 'emit() checks this type no longer';
+-- What json_schema() says of the frame of a type's data: the document with its id, lists of lines and changes.  The whole schema takes a
+-- quarter of a second to make, which is no time for emit().
+CREATE FUNCTION odoo_events._frame_json(type text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_build_object('anyOf', jsonb_agg(jsonb_build_object('type', 'object', 'required', jsonb_build_array(COALESCE(e.label, e.entity)), 'properties',
+         jsonb_build_object(COALESCE(e.label, e.entity), jsonb_build_object('type', 'object', 'required', jsonb '["id"]', 'properties',
+                              jsonb_build_object('id', odoo_events._id_json(r.tables, r.builtin))))
+         || jsonb '{"lines": {"type": "array", "items": {"type": "object", "required": ["part", "id"]}},
+                    "changes": {"type": "array", "items": {"type": "object", "required": ["part", "id", "op", "fields"]}},
+                    "transition": {"type": "object", "required": ["from", "to"]}}')))
+  FROM (SELECT DISTINCT d.entity FROM odoo_events.event_def d WHERE d.type = _frame_json.type) x
+       JOIN odoo_events.entity e ON e.entity = x.entity JOIN odoo_events.capture_rule r ON r.rule = e.rule
+$$;
+COMMENT ON FUNCTION odoo_events._frame_json(text) IS 'internal: JSON Schema of the frame of a type that define_event() has defined';
+-- Called by emit(): may the caller publish this type, and do the data fit?
+CREATE FUNCTION odoo_events._check_emit(type text, data jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  s     jsonb;
+  wrong text;
+BEGIN
+  IF EXISTS (SELECT 1 FROM odoo_events.policy_rule) THEN
+    PERFORM odoo_events._check_publish(type);
+  END IF;
+  SELECT o.schema INTO s FROM odoo_events.own_type o WHERE o.id = md5(_check_emit.type);
+  IF FOUND THEN
+    wrong := odoo_events._violation(data, s, s);
+  ELSIF type NOT LIKE 'odoo.%' AND EXISTS (SELECT 1 FROM odoo_events.event_def d WHERE d.type = _check_emit.type) THEN    -- emit() refuses those itself
+    s := odoo_events._frame_json(type);
+    wrong := odoo_events._violation(data, s, s);
+  END IF;
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "data" does not fit the schema of "%": %', type, wrong USING ERRCODE = 'invalid_parameter_value',
+      HINT = CASE WHEN EXISTS (SELECT 1 FROM odoo_events.own_type o WHERE o.type = _check_emit.type)
+                  THEN format('SELECT odoo_events.config_export(''{type}'') -> ''type'' -> %L;', type) ELSE format('SELECT odoo_events.json_schema(%L);', type) END;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_emit(text, jsonb) IS 'internal: refuses an event that the caller may not publish, or that does not fit its schema';
+-- Kind type of the configuration.
+CREATE FUNCTION odoo_events._export_type() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT t.type, jsonb_strip_nulls(jsonb_build_object('owner', t.owner, 'classification', NULLIF(t.classification, '{}'), 'compatibility', NULLIF(t.compatibility, 'backward')))
+               || jsonb_build_object('schema', t.schema)
+  FROM odoo_events.own_type t
+$$;
+COMMENT ON FUNCTION odoo_events._export_type() IS 'internal: kind type of config_export()';
+CREATE FUNCTION odoo_events._import_type(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    DELETE FROM odoo_events.own_type t WHERE t.type = _import_type.name;
+    RETURN;
+  END IF;
+  PERFORM odoo_events._check_item('type', name, item, '{schema,owner,classification,compatibility}');
+  PERFORM odoo_events._set_type(jsonb_populate_record(NULL::odoo_events.own_type, '{"compatibility": "backward"}'::jsonb || item || jsonb_build_object('type', name)), true, true);
+END $$;
+COMMENT ON FUNCTION odoo_events._import_type(text, jsonb) IS 'internal: kind type of config_apply()';
+-- A breaking change is shown rather than refused: a rollback has to be able to take an addition back.
+CREATE FUNCTION odoo_events._effect_type(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c record;
+BEGIN
+  IF path = 'schema' THEN
+    SELECT x.path, x.detail INTO c FROM odoo_events._schema_changes(is_now, wanted) x WHERE x.level = 'breaking' LIMIT 1;
+  END IF;
+  risk := CASE WHEN c.path IS NOT NULL THEN 'high' WHEN path IS NULL AND wanted IS NULL THEN 'medium' ELSE 'low' END;
+  effect := CASE WHEN c.path IS NOT NULL THEN format('breaks what receivers rely on: %s %s; subscribed by %s', c.path, c.detail,
+                        COALESCE(NULLIF(array_to_string(odoo_events._subscribers(name), ', '), ''), 'nobody')) END;
+END $$;
+COMMENT ON FUNCTION odoo_events._effect_type(text, text, jsonb, jsonb) IS 'internal: what a change of a type of one''s own means';
+-- ---- what the catalog's types promised ----
+
+CREATE FUNCTION odoo_events._contract_types(types text[]) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT p.type FROM odoo_events._promised p
+ WHERE types IS NULL OR EXISTS (SELECT 1 FROM unnest(types) t WHERE p.type LIKE replace(replace(t, '_', '\_'), '*', '%')) ORDER BY 1
+$$;
+COMMENT ON FUNCTION odoo_events._contract_types(text[]) IS 'internal: types of the catalog that these patterns name';
+CREATE FUNCTION odoo_events.contract_accept(types text[] DEFAULT NULL, note text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n bigint;
+BEGIN
+  PERFORM odoo_events._must_be_free('contract_accept');
+  INSERT INTO odoo_events.accepted_contract AS a (id, type, schema, at, who, note)
+  WITH wanted AS (SELECT p.type, p.entities FROM odoo_events._promised p WHERE p.type IN (SELECT odoo_events._contract_types(contract_accept.types))),
+       made AS MATERIALIZED (SELECT e.entity, odoo_events._entity_definitions(e.entity, '#/$defs/') AS defs FROM (SELECT DISTINCT unnest(w.entities) AS entity FROM wanted w) e)
+  SELECT md5(w.type), w.type, jsonb_build_object('$defs', (SELECT jsonb_object_agg(k.key, k.value) FROM made d, jsonb_each(d.defs) k WHERE d.entity = ANY (w.entities))),
+         clock_timestamp(), session_user, contract_accept.note
+    FROM wanted w WHERE true
+  ON CONFLICT ON CONSTRAINT accepted_contract_pkey DO UPDATE SET schema = EXCLUDED.schema, at = EXCLUDED.at, who = EXCLUDED.who, note = EXCLUDED.note;
+  GET DIAGNOSTICS n = ROW_COUNT;
+  PERFORM odoo_events._audit('contract_accept', array_to_string(types, ','), NULL, jsonb_strip_nulls(jsonb_build_object('types', n, 'note', note)));
+  RETURN n;
+END $$;
+COMMENT ON FUNCTION odoo_events.contract_accept(text[], text) IS
+'notes the schemas of these types (patterns; null: all) as what receivers rely on: contract_check() compares with them; answers how many';
+-- Members that read a column, of a document or of its lines, and types that cannot be told without it.  columns: {table: [column, ...]}.
+CREATE FUNCTION odoo_events._lost_by_columns(columns jsonb) RETURNS TABLE (type text, change text, level text, path text, detail text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH lost AS (
+  SELECT r.rule, c.relname::text AS relation, split_part(s, '=', 1) AS column_name
+    FROM odoo_events.capture_rule r CROSS JOIN LATERAL odoo_events._captured_table(r.tables, r.builtin) t(relid)
+         JOIN pg_class c ON c.oid = t.relid CROSS JOIN LATERAL unnest(r.significant || r.carried) s
+   WHERE EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY (string_to_array(s, '=')) AND NOT a.attisdropped)
+     AND NOT EXISTS (SELECT 1 FROM unnest(string_to_array(s, '=')) x, unnest(r.tables) o WHERE columns -> o ? x)),
+owner AS (
+  SELECT e.entity, e.rule, e.entity AS owner, COALESCE(e.label, e.entity) AS place FROM odoo_events.entity e
+  UNION ALL SELECT p.entity, p.rule, p.owner, 'lines[]' FROM odoo_events.part p)
+SELECT d.type, 'member lost', 'breaking', 'data.' || o.place || '.' || f.field, format('reads %s.%s', l.relation, l.column_name)
+  FROM lost l JOIN owner o ON o.rule = l.rule JOIN odoo_events.field f ON f.owner = o.owner
+       JOIN odoo_events._promised d ON o.entity = ANY (d.entities)
+ WHERE EXISTS (SELECT 1 FROM unnest(f.sources) s WHERE split_part(split_part(s, '@', 1), '.', 1) = l.column_name)
+   AND NOT EXISTS (SELECT 1 FROM unnest(f.sources) s WHERE s NOT LIKE '#%' AND split_part(split_part(s, '@', 1), '.', 1) NOT IN (SELECT x.column_name FROM lost x WHERE x.rule = l.rule)
+                      AND EXISTS (SELECT 1 FROM odoo_events.capture_rule r, unnest(r.significant || r.carried) u WHERE r.rule = l.rule AND split_part(u, '=', 1) = split_part(split_part(s, '@', 1), '.', 1)))
+UNION
+SELECT d.type, 'type lost', 'breaking', NULL, format('cannot be told without %s.%s', l.relation, l.column_name)
+  FROM lost l JOIN odoo_events.entity e ON e.rule = l.rule JOIN odoo_events.event_def d ON d.entity = e.entity AND d.emit
+ WHERE d.occasion IN ('milestone', 'cancelled', 'open', 'changed') AND e.state_column = l.column_name
+    OR strpos(d.condition::text, '."' || l.column_name || '"') > 0 OR l.column_name = ANY (SELECT split_part(w, '@', 1) FROM unnest(d.watches) w)
+$$;
+COMMENT ON FUNCTION odoo_events._lost_by_columns(jsonb) IS 'internal: what types would lose if tables had these columns only';
+CREATE FUNCTION odoo_events.contract_check(types text[] DEFAULT NULL, columns jsonb DEFAULT NULL)
+RETURNS TABLE (type text, change text, level text, path text, detail text, subscribers text[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  IF jsonb_typeof(columns) <> 'object' OR EXISTS (SELECT 1 FROM jsonb_each(CASE jsonb_typeof(columns) WHEN 'object' THEN columns ELSE '{}' END) e WHERE jsonb_typeof(e.value) <> 'array') THEN
+    RAISE EXCEPTION 'argument "columns" is not an object of tables, each a list of columns' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT jsonb_object_agg(t, c) FROM (SELECT r.relname, jsonb_agg(a.attname) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class r ON r.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped AND r.relnamespace = ''public''::regnamespace GROUP BY 1) x(t, c);  -- in a database of the new version';
+  END IF;
+  RETURN QUERY
+  WITH made AS MATERIALIZED (           -- each entity once, since that takes a while
+    SELECT e.entity, odoo_events._entity_definitions(e.entity, '#/$defs/') AS defs
+      FROM (SELECT DISTINCT unnest(p.entities) AS entity FROM odoo_events._promised p JOIN odoo_events.accepted_contract a ON a.type = p.type
+             WHERE columns IS NULL AND p.type IN (SELECT odoo_events._contract_types(types))) e)
+  SELECT x.type, x.change, x.level, x.path, x.detail, odoo_events._subscribers(x.type)
+    FROM (SELECT a.type, c.change, c.level, c.path, c.detail
+            FROM odoo_events.accepted_contract a JOIN odoo_events._promised p ON p.type = a.type JOIN made d ON d.entity = ANY (p.entities)
+                 CROSS JOIN LATERAL odoo_events._schema_changes(jsonb_build_object('$defs', a.schema -> '$defs'), jsonb_build_object('$defs', d.defs)) c
+          UNION
+          SELECT a.type, 'removed', 'breaking', NULL, 'the catalog has no such type any more'
+            FROM odoo_events.accepted_contract a WHERE columns IS NULL AND NOT EXISTS (SELECT 1 FROM odoo_events._promised p WHERE p.type = a.type)
+          UNION
+          SELECT l.type, l.change, l.level, l.path, l.detail FROM odoo_events._lost_by_columns(columns) l WHERE columns IS NOT NULL) x
+   WHERE types IS NULL OR EXISTS (SELECT 1 FROM unnest(types) t WHERE x.type LIKE replace(replace(t, '_', '\_'), '*', '%'))
+   ORDER BY x.level, x.type, x.path, x.detail;
+END $$;
+COMMENT ON FUNCTION odoo_events.contract_check(text[], jsonb) IS
+'what receivers may no longer rely on since contract_accept(), and who subscribes; with columns, {table: [column, ...]} of a coming version of Odoo: what these types would lose; level is breaking or compatible';
 SELECT odoo_events._clear_catalog();
 -- catalog_reference: rows that events name, and what is read of each.
 
 INSERT INTO odoo_events.reference (reference, tables) VALUES
 ('product', '{product_product}'), ('unit', '{uom_uom}'), ('lot', '{stock_lot,stock_production_lot}'), ('location', '{stock_location}'),
-('partner', '{res_partner}'), ('company', '{res_company}'), ('warehouse', '{stock_warehouse}'), ('picking_type', '{stock_picking_type}'),
+('partner', '{res_partner}'), ('address', '{res_partner}'), ('company', '{res_company}'), ('warehouse', '{stock_warehouse}'), ('picking_type', '{stock_picking_type}'),
 ('user', '{res_users}'), ('package', '{stock_package,stock_quant_package}'), ('carrier', '{delivery_carrier}'), ('transfer_batch', '{stock_picking_batch}'),
 ('transfer', '{stock_picking}'), ('manufacturing_order', '{mrp_production}'), ('bill_of_materials', '{mrp_bom}'), ('work_center', '{mrp_workcenter}'),
 ('work_order', '{mrp_workorder}'), ('stock_move', '{stock_move}'), ('sales_order', '{sale_order}'), ('sales_order_line', '{sale_order_line}'),
@@ -2629,9 +7842,15 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('location', 1, 'name', '{complete_name}', true, NULL), ('location', 2, 'barcode', '{barcode}', true, NULL), ('location', 3, 'usage', '{usage}', true, NULL),
 ('location', 4, 'warehouse_id', '{warehouse_id,parent_path^stock_warehouse.view_location_id}', false, 'warehouse'),
 ('partner', 1, 'ref', '{ref}', true, NULL), ('partner', 2, 'name', '{name}', true, NULL),
+('address', 1, 'ref', '{ref}', true, NULL), ('address', 2, 'name', '{name}', true, NULL), ('address', 3, 'company', '{parent_id>res_partner.name}', true, NULL),
+('address', 4, 'street', '{street}', true, NULL), ('address', 5, 'street2', '{street2}', true, NULL), ('address', 6, 'zip', '{zip}', true, NULL), ('address', 7, 'city', '{city}', true, NULL),
+('address', 8, 'state', '{state_id>res_country_state.code}', true, NULL), ('address', 9, 'country', '{country_id>res_country.code}', true, NULL),
+('address', 10, 'phone', '{phone}', true, NULL), ('address', 11, 'mobile', '{mobile}', true, NULL), ('address', 12, 'email', '{email}', true, NULL),
 ('company', 1, 'name', '{name}', true, NULL),
-('warehouse', 1, 'code', '{code}', true, NULL), ('warehouse', 2, 'name', '{name}', true, NULL),
+('warehouse', 1, 'code', '{code}', true, NULL), ('warehouse', 2, 'name', '{name}', true, NULL), ('warehouse', 3, 'partner_id', '{partner_id}', false, 'partner'),
 ('location', 5, 'quality_of', '{parent_path^stock_warehouse.wh_qc_stock_loc_id}', false, 'warehouse'),
+('location', 6, 'input_of', '{parent_path^stock_warehouse.wh_input_stock_loc_id}', false, 'warehouse'),
+('location', 7, 'output_of', '{parent_path^stock_warehouse.wh_output_stock_loc_id}', false, 'warehouse'),
 ('picking_type', 1, 'name', '{name}', true, NULL), ('picking_type', 2, 'code', '{code}', true, NULL),
 ('picking_type', 3, 'warehouse_id', '{warehouse_id}', false, 'warehouse'),
 ('picking_type', 4, 'pick_type_id', '{warehouse_id>stock_warehouse.pick_type_id}', false, NULL),
@@ -2653,10 +7872,10 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('bill_of_materials', 1, 'code', '{code}', true, NULL),
 ('work_center', 1, 'code', '{code}', true, NULL), ('work_center', 2, 'name', '{resource_id>resource_resource.name,name}', true, NULL),
 ('work_order', 1, 'name', '{name}', true, NULL),
-('stock_move', 1, 'picking_id', '{picking_id}', false, 'transfer'),
+('stock_move', 0, 'transfer', '{picking_id>stock_picking.name}', true, NULL), ('stock_move', 1, 'picking_id', '{picking_id}', false, 'transfer'),
 ('stock_move', 2, 'raw_material_production_id', '{raw_material_production_id}', false, 'manufacturing_order'),
 ('stock_move', 3, 'production_id', '{production_id}', false, 'manufacturing_order'),
-('stock_move', 4, 'product_id', '{product_id}', false, 'product'), ('stock_move', 5, 'scrap_id', '{scrap_id}', false, NULL),
+('stock_move', 4, 'product_id', '{product_id}', false, 'product'), ('stock_move', 5, 'scrap_id', '{scrap_id}', false, 'scrap'),
 ('stock_move', 6, 'scrapped', '{scrapped}', false, NULL),
 ('sales_order', 1, 'name', '{name}', true, NULL), ('sales_order', 2, 'customer_reference', '{client_order_ref}', true, NULL),
 ('sales_order_line', 1, 'order_id', '{order_id}', false, 'sales_order'),
@@ -2664,12 +7883,15 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('purchase_order_line', 1, 'order_id', '{order_id}', false, 'purchase_order'),
 ('scrap', 1, 'name', '{name}', true, NULL),
 ('unbuild_order', 1, 'name', '{name}', true, NULL), ('unbuild_order', 2, 'mo_id', '{mo_id}', false, 'manufacturing_order'),
-('repair_order', 1, 'name', '{name}', true, NULL),
+('repair_order', 1, 'name', '{name}', true, NULL), ('repair_order', 2, 'sale_order_line_id', '{sale_order_line_id}', false, 'sales_order_line'),
 ('loss', 1, 'name', '{name}', true, NULL), ('loss', 2, 'type', '{loss_id>mrp_workcenter_productivity_loss_type.loss_type,loss_type}', true, NULL),
 ('scrap_reason', 1, 'name', '{name}', true, NULL),
 ('procurement_group', 1, 'name', '{name}', true, NULL), ('procurement_group', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
 ('transfer', 3, 'backorder_id', '{backorder_id}', false, 'transfer'), ('transfer', 4, 'group_id', '{group_id}', false, 'procurement_group'),
 ('stock_move', 7, 'sale_line_id', '{sale_line_id}', false, 'sales_order_line'), ('stock_move', 8, 'purchase_line_id', '{purchase_line_id}', false, 'purchase_order_line'),
+('stock_move', 9, 'origin_returned_move_id', '{origin_returned_move_id}', false, 'stock_move'), ('stock_move', 10, 'group_id', '{group_id}', false, 'procurement_group'),
+('stock_move', 11, 'unbuild_id', '{unbuild_id}', false, 'unbuild_order'), ('stock_move', 12, 'consume_unbuild_id', '{consume_unbuild_id}', false, 'unbuild_order'),
+('stock_move', 13, 'repair_id', '{repair_id}', false, 'repair_order'), ('scrap', 2, 'production_id', '{production_id}', false, 'manufacturing_order'),
 ('transfer', 2, 'sale_id', '{sale_id}', false, 'sales_order'),
 ('stock_move_line', 1, 'lot', '{lot_id>stock_lot.name,lot_id>stock_production_lot.name}', true, NULL);
 -- catalog_stock: stock and logistics.
@@ -2757,8 +7979,9 @@ INSERT INTO odoo_events.entity_kind (entity, precedence, kind, purpose, conditio
 ('transfer', 6, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
 ('transfer', 7, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
 ('transfer', 8, 'pack', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pack_type_id'),
-('transfer', 9, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id'),
-('transfer', 10, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id'),
+('transfer', 9, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id || $.refs.location_dest_id.quality_of != null && $.refs.location_id.quality_of == null'),
+('transfer', 10, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id
+  || ($.refs.location_id.quality_of != null || $.refs.location_id.input_of != null) && $.refs.location_dest_id.quality_of == null && $.refs.location_dest_id.input_of == null && $.refs.location_dest_id.output_of == null && $.refs.location_dest_id.usage == "internal"'),
 ('transfer', 11, 'transfer', 'resupply', '$.new.picking_type_id == $.refs.picking_type_id.resupply_type_id'),
 ('transfer', 12, 'transfer', 'internal', NULL);
 
@@ -2767,11 +7990,11 @@ INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, c
 SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move', 'milestone', 'done', 'done', d.precedence, d.condition::jsonpath, 60, true,
        d.verb <> 'counted', d.extra::jsonb, d.description
   FROM (VALUES
-  (1, 'scrapped', 1, '$.new.scrap_id != null || $.new.scrapped == true', NULL, 'goods were scrapped'),
-  (2, 'unbuilt', 1, '$.new.unbuild_id != null || $.new.consume_unbuild_id != null', NULL, 'a product was taken apart, or a component came out of it'),
-  (3, 'used_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "add"', NULL, 'a part went into a repair'),
-  (4, 'removed_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "remove"', NULL, 'a part was taken out and thrown away'),
-  (5, 'recovered_in_repair', 1, '$.new.repair_id != null && $.new.repair_line_type == "recycle"', NULL, 'a part was taken out and kept'),
+  (1, 'used_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "add" || !exists($.new.repair_line_type) && $.refs.location_dest_id.usage == "production")', NULL, 'a part went into a repair'),
+  (2, 'removed_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "remove" || !exists($.new.repair_line_type) && $.refs.location_id.usage == "production" && ($.new.scrapped == true || $.refs.location_dest_id.usage == "inventory"))', NULL, 'a part was taken out and thrown away'),
+  (3, 'recovered_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "recycle" || !exists($.new.repair_line_type) && $.refs.location_id.usage == "production")', NULL, 'a part was taken out and kept'),
+  (4, 'scrapped', 1, '$.new.scrap_id != null || $.new.scrapped == true', NULL, 'goods were scrapped'),
+  (5, 'unbuilt', 1, '$.new.unbuild_id != null || $.new.consume_unbuild_id != null', NULL, 'a product was taken apart, or a component came out of it'),
   (6, 'repaired', 1, '$.new.repair_id != null', NULL, 'the repaired product itself'),
   (7, 'consumed', 1, '$.new.raw_material_production_id != null', NULL, 'a component was consumed by a manufacturing order'),
   (8, 'produced', 1, '$.new.production_id != null && $.new.product_id == $.refs.production_id.product_id', NULL, 'a manufacturing order produced its product'),
@@ -2780,13 +8003,13 @@ SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move',
   (11, 'relocated', 1, '$.new.is_inventory == true && $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "internal"', NULL, 'stock was moved by its quant or lot'),
   (12, 'adjusted', 1, '($.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_id.usage == "inventory") && $.refs.location_id.usage == "inventory"', '{"direction":"gain"}', 'a count found more'),
   (13, 'adjusted', 2, '$.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_dest_id.usage == "inventory"', '{"direction":"loss"}', 'a count found less'),
-  (14, 'returned', 1, '$.new.origin_returned_move_id != null || $.refs.location_id.usage == "customer" && $.refs.location_dest_id.usage == "internal" || $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "supplier"', NULL, 'goods came back, or went back to the vendor'),
-  (15, 'received', 1, '$.refs.location_id.usage == "supplier" && ($.refs.location_dest_id.usage == "internal" || $.refs.location_dest_id.usage == "transit") || $.refs.picking_type_id.code == "incoming"', NULL, 'goods arrived from a vendor'),
-  (16, 'shipped', 1, '($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit") && $.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
-  (17, 'dropshipped', 1, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"', NULL, 'goods went from the vendor to the customer'),
+  (14, 'dropshipped', 1, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"', NULL, 'goods went from the vendor to the customer'),
+  (15, 'returned', 1, '$.refs.location_id.usage == "customer" || $.refs.location_dest_id.usage == "supplier" || $.new.purchase_line_id != null && $.new.origin_returned_move_id != null && $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage != "customer"', NULL, 'goods came back from a customer, or went back to a vendor'),
+  (16, 'received', 1, '$.refs.location_id.usage == "supplier" || $.new.purchase_line_id != null && ($.refs.location_id.usage == "transit" || $.refs.picking_type_id.code == "incoming")', NULL, 'goods arrived from a vendor, or from a subcontractor'),
+  (17, 'shipped', 1, '$.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
   (18, 'issued', 1, '$.refs.location_id.usage == "internal" && ($.refs.location_dest_id.usage == "production" || $.refs.location_dest_id.usage == "inventory")', NULL, 'goods were issued for own use'),
   (19, 'recovered', 1, '($.refs.location_id.usage == "production" || $.refs.location_id.usage == "inventory") && $.refs.location_dest_id.usage == "internal"', NULL, 'goods came back from own use'),
-  (20, 'transferred', 1, NULL, NULL, 'goods moved inside')
+  (20, 'transferred', 1, NULL, NULL, 'goods moved inside, or between warehouses by way of a transit location')
   ) AS d (precedence, verb, variant, condition, extra, description);
 
 INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, with_changes, enabled, on_by_default, description) VALUES
@@ -2822,19 +8045,34 @@ LATERAL (VALUES
   ('label_attached', 1, 'touched', NULL, 'exists($.parts.attachment[*] ? (!exists(@.old) && @.new.name like_regex "^Label" && !(@.new.res_field != null)))', 35, '{}', false, false, true, NULL, 'the carrier''s label is there'),
   ('delivery_proven', 1, 'touched', NULL, 'exists($.parts.attachment[*] ? (!exists(@.old) && @.new.res_field == "signature"))', 85, '{}', false, false, true, NULL, 'somebody signed for the goods'),
   ('ready', 1, 'milestone', 'ready', NULL, 40, '{*}', true, true, true, NULL, 'goods are reserved, wholly or in part: it can be worked on'),
+  ('goods_short', 1, 'touched', NULL,
+   '!exists($.new ? (@.state != "assigned")) && !exists($.old ? (@.state != "assigned")) && exists($.parts.move[*] ? (
+      @.old.state == "assigned" && (@.new.state == "partially_available" || @.new.state == "confirmed" || @.new.state == "waiting")
+      || @.old.state == "partially_available" && (@.new.state == "confirmed" || @.new.state == "waiting" || @.new.state == "partially_available" && @.new.quantity < @.old.quantity)))',
+   42, '{detail.*}', true, true, true, NULL, 'less of a ready transfer is reserved than before, or less than is wanted now'),
+  ('goods_available', 1, 'touched', NULL,
+   '!exists($.new ? (@.state != "assigned")) && !exists($.old ? (@.state != "assigned")) && exists($.parts.move[*] ? (
+      @.new.state == "assigned" && (@.old.state == "partially_available" || @.old.state == "confirmed" || @.old.state == "waiting")
+      || @.new.state == "partially_available" && (@.old.state == "confirmed" || @.old.state == "waiting" || @.old.state == "partially_available" && @.new.quantity > @.old.quantity)))',
+   43, '{detail.*}', true, true, true, NULL, 'more of a ready transfer is reserved than before; reservation says whether all is'),
   ('unreserved', 1, 'updated', NULL, '$.old.state == "assigned" && ($.new.state == "confirmed" || $.new.state == "waiting")', 41, '{*}', true, true, true, NULL, 'the reservation was given back: stop'),
+  ('emptied', 1, 'updated', NULL, '($.old.state == "waiting" || $.old.state == "confirmed" || $.old.state == "assigned") && $.new.state == "draft"', 80, '{*}', true, true, true, NULL, 'nothing is left to move: its last line was taken out, and it is a draft again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 80, '{*}', true, true, true, NULL, 'a transfer was cancelled'),
   ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 80, '{*}', false, false, true, NULL, 'a transfer was deleted'),
   ('deleted', 2, 'deleted', NULL, '$.old.state == null || $.old.state == "draft"', 80, '{*}', false, false, false, NULL, 'a draft was deleted'),
   (k.last, 1, 'milestone', 'done', NULL, 80, '{*}', true, true, true, NULL, 'the transfer was validated'),
   ('backordered', 1, 'inserted', NULL, '$.new.backorder_id != null && $.new.state != "draft" && $.new.state != "cancel"', 90, '{}', false, false, true, 'transfer=backorder_id', 'the rest goes with another transfer')
-  ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description);
-UPDATE odoo_events.event_def SET watches = '{res_id}' WHERE entity = 'transfer' AND occasion = 'touched';
+  ) AS d (verb, variant, occasion, milestone, condition, rank, covers, lines, changes, enabled, key, description)
+ -- What comes from outside is no stock of ours: Odoo takes it for reserved whatever happens.
+ WHERE d.verb OPERATOR(pg_catalog.!~) '^goods_' OR k.kind OPERATOR(pg_catalog.<>) ALL ('{receipt,dropship,customer_return}');
+UPDATE odoo_events.event_def SET watches = CASE WHEN type ~ '[.]goods_' THEN '{state,quantity}'::text[] ELSE '{res_id}' END
+ WHERE entity = 'transfer' AND occasion = 'touched';
 
--- A batch that Odoo made by itself comes in the transaction that makes or moves its transfers.
+-- A batch that Odoo made by itself comes in the transaction that makes or moves its transfers.  A wave that somebody makes
+-- splits transfers, too; then it is somebody's.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, extra, description) VALUES
 ('odoo.logistics.transfer_batch.started.v1', 1, 'transfer_batch', 'milestone', 'started', 'started', 1,
- 'exists($tx.stock_picking.* ? (@.new.batch_id == $.new.id && (!exists(@.old) || @.old.state != @.new.state))) && !exists($.old)', 50, true, '{"auto":true}', 'transfers are worked on together'),
+ 'exists($tx.stock_picking.* ? (@.new.batch_id == $.new.id && (!exists(@.old) || @.old.state != @.new.state))) && !exists($.old) && !($.new.is_wave == true && $.new.user_id != null)', 50, true, '{"auto":true}', 'transfers are worked on together'),
 ('odoo.logistics.transfer_batch.started.v1', 2, 'transfer_batch', 'milestone', 'started', 'started', 2, NULL, 50, true, '{"auto":false}', 'transfers are worked on together'),
 ('odoo.logistics.transfer_batch.completed.v1', 1, 'transfer_batch', 'milestone', 'completed', NULL, 1, NULL, 80, true, NULL, 'all transfers of a batch are done'),
 ('odoo.logistics.transfer_batch.cancelled.v1', 1, 'transfer_batch', 'cancelled', NULL, NULL, 1, NULL, 80, true, NULL, 'a batch was cancelled');
@@ -2878,8 +8116,8 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 ('stock_move', 'detail', 1, 'stock_move_line', '{move_id}', NULL, 'line.detail', NULL, '{}', '{}', false, '{}', '{}'),
 ('transfer', 'move', 1, 'stock_move', '{picking_id}', NULL, 'line.move', '!($.new.scrap_id != null) && !($.new.scrapped == true)',
  '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{product_id,product_uom_qty,product_uom,location_id,location_dest_id,partner_id}', '{date,date_deadline}'),
-('transfer', 'detail', 2, 'stock_move_line', '{move_id}', 'line.move', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false,
- '{lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id}', '{}');
+('transfer', 'detail', 2, 'stock_move_line', '{move_id}', 'line.move', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', true,
+ '{lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id,quantity,product_uom_qty}', '{}');
 
 INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
 ('transfer', 1, 'name', '{name}', 'internal'), ('transfer', 2, 'kind', '{#kind}', 'internal'), ('transfer', 3, 'purpose', '{#purpose}', 'internal'),
@@ -2935,6 +8173,14 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('stock_level', 1, 'product', '{product_id}', 'internal'), ('stock_level', 2, 'location', '{location_id}', 'internal'), ('stock_level', 3, 'lot', '{lot_id}', 'internal'),
 ('stock_level', 4, 'package', '{package_id}', 'internal'), ('stock_level', 5, 'owner', '{owner_id}', 'personal'), ('stock_level', 6, 'quantity', '{quantity}', 'internal'),
 ('stock_level', 7, 'reserved', '{reserved_quantity}', 'internal'), ('stock_level', 8, 'warehouse', '{location_id.warehouse_id}', 'internal'), ('stock_level', 9, 'company', '{company_id}', 'internal');
+-- Where to: the partner of the transfer, who of a dropship is the vendor; there the purchase order says where.
+-- comes_from, goes_to: the movements before and behind this one, which are the other half of a resupply, or the next step.
+INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
+('transfer', 28, 'address', '{partner_id}', 'personal', 'address');
+INSERT INTO odoo_events.field (owner, position, field, sources, reference)
+SELECT o.owner, o.position + f.position, f.field, f.sources::text[], 'stock_move'
+  FROM (VALUES ('line.move', 15), ('stock_move', 25)) AS o (owner, position),
+       (VALUES (0, 'comes_from', '{many(stock_move_move_rel.move_dest_id=move_orig_id)}'), (1, 'goes_to', '{many(stock_move_move_rel.move_orig_id=move_dest_id)}')) AS f (position, field, sources);
 INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
 ('scrap', 16, 'reasons', '{many(stock_scrap_stock_scrap_reason_tag_rel.stock_scrap_id=stock_scrap_reason_tag_id)}', 'scrap_reason');
 
@@ -2990,7 +8236,7 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column,
                                 one_event, change_columns, keys, warehouse, correlation) VALUES
 ('manufacturing_order', 'manufacturing', 'mrp.production', 'mrp_production', '{mrp_production,stock_move,stock_move_line,mrp_workorder,mrp_workcenter_productivity}', 'name', 'state', '{draft}',
  '{confirmed,planned,progress,to_close}', '{cancel}', false,
- '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_deadline}', '{}',
+ '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_start,date_deadline}', '{}',
  '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_line_id.order_id,manufacturing_order=id}'),
 ('work_order', 'manufacturing', 'mrp.workorder', 'mrp_workorder', '{mrp_workorder,mrp_workcenter_productivity}', NULL, 'state', '{}',
  '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{}', '{manufacturing_order=production_id}',
@@ -3016,9 +8262,9 @@ SELECT 'odoo.manufacturing.manufacturing_order.' || d.verb || '.v1', d.variant, 
   ('confirmed', 1, 'milestone', 'confirmed', NULL, 20, '{*}', true, true, true, NULL, 'a manufacturing order was released'),
   ('changed', 1, 'changed', NULL, NULL, 30, '{}', true, true, true, NULL, 'components, operations or outputs of an open order were changed'),
   ('rescheduled', 1, 'open', NULL, '$.old.date_deadline != $.new.date_deadline || $.old.state == $.new.state && $.old.date_planned_start != $.new.date_planned_start || !exists($.new.date_planned_start) && $.new.state == "confirmed" && $.old.state == "confirmed" && $.old.date_start != $.new.date_start', 31, '{date_planned_start,date_start,date_deadline,date}', true, true, true, NULL, 'the dates of an open order moved'),
-  ('quantity_changed', 1, 'open', NULL, '$.old.product_qty != $.new.product_qty', 32, '{product_qty,product_uom_qty,name}', true, true, true, NULL, 'the quantity to produce was changed'),
-  ('components_available', 1, 'open', NULL, '$.old.reservation_state != "assigned" && $.new.reservation_state == "assigned"', 40, '{}', true, false, true, NULL, 'all components are reserved'),
-  ('components_short', 1, 'open', NULL, '$.old.reservation_state != "confirmed" && $.new.reservation_state == "confirmed"', 40, '{}', true, false, true, NULL, 'components are missing'),
+  ('quantity_changed', 1, 'open', NULL, '$.old.product_qty != $.new.product_qty', 32, '{product_qty,product_uom_qty,name,detail.*}', true, true, true, NULL, 'the quantity to produce was changed'),
+  ('components_available', 1, 'open', NULL, '$.old.reservation_state != "assigned" && $.new.reservation_state == "assigned"', 40, '{detail.*}', true, false, true, NULL, 'all components are reserved'),
+  ('components_short', 1, 'open', NULL, '$.old.reservation_state != "confirmed" && $.new.reservation_state == "confirmed"', 40, '{detail.*}', true, false, true, NULL, 'components are missing'),
   ('started', 1, 'milestone', 'started', NULL, 50, '{*}', false, true, true, NULL, 'work on it began'),
   ('ready_to_close', 1, 'milestone', 'ready_to_close', NULL, 51, '{*}', false, true, true, NULL, 'all is produced, the order can be closed'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 80, '{*}', true, true, true, NULL, 'a manufacturing order was cancelled'),
@@ -3072,8 +8318,8 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
  '{}', '{cancel}', false, '{}', '{}'),
 ('manufacturing_order', 'operation', 5, 'mrp_workorder', '{production_id}', NULL, 'line.operation', NULL,
  '{pending,waiting,ready,blocked,progress}', '{cancel}', true, '{workcenter_id,operation_id}', '{date_start,date_planned_start}'),
-('manufacturing_order', 'detail', 6, 'stock_move_line', '{move_id}', 'line.component', 'line.component_detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', false,
- '{package_id,result_package_id,owner_id}', '{}');
+('manufacturing_order', 'detail', 6, 'stock_move_line', '{move_id}', 'line.component', 'line.component_detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', true,
+ '{lot_id,package_id,result_package_id,owner_id,location_id}', '{}');
 
 INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
 ('line.component', 1, 'product', '{product_id}', 'internal'), ('line.component', 2, 'state', '{state}', 'internal'), ('line.component', 3, 'demand', '{product_uom_qty}', 'internal'),
@@ -3180,7 +8426,7 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, watches, rank, covers, with_lines, with_changes, enabled, on_by_default,
                                    epcis_bizstep, epcis_disposition, description)
 SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.variant, 'purchase_order', d.occasion, d.milestone, d.choice, d.precedence, d.condition::jsonpath,
-       CASE WHEN d.occasion OPERATOR(pg_catalog.=) 'touched' AND d.verb OPERATOR(pg_catalog.=) ANY ('{received,partially_received}') THEN '{qty_received}'::text[] ELSE '{}' END,
+       CASE WHEN d.occasion OPERATOR(pg_catalog.=) 'touched' AND d.verb OPERATOR(pg_catalog.=) ANY ('{received,partially_received,receipt_reversed}') THEN '{qty_received}'::text[] ELSE '{}' END,
        d.rank, d.covers::text[], d.lines, d.lines, d.enabled, d.enabled, d.bizstep, d.disposition, d.description
   FROM (VALUES
   ('created', 1, 'milestone', 'created', NULL, 1, NULL, 10, '{*}', false, false, NULL, NULL, 'a request for quotation was made'),
@@ -3201,7 +8447,9 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
     && !exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
    40, '{}', false, true, NULL, NULL, 'the vendor acknowledged it; Odoo setting the mark itself on a receipt is none'),
   ('received', 1, 'touched', NULL, 'receipt', 1,
-   '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
+   '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))
+    && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
+    && !exists($.parts.move[*] ? (@.new.state == "cancel" && !(@.old.state == "cancel") && @.new.origin_returned_move_id == null && @.refs.location_id.usage == "supplier"))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived'),
   ('received', 3, 'touched', NULL, 'receipt', 3,
    'exists($.parts.line[*] ? (@.old.qty_received < @.old.product_qty && @.new.qty_received >= @.new.product_qty)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
@@ -3212,10 +8460,16 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
    '!exists($.new.receipt_status) && exists($.parts.line[*] ? (@.new.qty_received > 0)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, by its lines (to 15), in the transaction that ordered it'),
   ('received', 2, 'inserted', NULL, 'receipt', 1,
-   '$.new.receipt_status == "full" && exists($.parts.line[*] ? (@.new.qty_received > 0))',
+   '$.new.receipt_status == "full" && exists($.parts.line[*] ? (@.new.qty_received > 0)) && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))',
    80, '{}', true, true, 'receiving', 'in_progress', 'all that was ordered has arrived, in the transaction that ordered it'),
-  ('closed_short', 1, 'touched', NULL, 'receipt', 2, '$.new.receipt_status == "full" && $.old.receipt_status != "full"',
-   80, '{}', true, true, NULL, NULL, 'what is missing will not come: its backorder was cancelled'),
+  ('closed_short', 1, 'touched', NULL, NULL, 1,
+   '$.new.receipt_status == "full" && $.old.receipt_status != "full"
+    && (exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty && @.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))
+        || exists($.parts.move[*] ? (@.new.state == "cancel" && !(@.old.state == "cancel") && @.new.origin_returned_move_id == null && @.refs.location_id.usage == "supplier"))
+           && !exists($.parts.line[*] ? (@.new.product_qty < @.old.product_qty)))',
+   81, '{}', true, true, NULL, NULL, 'what is missing will not come: the receipt was closed without a backorder, or its backorder was cancelled'),
+  ('receipt_reversed', 1, 'touched', NULL, NULL, 1, 'exists($.parts.line[*] ? (@.new.qty_received < @.old.qty_received))',
+   80, '{}', true, true, NULL, NULL, 'less of it counts as received than before: goods went back to the vendor, or a receipt was corrected'),
   ('partially_received', 1, 'touched', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
    80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived'),
   ('partially_received', 2, 'inserted', NULL, 'receipt', 4, 'exists($.parts.line[*] ? (@.new.qty_received > 0))',
@@ -3243,6 +8497,8 @@ SELECT pg_catalog.format('odoo.sales.sales_order.%s.v1', d.verb), d.variant, 'sa
    80, '{}', true, true, 'shipping', 'in_transit', 'more of it is delivered; complete says whether all is, where the transaction alone tells'),
   ('delivery_progressed', 2, 'inserted', NULL, 'exists($.parts.line[*] ? ((@.new.state == "sale" || @.new.state == "done") && @.new.qty_delivered > 0))',
    80, '{}', true, true, 'shipping', 'in_transit', 'some of it is delivered, in the transaction that ordered it'),
+  ('delivery_reversed', 1, 'touched', NULL, 'exists($.parts.line[*] ? (@.new.qty_delivered < @.old.qty_delivered))',
+   80, '{}', true, true, NULL, NULL, 'less of it counts as delivered than before: goods came back, or a delivery was corrected'),
   ('locked', 1, 'updated', NULL, '$.new.locked == true && !($.old.locked == true) || $.old.state == "sale" && $.new.state == "done"', 81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
   ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale"', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled'),
@@ -3286,6 +8542,9 @@ SELECT f.owner, pg_catalog.row_number() OVER (PARTITION BY f.owner ORDER BY f.n)
   (1, 'line.charge', 'product', '{product_id}', 'internal'), (2, 'line.charge', 'description', '{name}', 'internal'), (3, 'line.charge', 'quantity', '{product_uom_qty}', 'internal'),
   (4, 'line.charge', 'unit', '{product_uom_id}', 'internal'), (5, 'line.charge', 'price_unit', '{price_unit}', 'confidential'), (6, 'line.charge', 'amount', '{price_subtotal}', 'confidential')
   ) AS f (n, owner, field, sources, classification);
+INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
+('purchase_order', 24, 'delivery_address', '{dest_address_id,picking_type_id.warehouse_id.partner_id}', 'personal', 'address'),
+('sales_order', 22, 'delivery_address', '{partner_shipping_id}', 'personal', 'address');
 -- catalog_maintenance: maintenance, repair, quality.
 
 INSERT INTO odoo_events.reference (reference, tables) VALUES
@@ -3659,41 +8918,125 @@ SELECT f.owner, f.n, f.field, f.sources::text[], f.classification
 
 -- The sales order comes first, then the purchase order, then the manufacturing order: an order made to order belongs to what
 -- ordered it.  To Odoo 18 procurement groups tie the chain together, in 19 references; where neither does, moves that follow one
--- another.  Backorders of a manufacturing order belong to the first of its group.
-UPDATE odoo_events.entity SET correlation = '{sales_order=sale_line_id.order_id,sales_order=picking_id.sale_id,sales_order=raw_material_production_id.sale_line_id.order_id,
-  sales_order=production_id.sale_line_id.order_id,sales_order=origin_returned_move_id.sale_line_id.order_id,sales_order=group_id.sale_id,
-  sales_order=id~stock_reference_move_rel.move_id=reference_id~stock_reference_sale_rel.reference_id=sale_id,
-  purchase_order=purchase_line_id.order_id,purchase_order=origin_returned_move_id.purchase_line_id.order_id,
-  purchase_order=id~stock_reference_move_rel.move_id=reference_id~stock_reference_purchase_rel.reference_id=purchase_id,
-  purchase_order=raw_material_production_id~stock_move.production_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=purchase_line_id~purchase_order_line.id=order_id,
-  purchase_order=production_id~stock_move.production_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=purchase_line_id~purchase_order_line.id=order_id,
-  manufacturing_order=raw_material_production_id.production_group_id~mrp_production.production_group_id=id<,
-  manufacturing_order=production_id.production_group_id~mrp_production.production_group_id=id<,
-  manufacturing_order=raw_material_production_id.procurement_group_id~mrp_production.procurement_group_id=id<,
-  manufacturing_order=production_id.procurement_group_id~mrp_production.procurement_group_id=id<,
-  manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id,manufacturing_order=consume_unbuild_id.mo_id,
-  manufacturing_order=id~stock_reference_move_rel.move_id=reference_id~stock_reference_production_rel.reference_id=production_id<,
-  manufacturing_order=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=raw_material_production_id,
-  manufacturing_order=id~stock_move_move_rel.move_dest_id=move_orig_id~stock_move.id=production_id,repair_order=repair_id}' WHERE entity = 'stock_move';
-UPDATE odoo_events.entity SET correlation = '{sales_order=sale_id,sales_order=backorder_id.sale_id,sales_order=return_id.sale_id,sales_order=group_id.sale_id,
-  sales_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_sale_rel.reference_id=sale_id,
-  purchase_order=id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id,
-  purchase_order=return_id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id,
-  purchase_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_purchase_rel.reference_id=purchase_id,
-  manufacturing_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_production_rel.reference_id=production_id<,
-  manufacturing_order=id~stock_move.picking_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=raw_material_production_id,
-  manufacturing_order=id~stock_move.picking_id=id~stock_move_move_rel.move_dest_id=move_orig_id~stock_move.id=production_id}' WHERE entity = 'transfer';
-UPDATE odoo_events.entity SET correlation = (SELECT pg_catalog.string_to_array(pg_catalog.replace('sales_order=@sale_line_id.order_id,sales_order=@procurement_group_id.sale_id,'
-  || 'sales_order=$~stock_reference_production_rel.production_id=reference_id~stock_reference_sale_rel.reference_id=sale_id,'
-  || 'purchase_order=$~stock_move.production_id=id~stock_move_move_rel.move_orig_id=move_dest_id~stock_move.id=purchase_line_id~purchase_order_line.id=order_id,'
-  || 'manufacturing_order=@production_group_id~mrp_production.production_group_id=id<,manufacturing_order=@procurement_group_id~mrp_production.procurement_group_id=id<,'
-  || 'manufacturing_order=$', '@', CASE WHEN p.path = 'id' THEN '' ELSE p.path || '.' END), ','))
+-- another.  Backorders of a manufacturing order belong to the first of its group.  A repair is a process of its own, unless a
+-- sales order asked for it.  What no order asked for belongs to its transfer, to the first one of several that follow one another.
+--
+-- Everything that belongs to a purchase takes the same way from there, so that order, receipts, valuation and bills have one
+-- root: "purchase:PATH" stands for the paths by which the purchase order at the end of PATH may have been ordered by a sale,
+-- and for the purchase order itself.
+--
+-- A move, the valuation layer of a move (to 18) and the value of a move (from 19) are three tables' words for one fact, so they
+-- take the same paths.  {row} stands for "of the move", {id} for the move's id, {before} and {after} for one step along the
+-- chain of moves: goods behind the dock follow the receipt by one or two of them, goods made to order precede the delivery.
+CREATE FUNCTION pg_temp.paths(template text, row_of text, id text) RETURNS text[] LANGUAGE sql SET search_path = pg_catalog AS $$
+SELECT string_to_array(trim(regexp_replace(replace(replace(replace(replace(regexp_replace(template, 'purchase:(\S+)',
+  'sales_order=\1~purchase_order_line.order_id=sale_line_id~sale_order_line.id=order_id
+   sales_order=\1~stock_reference_purchase_rel.purchase_id=reference_id~stock_reference_sale_rel.reference_id=sale_id
+   sales_order=\1~purchase_order_line.order_id=id~stock_move.created_purchase_line_id=sale_line_id~sale_order_line.id=order_id
+   purchase_order=\1', 'g'),
+  '{row}', row_of), '{id}', id), '{after}', '~stock_move_move_rel.move_orig_id=move_dest_id'), '{before}', '~stock_move_move_rel.move_dest_id=move_orig_id'),
+  '\s+', ' ', 'g')), ' ')
+$$;
+UPDATE odoo_events.entity SET correlation = pg_temp.paths(
+  'sales_order={row}repair_id.sale_order_line_id.order_id
+   repair_order={row}repair_id
+   sales_order={row}sale_line_id.order_id
+   purchase:{row}purchase_line_id.order_id
+   sales_order={row}picking_id.sale_id
+   sales_order={row}raw_material_production_id.sale_line_id.order_id
+   sales_order={row}production_id.sale_line_id.order_id
+   sales_order={row}origin_returned_move_id.sale_line_id.order_id
+   sales_order={row}group_id.sale_id
+   sales_order={id}~stock_reference_move_rel.move_id=reference_id~stock_reference_sale_rel.reference_id=sale_id
+   sales_order={row}raw_material_production_id~stock_move.production_id=id{after}~stock_move.id=sale_line_id~sale_order_line.id=order_id
+   sales_order={row}production_id~stock_move.production_id=id{after}~stock_move.id=sale_line_id~sale_order_line.id=order_id
+   sales_order={row}raw_material_production_id~stock_move.production_id=id{after}{after}~stock_move.id=sale_line_id~sale_order_line.id=order_id
+   sales_order={row}production_id~stock_move.production_id=id{after}{after}~stock_move.id=sale_line_id~sale_order_line.id=order_id
+   purchase:{row}origin_returned_move_id.purchase_line_id.order_id
+   purchase:{row}picking_id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{row}picking_id~stock_move.picking_id=id{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{row}picking_id~stock_move.picking_id=id{before}{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase_order={id}~stock_reference_move_rel.move_id=reference_id~stock_reference_purchase_rel.reference_id=purchase_id
+   purchase:{row}raw_material_production_id~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{row}production_id~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{row}raw_material_production_id.production_group_id~mrp_production.production_group_id=id~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{row}production_id.production_group_id~mrp_production.production_group_id=id~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{id}{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{id}{before}{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   sales_order={id}{after}~stock_move.id=raw_material_production_id~mrp_production.id=sale_line_id~sale_order_line.id=order_id
+   purchase:{id}{after}~stock_move.id=raw_material_production_id~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   manufacturing_order={row}raw_material_production_id.production_group_id~mrp_production.production_group_id=id<
+   manufacturing_order={row}production_id.production_group_id~mrp_production.production_group_id=id<
+   manufacturing_order={row}raw_material_production_id.procurement_group_id~mrp_production.procurement_group_id=id<
+   manufacturing_order={row}production_id.procurement_group_id~mrp_production.procurement_group_id=id<
+   manufacturing_order={row}raw_material_production_id
+   manufacturing_order={row}production_id
+   manufacturing_order={row}unbuild_id.mo_id
+   manufacturing_order={row}consume_unbuild_id.mo_id
+   manufacturing_order={row}scrap_id.production_id
+   manufacturing_order={id}~stock_reference_move_rel.move_id=reference_id~stock_reference_production_rel.reference_id=production_id<
+   manufacturing_order={id}{after}~stock_move.id=raw_material_production_id
+   manufacturing_order={id}{before}~stock_move.id=production_id
+   manufacturing_order={row}group_id~mrp_production.procurement_group_id=id<
+   unbuild_order={row}unbuild_id
+   unbuild_order={row}consume_unbuild_id
+   transfer={row}picking_id~stock_move.picking_id=id{before}{before}~stock_move.id=picking_id<
+   transfer={row}picking_id~stock_move.picking_id=id{before}~stock_move.id=picking_id<
+   transfer={row}picking_id', m.row_of, m.id)
+  FROM (VALUES ('stock_move', '', 'id'), ('valuation_of_move', '', 'id'), ('valuation', 'stock_move_id.', 'stock_move_id')) AS m (entity, row_of, id)
+ WHERE entity.entity OPERATOR(pg_catalog.=) m.entity;
+UPDATE odoo_events.entity SET correlation = pg_temp.paths(
+  'purchase:id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id
+   sales_order=sale_id
+   sales_order=backorder_id.sale_id
+   sales_order=return_id.sale_id
+   sales_order=group_id.sale_id
+   sales_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_sale_rel.reference_id=sale_id
+   purchase:return_id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id
+   purchase_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_purchase_rel.reference_id=purchase_id
+   purchase:id~stock_move.picking_id=id{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:id~stock_move.picking_id=id{before}{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   sales_order=id~stock_move.picking_id=id{after}~stock_move.id=raw_material_production_id~mrp_production.id=sale_line_id~sale_order_line.id=order_id
+   purchase:id~stock_move.picking_id=id{after}~stock_move.id=raw_material_production_id~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   manufacturing_order=id~stock_move.picking_id=id~stock_reference_move_rel.move_id=reference_id~stock_reference_production_rel.reference_id=production_id<
+   manufacturing_order=id~stock_move.picking_id=id{after}~stock_move.id=raw_material_production_id
+   manufacturing_order=id~stock_move.picking_id=id{before}~stock_move.id=production_id
+   manufacturing_order=group_id~mrp_production.procurement_group_id=id<
+   transfer=id~stock_move.picking_id=id{before}{before}~stock_move.id=picking_id<
+   transfer=id~stock_move.picking_id=id{before}~stock_move.id=picking_id<
+   transfer=id', '', 'id')
+ WHERE entity = 'transfer';
+-- Here {id} stands for the manufacturing order's id, {row} for "of the manufacturing order".
+UPDATE odoo_events.entity SET correlation = pg_temp.paths(
+  'sales_order={row}sale_line_id.order_id
+   sales_order={row}procurement_group_id.sale_id
+   sales_order={id}~stock_reference_production_rel.production_id=reference_id~stock_reference_sale_rel.reference_id=sale_id
+   sales_order={id}~stock_move.production_id=id{after}~stock_move.id=sale_line_id~sale_order_line.id=order_id
+   sales_order={id}~stock_move.production_id=id{after}{after}~stock_move.id=sale_line_id~sale_order_line.id=order_id
+   purchase:{id}~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:{row}production_group_id~mrp_production.production_group_id=id~stock_move.production_id=id{after}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   manufacturing_order={row}production_group_id~mrp_production.production_group_id=id<
+   manufacturing_order={row}procurement_group_id~mrp_production.procurement_group_id=id<
+   manufacturing_order={id}', CASE p.path WHEN 'id' THEN '' ELSE p.path || '.' END, p.path)
   FROM (VALUES ('manufacturing_order', 'id'), ('work_order', 'production_id'), ('unbuild_order', 'mo_id'), ('scrap', 'production_id')) AS p (entity, path)
  WHERE entity.entity OPERATOR(pg_catalog.=) p.entity;
-UPDATE odoo_events.entity SET correlation = pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.array_to_string(correlation, ','), '$', CASE entity
-  WHEN 'manufacturing_order' THEN 'id' WHEN 'unbuild_order' THEN 'mo_id' ELSE 'production_id' END), ',')
- WHERE entity IN ('manufacturing_order', 'work_order', 'unbuild_order', 'scrap');
-UPDATE odoo_events.entity SET correlation = pg_catalog.array_cat('{sales_order=picking_id.sale_id}', correlation) WHERE entity = 'scrap';
+UPDATE odoo_events.entity SET correlation = pg_catalog.array_cat(
+  pg_temp.paths('purchase:picking_id~stock_move.picking_id=purchase_line_id~purchase_order_line.id=order_id
+   sales_order=picking_id.sale_id
+   purchase:picking_id~stock_move.picking_id=id{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id
+   purchase:picking_id~stock_move.picking_id=id{before}{before}~stock_move.id=purchase_line_id~purchase_order_line.id=order_id', '', ''), correlation)
+ WHERE entity = 'scrap';
+UPDATE odoo_events.entity SET correlation = pg_catalog.array_append(correlation, 'transfer=picking_id') WHERE entity = 'scrap';
+UPDATE odoo_events.entity SET correlation = pg_catalog.array_append(correlation, 'unbuild_order=id') WHERE entity = 'unbuild_order';
+UPDATE odoo_events.entity SET correlation = '{sales_order=sale_order_line_id.order_id,repair_order=id}' WHERE entity = 'repair_order';
+UPDATE odoo_events.entity SET correlation = pg_temp.paths('purchase:id', '', '') WHERE entity = 'purchase_order';
+-- What is billed or refunded belongs to what was ordered; a payment, from 18 on, to what it pays.
+UPDATE odoo_events.entity SET correlation = pg_temp.paths(
+  'sales_order={id}~account_move_line.move_id=id~sale_order_line_invoice_rel.invoice_line_id=order_line_id~sale_order_line.id=order_id
+   purchase:{id}~account_move_line.move_id=purchase_line_id~purchase_order_line.id=order_id', '', i.path)
+  FROM (VALUES ('invoice', 'id'), ('payment', 'id~account_move__account_payment.payment_id=invoice_id')) AS i (entity, path)
+ WHERE entity.entity OPERATOR(pg_catalog.=) i.entity;
+DROP FUNCTION pg_temp.paths(text, text, text);
 -- catalog_epcis: business step and disposition of EPCIS 2.0 (Core Business Vocabulary) that an event stands for.
 UPDATE odoo_events.event_def d SET epcis_bizstep = v.bizstep, epcis_disposition = v.disposition
   FROM (VALUES
@@ -3789,15 +9132,20 @@ BEGIN
   END LOOP;
 END $$;
 
+-- A view's functions are called as its reader.  These say who he is, and compare what they are given.
+GRANT EXECUTE ON FUNCTION odoo_events._callers(), odoo_events._allows(jsonb, text, int4, int4), odoo_events._sees(jsonb, text, int4[], int4[]),
+  odoo_events._sees_whole(jsonb, text, text[], int4[], int4[], text[], text), odoo_events._statement(text, jsonb) TO PUBLIC;
+
 -- Monitoring: status without payloads and secrets.  The functions are those that the views call.
 GRANT USAGE ON SCHEMA odoo_events TO pg_monitor;
 GRANT SELECT ON odoo_events.worker_status TO pg_monitor;
 GRANT SELECT ON odoo_events.capture_status, odoo_events.capture_error, odoo_events.attached TO pg_monitor;
-GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo_events.storage, odoo_events.arming TO pg_monitor;
+GRANT SELECT ON odoo_events.subscription_status, odoo_events.replay_status, odoo_events.storage, odoo_events.arming, odoo_events.care TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._identity() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events._captured_table(text[], boolean), odoo_events._missing_columns(oid, text[]), odoo_events._rule_stats(), odoo_events._wal_state(),
   odoo_events._wal_slot() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events.version(), odoo_events._schedule_next(text, timestamptz) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION odoo_events._worker(), odoo_events._oldest_unpublished(), odoo_events.version(), odoo_events._schedule_next(text, timestamptz, text) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION odoo_events._transport(text) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION odoo_events.health(), odoo_events.metrics(), odoo_events.metrics_text() TO pg_monitor;
 
 -- The database's owner: Odoo's role dumps, restores and duplicates the database, and names the trigger functions when it
