@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 #include "base/glob.h"
 #include "base/shmem.h"

@@ -210,8 +210,6 @@ SELECT 'subscription ' || c.name, min(h.position)
 UNION ALL
 SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters
 UNION ALL
-SELECT 'dropped subscription ' || u.name, u.position FROM odoo_events.unsubscribed u WHERE u.until > now()
-UNION ALL
 (SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1);
 COMMENT ON VIEW odoo_events.needed IS 'internal: who needs the outbox, and from where on';
 

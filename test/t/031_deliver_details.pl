@@ -77,7 +77,7 @@ $node->safe_psql($db, qq{SELECT odoo_events.skip(name, '{$bad}') FROM odoo_event
 foreach my $name ('poison', 'none', 'strict')
 {
 	ok(delivered($name), "$name: goes on after skip()");
-	is($node->safe_psql($db, qq{SELECT event_id, last_error FROM odoo_events.dead_letter WHERE subscription = '$name'}), "$bad|skipped by postgres",
+	is($node->safe_psql($db, qq{SELECT event_id, last_error FROM odoo_events.dead_letter WHERE subscription = '$name'}), "$bad|skipped by postgres: HTTP status 500",
 		"$name: and keeps a dead letter");
 	is(scalar(numbers("/$name")), 29, "$name: everything else arrived");
 }
@@ -96,7 +96,7 @@ $node->safe_psql($db, q{SELECT odoo_events.retry_now('flying')});
 ok($node->poll_query_until($db, q{SELECT array_agg(what) = '{skip}' FROM odoo_events.command}), 'the worker knows that it is unwanted, and keeps the order until the answer');
 $receiver->misbehave();
 ok(status('flying', 'dead_letters = 1 AND lag_events = 0'), 'and it becomes a dead letter when it fails');
-is($node->safe_psql($db, q{SELECT event_id, last_error FROM odoo_events.dead_letter WHERE subscription = 'flying'}), "$bad|skipped by postgres", 'by order');
+is($node->safe_psql($db, q{SELECT event_id, last_error FROM odoo_events.dead_letter WHERE subscription = 'flying'}), "$bad|skipped by postgres: HTTP status 500", 'by order');
 done_with();
 
 # --- webhook-delivery: abort-message, disable

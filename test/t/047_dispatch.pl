@@ -127,7 +127,7 @@ ok($node->poll_query_until($db, q{SELECT count(*) FILTER (WHERE state = 'retry')
 my $bad = $node->safe_psql($db, q{SELECT event_id FROM odoo_events.waiting WHERE type LIKE '%.poison.%'});
 $node->safe_psql($db, qq{SELECT odoo_events.skip('members', '{$bad}')});
 ok(delivered('members'), 'the others go on');
-is($node->safe_psql($db, q{SELECT event_id, last_error FROM odoo_events.dead_letter}), "$bad|skipped by postgres", 'without the one');
+is($node->safe_psql($db, q{SELECT event_id, last_error FROM odoo_events.dead_letter}), "$bad|skipped by postgres: HTTP status 500", 'without the one');
 is(scalar(() = $receiver->events('/members')), 7, 'all of them');
 $receiver->misbehave({ path => '^/members$', type => '\.poison\.', status => 500, times => 1 },
 	{ path => '^/members$', type => '\.poison\.', status => 500, hold => JSON::PP::true });

@@ -56,6 +56,20 @@ cmp_ok(scalar(keys %sites), '>', 100, 'hints were found in the sources: ' . keys
 # ---- those that no statement can provoke or follow, and why; what shows them instead ----
 
 my %elsewhere = (
+	q{base/guc.c: ALTER SYSTEM SET odoo_events.otlp_endpoint = 'http://127.0.0.1:4318';} => 'ALTER SYSTEM does not show the hint of a check: t/232_traces',
+	q{publish/outbox/rotation.c: To keep them: ALTER SYSTEM SET odoo_events.on_full = 'keep'; SELECT pg_reload_conf();} => 'in the log of the server only: t/160_outbox_limit',
+	q{schema/capture.sql: %s is a table of Odoo's; what is told of it belongs to the entities: %s.} => 'sql/deliver_bad_input',
+	q{schema/capture.sql: Leave it out for all entities.} => 'a warning: sql/deliver_bad_input',
+	q{schema/define.sql: It knows %s; an app of your own may have others.} => 'a warning: sql/deliver_bad_input',
+	q{schema/deliver_warnings.sql: A request that is given up may have arrived: the event comes again. timeout => '15s' is the default.} => 'a warning: sql/deliver_bad_input',
+	q{schema/deliver_warnings.sql: Name the network of the endpoint alone, for example allow_networks => '{10.1.2.0/24}'.} => 'a warning: sql/deliver_bad_input',
+	q{schema/deliver_warnings.sql: Odoo shows the ids of companies in developer mode; events of others are not sent.} => 'a warning: sql/deliver_bad_input',
+	q{schema/deliver_warnings.sql: Odoo shows the ids of warehouses in developer mode; events of others are not sent.} => 'a warning: sql/deliver_bad_input',
+	q{schema/page.sql: SELECT odoo_events.page('document', what => 'transfer:1');  -- or the document's name, or an event's id} => 't/230_pages executes it',
+	q{schema/page.sql: SELECT odoo_events.page('operations');  -- or integration, warehouse, business, document} => 't/230_pages executes it',
+	q{schema/page.sql: SELECT odoo_events.page(language => 'en');} => 't/230_pages executes it',
+	q{schema/page.sql: SELECT odoo_events.page(period => '24 h');} => 't/230_pages executes it',
+	q{schema/slow_condition.sql: SELECT odoo_events.enable_event(%L);  -- once define_event() has given it a cheaper condition'} => 'health(): t/101_judgements',
 	"schema/quiet.sql: SELECT * FROM odoo_events.attach(mode => 'trigger');  -- before, where these must be quiet, too" => 'needs capture from the WAL: t/062_wal',
 	'worker/restored.c: If this is production: SELECT odoo_events.arm(); in each database.' => 'in the log of the server only: t/220_restored_copies',
 	'stream/relation.c: CREATE EXTENSION odoo_events;' => 'needs a database without the extension: sql/stream_details',

@@ -2385,8 +2385,6 @@ SELECT 'subscription ' || c.name, min(h.position)
 UNION ALL
 SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters
 UNION ALL
-SELECT 'dropped subscription ' || u.name, u.position FROM odoo_events.unsubscribed u WHERE u.until > now()
-UNION ALL
 (SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1);
 CREATE OR REPLACE FUNCTION odoo_events._overrun_pull(upto int8) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
