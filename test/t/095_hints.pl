@@ -69,7 +69,7 @@ my %elsewhere = (
 	q{schema/page.sql: SELECT odoo_events.page('operations');  -- or integration, warehouse, business, document} => 't/230_pages executes it',
 	q{schema/page.sql: SELECT odoo_events.page(language => 'en');} => 't/230_pages executes it',
 	q{schema/page.sql: SELECT odoo_events.page(period => '24 h');} => 't/230_pages executes it',
-	q{schema/slow_condition.sql: SELECT odoo_events.enable_event(%L);  -- once define_event() has given it a cheaper condition'} => 'health(): t/101_judgements',
+	q{schema/slow_condition.sql: SELECT odoo_events.enable_event(%L);  -- once define_event() has given it a cheaper condition} => 'health(): t/101_judgements',
 	"schema/quiet.sql: SELECT * FROM odoo_events.attach(mode => 'trigger');  -- before, where these must be quiet, too" => 'needs capture from the WAL: t/062_wal',
 	'worker/restored.c: If this is production: SELECT odoo_events.arm(); in each database.' => 'in the log of the server only: t/220_restored_copies',
 	'stream/relation.c: CREATE EXTENSION odoo_events;' => 'needs a database without the extension: sql/stream_details',

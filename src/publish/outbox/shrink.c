@@ -26,6 +26,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/fault.h"
 #include "base/insert.h"
 #include "base/oe.h"
@@ -42,7 +43,7 @@ static void
 oe_outbox_copy(Oid from, Relation to, int64 keep_from)
 {
 	Relation	rel = table_open(from, AccessShareLock);
-	TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	TableScanDesc scan = oe_table_beginscan(rel, GetActiveSnapshot());
 	TupleTableSlot *row = table_slot_create(rel, NULL);
 	int			natts = RelationGetDescr(rel)->natts;
 	OeInserter	ins;
