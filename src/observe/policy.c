@@ -319,7 +319,7 @@ Datum
 oe_sql_deny(PG_FUNCTION_ARGS)
 {
 	OeSlot	   *slot = oe_slot_mine(false);
-	char	   *message = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *message = PG_ARGISNULL(0) ? "this" : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *role = GetUserNameFromId(GetOuterUserId(), true);
 
 	if (role == NULL)
