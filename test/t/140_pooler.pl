@@ -31,6 +31,7 @@ logfile = $dir/log
 pidfile = $dir/pid
 INI
 system_or_bail('/usr/sbin/pgbouncer', '-q', '-d', "$dir/pgbouncer.ini");
+OdooEvents::Receiver::wait_until(sub { -S "$dir/.s.PGSQL.$pool" }, 'the pooler listens');
 
 # A client that connects, says this, and leaves.
 sub client
