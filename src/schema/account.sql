@@ -146,5 +146,8 @@ BEGIN
     oldest := LEAST(oldest, one);
   END LOOP;
   RETURN oldest;
+EXCEPTION WHEN disk_full THEN
+  -- PostgreSQL 19 extends visibility maps while it reads, so even this fails on a full disk; what the worker knows is no later
+  RETURN (SELECT w.published_until FROM odoo_events._worker() w);
 END $$;
 COMMENT ON FUNCTION odoo_events._oldest_unpublished() IS 'internal: when the oldest change was committed that is not published; null where there is none';
