@@ -45,6 +45,14 @@ COMMENT ON FUNCTION odoo_events._note_revision(text) IS 'internal: notes the con
 CREATE FUNCTION odoo_events._note_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- A transaction that changes a thousand subscriptions comes here a thousand times when it ends.  A revision that it has noted after
+  -- this change, by a later command, has it already.
+  IF TG_TABLE_NAME = 'subscription_config' AND TG_OP <> 'DELETE' THEN
+    IF EXISTS (SELECT 1 FROM odoo_events.subscription_config c, (SELECT r.xmin, r.cmin FROM odoo_events.revision r ORDER BY r.revision DESC LIMIT 1) r
+                WHERE c.id = NEW.id AND r.xmin = pg_current_xact_id()::xid AND c.cmin::text::int8 < r.cmin::text::int8) THEN
+      RETURN NULL;
+    END IF;
+  END IF;
   PERFORM odoo_events._note_revision();
   RETURN NULL;
 END $$;

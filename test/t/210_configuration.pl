@@ -185,6 +185,17 @@ subtest 'the worker waits for nobody who changes the configuration' => sub {
 	is(sql(q{SELECT count(*) FROM odoo_events.config_revision WHERE config::text ~ 'disabled'}), '0', 'which is in no revision');
 };
 
+subtest 'a transaction that changes many subscriptions is one revision, with all of them' => sub {
+	my $before = sql('SELECT max(revision) FROM odoo_events.config_revision');
+	sql(q{BEGIN; SELECT odoo_events.subscribe('many' || i, NULL) FROM generate_series(1, 20) i; SELECT odoo_events.alter_subscription('many1', priority => 7); COMMIT});
+	is(sql('SELECT max(revision) FROM odoo_events.config_revision'), $before + 1, 'one revision');
+	is(sql('SELECT hash = odoo_events.config_hash() FROM odoo_events.config_revision ORDER BY revision DESC LIMIT 1'), 't', 'of what there is now');
+	sql(q{BEGIN; SELECT odoo_events.alter_subscription('many1', priority => 6); SET CONSTRAINTS ALL IMMEDIATE; SELECT odoo_events.alter_subscription('many1', priority => 5); COMMIT});
+	is(sql('SELECT hash = odoo_events.config_hash() FROM odoo_events.config_revision ORDER BY revision DESC LIMIT 1'), 't', 'also where constraints are looked at in between');
+	sql(q{SELECT odoo_events.unsubscribe('many' || i) FROM generate_series(1, 20) i});
+	is(sql('SELECT hash = odoo_events.config_hash() FROM odoo_events.config_revision ORDER BY revision DESC LIMIT 1'), 't', 'and when they are gone');
+};
+
 subtest 'revisions and policies are in a dump' => sub {
 	$node->safe_psql('postgres', 'CREATE DATABASE restored OWNER odoo');
 	sql(q{SELECT odoo_events.set_policy('odoo', companies => '{1}')});
