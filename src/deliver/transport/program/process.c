@@ -182,6 +182,19 @@ oe_program_fork(const char *path, int fd)
 	return pid;
 }
 
+static void
+oe_note_dying(pid_t pid)
+{
+	for (int i = 0; i < OE_DYING; i++)
+		if (oe_dying[i].pid == 0)
+		{
+			oe_dying[i].pid = pid;
+			oe_dying[i].kill_at = oe_mono() + OE_END_US;
+			return;
+		}
+	(void) kill(pid, SIGKILL);
+}
+
 /*
  * Starts the program unless it runs; false if it cannot be, and then "ended"
  * says why.  One that ends at once is started again once a second at most.
@@ -201,13 +214,20 @@ oe_program_start(OeProgram *program)
 	path = oe_program_path(program->kind);
 	if (access(path, X_OK) != 0)
 		snprintf(program->ended, sizeof(program->ended), "the helper program %s cannot be executed: %m", path);
-	else if (!AcquireExternalFD() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0)
+	else if (!AcquireExternalFD())
+		snprintf(program->ended, sizeof(program->ended), "no descriptor for the helper program: %m");
+	else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0)
+	{
 		snprintf(program->ended, sizeof(program->ended), "no socket for the helper program: %m");
+		ReleaseExternalFD();
+	}
 	else
 	{
 		/* the program's own end blocks, which is up to the program */
 		(void) fcntl(fds[1], F_SETFL, 0);
 		program->pid = oe_program_fork(path, fds[1]);
+		if (program->pid < 0)
+			snprintf(program->ended, sizeof(program->ended), "the helper program cannot be started: %m");
 		(void) close(fds[1]);
 		if (program->pid > 0 && oe_wait_set(OE_WAITER_PROGRAM, fds[0], EPOLLIN))
 		{
@@ -217,7 +237,12 @@ oe_program_start(OeProgram *program)
 		}
 		else
 		{
-			snprintf(program->ended, sizeof(program->ended), "the helper program cannot be started: %m");
+			/* it ends by itself when its socket is closed, and is waited for */
+			if (program->pid > 0)
+			{
+				snprintf(program->ended, sizeof(program->ended), "the helper program cannot be waited for: %m");
+				oe_note_dying(program->pid);
+			}
 			(void) close(fds[0]);
 			ReleaseExternalFD();
 			program->pid = 0;
@@ -305,19 +330,6 @@ oe_program_read(OeProgram *program)
 }
 
 /* ---- ending ---- */
-
-static void
-oe_note_dying(pid_t pid)
-{
-	for (int i = 0; i < OE_DYING; i++)
-		if (oe_dying[i].pid == 0)
-		{
-			oe_dying[i].pid = pid;
-			oe_dying[i].kill_at = oe_mono() + OE_END_US;
-			return;
-		}
-	(void) kill(pid, SIGKILL);
-}
 
 /*
  * Looks after those that are to end: they are killed when they do not.  True
