@@ -96,6 +96,7 @@ DECLARE
   said  text[] := '{}';
   more  text[];
 BEGIN
+  PERFORM odoo_events._must_be_free('summary');
   IF period IS NULL OR period <= '0' OR period > '1 year' THEN
     RAISE EXCEPTION 'argument "period" is %', period USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.summary(''24 hours'');';
   END IF;

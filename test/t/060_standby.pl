@@ -37,7 +37,7 @@ is($standby->safe_psql('plant', q{SELECT status, detail FROM odoo_events.health(
 	'health() of a standby misses no worker');
 is($standby->safe_psql('plant', q{SELECT count(*) FROM odoo_events.metrics() WHERE name = 'odoo_events_worker_up'}), '0', 'nor does an alert about worker_up');
 is($standby->safe_psql('plant', q{SELECT count(*) FROM odoo_events.health() WHERE status = 'critical'}), '0', 'health() of a standby calls nothing critical');
-is($standby->safe_psql('plant', q{SELECT verdict, layer FROM odoo_events.diagnose('nobody'); SELECT count(*) >= 0 FROM odoo_events.diagnose(); SELECT length(odoo_events.summary()) > 0}), "unknown|odoo\nt\nt", 'diagnose() and summary() answer on a standby');
+is($standby->safe_psql('plant', q{SELECT verdict, layer FROM odoo_events.diagnose('nobody'); SELECT count(*) >= 0 FROM odoo_events.diagnose(); SELECT length(odoo_events.summary()) > 0; SELECT odoo_events.page() ~ '</html>'}), "unknown|odoo\nt\nt\nt", 'diagnose(), summary() and page() answer on a standby');
 is($standby->safe_psql('plant', 'SELECT odoo_events.preload_line()'), '-- nothing to do: shared_preload_libraries names odoo_events', 'preload_line() works on a standby');
 
 # an endpoint that is down while the primary dies: events wait

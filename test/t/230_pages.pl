@@ -130,6 +130,7 @@ subtest 'wrong arguments are named, with what is right' => sub {
 		q{page(period => '-1 h')} => qr/argument "period" is -01:00:00/,
 		q{page(period => '1 year')} => qr/at most 92 days/,
 		q{page('document')} => qr/argument "what" says no document/,
+		q{page(company_id => 1)} => qr/argument "company_id" has no effect/,
 		q{page(language => 'tlh')} => qr/argument "language" is "tlh": pages speak en, de, fr/);
 	foreach my $call (sort keys %wrong)
 	{

@@ -5695,6 +5695,7 @@ DECLARE
   said  text[] := '{}';
   more  text[];
 BEGIN
+  PERFORM odoo_events._must_be_free('summary');
   IF period IS NULL OR period <= '0' OR period > '1 year' THEN
     RAISE EXCEPTION 'argument "period" is %', period USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.summary(''24 hours'');';
   END IF;
@@ -5746,31 +5747,31 @@ COMMENT ON FUNCTION odoo_events._html_value(text, int) IS 'internal: a value of 
 CREATE FUNCTION odoo_events._page_texts() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb '{
- "de": {"Operations": "Betrieb", "Integration": "Integration", "Warehouse": "Lager", "Business": "Geschäft", "Document": "Beleg",
+ "de": {"Operations": "Betrieb", "Integration": "Integration", "Document": "Beleg",
   "Does the machine run?": "Läuft die Maschine?", "Which partner, which document?": "Welcher Partner, welcher Beleg?",
-  "What is late at my dock?": "Was ist an meiner Rampe zu spät?", "Do we keep what we promised?": "Halten wir, was wir versprochen haben?",
+ 
   "Where is this one?": "Wo ist dieser?", "nothing": "nichts", "statement": "Anweisung", "made at": "erstellt am", "times in": "Zeiten in",
-  "period": "Zeitraum", "company": "Firma", "warehouse": "Lager", "all is well": "alles in Ordnung", "needs a look": "bitte ansehen", "needs help now": "braucht jetzt Hilfe",
+  "period": "Zeitraum", "all is well": "alles in Ordnung", "needs a look": "bitte ansehen", "needs help now": "braucht jetzt Hilfe",
   "What needs attention": "Was Aufmerksamkeit braucht", "From capture to delivery": "Von der Erfassung zur Zustellung", "Events published": "Veröffentlichte Ereignisse",
   "Storage": "Speicher", "Replication slots": "Replikationsslots", "What expires within 90 days": "Was in 90 Tagen abläuft", "Last changes of the configuration": "Letzte Änderungen der Konfiguration",
   "Requests by subscription and hour": "Anfragen je Abonnement und Stunde", "Subscriptions": "Abonnements", "What waits longest": "Was am längsten wartet",
-  "Dead letters by answer and type": "Unzustellbar nach Antwort und Typ", "The ten worst documents": "Die zehn schlimmsten Belege", "Promises at risk and broken": "Gefährdete und gebrochene Zusagen",
-  "Open exceptions": "Offene Ausnahmen", "Order to shipment": "Vom Auftrag zum Versand", "Shortages": "Fehlmengen", "Lots on hold": "Gesperrte Lose",
-  "Promises kept": "Gehaltene Zusagen", "Twelve weeks": "Zwölf Wochen", "Cycle times": "Durchlaufzeiten", "Exceptions by cause": "Ausnahmen nach Ursache",
-  "Changes that await approval": "Änderungen, die auf Freigabe warten", "Migration": "Umstellung", "Verdict": "Urteil", "Time line": "Zeitlinie", "Every step": "Jeder Schritt",
+  "Dead letters by answer and type": "Unzustellbar nach Antwort und Typ", "The ten worst documents": "Die zehn schlimmsten Belege",
+ 
+ 
+  "Time line": "Zeitlinie", "Every step": "Jeder Schritt",
   "ok": "in Ordnung", "slow": "langsam", "rejected": "abgelehnt", "failed": "fehlgeschlagen", "silent": "still"},
- "fr": {"Operations": "Exploitation", "Integration": "Intégration", "Warehouse": "Entrepôt", "Business": "Activité", "Document": "Document",
+ "fr": {"Operations": "Exploitation", "Integration": "Intégration", "Document": "Document",
   "Does the machine run?": "La machine tourne-t-elle ?", "Which partner, which document?": "Quel partenaire, quel document ?",
-  "What is late at my dock?": "Qu’est-ce qui est en retard à mon quai ?", "Do we keep what we promised?": "Tenons-nous nos promesses ?",
+ 
   "Where is this one?": "Où est celui-ci ?", "nothing": "rien", "statement": "requête", "made at": "établi le", "times in": "heures de",
-  "period": "période", "company": "société", "warehouse": "entrepôt", "all is well": "tout va bien", "needs a look": "à regarder", "needs help now": "à traiter tout de suite",
+  "period": "période", "all is well": "tout va bien", "needs a look": "à regarder", "needs help now": "à traiter tout de suite",
   "What needs attention": "Ce qui demande attention", "From capture to delivery": "De la capture à la livraison", "Events published": "Événements publiés",
   "Storage": "Stockage", "Replication slots": "Slots de réplication", "What expires within 90 days": "Ce qui expire dans 90 jours", "Last changes of the configuration": "Dernières modifications de la configuration",
   "Requests by subscription and hour": "Requêtes par abonnement et par heure", "Subscriptions": "Abonnements", "What waits longest": "Ce qui attend le plus",
-  "Dead letters by answer and type": "Rebuts par réponse et par type", "The ten worst documents": "Les dix pires documents", "Promises at risk and broken": "Promesses menacées et rompues",
-  "Open exceptions": "Exceptions ouvertes", "Order to shipment": "De la commande à l’expédition", "Shortages": "Ruptures", "Lots on hold": "Lots bloqués",
-  "Promises kept": "Promesses tenues", "Twelve weeks": "Douze semaines", "Cycle times": "Temps de cycle", "Exceptions by cause": "Exceptions par cause",
-  "Changes that await approval": "Modifications à approuver", "Migration": "Migration", "Verdict": "Verdict", "Time line": "Chronologie", "Every step": "Chaque étape",
+  "Dead letters by answer and type": "Rebuts par réponse et par type", "The ten worst documents": "Les dix pires documents",
+ 
+ 
+  "Time line": "Chronologie", "Every step": "Chaque étape",
   "ok": "bon", "slow": "lent", "rejected": "refusé", "failed": "échoué", "silent": "muet"}}'
 $$;
 COMMENT ON FUNCTION odoo_events._page_texts() IS 'internal: texts of pages in other languages than English';
@@ -6009,31 +6010,32 @@ SELECT c.name, x.hour,
                JOIN odoo_events.subscription_config s ON s.id = a.subscription_id
          WHERE odoo_events._sees((SELECT odoo_events._policies('{read,operate,approve}')), s.name, s.companies, s.warehouses)) x
        JOIN odoo_events.subscription_config c ON c.id = x.subscription_id
+ WHERE (SELECT m.sees FROM odoo_events._my_policy m) IS NULL
+    OR odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
  GROUP BY c.name, x.hour ORDER BY c.name, x.hour
 $$;
 COMMENT ON FUNCTION odoo_events.requests(timestamptz, timestamptz) IS
 'requests per subscription and hour, durations in seconds; state: failed, rejected (4xx), slow (over 2 s) if more than a tenth were, else ok; n is an estimate beyond 1000 per hour';
--- The documents that a human means by a name, a key or an event's id, at most ten, the latest first.
-CREATE FUNCTION odoo_events._document_keys(what text) RETURNS SETOF text
+-- The documents that a human means by a name, a key or an event's id.
+CREATE FUNCTION odoo_events._page_keys(what text) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF what ~ '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$' THEN
-    RETURN QUERY SELECT o.partitionkey FROM odoo_events.outbox_all o WHERE o.id = what::uuid;
+    RETURN QUERY SELECT o.partitionkey FROM odoo_events._traced(NULL, NULL, what::uuid, NULL) t JOIN odoo_events.outbox_all o ON o.position = t;
   ELSIF what ~ '^[a-z_]+:[0-9]+$' THEN
     RETURN NEXT what;
   ELSE
-    RETURN QUERY SELECT o.partitionkey FROM odoo_events.outbox_all o WHERE o.subject LIKE '%/' || replace(replace(replace(what, '\', '\\'), '%', '\%'), '_', '\_')
-                  GROUP BY o.partitionkey ORDER BY max(o.position) DESC LIMIT 10;
+    RETURN QUERY SELECT * FROM odoo_events._documents_called(what);
   END IF;
 END $$;
-COMMENT ON FUNCTION odoo_events._document_keys(text) IS 'internal: keys of the documents that have this name, this key, or this event';
--- Times are shown in this zone.
-CREATE FUNCTION odoo_events._page_zone(warehouse_id int4) RETURNS text
+COMMENT ON FUNCTION odoo_events._page_keys(text) IS 'internal: keys of the documents that have this name, this key, or this event';
+-- Times are shown in the server's zone.
+CREATE FUNCTION odoo_events._page_zone() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT COALESCE((SELECT g.reset_val FROM pg_settings g WHERE g.name = 'TimeZone'), 'UTC')
 $$;
-COMMENT ON FUNCTION odoo_events._page_zone(int4) IS 'internal: the time zone of a warehouse, else the session''s';
--- What each page shows, in order.  {since}, {until}, {company}, {warehouse}, {what} are literals of the call.
+COMMENT ON FUNCTION odoo_events._page_zone() IS 'internal: the time zone that pages show';
+-- What each page shows, in order.  {since}, {until} and {what} are literals of the call.
 CREATE FUNCTION odoo_events._page_sections(role text) RETURNS TABLE (n int, kind text, title text, statement text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $page$
 SELECT s.n, s.kind, s.title, btrim(s.statement, E'\n') FROM (VALUES
@@ -6077,10 +6079,10 @@ SELECT e.label, k.kind, k.at, k.until, k.good
  ('document', 1, 'lines', 'Time line', $$
 SELECT COALESCE(t.subscription, 'Odoo') AS label, t.step || ' ' || COALESCE(t.type, '') AS kind, t.at, NULL::timestamptz AS until,
        CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^2[0-9][0-9] ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
-  FROM odoo_events._document_keys({what}) k, odoo_events.trace(key => k) t WHERE t.at IS NOT NULL ORDER BY t.subscription NULLS FIRST, t.at LIMIT 400$$),
+  FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t WHERE t.at IS NOT NULL ORDER BY t.subscription NULLS FIRST, t.at LIMIT 400$$),
  ('document', 2, 'table', 'Every step', $$
 SELECT t.at, t.step, t.type, t.subscription, t.detail
-  FROM odoo_events._document_keys({what}) k, odoo_events.trace(key => k) t ORDER BY t.at DESC NULLS LAST LIMIT 100$$)
+  FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t ORDER BY t.at DESC NULLS LAST LIMIT 100$$)
 ) s(role, n, kind, title, statement) WHERE s.role = _page_sections.role
 $page$;
 COMMENT ON FUNCTION odoo_events._page_sections(text) IS 'internal: the sections of a page: how they are drawn and the statement that they show';
@@ -6111,17 +6113,19 @@ CREATE FUNCTION odoo_events._page_title(role text, OUT title text, OUT question 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT t.title, t.question
   FROM (VALUES ('operations', 'Operations', 'Does the machine run?'), ('integration', 'Integration', 'Which partner, which document?'),
-               ('warehouse', 'Warehouse', 'What is late at my dock?'), ('business', 'Business', 'Do we keep what we promised?'),
                ('document', 'Document', 'Where is this one?')) t(role, title, question)
  WHERE t.role = _page_title.role
 $$;
 COMMENT ON FUNCTION odoo_events._page_title(text) IS 'internal: title and question of a page; nulls where there is no such page';
-CREATE FUNCTION odoo_events._page_check(role text, period interval, what text, language text) RETURNS void
+CREATE FUNCTION odoo_events._page_check(role text, period interval, company_id int4, warehouse_id int4, what text, language text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF (SELECT t.title FROM odoo_events._page_title(role) t) IS NULL THEN
     RAISE EXCEPTION 'there is no page "%" (argument "role")', role USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'SELECT odoo_events.page(''operations'');  -- or integration, warehouse, business, document';
+      HINT = 'SELECT odoo_events.page(''operations'');  -- or integration, document';
+  ELSIF num_nonnulls(company_id, warehouse_id) > 0 THEN
+    RAISE EXCEPTION 'page "%" shows all companies and warehouses: argument "%" has no effect', role, CASE WHEN company_id IS NULL THEN 'warehouse_id' ELSE 'company_id' END
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.page();';
   ELSIF period IS NULL OR period <= interval '0' OR period > interval '92 days' THEN
     RAISE EXCEPTION 'argument "period" is %: a page covers more than nothing and at most 92 days', period USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.page(period => ''24 h'');';
@@ -6133,23 +6137,23 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.page(language => ''en'');';
   END IF;
 END $$;
-COMMENT ON FUNCTION odoo_events._page_check(text, interval, text, text) IS 'internal: raises what is wrong with the arguments of page()';
+COMMENT ON FUNCTION odoo_events._page_check(text, interval, int4, int4, text, text) IS 'internal: raises what is wrong with the arguments of page()';
 CREATE FUNCTION odoo_events.page(role text DEFAULT 'operations', period interval DEFAULT '24 h', company_id int4 DEFAULT NULL, warehouse_id int4 DEFAULT NULL,
                                  what text DEFAULT NULL, language text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' AS $$
 DECLARE
   spoken text := COALESCE(page.language, 'en');
-  zone   text := odoo_events._page_zone(page.warehouse_id);
+  zone   text := odoo_events._page_zone();
   titles record;
   body   text;
 BEGIN
   PERFORM odoo_events._must_be_free('page');
-  PERFORM odoo_events._page_check(page.role, page.period, page.what, page.language);
+  PERFORM odoo_events._page_check(page.role, page.period, page.company_id, page.warehouse_id, page.what, page.language);
   PERFORM set_config('TimeZone', zone, true);           -- until the end of this function, because of its SET clause
   SELECT * INTO titles FROM odoo_events._page_title(page.role);
   SELECT string_agg(odoo_events._page_section(spoken, s.kind, s.title,
-           replace(replace(replace(replace(replace(s.statement, '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())),
-             '{company}', COALESCE(page.company_id::text, 'NULL::int4')), '{warehouse}', COALESCE(page.warehouse_id::text, 'NULL::int4')), '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
+           replace(replace(replace(s.statement, '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())),
+             '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
            E'\n' ORDER BY s.n)
     INTO body FROM odoo_events._page_sections(page.role) s;
   RETURN odoo_events._page_document(spoken, concat_ws(' - ', COALESCE(odoo_events._page_texts() -> spoken ->> titles.title, titles.title), left(regexp_replace(page.what, '[^[:alnum:]/_.: -]', '', 'g'), 30), left(current_database(), 20)),
@@ -6158,11 +6162,10 @@ BEGIN
     || odoo_events._page_text(spoken, 'made at') || ' <time datetime="' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '">' || to_char(now(), 'YYYY-MM-DD HH24:MI') || '</time> ('
     || odoo_events._page_text(spoken, 'times in') || ' ' || odoo_events._html(zone) || '), '
     || odoo_events._page_text(spoken, 'period') || ' ' || odoo_events._html(page.period::text)
-    || COALESCE(', ' || odoo_events._page_text(spoken, 'company') || ' ' || page.company_id, '') || COALESCE(', ' || odoo_events._page_text(spoken, 'warehouse') || ' ' || page.warehouse_id, '')
     || E'</p></header>\n<main>\n' || body || E'\n</main>');
 END $$;
 COMMENT ON FUNCTION odoo_events.page(text, interval, int4, int4, text, text) IS
-'one HTML document for a role (operations, integration, warehouse, business, document): no script, nothing loaded from elsewhere; each figure has its statement; period: at most 92 days; '
+'one HTML document for a role (operations, integration, document): no script, nothing loaded from elsewhere; each figure has its statement; period: at most 92 days; '
 'what: the document, for role document; language: en, de or fr';
 -- event_catalog: the catalog as one HTML page for those who write receivers, from the same rows as docs/events.
 
@@ -7307,6 +7310,14 @@ COMMENT ON FUNCTION odoo_events._note_revision(text) IS 'internal: notes the con
 CREATE FUNCTION odoo_events._note_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- A transaction that changes a thousand subscriptions comes here a thousand times when it ends.  A revision that it has noted after
+  -- this change, by a later command, has it already.
+  IF TG_TABLE_NAME = 'subscription_config' AND TG_OP <> 'DELETE' THEN
+    IF EXISTS (SELECT 1 FROM odoo_events.subscription_config c, (SELECT r.xmin, r.cmin FROM odoo_events.revision r ORDER BY r.revision DESC LIMIT 1) r
+                WHERE c.id = NEW.id AND r.xmin = pg_current_xact_id()::xid AND c.cmin::text::int8 < r.cmin::text::int8) THEN
+      RETURN NULL;
+    END IF;
+  END IF;
   PERFORM odoo_events._note_revision();
   RETURN NULL;
 END $$;
