@@ -17,23 +17,18 @@
 #include <limits.h>
 #include <signal.h>
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/proc.h"
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
@@ -59,6 +54,7 @@
 #include "publish/tools/backfill.h"
 #include "telemetry/otlp.h"
 #include "walreader/reader.h"
+#include "worker/presence.h"
 #include "worker/sample.h"
 #include "worker/worker.h"
 
@@ -111,7 +107,6 @@ typedef struct OeWorker
 } OeWorker;
 
 static OeWorker oe_me;
-static uint64 oe_my_generation = 0;
 static volatile sig_atomic_t oe_interruptible = false;
 
 extern PGDLLEXPORT void oe_worker_main(Datum arg);
@@ -130,97 +125,6 @@ oe_worker_sigterm(SIGNAL_ARGS)
 		oe_die();
 	SetLatch(MyLatch);
 	errno = save_errno;
-}
-
-static void
-oe_worker_detach(int code, Datum arg)
-{
-	OeSlot	   *slot = oe_me.slot;
-
-	oe_reader_stop();
-	oe_slots_lock(true);
-	if (slot->dboid == DatumGetObjectId(arg) && slot->generation == oe_my_generation)
-	{
-		slot->pid = 0;
-		slot->proc = NULL;
-		strlcpy(slot->activity, "", sizeof(slot->activity));
-	}
-	oe_slots_unlock();
-	oe_launcher_wake();
-}
-
-/*
- * Says what the worker is doing, to pg_stat_activity and worker_status.
- */
-static void
-oe_worker_activity(const char *what)
-{
-	if (strcmp(oe_me.slot->activity, what) == 0)
-		return;
-	oe_slots_lock(true);
-	strlcpy(oe_me.slot->activity, what, sizeof(oe_me.slot->activity));
-	oe_me.slot->state_since = GetCurrentTimestamp();
-	oe_slots_unlock();
-	pgstat_report_activity(STATE_RUNNING, what);
-}
-
-/*
- * A database command that holds the worker off has the last word.
- */
-static void
-oe_worker_state(OeWorkerState state)
-{
-	oe_slots_lock(true);
-	if (oe_me.slot->generation == oe_my_generation && oe_me.slot->state != OE_WORKER_HELD)
-	{
-		oe_me.slot->state = state;
-		oe_me.slot->state_since = GetCurrentTimestamp();
-	}
-	oe_slots_unlock();
-	oe_launcher_wake();
-}
-
-/*
- * Is this a database to work in: neither a template nor without the extension
- * that the worker works for?
- */
-static bool
-oe_worker_belongs_here(void)
-{
-	HeapTuple	tup;
-	OeExtension ext;
-	bool		here = false;
-
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	tup = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
-	if (HeapTupleIsValid(tup))
-	{
-		here = !((Form_pg_database) GETSTRUCT(tup))->datistemplate;
-		ReleaseSysCache(tup);
-	}
-	here = here && oe_extension_lookup(&ext) &&
-		(!OidIsValid(oe_session_extension) || ext.oid == oe_session_extension);
-	if (here)
-		oe_session_extension = ext.oid;
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	return here;
-}
-
-/*
- * Leaves for good, until CREATE EXTENSION registers the database again.
- */
-static void
-oe_worker_leave(void)
-{
-	if (OidIsValid(oe_session_extension))
-		ereport(LOG,
-				(errmsg("odoo_events leaves database \"%s\": the extension was dropped",
-						oe_session_database)));
-	oe_reader_forget();
-	oe_worker_state(OE_WORKER_ABSENT);
-	proc_exit(0);
 }
 
 /*
@@ -582,49 +486,10 @@ oe_worker_wait(long timeout)
 			ResetLatch(MyLatch);
 }
 
-/*
- * For an error outside of a step, which ends the worker: while it is set up.
- */
-static void
-oe_worker_note_error(const char *message)
-{
-	oe_slots_lock(true);
-	snprintf(oe_me.slot->last_error, sizeof(oe_me.slot->last_error), "starting: %s", message);
-	oe_me.slot->last_error_at = GetCurrentTimestamp();
-	oe_slots_unlock();
-}
-
-/*
- * It runs: what the one before it failed at is over.
- */
-static void
-oe_worker_forget_error(void)
-{
-	oe_slots_lock(true);
-	oe_me.slot->last_error[0] = '\0';
-	oe_me.slot->last_error_at = 0;
-	oe_slots_unlock();
-}
-
 static void
 oe_worker_setup(Oid dboid, Oid owner)
 {
-	oe_me.slot = oe_slot_find(dboid, false);
-	if (oe_me.slot == NULL)
-		proc_exit(0);
-	/* before connecting: whoever wants us gone must find us */
-	oe_slots_lock(true);
-	if (oe_me.slot->state != OE_WORKER_STARTING || oe_me.slot->pid != 0)
-	{
-		oe_slots_unlock();
-		proc_exit(0);
-	}
-	oe_my_generation = oe_me.slot->generation;
-	oe_me.slot->pid = MyProcPid;
-	oe_me.slot->proc = MyProc;
-	oe_slots_unlock();
-	before_shmem_exit(oe_worker_detach, ObjectIdGetDatum(dboid));
-	oe_session_note_errors(oe_worker_note_error);
+	oe_me.slot = oe_worker_enter(dboid);
 	BackgroundWorkerInitializeConnectionByOid(dboid, owner, 0);
 	oe_session_is_worker = true;
 	OE_FAULT("worker-setup");
