@@ -248,7 +248,6 @@ BEGIN
   IF what IS NULL THEN
     RETURN QUERY SELECT * FROM odoo_events._diagnose_health();
     RETURN QUERY SELECT d.* FROM odoo_events.subscription_config s, LATERAL odoo_events._diagnose_subscription(s) d WHERE d.verdict <> 'on_time';
-    RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(NULL);
     RETURN;
   END IF;
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = what;
@@ -271,7 +270,6 @@ BEGIN
   FOR key IN SELECT x FROM odoo_events._documents_called(what) x UNION SELECT what WHERE what ~ '^[a-z_]+:.' LOOP
     found_any := true;
     RETURN QUERY SELECT * FROM odoo_events._diagnose_document(key);
-    RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(key);
   END LOOP;
   IF NOT found_any THEN
     RETURN QUERY VALUES (60, 'unknown', 'odoo', NULL::timestamptz, NULL::timestamptz, NULL::int4, NULL::int4, NULL::text, NULL::text, format('nothing is known of "%s": no subscription, and no event of a document of that name', what),
@@ -279,28 +277,6 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._findings(text) IS 'internal: what diagnose() answers, unsorted';
-
--- Promises that are broken or at risk, of one document or of all.
-CREATE FUNCTION odoo_events._diagnose_promises(key text) RETURNS SETOF odoo_events._finding
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  IF to_regclass('odoo_events.promise') IS NULL THEN
-    RETURN;
-  END IF;
-  RETURN QUERY EXECUTE $q$
-    SELECT CASE p.state WHEN 'breached' THEN 29 WHEN 'met_late' THEN 39 WHEN 'at_risk' THEN 49 ELSE 59 END,
-           CASE p.state WHEN 'breached' THEN 'late' WHEN 'met_late' THEN 'late' WHEN 'met' THEN 'on_time' ELSE 'waiting' END,
-           'odoo', p.started_at, p.due_at, p.company_id, p.warehouse_id, NULL::text, NULL::text,
-           format('%s: promise %s is %s, it %s due at %s%s', p.document, p.sla, replace(p.state, '_', ' '), CASE WHEN p.due_at < now() THEN 'was' ELSE 'is' END, p.due_at,
-                  CASE WHEN p.ended_at IS NOT NULL THEN format(' and ended %s late', date_trunc('second', p.ended_at - p.due_at))
-                       WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END),
-           jsonb_build_object('promise', p.id, 'sla', p.sla, 'state', p.state, 'started_at', p.started_at, 'due_at', p.due_at, 'ended_at', p.ended_at, 'told_at', p.told_at),
-           format('SELECT * FROM odoo_events.trace(key => %L);', p.document)
-      FROM odoo_events.promise p
-     WHERE ($1 IS NOT NULL AND p.document = $1 AND p.state <> 'met') OR ($1 IS NULL AND p.state IN ('breached', 'at_risk'))
-     ORDER BY p.due_at LIMIT 100 $q$ USING key;
-END $$;
-COMMENT ON FUNCTION odoo_events._diagnose_promises(text) IS 'internal: findings about promises, where these are kept';
 
 CREATE FUNCTION odoo_events.diagnose(what text DEFAULT NULL) RETURNS TABLE (verdict text, layer text, since timestamptz, due_at timestamptz, company_id int4, warehouse_id int4,
   owner text, contact text, finding text, evidence jsonb, next text)
