@@ -94,8 +94,8 @@ def last_position():
     return int(sql("SELECT odoo_events._last_position()"))
 
 
-def fill(events):
-    """So many events of 600 bytes of 5000 keys behind the last one, put into the outbox as the publisher would, which does not run
+def fill(events, pad=450):
+    """So many events of 600 bytes (pad and 150 more) of 5000 keys behind the last one, put into the outbox as the publisher would, which does not run
     meanwhile; answers the first position."""
     sql(f"SELECT odoo_events.emit('{TYPE}', 'thing/0', '{{}}')")    # now there is a place to go on from
     wait("SELECT odoo_events._last_position() > 0")
@@ -107,7 +107,7 @@ def fill(events):
         sql(f"""INSERT INTO odoo_events.outbox_{member} (position, id, type, subject, partitionkey, time, recordedtime, entity, record_id, odootx, event)
                 SELECT {last} + i, gen_random_uuid(), '{TYPE}', 'thing/' || i, 'thing:' || i % 5000, now(), now(), 'thing', i, pg_current_xact_id(),
                        format('{{"specversion":"1.0","type":"{TYPE}","subject":"thing/%s","partitionkey":"thing:%s","data":{{"n":%s,"shard":%s,"pad":"%s"}}}}',
-                              i, i % 5000, i, i % 100, repeat('x', 450))
+                              i, i % 5000, i, i % 100, repeat('x', {pad}))
                   FROM generate_series({first}, {min(first + 499999, events)}) i""")
     sql(f"INSERT INTO odoo_events.publish_cursor_0 SELECT n + 1, system_identifier, s1, s2, done_id, slice_id, last_position + {events}, now()"
         " FROM odoo_events.publish_cursor ORDER BY n DESC LIMIT 1")

@@ -8,15 +8,18 @@
  *	broker kafka SERVERS TOPIC N SIZE
  *	broker nats URL SUBJECT N SIZE WINDOW
  *	broker amqp PORT EXCHANGE KEY N SIZE WINDOW
+ *	broker mqtt PORT TOPIC N SIZE WINDOW
  *		the library's own producer with the same acknowledgement
  *
- * Each prints messages per second.  test/bench/broker.py compiles and runs it.
+ * Each prints messages per second.  test/bench/broker.pl and backbone.py compile and run it.
  */
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <nats/nats.h>
 #include <poll.h>
 #include <stdint.h>
@@ -352,6 +355,58 @@ amqp(char **a)
 	return 0;
 }
 
+static void
+published(struct mosquitto *m, void *opaque, int mid, int reason, const mosquitto_property *p)
+{
+	(void) m;
+	(void) opaque;
+	(void) mid;
+	(void) p;
+	if (reason >= 0x80)
+		exit(1);
+	done++;
+}
+
+static int
+mqtt(char **a)
+{
+	long		n = atol(a[2]);
+	size_t		size = atol(a[3]);
+	long		window = atol(a[4]);
+	char	   *body = body_of(size);
+	struct mosquitto *m;
+	double		start;
+	long		sent = 0;
+
+	mosquitto_lib_init();
+	m = mosquitto_new(NULL, true, NULL);
+	mosquitto_int_option(m, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+	mosquitto_int_option(m, MOSQ_OPT_SEND_MAXIMUM, (int) window);
+	mosquitto_int_option(m, MOSQ_OPT_TCP_NODELAY, 1);
+	mosquitto_publish_v5_callback_set(m, published);
+	if (mosquitto_connect(m, "127.0.0.1", atoi(a[0]), 60) != 0)
+		return 1;
+	start = now();
+	while (done < n)
+	{
+		while (sent < n && sent - done < window)
+		{
+			mosquitto_property *p = NULL;
+			char		id[32];
+
+			snprintf(id, sizeof(id), "%ld", sent++);
+			mosquitto_property_add_string(&p, MQTT_PROP_CONTENT_TYPE, "application/json");
+			mosquitto_property_add_string_pair(&p, MQTT_PROP_USER_PROPERTY, "id", id);
+			mosquitto_publish_v5(m, NULL, a[1], (int) size, body, 1, false, p);
+			mosquitto_property_free_all(&p);
+		}
+		if (mosquitto_loop(m, 100, 1) != 0)
+			return 1;
+	}
+	result(start, n);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -363,6 +418,8 @@ main(int argc, char **argv)
 		return nats(argv + 2);
 	if (argc == 8 && strcmp(argv[1], "amqp") == 0)
 		return amqp(argv + 2);
+	if (argc == 7 && strcmp(argv[1], "mqtt") == 0)
+		return mqtt(argv + 2);
 	fprintf(stderr, "see the head of broker.c\n");
 	return 2;
 }

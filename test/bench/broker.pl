@@ -13,7 +13,7 @@ use OdooProgram;
 
 my $top = "$FindBin::RealBin/../..";
 my $bench = File::Temp->new(TEMPLATE => 'oe-bench-XXXXXX', TMPDIR => 1) . '.bin';
-system("gcc -O2 -I$top/src -o $bench $top/test/bench/broker.c \$(pkg-config --cflags --libs rdkafka libnats librabbitmq)") == 0 or die 'cannot compile broker.c';
+system("gcc -O2 -I$top/src -o $bench $top/test/bench/broker.c \$(pkg-config --cflags --libs rdkafka libnats librabbitmq libmosquitto)") == 0 or die 'cannot compile broker.c';
 my ($rounds, $size) = ($ENV{ROUNDS} || 3, 1000);
 sub run { my $out = `@{[ map { qq{'$_'} } $bench, @_ ]}`; die "@_ failed" if $?; return 0 + $out }
 
