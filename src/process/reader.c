@@ -260,7 +260,11 @@ oe_reader_show(HeapTuple tup, TupleDesc desc)
 			oe_consumers[i]->event(&ev, i);
 }
 
-/* All members of the outbox behind the cursor, by their indexes. */
+/*
+ * All members of the outbox behind the cursor.  The members are merged by their
+ * indexes only if they are a subquery: of a union at the top all that is behind
+ * the cursor would be sorted, again for each statement.
+ */
 static const char *
 oe_reader_sql(void)
 {
@@ -270,11 +274,12 @@ oe_reader_sql(void)
 	if (sql != NULL)
 		return sql;
 	initStringInfo(&buf);
+	appendStringInfoString(&buf, "SELECT * FROM (");
 	for (int i = 0; i < OE_OUTBOX_MEMBERS; i++)
 		appendStringInfo(&buf, "%sSELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.\"time\", o.recordedtime, o.entity, o.record_id,"
-						 " o.company_id, o.warehouse_id, o.correlationid, %d AS member, o.event FROM odoo_events.outbox_%d o WHERE o.position > $1",
+						 " o.company_id, o.warehouse_id, o.correlationid, %d AS member, o.event FROM odoo_events.outbox_%d o",
 						 i ? " UNION ALL " : "", i, i);
-	appendStringInfoString(&buf, " ORDER BY 1 LIMIT $2");
+	appendStringInfoString(&buf, ") o WHERE o.position > $1 ORDER BY o.position LIMIT $2");
 	sql = MemoryContextStrdup(TopMemoryContext, buf.data);
 	return sql;
 }
