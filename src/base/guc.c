@@ -27,6 +27,7 @@ char	   *oe_guc_source = NULL;
 char	   *oe_guc_language = NULL;
 char	   *oe_guc_schema_base = NULL;
 int			oe_guc_retention = 7 * 86400;
+int			oe_guc_attempt_detail = OE_DETAIL_MESSAGE;
 int			oe_guc_attempt_retention = 7 * 86400;
 int			oe_guc_backfill_pace = 10;
 char	   *oe_guc_otlp_endpoint = NULL;
@@ -348,6 +349,12 @@ oe_check_otlp_headers(char **newval, void **extra, GucSource source)
 	return valid;
 }
 
+static const struct config_enum_entry oe_detail_options[] = {
+	{"message", OE_DETAIL_MESSAGE, false},
+	{"batch", OE_DETAIL_BATCH, false},
+	{NULL, 0, false}
+};
+
 static const struct config_enum_entry oe_full_options[] = {
 	{"keep", OE_FULL_KEEP, false},
 	{"drop", OE_FULL_DROP, false},
@@ -366,6 +373,11 @@ oe_guc_define(void)
 	 */
 	GucContext	structural = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
 
+	DefineCustomEnumVariable("odoo_events.attempt_detail",
+							 "What a row of the view attempt tells of, where the endpoint is a broker.",
+							 "message: each message has its own; batch: messages that were acknowledged at the first attempt share one per settlement.",
+							 &oe_guc_attempt_detail, OE_DETAIL_MESSAGE, oe_detail_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("odoo_events.attempt_retention",
 							"How long delivery attempts are kept for the view attempt.",
 							NULL, &oe_guc_attempt_retention,

@@ -11,6 +11,10 @@
 #define OE_FULL_KEEP 0
 #define OE_FULL_DROP 1
 
+/* attempt_detail */
+#define OE_DETAIL_MESSAGE 0
+#define OE_DETAIL_BATCH 1
+
 extern bool oe_guc_strict;		/* odoo_events.strict */
 extern int	oe_guc_capture_memory;	/* odoo_events.capture_memory, kB */
 extern int	oe_guc_merge_memory;	/* odoo_events.merge_memory, kB */
@@ -19,6 +23,7 @@ extern char *oe_guc_source;		/* odoo_events.source, '' for /odoo/<uuid> */
 extern char *oe_guc_language;	/* odoo_events.language, 'en_US' */
 extern char *oe_guc_schema_base;	/* odoo_events.schema_base */
 extern int	oe_guc_retention;	/* odoo_events.retention, seconds */
+extern int	oe_guc_attempt_detail;	/* odoo_events.attempt_detail */
 extern int	oe_guc_attempt_retention;	/* odoo_events.attempt_retention, s */
 extern int	oe_guc_backfill_pace;	/* odoo_events.backfill_pace, percent */
 extern int	oe_guc_process_retention;	/* odoo_events.process_retention, s */

@@ -101,7 +101,7 @@ BEGIN
     RAISE EXCEPTION 'argument "period" is %', period USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.summary(''24 hours'');';
   END IF;
   said := said || (SELECT format('From %s to now %s events were published, of %s types.', start, count(*), count(DISTINCT o.type)) FROM odoo_events.outbox_all o WHERE o.recordedtime >= start);
-  said := said || ARRAY(SELECT format('%s requests were sent; %s were acknowledged, %s refused and %s had no answer.', count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299),
+  said := said || ARRAY(SELECT format('%s requests were sent; %s were acknowledged, %s refused and %s had no answer.', count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299 OR a.status IS NULL AND a.error IS NULL),
                                       count(*) FILTER (WHERE a.status >= 300), count(*) FILTER (WHERE a.status IS NULL AND a.error IS NOT NULL)) FROM odoo_events.attempt a WHERE a.at >= start);
   said := said || ARRAY(SELECT format('%s failed most: %s of its %s requests%s.', x.subscription, x.bad, x.n, '; it belongs to ' || y.owner)
                           FROM (SELECT a.subscription, count(*) AS n, count(*) FILTER (WHERE a.status >= 300 OR a.error IS NOT NULL) AS bad FROM odoo_events.attempt a WHERE a.at >= start GROUP BY 1) x,

@@ -49,13 +49,13 @@ WITH a AS MATERIALIZED (
          JOIN LATERAL (SELECT e.type, e.id, e.position FROM odoo_events.outbox_all e WHERE e.position = x.first_position LIMIT 1) o ON true
    WHERE x.n > (SELECT max(m.n) FROM (SELECT max(z.n) AS n FROM odoo_events.attempt_0 z UNION ALL SELECT max(z.n) FROM odoo_events.attempt_1 z) m) - 5000
      AND x.subscription_id = _refusals.subscription_id),
-ok AS (SELECT array_agg(DISTINCT a.type) AS types FROM a WHERE a.status BETWEEN 200 AND 299)
+ok AS (SELECT array_agg(DISTINCT a.type) AS types FROM a WHERE a.status BETWEEN 200 AND 299 OR a.status IS NULL AND a.error IS NULL)
 SELECT a.status, min(a.error), CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END, count(*), count(DISTINCT a.id), min(a.at), max(a.at),
        COALESCE(cardinality(array_remove(ok.types, CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END)), 0), (array_agg(DISTINCT a.id))[1:5]
   FROM a, ok
  -- what was acknowledged since is over
  WHERE NOT COALESCE(a.status BETWEEN 200 AND 299, false) AND (a.status IS NOT NULL OR a.error IS NOT NULL)
-   AND NOT EXISTS (SELECT 1 FROM a l WHERE l.id = a.id AND l.status BETWEEN 200 AND 299 AND l.at >= a.at)
+   AND NOT EXISTS (SELECT 1 FROM a l WHERE l.id = a.id AND (l.status BETWEEN 200 AND 299 OR l.status IS NULL AND l.error IS NULL) AND l.at >= a.at)
  GROUP BY a.status, CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END, ok.types
 $$;
 COMMENT ON FUNCTION odoo_events._refusals(int4) IS 'internal: what an endpoint answered instead of an acknowledgement, of the latest requests';
@@ -143,7 +143,8 @@ COMMENT ON FUNCTION odoo_events._diagnose_subscription(odoo_events.subscription_
 -- Requests of one event to one subscription that the receiver may have processed more than once.
 CREATE FUNCTION odoo_events._repeats(c odoo_events.subscription_config, o odoo_events.outbox_all, OUT requests int8, OUT acknowledged int8, OUT unanswered int8, OUT since timestamptz, OUT log jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299), count(*) FILTER (WHERE a.status IS NULL OR a.status >= 500), min(a.at),
+SELECT count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299 OR a.status IS NULL AND a.error IS NULL AND a.response IS NULL),
+       count(*) FILTER (WHERE a.status IS NULL AND a.error IS NOT NULL OR a.status >= 500), min(a.at),
        jsonb_agg(jsonb_strip_nulls(jsonb_build_object('at', a.at, 'attempt', a.attempt, 'status', a.status, 'error', a.error, 'seconds', extract(epoch FROM a.duration))) ORDER BY a.at)
   FROM odoo_events.attempt a WHERE a.subscription = c.name AND a.event_id = o.id
 $$;

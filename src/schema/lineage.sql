@@ -35,7 +35,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   a record;
 BEGIN
-  SELECT x.at + x.duration AS ended, x.status, x.event_id INTO a FROM odoo_events.attempt x
+  -- a broker's acknowledgement has no status; neither has a dry run, whose response is what was not sent
+  SELECT x.at + x.duration AS ended, x.status IS NOT NULL OR x.response IS NULL AS acknowledged, x.event_id INTO a FROM odoo_events.attempt x
    WHERE x.subscription = c.name AND (x.status BETWEEN 200 AND 299 OR x.status = ANY (c.success_statuses) OR x.status IS NULL AND x.error IS NULL)
      AND (x.event_id = o.id OR x.event_id IS NULL AND o.position BETWEEN x.first_position AND x.last_position)
    ORDER BY x.status NULLS LAST, x.event_id NULLS LAST, x.at DESC LIMIT 1;      -- a batch's range holds events that were passed over, too
@@ -44,7 +45,7 @@ BEGIN
   IF o.position <= odoo_events._start_of(c.id) AND at IS NULL THEN
     step := 'before its start';
     detail := format('it began behind position %s; subscribed at %s', odoo_events._start_of(c.id), c.created_at);
-  ELSIF a.status IS NOT NULL AND (detail IS NULL OR a.event_id IS NOT NULL OR odoo_events._replayed(c, NULL, o.position, o.id, o.type, o.subject, o.partitionkey, o."time", o.company_id, o.warehouse_id, o.event, o.classes)) THEN
+  ELSIF a.acknowledged AND (detail IS NULL OR a.event_id IS NOT NULL OR odoo_events._replayed(c, NULL, o.position, o.id, o.type, o.subject, o.partitionkey, o."time", o.company_id, o.warehouse_id, o.event, o.classes)) THEN
     step := 'acknowledged';
     detail := NULL;
   ELSIF detail IS NOT NULL THEN

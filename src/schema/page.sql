@@ -290,7 +290,7 @@ SELECT c.name, x.hour,
             WHEN count(*) FILTER (WHERE x.duration > 2) * 10 > count(*) THEN 'slow' ELSE 'ok' END,
        sum(x.step)::int8,
        round(percentile_cont(0.5) WITHIN GROUP (ORDER BY x.duration)::numeric, 3), round(percentile_cont(0.95) WITHIN GROUP (ORDER BY x.duration)::numeric, 3)
-  FROM (SELECT h.hour, h.step, a.subscription_id, a.duration, a.status, COALESCE(a.status BETWEEN 200 AND 299 OR a.status = ANY (s.success_statuses), false) AS good
+  FROM (SELECT h.hour, h.step, a.subscription_id, a.duration, a.status, COALESCE(a.status BETWEEN 200 AND 299 OR a.status = ANY (COALESCE(s.success_statuses, '{}')), a.error IS NULL) AS good
           FROM (SELECT y.hour, y.first, y.last, GREATEST((y.last - y.first) / 1000, 1) AS step
                   FROM (SELECT t AS hour, odoo_events._attempt_at(GREATEST(t, since)) + 1 AS first, odoo_events._attempt_at(LEAST(t + interval '1 hour', until)) AS last
                           FROM generate_series(date_trunc('hour', since), until, interval '1 hour') t) y) h
@@ -370,7 +370,7 @@ SELECT e.label, k.kind, k.at, k.until, k.good
  ORDER BY e.since LIMIT 60$$),
  ('document', 1, 'lines', 'Time line', $$
 SELECT COALESCE(t.subscription, 'Odoo') AS label, t.step || ' ' || COALESCE(t.type, '') AS kind, t.at, NULL::timestamptz AS until,
-       CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^2[0-9][0-9] ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
+       CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^(2[0-9][0-9]|after) ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
   FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t WHERE t.at IS NOT NULL ORDER BY t.subscription NULLS FIRST, t.at LIMIT 400$$),
  ('document', 2, 'table', 'Every step', $$
 SELECT t.at, t.step, t.type, t.subscription, t.detail

@@ -32,6 +32,8 @@ typedef struct OeAttempt
 	int			sub;			/* id of the subscription */
 	bool		has_event;
 	bool		has_batch;
+	bool		shared;			/* tells of several messages of a broker:
+								 * odoo_events.attempt_detail */
 	pg_uuid_t	event_id;
 	pg_uuid_t	batch_id;
 	int64		first;			/* positions of the first and the last */

@@ -103,6 +103,8 @@ struct OeSub
 	TimestampTz fired_at;		/* with a schedule: when it last fired */
 	TimestampTz fires_at;		/* with a schedule: when it fires next; 0: not
 								 * computed */
+	int			shared_attempt; /* index in oe_delivery.attempts of its latest
+								 * shared one, if that is still there */
 	int			requests_written;	/* what the latest row of progress says */
 	dlist_head	in_flight;		/* OeRequest.node */
 	bool		dirty;			/* its row of progress must be written */

@@ -16,6 +16,7 @@
 #include "utils/uuid.h"
 
 #include "base/fault.h"
+#include "base/guc.h"
 #include "base/span.h"
 #include "deliver/model/clock.h"
 #include "deliver/model/configuration.h"
@@ -143,14 +144,54 @@ oe_note_request(OeRequest *req, OeAttempt *a)
 }
 
 /*
+ * May one row tell of this message and of others?  Only where there is nothing
+ * to say of it alone: a broker acknowledged it at the first attempt.  Replays
+ * are apart, since their positions would stretch the row's range.
+ */
+static bool
+oe_attempt_shared(const OeRequest *req, const char *error)
+{
+	return oe_guc_attempt_detail == OE_DETAIL_BATCH && req->conf->broker != NULL && req->acknowledged && error == NULL &&
+		req->attempt == 1 && req->batch == NULL && req->item->kind == OE_LIVE;
+}
+
+/*
+ * Adds a message to the subscription's shared row of the next commit; false if
+ * there is none yet.
+ */
+static bool
+oe_attempt_join(OeRequest *req, double took)
+{
+	int			i = req->sub->shared_attempt;
+	int64		position = req->item->event->position;
+	OeAttempt  *a;
+
+	if (i >= oe_delivery.nattempts)
+		return false;
+	a = &oe_delivery.attempts[i];
+	if (!a->shared || a->sub != req->sub->id)
+		return false;
+	a->has_event = false;
+	a->first = Min(a->first, position);
+	a->last = Max(a->last, position);
+	a->at = Min(a->at, req->started);
+	a->duration = Max(a->duration, took);
+	return true;
+}
+
+/*
  * Records the request for view attempt.
  */
 static void
 oe_note_attempt(OeRequest *req, const char *error, double took)
 {
 	int			n = Max(req->sends, 1);
-	OeAttempt  *rows = oe_attempts_room(n);
+	bool		shared = oe_attempt_shared(req, error);
+	OeAttempt  *rows;
 
+	if (shared && oe_attempt_join(req, took))
+		return;
+	rows = oe_attempts_room(n);
 	for (int i = 0; i < n; i++)
 		oe_note_request(req, &rows[i]);
 	for (int i = 0; i < n - 1; i++)
@@ -164,6 +205,11 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 		rows[n - 1].response = oe_shown_text(req, req->response, req->response_len, req->read > req->response_len, OE_RESPONSE_KEPT);
 	if (error != NULL)
 		rows[n - 1].error = MemoryContextStrdup(oe_delivery.cxt, error);
+	if (shared)
+	{
+		rows[0].shared = true;
+		req->sub->shared_attempt = oe_delivery.nattempts;
+	}
 	oe_delivery.nattempts += n;
 }
 
