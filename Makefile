@@ -64,6 +64,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	samples \
 	quiet \
 	slow_condition \
+	sla promise \
 	outcome \
 	erase \
 	compare \

@@ -17,7 +17,8 @@ INSERT INTO harmless VALUES
   ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('summary', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
   ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('contract_check', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
-  ('compare', 'reads'), ('note_legacy', 'facts for compare()'), ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm');
+  ('compare', 'reads'), ('note_legacy', 'facts for compare()'), ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm'),
+  ('pause_promise', 'sql/sla_promise shows its line'), ('take_exception', 'sql/sla_promise shows its line'), ('close_exception', 'sql/sla_promise shows its line');
 
 -- one call of each, in this order; %s is what the one before it has answered
 CREATE TEMP TABLE calls (n int GENERATED ALWAYS AS IDENTITY, name text, what text, sql text);
@@ -48,6 +49,9 @@ INSERT INTO calls (name, what, sql) VALUES
   ('erase', 'erase', $$SELECT odoo_events.erase('user', 7, 'ticket', dry_run => false)$$),
   ('announce', 'announce', $$SELECT odoo_events.announce('stocktake', now(), now() + interval '1 h')$$),
   ('end_announcement', 'end_announcement', $$SELECT odoo_events.end_announcement(1)$$),
+  ('define_calendar', 'define_calendar', $$SELECT odoo_events.define_calendar('plant', hours => '{"mon": ["06:00-22:00"]}')$$),
+  ('define_sla', 'define_sla', $$SELECT odoo_events.define_sla('ship', '{acme.a.b.began.v1}', '{acme.a.b.ended.v1}')$$),
+  ('drop_sla', 'drop_sla', $$SELECT odoo_events.drop_sla('ship')$$),
   ('set_care', 'set_care', $$SELECT odoo_events.set_care(subscriptions => '{wms}', owner => 'Shipping IT')$$),
   ('ping', 'ping', $$SELECT odoo_events.ping('wms')$$),
   ('pause', 'pause', $$SELECT odoo_events.pause('wms')$$),

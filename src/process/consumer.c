@@ -13,6 +13,8 @@
 
 #include "process/consumer.h"
 
+bool		oe_consumers_load_again = false;
+
 int64
 oe_text_hash(const char *text, int len)
 {

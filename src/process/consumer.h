@@ -27,6 +27,9 @@
 
 #define OE_CONSUMERS_MAX 8
 
+/* What is told of promises; neither SLAs nor patterns that do not name it mean it. */
+#define OE_PROMISE_TYPES "odoo.process.promise."
+
 /*
  * A type of event together with the label of its entity.  Made when the first
  * event of it is met, kept until the process forgets everything ("load").
@@ -95,7 +98,7 @@ typedef struct OeConsumer
 	 * In the same trusted transaction, after the slice's events and before
 	 * the cursor: writes what was noted, and what the time that has passed
 	 * asks for.  "done" says that the reader has reached the end of the
-	 * outbox, as of "now".
+	 * outbox, that nothing is left to publish either, as of "now".
 	 */
 	void		(*write) (TimestampTz now, bool done);
 
@@ -111,6 +114,9 @@ typedef struct OeConsumer
 	/* Worker, outside a transaction, now and then: rotates its rings. */
 	void		(*maintain) (int64 position);
 } OeConsumer;
+
+/* Consumer, in "maintain": everything must be loaded again. */
+extern bool oe_consumers_load_again;
 
 /* Consumer, in "event": the event as jsonb, made once for all consumers; NULL
  * if it cannot be jsonb. */

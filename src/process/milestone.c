@@ -351,10 +351,7 @@ oe_milestones_maintain(int64 position)
 	uint32		old;
 
 	if (oe_milestones_move())
-	{
-		oe_step_member = (oe_step_member + 1) % OE_STEP_MEMBERS;
-		oe_known_reset();
-	}
+		oe_consumers_load_again = true;
 	old = oe_milestones_old();
 	for (int i = 0; i < OE_STEP_MEMBERS; i++)
 	{
@@ -363,7 +360,8 @@ oe_milestones_maintain(int64 position)
 		OeSession	session;
 
 		if ((old & (1U << i)) == 0 || !oe_ring_empty("process_step", i, needed, 1, types, values, NULL) ||
-			!oe_ring_empty("process_root", i, needed, 1, types, values, NULL))
+			!oe_ring_empty("process_root", i, needed, 1, types, values, NULL) ||
+			!oe_ring_empty("promise", i, needed, 1, types, values, NULL))
 			continue;
 		oe_own_begin(&session);
 		(void) oe_spi(NULL, "DELETE FROM odoo_events.process_member m WHERE m.member = $1", 1, types, values, NULL, false, 0);

@@ -35,6 +35,7 @@
 #include "process/consumer.h"
 #include "process/document_index.h"
 #include "process/milestone.h"
+#include "process/promise.h"
 #include "process/reader.h"
 
 /* Events that are read by one statement, and the time after which a slice ends. */
@@ -51,7 +52,7 @@
 
 PG_FUNCTION_INFO_V1(oe_sql_read_behind);
 
-static const OeConsumer *const oe_consumers[] = {&oe_milestone_consumer, &oe_document_consumer};
+static const OeConsumer *const oe_consumers[] = {&oe_milestone_consumer, &oe_document_consumer, &oe_promise_consumer};
 
 StaticAssertDecl(lengthof(oe_consumers) <= OE_CONSUMERS_MAX, "too many consumers");
 
@@ -316,7 +317,7 @@ oe_reader_read(int64 *events)
  * One slice, within a trusted transaction whose lock is held.
  */
 static bool
-oe_reader_work(int64 *events)
+oe_reader_work(int64 *events, bool busy)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	MemoryContext old;
@@ -331,7 +332,7 @@ oe_reader_work(int64 *events)
 	more = oe_reader_read(events);
 	OE_FAULT("reader-read");
 	for (int i = 0; i < lengthof(oe_consumers); i++)
-		oe_consumers[i]->write(now, !more);
+		oe_consumers[i]->write(now, !more && !busy);
 	OE_FAULT("reader-written");
 	if (oe_reader.position > from || n == 0)
 		oe_cursor_write(now);
@@ -358,7 +359,7 @@ oe_reader_committed(bool more)
  * wait for the disk.
  */
 static bool
-oe_reader_transaction(int64 *events, bool *more)
+oe_reader_transaction(int64 *events, bool *more, bool busy)
 {
 	OeSession	session;
 	bool		ours;
@@ -367,14 +368,14 @@ oe_reader_transaction(int64 *events, bool *more)
 	/* an extension that was not updated has no tables for it */
 	ours = oe_own_column("process_cursor_0", "n") && oe_reader_lock();
 	if (ours)
-		*more = oe_reader_work(events);
+		*more = oe_reader_work(events, busy);
 	oe_own_end(&session);
 	OE_FAULT("reader-committed");
 	return ours;
 }
 
 bool
-oe_reader_slice(void)
+oe_reader_slice(bool busy)
 {
 	TimestampTz start = GetCurrentTimestamp();
 	int			save = synchronous_commit;
@@ -385,7 +386,7 @@ oe_reader_slice(void)
 	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
 	PG_TRY();
 	{
-		ours = oe_reader_transaction(&events, &more);
+		ours = oe_reader_transaction(&events, &more, busy);
 	}
 	PG_FINALLY();
 	{
@@ -426,6 +427,9 @@ oe_reader_due(int64 last_position, bool busy)
 	if (!oe_reader.loaded)
 		return 0;
 	next = oe_reader_timer();
+	/* a clock that is asked while there is more to publish has no answer */
+	if (busy && next < oe_reader.rest_until)
+		next = oe_reader.rest_until;
 	if (next > now && oe_reader.position < last_position)
 		next = !busy ? now : Max(oe_reader.caught_up + OE_READER_MAX_LAG_MS * INT64CONST(1000), oe_reader.rest_until);
 	if (next <= now)
@@ -474,6 +478,8 @@ oe_reader_maintain(void)
 	for (int i = 0; i < lengthof(oe_consumers); i++)
 		if (oe_consumers[i]->maintain)
 			oe_consumers[i]->maintain(oe_reader.position);
+	if (oe_consumers_load_again)
+		oe_reader.loaded = oe_consumers_load_again = false;
 }
 
 /* ---- backends ---- */
@@ -495,7 +501,7 @@ oe_reader_here(void)
 		{
 			CHECK_FOR_INTERRUPTS();
 			oe_reader.loaded = events > 0;
-			more = oe_reader_work(&events);
+			more = oe_reader_work(&events, false);
 		}
 	oe_reader.loaded = false;
 	oe_own_end(&session);

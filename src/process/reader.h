@@ -14,8 +14,9 @@
 
 #include "postgres.h"
 
-/* Worker, outside a transaction: one slice.  True: there is more to read. */
-extern bool oe_reader_slice(void);
+/* Worker, outside a transaction: one slice.  True: there is more to read.
+ * "busy": something is left to publish. */
+extern bool oe_reader_slice(bool busy);
 
 /* Worker: milliseconds until oe_reader_slice() should run; LONG_MAX: not
  * before more is published.  "busy": something is left to publish. */

@@ -276,7 +276,7 @@ DECLARE
   about       text[] := (SELECT p.entities FROM odoo_events._promised p WHERE p.type = json_schema.type);
   e           text;
 BEGIN
-  IF about IS NULL AND NOT json_schema.type LIKE 'odoo.platform.%' THEN
+  IF about IS NULL AND NOT json_schema.type LIKE ANY ('{odoo.platform.%,odoo.process.promise.%}') THEN
     RAISE EXCEPTION 'event type "%" in argument "type" is not in the catalog', json_schema.type
       USING ERRCODE = 'undefined_object', HINT = 'SELECT type FROM odoo_events.event_type;';
   END IF;

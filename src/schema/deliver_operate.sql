@@ -178,7 +178,8 @@ BEGIN
              AND o.type LIKE ANY (c.types_like)
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
                       WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it
-                      THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
+                      THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t)
+                      WHEN o.type LIKE 'odoo.process.promise.%' THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.process.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
              AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))

@@ -324,7 +324,7 @@ oe_maintain_body(void)
 static void
 oe_process_body(void)
 {
-	(void) oe_reader_slice();
+	(void) oe_reader_slice(oe_me.want_publish);
 }
 
 static void

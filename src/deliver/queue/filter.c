@@ -31,6 +31,7 @@
 
 #define OE_PING "odoo.platform.subscription.pinged.v1"
 #define OE_PLATFORM "odoo.platform."
+#define OE_PROCESS "odoo.process."
 #define OE_JUDGED_BYTES (64 * 1024 * 1024)
 #define OE_SLOW_WEIGHT 20		/* judgements that make up for a slow one */
 
@@ -307,18 +308,21 @@ oe_is_ping_for(OeSub *sub, OeOutboxRow *row)
 }
 
 /*
- * Events about delivery itself go to those who ask for them by name: "*"
- * means the business, and nobody's webhook learns by it of the others.
+ * Events about delivery itself and about promises go to those who ask for them
+ * by name: "*" means the business, and nobody's webhook learns by it of the
+ * others, or gets events that it did not get before.  Answers how a pattern that
+ * names it begins; NULL: any pattern means it.
  */
-static bool
-oe_about_delivery(OeOutboxRow *row)
+static const char *
+oe_must_be_named(OeOutboxRow *row)
 {
-	static const char *const entities[] = {OE_PLATFORM "subscription.", OE_PLATFORM "event."};
+	static const char *const types[][2] = {{OE_PLATFORM "subscription.", OE_PLATFORM}, {OE_PLATFORM "event.", OE_PLATFORM},
+	{OE_PROCESS "promise.", OE_PROCESS}};
 
-	for (int i = 0; i < lengthof(entities); i++)
-		if (row->type_len > (int) strlen(entities[i]) && memcmp(row->type, entities[i], strlen(entities[i])) == 0)
-			return true;
-	return false;
+	for (int i = 0; i < lengthof(types); i++)
+		if (row->type_len > (int) strlen(types[i][0]) && memcmp(row->type, types[i][0], strlen(types[i][0])) == 0)
+			return types[i][1];
+	return NULL;
 }
 
 /*
@@ -363,13 +367,13 @@ oe_sub_judges(OeSub *sub, OeOutboxRow *row)
 {
 	OeConfiguration *conf = sub->conf;
 	bool		typed = false;
-	bool		by_name;
+	const char *named;
 
 	if (row->type_len == sizeof(OE_PING) - 1 && memcmp(row->type, OE_PING, row->type_len) == 0)
 		return oe_is_ping_for(sub, row) ? OE_WANTED : OE_REFUSED;
-	by_name = oe_about_delivery(row);
+	named = oe_must_be_named(row);
 	for (int i = 0; i < conf->ntypes && !typed; i++)
-		typed = (!by_name || strncmp(conf->types[i], OE_PLATFORM, strlen(OE_PLATFORM)) == 0) &&
+		typed = (!named || strncmp(conf->types[i], named, strlen(named)) == 0) &&
 			oe_glob(conf->types[i], row->type, row->type_len);
 	if (!typed ||
 		(!(conf->shared_rows && !row->has_company) &&
