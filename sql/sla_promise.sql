@@ -12,7 +12,7 @@ CREATE EXTENSION odoo_events;
 -- events of a shop, by emit(): start, end, hold, go, stop
 CREATE FUNCTION tell(verb text, doc text, data jsonb DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
   SELECT odoo_events.emit('acme.sales.order.' || verb || '.v1', 'order/' || doc, data, key => 'order:' || doc, correlation => 'order:' || doc) $$;
-CREATE VIEW told AS SELECT type, subject, partitionkey, correlationid, event::jsonb #>> '{data,promise,sla}' AS sla, event::jsonb #>> '{data,promise,document}' AS document,
+CREATE VIEW told AS SELECT type, subject, (event::jsonb #>> '{data,promise,id}') IN (SELECT id::text FROM odoo_events.promise p WHERE p.document = correlationid) AS own_id, partitionkey, correlationid, event::jsonb #>> '{data,promise,sla}' AS sla, event::jsonb #>> '{data,promise,document}' AS document,
   (event::jsonb #>> '{data,promise,overdue_seconds}')::numeric > 0 AS overdue, event::jsonb #>> '{data,promise,owner}' AS owner FROM odoo_events.outbox WHERE type LIKE 'odoo.p%' ORDER BY position;
 SELECT odoo_events.define_sla('ship', '{acme.sales.order.confirmed.v1}', '{acme.sales.order.shipped.v1}', stops => '{acme.sales.order.cancelled.v1}', pauses => '{acme.sales.order.held.v1}',
   resumes => '{acme.sales.order.released.v1}', within => '1 hour', filter => '$.data.kind == "web"', ends_filter => '$.data.full == true', owner => 'Dock');

@@ -422,6 +422,10 @@ oe_reader_due(int64 last_position, bool busy)
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz next;
 
+	/* where the clock was set back, nothing waits longer for that */
+	oe_reader.retry_at = Min(oe_reader.retry_at, now + OE_READER_RETRY_MS * INT64CONST(1000));
+	oe_reader.rest_until = Min(oe_reader.rest_until, now + OE_READER_RETRY_MS * INT64CONST(1000));
+	oe_reader.caught_up = Min(oe_reader.caught_up, now);
 	if (oe_reader.retry_at > now)
 		return Min(TimestampDifferenceMilliseconds(now, oe_reader.retry_at) + 1, OE_READER_RETRY_MS);
 	if (!oe_reader.loaded)

@@ -68,17 +68,17 @@ COMMENT ON VIEW odoo_events.cycle_time IS
 CREATE FUNCTION odoo_events._waits_for(terms int4, correlation text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 SELECT concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e WHERE x.id = _waits_for.terms),
-                 (SELECT format('last: %s of %s %s at %s', t.type, t.entity, s.record_id, s."time") FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
+                 (SELECT format('last: %s of %s at %s', t.type, concat_ws(' ', t.entity, s.record_id), s."time") FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
                    WHERE s.root = odoo_events._text_hash(correlation) ORDER BY s.position DESC LIMIT 1))
 $$;
 COMMENT ON FUNCTION odoo_events._waits_for(int4, text) IS 'internal: the event types that a promise waits for, and the last milestone of its process';
 
--- Written in the transaction that changes the promise, so that it is told once.  The number of arguments stays below what a statement of the reader has.
+-- Called in the transaction that changes the promise, so that it is told once.
 CREATE FUNCTION odoo_events._promise_tell(kind text, id int8, terms int4, document text, partitionkey text, subject text, correlation text, started timestamptz,
                                           due timestamptz, at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT odoo_events._emit('odoo.process.promise.' || kind || '.v1', left(subject, 255), jsonb_build_object('promise', jsonb_build_object(
-         'id', id, 'sla', x.name, 'document', document, 'started_at', started, 'due_at', due, 'told_at', clock_timestamp(),
+         'id', _promise_tell.id, 'sla', x.name, 'document', document, 'started_at', started, 'due_at', due, 'told_at', clock_timestamp(),
          'overdue_seconds', round(extract(epoch FROM at) - extract(epoch FROM due), 3),
          'waits_for', CASE WHEN kind <> 'met_late' THEN odoo_events._waits_for(_promise_tell.terms, correlation) END,
          'layer', 'odoo', 'owner', x.terms -> 'owner', 'contact', x.terms -> 'contact', 'criticality', x.terms -> 'criticality', 'runbook', x.terms -> 'runbook')),
@@ -187,6 +187,16 @@ BEGIN
   PERFORM odoo_events._audit('close_exception', id::text, NULL, jsonb_build_object('cause', cause, 'note', note));
 END $$;
 COMMENT ON FUNCTION odoo_events.close_exception(bigint, text, text) IS 'an exception is dealt with; a broken promise that is due later opens it again.  42704: there is none';
+
+-- The reader looks for exceptions to escalate while some care says so.
+CREATE FUNCTION odoo_events._care_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._wake('config');
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._care_changed() IS 'internal: lets the worker know that somebody else looks after something';
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule FOR EACH STATEMENT EXECUTE FUNCTION odoo_events._care_changed();
 
 -- Called once a minute by the reader: exceptions that nobody has taken in the time that their care says.
 CREATE FUNCTION odoo_events._escalate() RETURNS void
