@@ -238,7 +238,7 @@ oe_promise_is_end(OePromise *p, OeReadEvent *ev)
 	static SPIPlanPtr filter_plan = NULL;
 	static SPIPlanPtr all_plan = NULL;
 	static const Oid filter_types[2] = {INT4OID, TEXTOID};
-	static const Oid all_types[4] = {INT4OID, TEXTOID, TEXTOID, INT8OID};
+	static const Oid all_types[4] = {INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID};
 
 	if (p->sla->ends_filter)
 	{
@@ -250,9 +250,12 @@ oe_promise_is_end(OePromise *p, OeReadEvent *ev)
 	}
 	if (p->sla->all && ev->correlation)
 	{
-		Datum		values[4] = {Int32GetDatum(p->sla->id), CStringGetTextDatum(ev->correlation), CStringGetTextDatum(ev->type->entity), Int64GetDatum(ev->position)};
+		Datum		values[4] = {Int32GetDatum(p->sla->id), CStringGetTextDatum(ev->correlation), CStringGetTextDatum(ev->type->entity), TimestampTzGetDatum(ev->time)};
 
-		/* the milestones of this slice have been written before */
+		/*
+		 * The milestones of this slice have been written before.  A
+		 * transaction of more events than a slice may be cut by its end.
+		 */
 		(void) oe_spi_keep_context(&all_plan, "SELECT odoo_events._promise_complete($1, $2, $3, $4)", 4, all_types, values, NULL, false, 1);
 		return oe_cell_bool(SPI_tuptable, 0, 1);
 	}

@@ -436,18 +436,19 @@ SELECT odoo_events._filter_verdict(event, (x.terms ->> 'ends_filter')::jsonpath)
 $$;
 COMMENT ON FUNCTION odoo_events._promise_ends(int4, text) IS 'internal: whether an event ends promises, by ends_filter';
 
--- Every document of this entity that the process knows by now has had one of these types, or was cancelled or deleted.
-CREATE FUNCTION odoo_events._promise_complete(terms int4, correlation text, entity text, upto int8) RETURNS boolean
+-- Every document of this entity that the process knows by now has had one of these types, or was cancelled or deleted.  "By now" is
+-- the end of the transaction, which may have made a backorder after what it was left by: its events have one time.
+CREATE FUNCTION odoo_events._promise_complete(terms int4, correlation text, entity text, upto timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 SELECT NOT EXISTS (
   SELECT 1 FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
-   WHERE s.root = odoo_events._text_hash(correlation) AND t.entity = _promise_complete.entity AND s.position <= upto
+   WHERE s.root = odoo_events._text_hash(correlation) AND t.entity = _promise_complete.entity AND s."time" <= upto
    GROUP BY s.record_id
   HAVING NOT bool_or(t.type ~ '\.(cancelled|deleted)\.v[0-9]+$'
                      OR EXISTS (SELECT 1 FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e
                                  WHERE x.id = _promise_complete.terms AND t.type LIKE replace(replace(e, '_', '\_'), '*', '%'))))
 $$;
-COMMENT ON FUNCTION odoo_events._promise_complete(int4, text, text, int8) IS 'internal: whether all documents of an entity that a process knows have reached the end of an SLA';
+COMMENT ON FUNCTION odoo_events._promise_complete(int4, text, text, timestamptz) IS 'internal: whether all documents of an entity that a process knows have reached the end of an SLA';
 
 -- After a pause the open time that was left is left again.
 CREATE FUNCTION odoo_events._promise_resume(calendar text, paused timestamptz, resumed timestamptz, due timestamptz, warning timestamptz,
