@@ -26,6 +26,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
@@ -189,6 +190,12 @@ oe_promise_ask(OeSla *sla, OeReadEvent *ev, bool moving, OePromise *p)
 	bool		isnull;
 	Datum		d;
 
+	if (sla->plain && !moving)
+	{
+		p->due = sla->within ? ev->time + sla->within : OE_NEVER;
+		p->warn = sla->warn_after ? ev->time + sla->warn_after : OE_NEVER;
+		return true;
+	}
 	nulls[3] = ev->company ? ' ' : 'n';
 	nulls[4] = (moving ? p->warehouse : ev->warehouse) ? ' ' : 'n';
 	(void) oe_spi_keep_context(&plan, "SELECT t.wanted, t.calendar, t.due_at, t.warn_at FROM odoo_events._promise_terms($1, $2, $3, $4, $5, $6) t", 6, types, values, nulls, true, 1);
@@ -371,7 +378,7 @@ oe_promise_event(OeReadEvent *ev, int index)
 	OePromiseEvent *noted = palloc(sizeof(OePromiseEvent));
 
 	noted->ev = *ev;
-	noted->ev.text = PointerGetDatum(PG_DETOAST_DATUM_COPY(ev->text));
+	noted->ev.text = datumCopy(ev->text, false, -1);
 	noted->roles = ev->type->data[index];
 	oe_promise_events = lappend(oe_promise_events, noted);
 }

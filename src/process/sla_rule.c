@@ -34,8 +34,10 @@ oe_slas_load(MemoryContext cxt)
 							   OE_PATTERNS("starts") ", " OE_PATTERNS("ends") ", " OE_PATTERNS("stops") ", " OE_PATTERNS("pauses") ", "
 							   OE_PATTERNS("resumes") ", " OE_PATTERNS("moves") ", t.terms ->> 'document', t.terms ->> 'complete' = 'all',"
 							   " t.terms ->> 'ends_filter' IS NOT NULL,"
-							   " NOT EXISTS (SELECT FROM odoo_events.sla_def d WHERE d.name = t.name)"
-							   " FROM odoo_events.sla_terms t", 0, NULL, NULL, NULL, true, 0);
+							   " NOT EXISTS (SELECT FROM odoo_events.sla_def d WHERE d.name = t.name),"
+							   " COALESCE(t.terms ->> 'calendar', t.terms ->> 'deadline', t.terms ->> 'filter', t.terms ->> 'companies', t.terms ->> 'warehouses') IS NULL,"
+							   " w.us, CASE WHEN (t.terms ->> 'warn_at')::numeric < 1 THEN (w.us * (t.terms ->> 'warn_at')::numeric)::int8 END"
+							   " FROM odoo_events.sla_terms t, LATERAL (SELECT (extract(epoch FROM (t.terms ->> 'within')::interval) * 1000000)::int8 AS us) w", 0, NULL, NULL, NULL, true, 0);
 	old = MemoryContextSwitchTo(cxt);
 	oe_nslas = SPI_processed;
 	oe_slas = palloc0(sizeof(OeSla) * Max(oe_nslas, 1));
@@ -59,6 +61,9 @@ oe_slas_load(MemoryContext cxt)
 		s->all = oe_cell_bool(SPI_tuptable, i, 14);
 		s->ends_filter = oe_cell_bool(SPI_tuptable, i, 15);
 		s->dropped = oe_cell_bool(SPI_tuptable, i, 16);
+		s->plain = oe_cell_bool(SPI_tuptable, i, 17);
+		s->within = oe_spi_int8(i, 18);
+		s->warn_after = oe_spi_int8(i, 19);
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -30,6 +30,10 @@ typedef struct OeSla
 	bool		all;			/* complete => 'all' */
 	bool		ends_filter;
 	bool		dropped;		/* no SLA has this name any more */
+	bool		plain;			/* nothing has to be asked of a start: any is
+								 * wanted, and all time counts */
+	int64		within;			/* if plain: microseconds; 0: only measured */
+	int64		warn_after;		/* if plain: microseconds; 0: no warning */
 } OeSla;
 
 /* What events of a type do; in OeReadType.data. */
