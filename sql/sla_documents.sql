@@ -44,5 +44,26 @@ SELECT sla, state FROM odoo_events.promise WHERE sla IN ('all', 'first') ORDER B
 UPDATE stock_picking SET state = 'done' WHERE id = 4;
 SELECT odoo_events.publish() > 0 AS published;
 SELECT sla, state FROM odoo_events.promise WHERE sla IN ('all', 'first') ORDER BY 1;
+
+-- a policy shows what is of its warehouses, and what has none; it lets nobody define
+SELECT odoo_events.define_sla('fast', '{odoo.logistics.shipment.confirmed.v1}', '{odoo.logistics.shipment.dispatched.v1}', document => 'key', within => '1 microsecond', start_from => 'earliest');
+INSERT INTO stock_picking VALUES (5, 'OUT/5', 'assigned', NULL, 1), (6, 'OUT/6', 'assigned', NULL, 2);
+SELECT odoo_events.publish() > 0 AS published;
+SELECT odoo_events._read_behind() >= 0 AS read;
+CREATE ROLE regress_sla_dock IN ROLE pg_monitor;
+GRANT USAGE ON SCHEMA odoo_events TO regress_sla_dock;
+GRANT SELECT ON odoo_events.promise, odoo_events.exception, odoo_events.cycle_time TO regress_sla_dock;
+GRANT EXECUTE ON FUNCTION odoo_events._text_hash, odoo_events._waits_for, odoo_events._care, odoo_events.define_sla, odoo_events.take_exception, odoo_events.pause_promise, odoo_events.diagnose TO regress_sla_dock;
+SELECT odoo_events.set_policy('regress_sla_dock', may => '{read}', warehouses => '{2}');
+SET SESSION AUTHORIZATION regress_sla_dock;
+SELECT sla, document, warehouse_id, state FROM odoo_events.promise ORDER BY 1, 2;
+SELECT sla, document, count FROM odoo_events.exception;
+SELECT DISTINCT sla, warehouse_id FROM odoo_events.cycle_time ORDER BY 1, 2;
+SELECT warehouse_id, count(*) FROM odoo_events.diagnose() GROUP BY 1;
+SELECT odoo_events.take_exception(id) FROM odoo_events.exception;
+SELECT odoo_events.pause_promise(1, now() + interval '1 day', 'x');
+SELECT odoo_events.define_sla('x', '{a.b.c.d.v1}', '{a.b.c.e.v1}');
+RESET SESSION AUTHORIZATION;
 \c contrib_regress
 DROP DATABASE sla_documents;
+DROP ROLE regress_sla_dock;

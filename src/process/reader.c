@@ -544,7 +544,7 @@ oe_reader_after_publish(void)
 			ReThrowError(err);
 		ereport(WARNING,
 				(errcode(err->sqlerrcode),
-				 errmsg("milestones do not follow: %s", err->message)));
+				 errmsg("milestones and promises do not follow: %s", err->message)));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);

@@ -237,6 +237,32 @@ SELECT o.partitionkey FROM odoo_events.outbox_all o
 $$;
 COMMENT ON FUNCTION odoo_events._documents_called(text) IS 'internal: keys of documents by their name';
 
+-- Promises of documents, or all that are broken or at risk.  A promise is often one of the order, and what is asked for one of its transfers.
+CREATE FUNCTION odoo_events._diagnose_promises(keys text[]) RETURNS SETOF odoo_events._finding
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH d AS (SELECT unnest(keys) AS document
+           UNION SELECT e.correlationid FROM unnest(keys) k, LATERAL (SELECT o.correlationid FROM odoo_events.outbox_all o WHERE o.partitionkey = k ORDER BY o.position DESC LIMIT 20) e),
+     p AS MATERIALIZED (
+       SELECT x.* FROM odoo_events.promise_wrong x WHERE keys IS NULL
+       UNION ALL
+       SELECT x.* FROM d, LATERAL (SELECT DISTINCT ON (r.id) r.* FROM odoo_events.promise_row r WHERE r.document = d.document ORDER BY r.id, r.n DESC) x
+        WHERE x.state NOT IN ('met', 'cancelled'))
+SELECT CASE p.state WHEN 'breached' THEN 29 WHEN 'met_late' THEN 39 WHEN 'at_risk' THEN 49 ELSE 59 END,
+       CASE WHEN p.state IN ('breached', 'met_late') THEN 'late' ELSE 'waiting' END,
+       'odoo', p.started_at, p.due_at, p.company_id, p.warehouse_id, NULL::text, 'odoo.process.promise.breached.v1',
+       concat(format('%s: promise %s is %s', p.document, p.sla, replace(p.state, '_', ' ')),
+              CASE WHEN p.due_at IS NOT NULL THEN format(', it %s due at %s', CASE WHEN p.due_at < now() THEN 'was' ELSE 'is' END, p.due_at) END,
+              CASE WHEN p.state = 'met_late' THEN format(' and was kept %s late', date_trunc('second', p.ended_at - p.due_at))
+                   WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END),
+       jsonb_strip_nulls(jsonb_build_object('promise', p.id, 'sla', p.sla, 'state', p.state, 'started_at', p.started_at, 'due_at', p.due_at, 'ended_at', p.ended_at, 'told_at', p.told_at,
+         'waits_for', CASE WHEN p.ended_at IS NULL THEN odoo_events._waits_for(p.terms, p.correlationid) END,
+         'owner', t.terms ->> 'owner', 'contact', t.terms ->> 'contact', 'runbook', t.terms ->> 'runbook')),
+       format('SELECT * FROM odoo_events.trace(key => %L);', p.document)
+  FROM p JOIN odoo_events.sla_terms t ON t.id = p.terms
+ ORDER BY 1, p.due_at LIMIT 100
+$$;
+COMMENT ON FUNCTION odoo_events._diagnose_promises(text[]) IS 'internal: findings about promises of documents; null: of all documents';
+
 -- All findings about what was asked for.
 CREATE FUNCTION odoo_events._findings(what text) RETURNS SETOF odoo_events._finding
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -244,11 +270,13 @@ DECLARE
   c odoo_events.subscription_config;
   o odoo_events.outbox_all;
   key text;
+  keys text[] := '{}';
   found_any boolean := false;
 BEGIN
   IF what IS NULL THEN
     RETURN QUERY SELECT * FROM odoo_events._diagnose_health();
     RETURN QUERY SELECT d.* FROM odoo_events.subscription_config s, LATERAL odoo_events._diagnose_subscription(s) d WHERE d.verdict <> 'on_time';
+    RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(NULL);
     RETURN;
   END IF;
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = what;
@@ -270,8 +298,10 @@ BEGIN
   END IF;
   FOR key IN SELECT x FROM odoo_events._documents_called(what) x UNION SELECT what WHERE what ~ '^[a-z_]+:.' LOOP
     found_any := true;
+    keys := keys || key;
     RETURN QUERY SELECT * FROM odoo_events._diagnose_document(key);
   END LOOP;
+  RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(keys);
   IF NOT found_any THEN
     RETURN QUERY VALUES (60, 'unknown', 'odoo', NULL::timestamptz, NULL::timestamptz, NULL::int4, NULL::int4, NULL::text, NULL::text, format('nothing is known of "%s": no subscription, and no event of a document of that name', what),
                          '{}'::jsonb, 'SELECT name FROM odoo_events.subscription; SELECT * FROM odoo_events.health();');
@@ -282,7 +312,8 @@ COMMENT ON FUNCTION odoo_events._findings(text) IS 'internal: what diagnose() an
 CREATE FUNCTION odoo_events.diagnose(what text DEFAULT NULL) RETURNS TABLE (verdict text, layer text, since timestamptz, due_at timestamptz, company_id int4, warehouse_id int4,
   owner text, contact text, finding text, evidence jsonb, next text)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
-SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, c.owner, c.contact, f.finding, f.evidence, f.next
+SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, COALESCE(f.evidence ->> 'owner', c.owner), COALESCE(f.evidence ->> 'contact', c.contact),
+       f.finding, f.evidence, f.next
   FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
  WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
  ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100

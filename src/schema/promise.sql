@@ -32,35 +32,49 @@ BEGIN
         PRIMARY KEY (id, n)
       )$f$, i);
     EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.promise_%s IS %L', i, 'promises, a row for each change, read through the view promise');
+    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_document ON odoo_events.promise_%s (document)', i, i);
+    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_state ON odoo_events.promise_%s (state, due_at)', i, i);
   END LOOP;
 END $$;
 
 CREATE VIEW odoo_events.promise_row AS
-            SELECT * FROM odoo_events.promise_0  UNION ALL SELECT * FROM odoo_events.promise_1
-  UNION ALL SELECT * FROM odoo_events.promise_2  UNION ALL SELECT * FROM odoo_events.promise_3
-  UNION ALL SELECT * FROM odoo_events.promise_4  UNION ALL SELECT * FROM odoo_events.promise_5
-  UNION ALL SELECT * FROM odoo_events.promise_6  UNION ALL SELECT * FROM odoo_events.promise_7
-  UNION ALL SELECT * FROM odoo_events.promise_8  UNION ALL SELECT * FROM odoo_events.promise_9
-  UNION ALL SELECT * FROM odoo_events.promise_10 UNION ALL SELECT * FROM odoo_events.promise_11
-  UNION ALL SELECT * FROM odoo_events.promise_12 UNION ALL SELECT * FROM odoo_events.promise_13
-  UNION ALL SELECT * FROM odoo_events.promise_14 UNION ALL SELECT * FROM odoo_events.promise_15;
+            SELECT 0 AS member, * FROM odoo_events.promise_0  UNION ALL SELECT 1 AS member, * FROM odoo_events.promise_1
+  UNION ALL SELECT 2 AS member, * FROM odoo_events.promise_2  UNION ALL SELECT 3 AS member, * FROM odoo_events.promise_3
+  UNION ALL SELECT 4 AS member, * FROM odoo_events.promise_4  UNION ALL SELECT 5 AS member, * FROM odoo_events.promise_5
+  UNION ALL SELECT 6 AS member, * FROM odoo_events.promise_6  UNION ALL SELECT 7 AS member, * FROM odoo_events.promise_7
+  UNION ALL SELECT 8 AS member, * FROM odoo_events.promise_8  UNION ALL SELECT 9 AS member, * FROM odoo_events.promise_9
+  UNION ALL SELECT 10 AS member, * FROM odoo_events.promise_10 UNION ALL SELECT 11 AS member, * FROM odoo_events.promise_11
+  UNION ALL SELECT 12 AS member, * FROM odoo_events.promise_12 UNION ALL SELECT 13 AS member, * FROM odoo_events.promise_13
+  UNION ALL SELECT 14 AS member, * FROM odoo_events.promise_14 UNION ALL SELECT 15 AS member, * FROM odoo_events.promise_15;
 COMMENT ON VIEW odoo_events.promise_row IS 'internal: all members of the ring of promises';
 
 CREATE VIEW odoo_events.promise_last AS
 SELECT DISTINCT ON (p.id) p.* FROM odoo_events.promise_row p ORDER BY p.id, p.n DESC;
 COMMENT ON VIEW odoo_events.promise_last IS 'internal: promises as they are now';
 
-CREATE VIEW odoo_events.promise AS
-SELECT p.id, p.sla, p.document, p.company_id, p.warehouse_id, p.started_at, p.first_due_at, p.due_at, p.ended_at, p.state, p.told_at FROM odoo_events.promise_last p;
+-- Open promises are in two members (see above), so that those that are wrong are found by an index, however many were kept in a year.
+CREATE VIEW odoo_events.promise_wrong AS
+SELECT p.* FROM odoo_events.promise_row p
+ WHERE p.state IN ('at_risk', 'breached')
+   AND p.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL))
+   AND NOT EXISTS (SELECT 1 FROM odoo_events.promise_row l WHERE l.id = p.id AND l.n > p.n
+                      AND l.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL)));
+COMMENT ON VIEW odoo_events.promise_wrong IS 'internal: promises that are open and at risk or broken';
+
+CREATE VIEW odoo_events.promise WITH (security_barrier) AS
+SELECT p.id, p.sla, p.document, p.company_id, p.warehouse_id, p.started_at, p.first_due_at, p.due_at, p.ended_at, p.state, p.told_at FROM odoo_events.promise_last p
+ WHERE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id);
 COMMENT ON VIEW odoo_events.promise IS
 'the instances of SLAs, one per document: open, paused, at_risk, breached (and still open), met, met_late, cancelled; told_at: when the breach was told';
 
-CREATE VIEW odoo_events.cycle_time AS
+CREATE VIEW odoo_events.cycle_time WITH (security_barrier) AS
 SELECT p.sla, p.company_id, p.warehouse_id, date_trunc('week', p.ended_at)::date AS week, count(*) AS n,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p50,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p90,
        percentile_cont(0.95) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p95
-  FROM odoo_events.promise_last p WHERE p.state IN ('met', 'met_late') GROUP BY 1, 2, 3, 4;
+  FROM odoo_events.promise_last p
+ WHERE p.state IN ('met', 'met_late') AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+ GROUP BY 1, 2, 3, 4;
 COMMENT ON VIEW odoo_events.cycle_time IS
 'how long what SLAs count took from start to end, per company, warehouse and week (its Monday, UTC): number, median, 90th and 95th percentile; time of the clock, pauses included';
 
@@ -96,17 +110,20 @@ CREATE TABLE odoo_events.promise_request (
     until      timestamptz
 );
 COMMENT ON TABLE odoo_events.promise_request IS 'pauses that the reader behind the publisher has yet to note';
+COMMENT ON SEQUENCE odoo_events.promise_request_n_seq IS 'internal: numbers of promise_request';
 
 CREATE FUNCTION odoo_events.pause_promise(id bigint, until timestamptz, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  now_state text;
+  p odoo_events.promise_row;
 BEGIN
-  SELECT p.state INTO now_state FROM odoo_events.promise_row p WHERE p.id = pause_promise.id ORDER BY p.n DESC LIMIT 1;
+  SELECT r.* INTO p FROM odoo_events.promise_row r WHERE r.id = pause_promise.id ORDER BY r.n DESC LIMIT 1;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'promise % does not exist', id USING ERRCODE = 'undefined_object', HINT = 'SELECT id, sla, document FROM odoo_events.promise;';
-  ELSIF now_state NOT IN ('open', 'at_risk') THEN
-    RAISE EXCEPTION 'promise % is %', id, now_state USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Only promises that are open or at risk can be paused.';
+    RAISE EXCEPTION 'promise % does not exist', id USING ERRCODE = 'undefined_object', HINT = 'SELECT id, sla, document, state FROM odoo_events.promise;';
+  ELSIF NOT odoo_events._allows(odoo_events._policies('{operate}'), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id) THEN
+    PERFORM odoo_events._deny(format('promise %s is not inside your policies', id), 'SELECT * FROM odoo_events.policy;  -- shows what yours allows');
+  ELSIF p.state NOT IN ('open', 'at_risk') THEN
+    RAISE EXCEPTION 'promise % is %', id, p.state USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT id, sla, document FROM odoo_events.promise WHERE state IN (''open'', ''at_risk'');';
   ELSIF until IS NULL OR until <= clock_timestamp() THEN
     RAISE EXCEPTION 'argument "until" is not in the future' USING ERRCODE = 'invalid_parameter_value', HINT = 'until => now() + interval ''1 day''';
   ELSIF COALESCE(reason, '') = '' OR length(reason) > 500 THEN
@@ -131,22 +148,25 @@ CREATE TABLE odoo_events.exception_note (
 );
 CREATE INDEX exception_note_id ON odoo_events.exception_note (id, n);
 COMMENT ON TABLE odoo_events.exception_note IS 'who took and closed exceptions, and which were escalated';
+COMMENT ON SEQUENCE odoo_events.exception_note_n_seq IS 'internal: numbers of exception_note';
 
 -- One exception per SLA that has broken promises which are still open, and per subscription that does not deliver.  Its id is that of
 -- its cause, so that it can be taken before it is known how long it will be; what happens after it was closed opens it again.
 CREATE VIEW odoo_events.exception_open AS
-SELECT odoo_events._text_hash('sla ' || p.sla) AS id, 'odoo'::text AS layer, 'promise broken' AS cause, p.sla, NULL::text AS subscription,
-       (array_agg(p.document ORDER BY p.due_at, p.id))[1] AS document, count(*) AS count, min(p.due_at) AS since, max(p.due_at) AS last_at, min(p.due_at) AS due_at,
-       (array_agg(odoo_events._waits_for(p.terms, p.correlationid) ORDER BY p.due_at, p.id))[1] AS waits_for, max(p.terms) AS terms,
-       NULL::text AS owner, NULL::text AS contact, NULL::text AS runbook
-  FROM odoo_events.promise_last p WHERE p.state = 'breached' GROUP BY p.sla
+SELECT odoo_events._text_hash('sla ' || s.sla) AS id, 'odoo'::text AS layer, 'promise broken' AS cause, s.sla, NULL::text AS subscription, w.document, s.count, s.since, s.last_at,
+       s.since AS due_at, odoo_events._waits_for(w.terms, w.correlationid) AS waits_for, s.terms, NULL::text AS owner, NULL::text AS contact, NULL::text AS runbook
+  FROM (SELECT p.sla, (array_agg(p.id ORDER BY p.due_at, p.id))[1] AS worst, count(*) AS count, min(p.due_at) AS since, max(p.due_at) AS last_at, max(p.terms) AS terms
+          FROM odoo_events.promise_wrong p
+         WHERE p.state = 'breached' AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+         GROUP BY p.sla) s
+       CROSS JOIN LATERAL (SELECT r.document, r.terms, r.correlationid FROM odoo_events.promise_row r WHERE r.id = s.worst ORDER BY r.n DESC LIMIT 1) w
 UNION ALL
 SELECT odoo_events._text_hash('subscription ' || s.name), 'endpoint', s.state, NULL, s.name, NULL, s.lag_events, s.state_since, s.state_since, NULL,
        COALESCE(s.last_error, s.state_reason), NULL, c.owner, c.contact, c.runbook
   FROM odoo_events.subscription_status s CROSS JOIN LATERAL odoo_events._care(s.name) c WHERE s.state IN ('breaker_open', 'disabled', 'overrun');
 COMMENT ON VIEW odoo_events.exception_open IS 'internal: what is wrong now, one row per layer, subscription and cause';
 
-CREATE VIEW odoo_events.exception AS
+CREATE VIEW odoo_events.exception WITH (security_barrier) AS
 SELECT e.id, e.layer, e.cause, e.sla, e.subscription, e.document, e.count, e.since, e.due_at, clock_timestamp() - e.due_at AS overdue, e.waits_for,
        COALESCE(e.owner, t.terms ->> 'owner') AS owner, COALESCE(e.contact, t.terms ->> 'contact') AS contact, COALESCE(e.runbook, t.terms ->> 'runbook') AS runbook,
        (SELECT n.who FROM odoo_events.exception_note n WHERE n.id = e.id AND n.action = 'take' AND n.at > e.since ORDER BY n.n DESC LIMIT 1) AS assigned_to,
@@ -161,7 +181,9 @@ COMMENT ON VIEW odoo_events.exception IS
 CREATE FUNCTION odoo_events._check_exception(id bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM odoo_events.exception_open e WHERE e.id = _check_exception.id) THEN
+  IF odoo_events._policies('{operate}') = '[]' THEN
+    PERFORM odoo_events._deny('no policy of yours lets you operate', 'SELECT * FROM odoo_events.policy;  -- shows what yours allows');
+  ELSIF NOT EXISTS (SELECT 1 FROM odoo_events.exception_open e WHERE e.id = _check_exception.id) THEN
     RAISE EXCEPTION 'exception % does not exist', id USING ERRCODE = 'undefined_object', HINT = 'SELECT id, cause, sla, subscription FROM odoo_events.exception;';
   END IF;
 END $$;

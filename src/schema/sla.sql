@@ -181,6 +181,7 @@ DECLARE
   o record;
   other text;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_calendar');
   IF define_calendar.name IS NULL OR define_calendar.name !~ '^[A-Za-z0-9_.-]{1,63}$' OR define_calendar.name = 'warehouse' THEN
     RAISE EXCEPTION 'argument "name" cannot be %', COALESCE(quote_literal(define_calendar.name), 'null') USING ERRCODE = 'invalid_parameter_value',
       HINT = 'A name has 1 to 63 letters, digits, "_", "." or "-"; "warehouse" stands for the calendar of an event''s warehouse.';
@@ -192,7 +193,7 @@ BEGIN
     SELECT * INTO o FROM odoo_events._odoo_calendar(define_calendar.odoo_calendar);
     IF o.hours IS NULL THEN
       RAISE EXCEPTION 'Odoo has no resource_calendar % with weekly hours', define_calendar.odoo_calendar USING ERRCODE = 'undefined_object',
-        HINT = 'SELECT id, name FROM resource_calendar; calendars of two weeks and flexible ones need "hours".';
+        HINT = 'SELECT id, name FROM resource_calendar;  -- those of two weeks and flexible ones need "hours"';
     END IF;
     define_calendar.hours := o.hours;
     define_calendar.timezone := COALESCE(define_calendar.timezone, o.timezone);
@@ -344,6 +345,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   s odoo_events.sla_def;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_sla');
   s := ROW (md5(name), name, COALESCE(starts, '{}'), COALESCE(ends, '{}'), COALESCE(stops, '{}'), COALESCE(pauses, '{}'), COALESCE(resumes, '{}'),
             COALESCE(moves, '{}'), within, deadline, cut_off, calendar, document, complete, filter, ends_filter, companies, warehouses, warn_at, objective,
             owner, contact, criticality, runbook, start_from);
@@ -364,6 +366,7 @@ COMMENT ON FUNCTION odoo_events.define_sla(text, text[], text[], text[], text[],
 CREATE FUNCTION odoo_events.drop_sla(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_sla');
   DELETE FROM odoo_events.sla_def d WHERE d.name = drop_sla.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'SLA "%" does not exist', drop_sla.name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.sla;';

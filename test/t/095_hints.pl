@@ -130,6 +130,11 @@ sub broker_url { my ($wrong, $right) = @_; $n++; return [ map { ref $_ ? $_ : "S
 my $define = q{SELECT odoo_events.define_entity('certificate', 'quality_certificate'};
 my $event = q{SELECT odoo_events.define_event('acme.quality.certificate.flagged.v1', 'certificate'};
 my $part = q{SELECT odoo_events.define_part('certificate', 'line', 'quality_line', parent => 'certificate_id'};
+# A call of define_calendar() or define_sla() with wrong arguments, and with what the hint makes of them.
+sub called { my ($call, $right) = @_; return ref $right ? sub { sprintf $call, $right->($_[0]) } : sprintf $call, $right; }
+sub calendar { my ($wrong, $right) = @_; my $call = 'SELECT odoo_events.define_calendar(%s)'; return [ map { called($call, $_) } $wrong, $right ]; }
+sub sla { my ($name, $wrong, $right) = @_; my $call = "SELECT odoo_events.define_sla('%s', '{acme.s.t.begun.v1}', '{acme.s.t.done.v1}'%%s)"; return [ called(sprintf($call, $name), $wrong), called(sprintf($call, $name =~ tr/ /-/r), $right) ]; }
+sub paused { my ($until, $why) = @_; return "SELECT odoo_events.pause_promise(id, $until, reason => $why) FROM odoo_events.promise WHERE document = 'd3' AND sla = 'late'"; }
 my $slot = q{SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL};
 my @cases = (
 	# the catalog
@@ -297,6 +302,29 @@ my @cases = (
 	[ q{SELECT odoo_events.set_care(subscriptions => '{a1}', criticality => 6)}, q{SELECT odoo_events.set_care(subscriptions => '{a1}', criticality => 1)} ],
 	[ q{SELECT odoo_events.set_care(subscriptions => '{a1}', owner => E'a\nb')}, q{SELECT odoo_events.set_care(subscriptions => '{a1}', owner => 'a')} ],
 	[ q{SELECT odoo_events.set_care(subscriptions => '{a1}', escalation => '{"after": "soon", "contact": "x"}')}, q{SELECT odoo_events.set_care(subscriptions => '{a1}', escalation => '{"after": "30 min", "contact": "duty@example.com"}')} ],
+	# calendars, SLAs, promises, exceptions
+	calendar(q{'c1', hours => '[]'}, sub { "'c1', " . $_[0] =~ s/; the days .*//r }), calendar(q{'c1', hours => '{"mon": "x"}'}, sub { "'c1', $_[0]" }),
+	calendar(q{'c1', hours => '{"mon": ["6-7"]}'}, q{'c1', hours => '{"mon": ["06:00-22:00"], "tue": ["06:00-24:00"]}', warehouses => '{1}'}),
+	calendar(q{'c1', hours => '{"mon": []}'}, sub { "'c1', $_[0]" }), calendar(q{'a b', hours => '{}'}, q{'a-b', hours => '{"mon": ["06:00-22:00"]}'}),
+	calendar(q{'c1'}, sub { "'c1', warehouses => '{1}', " . $_[0] =~ s/, or .*//r }),
+	[ q{SELECT odoo_events.define_calendar('c2', odoo_calendar => 1)}, q{CREATE TABLE resource_calendar (id int, name text); SELECT id, name FROM resource_calendar;} ],
+	[ q{SELECT odoo_events.define_calendar('c2', 'Mars', '{"mon": ["06:00-22:00"]}')}, undef ],
+	[ q{SELECT odoo_events.define_calendar('c2', hours => '{"mon": ["06:00-22:00"]}', warehouses => '{1}')}, undef ],
+	sla('a b', '', ''), sla('s1', q{, moves => '{acme.s.t.moved.v1}'}, sub { ", moves => '{acme.s.t.moved.v1}', $_[0]" }),
+	sla('s2', q{, within => '-1 h'}, sub { ', ' . $_[0] =~ s/, or .*//r }), sla('s3', q{, within => '1 h', cut_off => '14:00'}, sub { ", within => '1 h', cut_off => '14:00', $_[0]" }),
+	sla('s4', q{, document => 'x'}, q{, document => 'subject'}), sla('s5', q{, complete => 'x'}, q{, complete => 'all'}), sla('s6', q{, warn_at => 2}, q{, warn_at => 1}),
+	sla('s7', q{, objective => 2}, q{, objective => 1}), sla('s8', q{, start_from => 'x'}, q{, start_from => '7'}), sla('s8', '', sub { ', ' . $_[0] =~ s/ replaces .*//r }),
+	[ q{SELECT odoo_events.define_sla('s9', '{}', '{acme.s.t.done.v1}')}, undef ], [ q{SELECT odoo_events.define_sla('s9', '{acme.s.t.begun.v1}', '{acme.s.t.done.v1}', calendar => 'moon')}, undef ],
+	[ q{SELECT odoo_events.drop_sla('none')}, undef ], [ q{SELECT odoo_events.pause_promise(0, now(), 'x')}, undef ],
+	# the documents d1, which is late, and d2, which was in time
+	[ q{SELECT odoo_events.define_sla('late', '{acme.s.t.begun.v1}', '{acme.s.t.done.v1}', within => '1 day', deadline => '$.data.due');
+		SELECT odoo_events.emit('acme.s.t.begun.v1', k, jsonb_build_object('due', d), key => k) FROM (VALUES ('d1', '2020-01-01'), ('d2', '2999-01-01'), ('d3', '2999-01-01')) v(k, d);
+		SELECT odoo_events.emit('acme.s.t.done.v1', 'd2', '{}', key => 'd2'); SELECT odoo_events.publish(), odoo_events._read_behind();
+		SELECT odoo_events.pause_promise(id, now(), 'x') FROM odoo_events.promise WHERE document = 'd2' AND sla = 'late'}, undef ],
+	[ q{SELECT odoo_events.pause_promise(id, now(), 'x') FROM odoo_events.promise WHERE document = 'd3' AND sla = 'late'}, paused(q{until => now() + interval '1 day'}, q{'holiday'}) ],
+	[ q{SELECT odoo_events.pause_promise(id, now() + interval '1 day', '') FROM odoo_events.promise WHERE document = 'd3' AND sla = 'late'}, paused(q{until => now() + interval '1 day'}, q{'holiday'}) ],
+	[ q{SELECT odoo_events.take_exception(0)}, undef ],
+	[ q{SELECT odoo_events.close_exception(id, '') FROM odoo_events.exception WHERE sla = 'late'}, q{SELECT odoo_events.close_exception(id, 'carrier') FROM odoo_events.exception WHERE sla = 'late'} ],
 	[ q{SELECT odoo_events.announce('', now(), now() + interval '1 h')}, undef ],
 	[ q{SELECT odoo_events.announce('x', now(), 'infinity')}, undef ],
 	[ q{SELECT odoo_events.end_announcement(99)}, undef ],
