@@ -138,7 +138,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
   target regclass := (SELECT t.oid FROM pg_class t WHERE t.relnamespace = 'odoo_events'::regnamespace AND t.relname = saved ->> 'table'
-                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config', 'care_rule', 'policy_rule', 'revision', 'own_type', 'accepted_contract'));
+                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config', 'care_rule', 'calendar_def', 'sla_def', 'policy_rule', 'revision', 'own_type', 'accepted_contract'));
   columns text;
 BEGIN
   IF target IS NOT NULL THEN
@@ -1381,7 +1381,8 @@ BEGIN
     likes := likes || replace(replace(pattern, '_', '\_'), '*', '%');
     known := EXISTS (SELECT 1 FROM unnest(ARRAY['odoo.platform.subscription.pinged.v1', 'odoo.platform.subscription.disabled.v1',
                        'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.outcome.overdue.v1', 'odoo.platform.outcome.failed.v1', 'odoo.platform.person.erased.v1', 'odoo.platform.capture.fell_back.v1',
-                       'odoo.platform.type.deprecated.v1']) p WHERE p LIKE likes[cardinality(likes)]);
+                       'odoo.platform.type.deprecated.v1', 'odoo.platform.exception.escalated.v1', 'odoo.process.promise.at_risk.v1',
+                       'odoo.process.promise.breached.v1', 'odoo.process.promise.met_late.v1']) p WHERE p LIKE likes[cardinality(likes)]);
     IF NOT known AND to_regclass('odoo_events.event_type') IS NOT NULL THEN
       EXECUTE 'SELECT EXISTS (SELECT 1 FROM odoo_events.event_type t WHERE t.type LIKE $1)' INTO known USING likes[cardinality(likes)];
     END IF;
@@ -2095,7 +2096,8 @@ BEGIN
              AND o.type LIKE ANY (c.types_like)
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
                       WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it
-                      THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t) ELSE true END
+                      THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t)
+                      WHEN o.type LIKE 'odoo.process.promise.%' THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.process.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
              AND (c.warehouses IS NULL OR o.warehouse_id = ANY (c.warehouses))
              AND (v.verdict IS NULL OR v.verdict NOT IN ('false', 'unknown'))
@@ -3092,6 +3094,670 @@ SELECT 'event type ' || t.type, 'critical', format('disabled since %s: its condi
  WHERE NOT t.enabled
 $$;
 COMMENT ON FUNCTION odoo_events._health_conditions() IS 'internal: event types that were disabled because of their condition';
+-- sla: calendars, the rules (SLAs), and what the reader behind the publisher asks of them (src/process/promise.c).
+
+-- Written by define_calendar() only.
+CREATE TABLE odoo_events.calendar_def (
+    id            text PRIMARY KEY,             -- md5 of name: a key of saved_config is letters, digits and "_"
+    name          text NOT NULL UNIQUE,
+    timezone      text NOT NULL,
+    hours         jsonb NOT NULL,               -- {"mon": ["06:00-22:00"], ...}
+    holidays      date[] NOT NULL,
+    warehouses    int4[] NOT NULL,
+    odoo_calendar int4                          -- where "hours" came from
+);
+COMMENT ON TABLE odoo_events.calendar_def IS 'what define_calendar() was given; read it through the view calendar';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.calendar_def
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.calendar_def
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define_calendar', 'define_calendar', 'drop_calendar', 'id');
+CREATE OR REPLACE VIEW odoo_events.calendar AS
+SELECT c.name, c.timezone, c.hours, c.holidays, c.warehouses, c.odoo_calendar FROM odoo_events.calendar_def c;
+COMMENT ON VIEW odoo_events.calendar IS 'the calendars by which SLAs count open hours';
+-- The open periods of one local day.  Each boundary is a local time of that day, so that a day of 23 or 25 hours is counted as it is.
+CREATE FUNCTION odoo_events._open_periods(c odoo_events.calendar_def, day date, OUT opens timestamptz, OUT closes timestamptz) RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $$
+SELECT (day + split_part(p, '-', 1)::interval) AT TIME ZONE c.timezone, (day + split_part(p, '-', 2)::interval) AT TIME ZONE c.timezone
+  FROM jsonb_array_elements_text(c.hours -> (ARRAY['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])[extract(isodow FROM day)::int]) p
+ WHERE day <> ALL (c.holidays) ORDER BY 1
+$$;
+COMMENT ON FUNCTION odoo_events._open_periods(odoo_events.calendar_def, date) IS 'internal: when a calendar is open on a local day';
+CREATE FUNCTION odoo_events._microseconds(first timestamptz, last timestamptz) RETURNS int8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS 'SELECT ((extract(epoch FROM last) - extract(epoch FROM first)) * 1000000)::int8';
+COMMENT ON FUNCTION odoo_events._microseconds(timestamptz, timestamptz) IS 'internal: time between two moments, exactly';
+-- Open time between two moments, in microseconds; negative where the second comes first.
+CREATE FUNCTION odoo_events._open_between(c odoo_events.calendar_def, first timestamptz, last timestamptz) RETURNS int8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  total int8 := 0;
+  day   date := (first AT TIME ZONE c.timezone)::date - 1;
+  p     record;
+BEGIN
+  IF c.id IS NULL THEN
+    RETURN odoo_events._microseconds(first, last);
+  ELSIF last < first THEN
+    RETURN -odoo_events._open_between(c, last, first);
+  END IF;
+  WHILE day <= (last AT TIME ZONE c.timezone)::date LOOP
+    FOR p IN SELECT * FROM odoo_events._open_periods(c, day) LOOP
+      total := total + GREATEST(odoo_events._microseconds(GREATEST(p.opens, first), LEAST(p.closes, last)), 0);
+    END LOOP;
+    day := day + 1;
+  END LOOP;
+  RETURN total;
+END $$;
+COMMENT ON FUNCTION odoo_events._open_between(odoo_events.calendar_def, timestamptz, timestamptz) IS 'internal: open time between two moments, in microseconds; all time where there is no calendar';
+-- The earliest moment at which so much open time has passed.  Ten years without an open hour: null.
+CREATE FUNCTION odoo_events._add_open(c odoo_events.calendar_def, start timestamptz, open_time int8) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  day  date := (start AT TIME ZONE c.timezone)::date - 1;
+  rest int8 := open_time;
+  here int8;
+  p    record;
+BEGIN
+  IF c.id IS NULL THEN
+    RETURN start + make_interval(secs => rest / 1000000) + (rest % 1000000) * interval '1 microsecond';
+  ELSIF rest <= 0 THEN
+    RETURN start;
+  END IF;
+  FOR i IN 0 .. 3660 LOOP
+    FOR p IN SELECT GREATEST(x.opens, start) AS opens, x.closes FROM odoo_events._open_periods(c, day + i) x WHERE x.closes > start LOOP
+      here := odoo_events._microseconds(p.opens, p.closes);
+      IF rest <= here THEN
+        RETURN p.opens + make_interval(secs => rest / 1000000) + (rest % 1000000) * interval '1 microsecond';
+      END IF;
+      rest := rest - here;
+    END LOOP;
+  END LOOP;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._add_open(odoo_events.calendar_def, timestamptz, int8) IS 'internal: the earliest moment at which so many microseconds of open time have passed';
+-- Where counting begins: the start itself while it is open, else the next opening; behind cut_off the first opening of a later day.
+CREATE FUNCTION odoo_events._counted_from(c odoo_events.calendar_def, start timestamptz, cut_off time) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  local timestamp := start AT TIME ZONE c.timezone;
+  late  boolean := COALESCE(local::time > cut_off, false);
+  first timestamptz;
+BEGIN
+  IF c.id IS NULL THEN
+    RETURN start;
+  END IF;
+  FOR i IN (CASE WHEN late THEN 1 ELSE -1 END) .. 3660 LOOP
+    SELECT GREATEST(p.opens, start) INTO first FROM odoo_events._open_periods(c, local::date + i) p WHERE p.closes > start ORDER BY 1 LIMIT 1;
+    EXIT WHEN first IS NOT NULL;
+  END LOOP;
+  RETURN first;
+END $$;
+COMMENT ON FUNCTION odoo_events._counted_from(odoo_events.calendar_def, timestamptz, time) IS 'internal: the moment from which open time counts';
+-- So many working days later, at the same local time.  Where that is closed, and where nothing of that day has passed, it is the close before.
+CREATE FUNCTION odoo_events._add_working_days(c odoo_events.calendar_def, start timestamptz, days int4) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  local timestamp := start AT TIME ZONE c.timezone;
+  there timestamptz;
+  due   timestamptz;
+  day   date := local::date;
+  left_ int4 := days;
+BEGIN
+  IF c.id IS NULL OR days <= 0 THEN
+    RETURN start + make_interval(hours => 24 * days);
+  END IF;
+  FOR i IN 1 .. 3660 LOOP
+    EXIT WHEN left_ = 0;
+    day := day + 1;
+    left_ := left_ - EXISTS (SELECT 1 FROM odoo_events._open_periods(c, day))::int;
+  END LOOP;
+  there := (day + local::time) AT TIME ZONE c.timezone;
+  FOR i IN 0 .. 3660 LOOP
+    SELECT max(LEAST(p.closes, there)) INTO due FROM odoo_events._open_periods(c, day - i) p WHERE p.opens < there;
+    EXIT WHEN due IS NOT NULL;
+  END LOOP;
+  RETURN due;
+END $$;
+COMMENT ON FUNCTION odoo_events._add_working_days(odoo_events.calendar_def, timestamptz, int4) IS 'internal: the same local time so many working days later, by the close before where that is closed';
+CREATE FUNCTION odoo_events._add_within(c odoo_events.calendar_def, start timestamptz, within interval, cut_off time) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._add_open(c, odoo_events._add_working_days(c, odoo_events._counted_from(c, start, cut_off), extract(day FROM within)::int4),
+                             ((extract(epoch FROM within) - extract(day FROM within) * 86400) * 1000000)::int8)
+$$;
+COMMENT ON FUNCTION odoo_events._add_within(odoo_events.calendar_def, timestamptz, interval, time) IS 'internal: when an SLA that counts open time is due: first whole working days, then the open hours';
+-- '{"mon": ["06:00-22:00"]}' in order, or an error.
+CREATE FUNCTION odoo_events._check_hours(hours jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  d record;
+  p text;
+  last time;
+BEGIN
+  IF jsonb_typeof(hours) IS DISTINCT FROM 'object' OR hours - '{mon,tue,wed,thu,fri,sat,sun}'::text[] <> '{}' THEN
+    RAISE EXCEPTION 'argument "hours" is not an object of days' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'hours => ''{"mon": ["06:00-22:00"], "sat": ["08:00-12:00", "13:00-15:00"]}''; the days are mon, tue, wed, thu, fri, sat, sun.';
+  END IF;
+  FOR d IN SELECT * FROM jsonb_each(hours) LOOP
+    last := NULL;
+    IF jsonb_typeof(d.value) <> 'array' THEN
+      RAISE EXCEPTION 'argument "hours" has no list for "%"', d.key USING ERRCODE = 'invalid_parameter_value', HINT = 'hours => ''{"mon": ["06:00-22:00"]}''';
+    END IF;
+    FOR p IN SELECT jsonb_array_elements_text(d.value) LOOP
+      IF p !~ '^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$' OR split_part(p, '-', 1)::time >= split_part(p, '-', 2)::time
+         OR split_part(p, '-', 1)::time < last THEN
+        RAISE EXCEPTION 'argument "hours" has the unusable period "%" on "%"', p, d.key USING ERRCODE = 'invalid_parameter_value',
+          HINT = 'A period is "06:00-22:00", up to "24:00"; the periods of a day are in order and do not overlap.';
+      END IF;
+      last := split_part(p, '-', 2)::time;
+    END LOOP;
+  END LOOP;
+  IF NOT EXISTS (SELECT 1 FROM jsonb_each(hours) x WHERE jsonb_array_length(x.value) > 0) THEN
+    RAISE EXCEPTION 'argument "hours" has no open period' USING ERRCODE = 'invalid_parameter_value', HINT = 'hours => ''{"mon": ["06:00-22:00"]}''';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_hours(jsonb) IS 'internal: refuses hours of a calendar that cannot be used';
+CREATE FUNCTION odoo_events._odoo_calendar(id int4, OUT timezone text, OUT hours jsonb) RETURNS record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_calendar';
+COMMENT ON FUNCTION odoo_events._odoo_calendar(int4) IS 'internal: time zone and hours of a resource_calendar of Odoo''s';
+CREATE FUNCTION odoo_events.define_calendar(name text, timezone text DEFAULT NULL, hours jsonb DEFAULT NULL, holidays date[] DEFAULT '{}',
+                                            warehouses int[] DEFAULT '{}', odoo_calendar int DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  o record;
+  other text;
+BEGIN
+  PERFORM odoo_events._must_be_free('define_calendar');
+  IF define_calendar.name IS NULL OR define_calendar.name !~ '^[A-Za-z0-9_.-]{1,63}$' OR define_calendar.name = 'warehouse' THEN
+    RAISE EXCEPTION 'argument "name" cannot be %', COALESCE(quote_literal(define_calendar.name), 'null') USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'A name has 1 to 63 letters, digits, "_", "." or "-"; "warehouse" stands for the calendar of an event''s warehouse.';
+  ELSIF (define_calendar.hours IS NULL) = (define_calendar.odoo_calendar IS NULL) THEN
+    RAISE EXCEPTION 'exactly one of the arguments "hours" and "odoo_calendar" is needed' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'hours => ''{"mon": ["06:00-22:00"]}'', or odoo_calendar => the id of a resource_calendar.';
+  END IF;
+  IF define_calendar.odoo_calendar IS NOT NULL THEN
+    SELECT * INTO o FROM odoo_events._odoo_calendar(define_calendar.odoo_calendar);
+    IF o.hours IS NULL THEN
+      RAISE EXCEPTION 'Odoo has no resource_calendar % with weekly hours', define_calendar.odoo_calendar USING ERRCODE = 'undefined_object',
+        HINT = 'SELECT id, name FROM resource_calendar;  -- those of two weeks and flexible ones need "hours"';
+    END IF;
+    define_calendar.hours := o.hours;
+    define_calendar.timezone := COALESCE(define_calendar.timezone, o.timezone);
+  END IF;
+  define_calendar.timezone := COALESCE(define_calendar.timezone, 'UTC');
+  IF NOT EXISTS (SELECT 1 FROM pg_timezone_names z WHERE z.name = define_calendar.timezone) THEN
+    RAISE EXCEPTION 'argument "timezone" names no time zone: %', define_calendar.timezone USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT name FROM pg_timezone_names ORDER BY 1;';
+  END IF;
+  PERFORM odoo_events._check_hours(define_calendar.hours);
+  SELECT c.name INTO other FROM odoo_events.calendar_def c WHERE c.warehouses && define_calendar.warehouses AND c.name <> define_calendar.name LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'a warehouse in argument "warehouses" has the calendar "%" already', other USING ERRCODE = 'duplicate_object',
+      HINT = 'SELECT name, warehouses FROM odoo_events.calendar;';
+  END IF;
+  INSERT INTO odoo_events.calendar_def AS c (id, name, timezone, hours, holidays, warehouses, odoo_calendar)
+  VALUES (md5(define_calendar.name), define_calendar.name, define_calendar.timezone, define_calendar.hours, COALESCE(define_calendar.holidays, '{}'),
+          COALESCE(define_calendar.warehouses, '{}'), define_calendar.odoo_calendar)
+  ON CONFLICT ON CONSTRAINT calendar_def_pkey DO UPDATE SET timezone = EXCLUDED.timezone, hours = EXCLUDED.hours, holidays = EXCLUDED.holidays,
+    warehouses = EXCLUDED.warehouses, odoo_calendar = EXCLUDED.odoo_calendar;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.define_calendar(text, text, jsonb, date[], int[], int) IS
+'makes or replaces a calendar: open hours per weekday in a time zone, days that are closed, and the warehouses that it is of; or copies the hours of Odoo''s '
+'resource_calendar as they are now.  22023: what cannot be used; 42710: a warehouse that has a calendar; 42704: no such resource_calendar';
+-- Written by define_sla() and drop_sla() only.
+CREATE TABLE odoo_events.sla_def (
+    id          text PRIMARY KEY,               -- md5 of name
+    name        text NOT NULL UNIQUE,
+    starts      text[] NOT NULL,
+    ends        text[] NOT NULL,
+    stops       text[] NOT NULL,
+    pauses      text[] NOT NULL,
+    resumes     text[] NOT NULL,
+    moves       text[] NOT NULL,
+    within      interval,
+    deadline    jsonpath,
+    cut_off     time,
+    calendar    text,
+    document    text NOT NULL,
+    complete    text NOT NULL,
+    filter      jsonpath,
+    ends_filter jsonpath,
+    companies   int4[],
+    warehouses  int4[],
+    warn_at     numeric NOT NULL,
+    objective   numeric NOT NULL,
+    owner       text,
+    contact     text,
+    criticality int2,
+    runbook     text,
+    start_from  text NOT NULL
+);
+COMMENT ON TABLE odoo_events.sla_def IS 'what define_sla() was given; read it through the view sla';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.sla_def
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.sla_def
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define_sla', 'define_sla', 'drop_sla', 'id');
+CREATE OR REPLACE VIEW odoo_events.sla AS
+SELECT s.name, s.starts, s.ends, s.stops, s.pauses, s.resumes, s.moves, s.within, s.deadline, s.cut_off, s.calendar, s.document, s.complete, s.filter,
+       s.ends_filter, s.companies, s.warehouses, s.warn_at, s.objective, s.owner, s.contact, s.criticality, s.runbook, s.start_from
+  FROM odoo_events.sla_def s;
+COMMENT ON VIEW odoo_events.sla IS 'the SLAs, as define_sla() was given them';
+-- The terms of an SLA from a moment on.  A promise keeps the terms that it opened under, so that each definition gets a row.
+CREATE TABLE odoo_events.sla_terms (
+    id            int4 PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name          text NOT NULL,
+    since         timestamptz NOT NULL,
+    until         timestamptz,                  -- null: in force
+    from_position int8 NOT NULL,                -- later events start promises
+    from_time     timestamptz,                  -- and only such, if given
+    terms         jsonb NOT NULL                -- the row of sla_def
+);
+COMMENT ON TABLE odoo_events.sla_terms IS 'each version of each SLA; an open promise keeps the one that it opened under';
+CREATE FUNCTION odoo_events._sla_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.sla_terms t SET until = clock_timestamp() WHERE t.until IS NULL AND t.name IN (OLD.name, NEW.name);
+  IF TG_OP <> 'DELETE' THEN
+    INSERT INTO odoo_events.sla_terms (name, since, from_position, from_time, terms)
+    VALUES (NEW.name, clock_timestamp(),
+            CASE WHEN NEW.start_from = 'now' THEN odoo_events._last_position() WHEN NEW.start_from ~ '^[0-9]+$' THEN NEW.start_from::int8 ELSE 0 END,
+            CASE WHEN NEW.start_from !~ '^([0-9]+|now|earliest)$' THEN NEW.start_from::timestamptz END, to_jsonb(NEW));
+  END IF;
+  PERFORM odoo_events._wake('config');
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._sla_changed() IS 'internal: notes the terms of an SLA from now on';
+CREATE TRIGGER terms AFTER INSERT OR UPDATE OR DELETE ON odoo_events.sla_def FOR EACH ROW EXECUTE FUNCTION odoo_events._sla_changed();
+CREATE FUNCTION odoo_events._check_sla(s odoo_events.sla_def) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l record;
+BEGIN
+  IF s.name IS NULL OR s.name !~ '^[A-Za-z0-9_.-]{1,63}$' THEN
+    RAISE EXCEPTION 'argument "name" cannot be %', COALESCE(quote_literal(s.name), 'null') USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'A name has 1 to 63 letters, digits, "_", "." or "-".';
+  END IF;
+  FOR l IN SELECT * FROM (VALUES ('starts', s.starts), ('ends', s.ends), ('stops', s.stops), ('pauses', s.pauses), ('resumes', s.resumes), ('moves', s.moves)) v(name, types) LOOP
+    IF l.name IN ('starts', 'ends') AND cardinality(l.types) = 0 OR array_position(l.types, NULL) IS NOT NULL THEN
+      RAISE EXCEPTION 'argument "%" names no event type', l.name USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT type FROM odoo_events.event_type;';
+    ELSIF cardinality(l.types) > 0 THEN
+      PERFORM odoo_events._types_like(l.types);
+    END IF;
+  END LOOP;
+  IF extract(year FROM s.within) <> 0 OR extract(month FROM s.within) <> 0 OR s.within <= '0' THEN
+    RAISE EXCEPTION 'argument "within" cannot be %', s.within USING ERRCODE = 'invalid_parameter_value', HINT = 'within => ''4 hours'', or ''2 days'' for two working days.';
+  ELSIF cardinality(s.moves) > 0 AND s.deadline IS NULL THEN
+    RAISE EXCEPTION 'argument "moves" needs a deadline that can be read again' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'deadline => ''$.data.sales_order.commitment_date''';
+  ELSIF s.cut_off IS NOT NULL AND (s.calendar IS NULL OR s.within IS NULL) THEN
+    RAISE EXCEPTION 'argument "cut_off" needs "calendar" and "within"' USING ERRCODE = 'invalid_parameter_value', HINT = 'calendar => ''warehouse''';
+  ELSIF s.calendar <> 'warehouse' AND NOT EXISTS (SELECT 1 FROM odoo_events.calendar_def c WHERE c.name = s.calendar) THEN
+    RAISE EXCEPTION 'argument "calendar" names no calendar: %', s.calendar USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.calendar;';
+  ELSIF s.document IS NULL OR s.document NOT IN ('correlation', 'key', 'subject') THEN
+    RAISE EXCEPTION 'argument "document" cannot be %', COALESCE(quote_literal(s.document), 'null') USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Use correlation, key or subject.';
+  ELSIF s.complete IS NULL OR s.complete NOT IN ('first', 'all') THEN
+    RAISE EXCEPTION 'argument "complete" cannot be %', COALESCE(quote_literal(s.complete), 'null') USING ERRCODE = 'invalid_parameter_value', HINT = 'Use first or all.';
+  ELSIF s.warn_at IS NULL OR s.warn_at <= 0 OR s.warn_at > 1 THEN
+    RAISE EXCEPTION 'argument "warn_at" is %', COALESCE(s.warn_at::text, 'null') USING ERRCODE = 'invalid_parameter_value', HINT = 'A part of the time: more than 0, 1 at most; 1: no warning.';
+  ELSIF s.objective IS NULL OR s.objective <= 0 OR s.objective > 1 THEN
+    RAISE EXCEPTION 'argument "objective" is %', COALESCE(s.objective::text, 'null') USING ERRCODE = 'invalid_parameter_value', HINT = 'The share of promises to be kept: more than 0, 1 at most.';
+  END IF;
+  PERFORM odoo_events._check_care(s.criticality, s.owner, s.contact, s.runbook, NULL);
+  IF s.start_from IS NULL OR s.start_from !~ '^(now|earliest|[0-9]{1,18})$' THEN
+    BEGIN
+      PERFORM s.start_from::timestamptz, 1 / (s.start_from IS NOT NULL)::int;
+    EXCEPTION WHEN data_exception THEN
+      RAISE EXCEPTION 'argument "start_from" cannot be %', COALESCE(quote_literal(s.start_from), 'null') USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Use now, earliest, a position or a time.';
+    END;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_sla(odoo_events.sla_def) IS 'internal: refuses arguments of define_sla() that cannot be used';
+CREATE FUNCTION odoo_events.define_sla(name text, starts text[], ends text[], stops text[] DEFAULT '{}', pauses text[] DEFAULT '{}', resumes text[] DEFAULT '{}',
+  moves text[] DEFAULT '{}', within interval DEFAULT NULL, deadline jsonpath DEFAULT NULL, cut_off time DEFAULT NULL, calendar text DEFAULT NULL,
+  document text DEFAULT 'correlation', complete text DEFAULT 'first', filter jsonpath DEFAULT NULL, ends_filter jsonpath DEFAULT NULL,
+  companies int[] DEFAULT NULL, warehouses int[] DEFAULT NULL, warn_at numeric DEFAULT 0.8, objective numeric DEFAULT 0.99, owner text DEFAULT NULL,
+  contact text DEFAULT NULL, criticality smallint DEFAULT NULL, runbook text DEFAULT NULL, start_from text DEFAULT 'now', or_replace boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  s odoo_events.sla_def;
+BEGIN
+  PERFORM odoo_events._must_be_free('define_sla');
+  s := ROW (md5(name), name, COALESCE(starts, '{}'), COALESCE(ends, '{}'), COALESCE(stops, '{}'), COALESCE(pauses, '{}'), COALESCE(resumes, '{}'),
+            COALESCE(moves, '{}'), within, deadline, cut_off, calendar, document, complete, filter, ends_filter, companies, warehouses, warn_at, objective,
+            owner, contact, criticality, runbook, start_from);
+  PERFORM odoo_events._check_sla(s);
+  IF EXISTS (SELECT 1 FROM odoo_events.sla_def d WHERE d.id = s.id) THEN
+    IF NOT COALESCE(or_replace, false) THEN
+      RAISE EXCEPTION 'SLA "%" exists', name USING ERRCODE = 'duplicate_object', HINT = 'or_replace => true replaces it; promises that are open keep their terms.';
+    END IF;
+    DELETE FROM odoo_events.sla_def d WHERE d.id = s.id;
+  END IF;
+  INSERT INTO odoo_events.sla_def SELECT s.*;
+END $$;
+COMMENT ON FUNCTION odoo_events.define_sla(text, text[], text[], text[], text[], text[], text[], interval, jsonpath, time, text, text, text, jsonpath, jsonpath, int[], int[],
+  numeric, numeric, text, text, smallint, text, text, boolean) IS
+'defines an SLA: which events start a promise for a document, which end, stop, pause, resume and move it, and when it is due: "within" counts open time of "calendar", '
+'"deadline" reads the time from the event.  22023: an argument that cannot be used; 42710: it exists; 42704: no such calendar';
+CREATE FUNCTION odoo_events.drop_sla(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('drop_sla');
+  DELETE FROM odoo_events.sla_def d WHERE d.name = drop_sla.name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'SLA "%" does not exist', drop_sla.name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.sla;';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.drop_sla(text) IS 'no promise of this SLA is opened any more; those that are open are cancelled.  42704: there is none';
+-- ---- what the reader behind the publisher asks ----
+
+CREATE FUNCTION odoo_events._sla_calendar(calendar text, warehouse_id int4) RETURNS odoo_events.calendar_def
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT c FROM odoo_events.calendar_def c WHERE CASE WHEN calendar = 'warehouse' THEN warehouse_id = ANY (c.warehouses) ELSE c.name = calendar END ORDER BY c.name LIMIT 1
+$$;
+COMMENT ON FUNCTION odoo_events._sla_calendar(text, int4) IS 'internal: the calendar of a promise; null where there is none';
+-- A date without a time means the end of that day.
+CREATE FUNCTION odoo_events._sla_deadline(event jsonb, path jsonpath, timezone text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  given text := jsonb_path_query_first(event, path, silent => true) #>> '{}';
+BEGIN
+  RETURN CASE WHEN given ~ '^\d{4}-\d\d-\d\d$' THEN (given::date + 1)::timestamp AT TIME ZONE COALESCE(timezone, 'UTC') ELSE given::timestamptz END;
+EXCEPTION WHEN data_exception THEN
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._sla_deadline(jsonb, jsonpath, text) IS 'internal: the deadline that an event names; null where it names none';
+CREATE FUNCTION odoo_events._sla_warning(c odoo_events.calendar_def, started timestamptz, due timestamptz, warn_at numeric) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN warn_at < 1 AND due > started THEN odoo_events._add_open(c, started, (odoo_events._open_between(c, started, due) * warn_at)::int8) END
+$$;
+COMMENT ON FUNCTION odoo_events._sla_warning(odoo_events.calendar_def, timestamptz, timestamptz, numeric) IS 'internal: when a promise is at risk';
+-- May this event start a promise, and when is it due?
+CREATE FUNCTION odoo_events._promise_terms(terms int4, event text, started timestamptz, company_id int4, warehouse_id int4, moving boolean,
+                                           OUT wanted boolean, OUT calendar text, OUT due_at timestamptz, OUT warn_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  t jsonb := (SELECT x.terms FROM odoo_events.sla_terms x WHERE x.id = _promise_terms.terms);
+  c odoo_events.calendar_def;
+  parsed jsonb;
+BEGIN
+  wanted := moving OR COALESCE(_promise_terms.company_id = ANY (ARRAY(SELECT jsonb_array_elements_text(NULLIF(t -> 'companies', 'null'))::int4)), false) OR t ->> 'companies' IS NULL;
+  wanted := wanted AND (moving OR COALESCE(_promise_terms.warehouse_id = ANY (ARRAY(SELECT jsonb_array_elements_text(NULLIF(t -> 'warehouses', 'null'))::int4)), false)
+                        OR t ->> 'warehouses' IS NULL);
+  wanted := wanted AND (moving OR t ->> 'filter' IS NULL OR odoo_events._filter_verdict(event, (t ->> 'filter')::jsonpath) IS NULL);
+  IF NOT wanted THEN
+    RETURN;
+  END IF;
+  IF t ->> 'calendar' IS NOT NULL THEN
+    c := odoo_events._sla_calendar(t ->> 'calendar', _promise_terms.warehouse_id);
+  END IF;
+  calendar := c.name;
+  IF t ->> 'deadline' IS NOT NULL THEN
+    parsed := odoo_events._legible(event);
+    due_at := odoo_events._sla_deadline(parsed, (t ->> 'deadline')::jsonpath, c.timezone);
+  END IF;
+  IF due_at IS NULL AND NOT moving AND t ->> 'within' IS NOT NULL THEN
+    due_at := odoo_events._add_within(c, started, (t ->> 'within')::interval, (t ->> 'cut_off')::time);
+  END IF;
+  warn_at := odoo_events._sla_warning(c, started, due_at, (t ->> 'warn_at')::numeric);
+END $$;
+COMMENT ON FUNCTION odoo_events._promise_terms(int4, text, timestamptz, int4, int4, boolean) IS
+'internal: whether an event starts a promise, by which calendar, when that is due and at risk; moving: only the deadline, read again';
+CREATE FUNCTION odoo_events._promise_ends(terms int4, event text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._filter_verdict(event, (x.terms ->> 'ends_filter')::jsonpath) IS NULL FROM odoo_events.sla_terms x WHERE x.id = _promise_ends.terms
+$$;
+COMMENT ON FUNCTION odoo_events._promise_ends(int4, text) IS 'internal: whether an event ends promises, by ends_filter';
+-- Every document of this entity that the process knows by now has had one of these types, or was cancelled or deleted.  "By now" is
+-- the end of the transaction, which may have made a backorder after what it was left by: its events have one time.
+CREATE FUNCTION odoo_events._promise_complete(terms int4, correlation text, entity text, upto timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+SELECT NOT EXISTS (
+  SELECT 1 FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
+   WHERE s.root = odoo_events._text_hash(correlation) AND t.entity = _promise_complete.entity AND s."time" <= upto
+   GROUP BY s.record_id
+  HAVING NOT bool_or(t.type ~ '\.(cancelled|deleted)\.v[0-9]+$'
+                     OR EXISTS (SELECT 1 FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e
+                                 WHERE x.id = _promise_complete.terms AND t.type LIKE replace(replace(e, '_', '\_'), '*', '%'))))
+$$;
+COMMENT ON FUNCTION odoo_events._promise_complete(int4, text, text, timestamptz) IS 'internal: whether all documents of an entity that a process knows have reached the end of an SLA';
+-- After a pause the open time that was left is left again.
+CREATE FUNCTION odoo_events._promise_resume(calendar text, paused timestamptz, resumed timestamptz, due timestamptz, warning timestamptz,
+                                            OUT due_at timestamptz, OUT warn_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.calendar_def;
+BEGIN
+  c := odoo_events._sla_calendar(calendar, NULL);
+  due_at := odoo_events._add_open(c, resumed, odoo_events._open_between(c, paused, due));
+  warn_at := CASE WHEN warning > paused THEN odoo_events._add_open(c, resumed, odoo_events._open_between(c, paused, warning)) ELSE warning END;
+END $$;
+COMMENT ON FUNCTION odoo_events._promise_resume(text, timestamptz, timestamptz, timestamptz, timestamptz) IS 'internal: when a promise is due after a pause';
+-- promise: the instances of SLAs, what is told of them, and the exceptions that somebody has to look after.
+
+-- Insert-only: the row with the greatest n of an id holds.  The members are used and emptied together with those of the milestones;
+-- open promises are copied into the next member when one is left.
+DO $$
+BEGIN
+  FOR i IN 0..15 LOOP
+    EXECUTE pg_catalog.format($f$
+      CREATE TABLE odoo_events.promise_%s (
+        id             int8 NOT NULL,
+        n              int4 NOT NULL,
+        terms          int4 NOT NULL,               -- sla_terms
+        sla            text NOT NULL,
+        document       text NOT NULL,
+        partitionkey   text NOT NULL,               -- of the event that started it, as the next two
+        subject        text NOT NULL,
+        correlationid  text,
+        company_id     int4,
+        warehouse_id   int4,
+        calendar       text,
+        "position"     int8 NOT NULL,               -- of that event
+        state          text NOT NULL,
+        started_at     timestamptz NOT NULL,
+        first_due_at   timestamptz,
+        due_at         timestamptz,
+        warn_at        timestamptz,
+        warned_at      timestamptz,                 -- when the risk was told
+        paused_at      timestamptz,
+        resume_at      timestamptz,                 -- pause_promise(): until then
+        ended_at       timestamptz,
+        told_at        timestamptz,                 -- when the breach was told
+        PRIMARY KEY (id, n)
+      )$f$, i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.promise_%s IS %L', i, 'promises, a row for each change, read through the view promise');
+    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_document ON odoo_events.promise_%s (document)', i, i);
+    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_state ON odoo_events.promise_%s (state, due_at)', i, i);
+  END LOOP;
+END $$;
+CREATE OR REPLACE VIEW odoo_events.promise_row AS
+            SELECT 0 AS member, * FROM odoo_events.promise_0  UNION ALL SELECT 1 AS member, * FROM odoo_events.promise_1
+  UNION ALL SELECT 2 AS member, * FROM odoo_events.promise_2  UNION ALL SELECT 3 AS member, * FROM odoo_events.promise_3
+  UNION ALL SELECT 4 AS member, * FROM odoo_events.promise_4  UNION ALL SELECT 5 AS member, * FROM odoo_events.promise_5
+  UNION ALL SELECT 6 AS member, * FROM odoo_events.promise_6  UNION ALL SELECT 7 AS member, * FROM odoo_events.promise_7
+  UNION ALL SELECT 8 AS member, * FROM odoo_events.promise_8  UNION ALL SELECT 9 AS member, * FROM odoo_events.promise_9
+  UNION ALL SELECT 10 AS member, * FROM odoo_events.promise_10 UNION ALL SELECT 11 AS member, * FROM odoo_events.promise_11
+  UNION ALL SELECT 12 AS member, * FROM odoo_events.promise_12 UNION ALL SELECT 13 AS member, * FROM odoo_events.promise_13
+  UNION ALL SELECT 14 AS member, * FROM odoo_events.promise_14 UNION ALL SELECT 15 AS member, * FROM odoo_events.promise_15;
+COMMENT ON VIEW odoo_events.promise_row IS 'internal: all members of the ring of promises';
+CREATE OR REPLACE VIEW odoo_events.promise_last AS
+SELECT DISTINCT ON (p.id) p.* FROM odoo_events.promise_row p ORDER BY p.id, p.n DESC;
+COMMENT ON VIEW odoo_events.promise_last IS 'internal: promises as they are now';
+-- Open promises are in two members (see above), so that those that are wrong are found by an index, however many were kept in a year.
+CREATE OR REPLACE VIEW odoo_events.promise_wrong AS
+SELECT p.* FROM odoo_events.promise_row p
+ WHERE p.state IN ('at_risk', 'breached')
+   AND p.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL))
+   AND NOT EXISTS (SELECT 1 FROM odoo_events.promise_row l WHERE l.id = p.id AND l.n > p.n
+                      AND l.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL)));
+COMMENT ON VIEW odoo_events.promise_wrong IS 'internal: promises that are open and at risk or broken';
+CREATE OR REPLACE VIEW odoo_events.promise WITH (security_barrier) AS
+SELECT p.id, p.sla, p.document, p.company_id, p.warehouse_id, p.started_at, p.first_due_at, p.due_at, p.ended_at, p.state, p.told_at FROM odoo_events.promise_last p
+ WHERE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id);
+COMMENT ON VIEW odoo_events.promise IS
+'the instances of SLAs, one per document: open, paused, at_risk, breached (and still open), met, met_late, cancelled; told_at: when the breach was told';
+CREATE OR REPLACE VIEW odoo_events.cycle_time WITH (security_barrier) AS
+SELECT p.sla, p.company_id, p.warehouse_id, date_trunc('week', p.ended_at)::date AS week, count(*) AS n,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p50,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p90,
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p95
+  FROM odoo_events.promise_last p
+ WHERE p.state IN ('met', 'met_late') AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+ GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW odoo_events.cycle_time IS
+'how long what SLAs count took from start to end, per company, warehouse and week (its Monday, UTC): number, median, 90th and 95th percentile; time of the clock, pauses included';
+-- What a document has reached last: what the promise waits behind.
+CREATE FUNCTION odoo_events._waits_for(terms int4, correlation text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+SELECT concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e WHERE x.id = _waits_for.terms),
+                 (SELECT format('last: %s of %s at %s', t.type, concat_ws(' ', t.entity, s.record_id), s."time") FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
+                   WHERE s.root = odoo_events._text_hash(correlation) ORDER BY s.position DESC LIMIT 1))
+$$;
+COMMENT ON FUNCTION odoo_events._waits_for(int4, text) IS 'internal: the event types that a promise waits for, and the last milestone of its process';
+-- Called in the transaction that changes the promise, so that it is told once.
+CREATE FUNCTION odoo_events._promise_tell(kind text, id int8, terms int4, document text, partitionkey text, subject text, correlation text, started timestamptz,
+                                          due timestamptz, at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._emit('odoo.process.promise.' || kind || '.v1', left(subject, 255), jsonb_build_object('promise', jsonb_build_object(
+         'id', _promise_tell.id, 'sla', x.name, 'document', document, 'started_at', started, 'due_at', due, 'told_at', clock_timestamp(),
+         'overdue_seconds', round(extract(epoch FROM at) - extract(epoch FROM due), 3),
+         'waits_for', CASE WHEN kind <> 'met_late' THEN odoo_events._waits_for(_promise_tell.terms, correlation) END,
+         'layer', 'odoo', 'owner', x.terms -> 'owner', 'contact', x.terms -> 'contact', 'criticality', x.terms -> 'criticality', 'runbook', x.terms -> 'runbook')),
+       left(partitionkey, 255), left(correlation, 255))
+  FROM odoo_events.sla_terms x WHERE x.id = _promise_tell.terms
+$$;
+COMMENT ON FUNCTION odoo_events._promise_tell(text, int8, int4, text, text, text, text, timestamptz, timestamptz, timestamptz) IS
+'internal: tells by an event that a promise is at risk, was broken, or was kept late';
+-- What operators ask of open promises; the reader behind the publisher does it and deletes the row.
+CREATE TABLE odoo_events.promise_request (
+    promise_id int8 NOT NULL,
+    n          int8 PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    at         timestamptz NOT NULL,
+    until      timestamptz
+);
+COMMENT ON TABLE odoo_events.promise_request IS 'pauses that the reader behind the publisher has yet to note';
+COMMENT ON SEQUENCE odoo_events.promise_request_n_seq IS 'internal: numbers of promise_request';
+CREATE FUNCTION odoo_events.pause_promise(id bigint, until timestamptz, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p odoo_events.promise_row;
+BEGIN
+  SELECT r.* INTO p FROM odoo_events.promise_row r WHERE r.id = pause_promise.id ORDER BY r.n DESC LIMIT 1;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'promise % does not exist', id USING ERRCODE = 'undefined_object', HINT = 'SELECT id, sla, document, state FROM odoo_events.promise;';
+  ELSIF NOT odoo_events._allows(odoo_events._policies('{operate}'), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id) THEN
+    PERFORM odoo_events._deny(format('promise %s is not inside your policies', id), 'SELECT * FROM odoo_events.policy;  -- shows what yours allows');
+  ELSIF p.state NOT IN ('open', 'at_risk') THEN
+    RAISE EXCEPTION 'promise % is %', id, p.state USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT id, sla, document FROM odoo_events.promise WHERE state IN (''open'', ''at_risk'');';
+  ELSIF until IS NULL OR until <= clock_timestamp() THEN
+    RAISE EXCEPTION 'argument "until" is not in the future' USING ERRCODE = 'invalid_parameter_value', HINT = 'until => now() + interval ''1 day''';
+  ELSIF COALESCE(reason, '') = '' OR length(reason) > 500 THEN
+    RAISE EXCEPTION 'argument "reason" is empty or longer than 500 characters' USING ERRCODE = 'invalid_parameter_value', HINT = 'Say why, for the audit log.';
+  END IF;
+  INSERT INTO odoo_events.promise_request (promise_id, at, until) VALUES (id, clock_timestamp(), until);
+  PERFORM odoo_events._audit('pause_promise', id::text, NULL, jsonb_build_object('until', until, 'reason', reason));
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events.pause_promise(bigint, timestamptz, text) IS
+'lets no time count for an open promise until a moment; its due time moves by the open time between.  42704: there is none; 55000: it is not open; 22023: no time or reason';
+-- What was done about exceptions.
+CREATE TABLE odoo_events.exception_note (
+    n      int8 PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    id     int8 NOT NULL,                       -- of the exception
+    at     timestamptz NOT NULL,
+    action text NOT NULL CHECK (action IN ('take', 'close', 'escalate')),
+    who    text,
+    cause  text,
+    note   text
+);
+CREATE INDEX exception_note_id ON odoo_events.exception_note (id, n);
+COMMENT ON TABLE odoo_events.exception_note IS 'who took and closed exceptions, and which were escalated';
+COMMENT ON SEQUENCE odoo_events.exception_note_n_seq IS 'internal: numbers of exception_note';
+-- One exception per SLA that has broken promises which are still open, and per subscription that does not deliver.  Its id is that of
+-- its cause, so that it can be taken before it is known how long it will be; what happens after it was closed opens it again.
+CREATE OR REPLACE VIEW odoo_events.exception_open AS
+SELECT odoo_events._text_hash('sla ' || s.sla) AS id, 'odoo'::text AS layer, 'promise broken' AS cause, s.sla, NULL::text AS subscription, w.document, s.count, s.since, s.last_at,
+       s.since AS due_at, odoo_events._waits_for(w.terms, w.correlationid) AS waits_for, s.terms, NULL::text AS owner, NULL::text AS contact, NULL::text AS runbook
+  FROM (SELECT p.sla, (array_agg(p.id ORDER BY p.due_at, p.id))[1] AS worst, count(*) AS count, min(p.due_at) AS since, max(p.due_at) AS last_at, max(p.terms) AS terms
+          FROM odoo_events.promise_wrong p
+         WHERE p.state = 'breached' AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+         GROUP BY p.sla) s
+       CROSS JOIN LATERAL (SELECT r.document, r.terms, r.correlationid FROM odoo_events.promise_row r WHERE r.id = s.worst ORDER BY r.n DESC LIMIT 1) w
+UNION ALL
+SELECT odoo_events._text_hash('subscription ' || s.name), 'endpoint', s.state, NULL, s.name, NULL, s.lag_events, s.state_since, s.state_since, NULL,
+       COALESCE(s.last_error, s.state_reason), NULL, c.owner, c.contact, c.runbook
+  FROM odoo_events.subscription_status s CROSS JOIN LATERAL odoo_events._care(s.name) c WHERE s.state IN ('breaker_open', 'disabled', 'overrun');
+COMMENT ON VIEW odoo_events.exception_open IS 'internal: what is wrong now, one row per layer, subscription and cause';
+CREATE OR REPLACE VIEW odoo_events.exception WITH (security_barrier) AS
+SELECT e.id, e.layer, e.cause, e.sla, e.subscription, e.document, e.count, e.since, e.due_at, clock_timestamp() - e.due_at AS overdue, e.waits_for,
+       COALESCE(e.owner, t.terms ->> 'owner') AS owner, COALESCE(e.contact, t.terms ->> 'contact') AS contact, COALESCE(e.runbook, t.terms ->> 'runbook') AS runbook,
+       (SELECT n.who FROM odoo_events.exception_note n WHERE n.id = e.id AND n.action = 'take' AND n.at > e.since ORDER BY n.n DESC LIMIT 1) AS assigned_to,
+       closed.at AS closed_at, closed.note
+  FROM odoo_events.exception_open e
+  LEFT JOIN odoo_events.sla_terms t ON t.id = e.terms
+  LEFT JOIN LATERAL (SELECT n.at, n.note FROM odoo_events.exception_note n WHERE n.id = e.id AND n.action = 'close' ORDER BY n.n DESC LIMIT 1) closed
+    ON closed.at > e.last_at;
+COMMENT ON VIEW odoo_events.exception IS
+'what somebody has to look after: one row per layer, subscription and cause, with the number of documents and the worst one; closed_at is null while nobody has closed it';
+CREATE FUNCTION odoo_events._check_exception(id bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF odoo_events._policies('{operate}') = '[]' THEN
+    PERFORM odoo_events._deny('no policy of yours lets you operate', 'SELECT * FROM odoo_events.policy;  -- shows what yours allows');
+  ELSIF NOT EXISTS (SELECT 1 FROM odoo_events.exception_open e WHERE e.id = _check_exception.id) THEN
+    RAISE EXCEPTION 'exception % does not exist', id USING ERRCODE = 'undefined_object', HINT = 'SELECT id, cause, sla, subscription FROM odoo_events.exception;';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_exception(bigint) IS 'internal: refuses an exception that is not there';
+CREATE FUNCTION odoo_events.take_exception(id bigint, who text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._check_exception(id);
+  INSERT INTO odoo_events.exception_note (id, at, action, who) VALUES (id, clock_timestamp(), 'take', COALESCE(who, session_user));
+  PERFORM odoo_events._audit('take_exception', id::text, NULL, jsonb_build_object('who', COALESCE(who, session_user)));
+END $$;
+COMMENT ON FUNCTION odoo_events.take_exception(bigint, text) IS 'somebody looks after an exception, so that it is not escalated; without a name, the caller.  42704: there is none';
+CREATE FUNCTION odoo_events.close_exception(id bigint, cause text, note text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._check_exception(id);
+  IF COALESCE(cause, '') = '' THEN
+    RAISE EXCEPTION 'argument "cause" is empty' USING ERRCODE = 'invalid_parameter_value', HINT = 'Say what it was, for the statistics.';
+  END IF;
+  INSERT INTO odoo_events.exception_note (id, at, action, who, cause, note) VALUES (id, clock_timestamp(), 'close', session_user, cause, note);
+  PERFORM odoo_events._audit('close_exception', id::text, NULL, jsonb_build_object('cause', cause, 'note', note));
+END $$;
+COMMENT ON FUNCTION odoo_events.close_exception(bigint, text, text) IS 'an exception is dealt with; a broken promise that is due later opens it again.  42704: there is none';
+-- The reader looks for exceptions to escalate while some care says so.
+CREATE FUNCTION odoo_events._care_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._wake('config');
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._care_changed() IS 'internal: lets the worker know that somebody else looks after something';
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule FOR EACH STATEMENT EXECUTE FUNCTION odoo_events._care_changed();
+-- Called once a minute by the reader: exceptions that nobody has taken in the time that their care says.
+CREATE FUNCTION odoo_events._escalate() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  e record;
+BEGIN
+  FOR e IN SELECT x.*, c.escalation
+             FROM odoo_events.exception x, odoo_events._care(x.subscription, CASE WHEN x.sla IS NOT NULL THEN 'odoo.process.promise.breached.v1' END) c
+            WHERE x.closed_at IS NULL AND x.assigned_to IS NULL AND x.since + (c.escalation ->> 'after')::interval <= clock_timestamp()
+              AND NOT EXISTS (SELECT 1 FROM odoo_events.exception_note n WHERE n.id = x.id AND n.action = 'escalate' AND n.at >= x.since) LOOP
+    INSERT INTO odoo_events.exception_note (id, at, action, who) VALUES (e.id, clock_timestamp(), 'escalate', e.escalation ->> 'contact');
+    PERFORM odoo_events._emit('odoo.platform.exception.escalated.v1', 'exception/' || e.id, jsonb_build_object('exception', jsonb_build_object(
+      'id', e.id, 'layer', e.layer, 'cause', e.cause, 'sla', e.sla, 'subscription', e.subscription, 'document', e.document, 'count', e.count, 'since', e.since,
+      'owner', e.owner, 'contact', e.contact, 'runbook', e.runbook, 'escalated_to', e.escalation ->> 'contact')), 'exception:' || e.id);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._escalate() IS 'internal: tells of exceptions that nobody has taken in time';
 -- outcome: accepted is not processed.  What became of events that a receiver has accepted, where a subscription waits for that.
 
 -- A row per accepted event of a subscription whose outcomes come later.  It holds nothing up, and goes with its event.
@@ -4325,6 +4991,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN subject <> 'subscription/' || c.name THEN 'a ping of another' END
             WHEN NOT type LIKE ANY (c.types_like)
               OR type ~ '^odoo[.]platform[.](subscription|event)[.]' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND type LIKE t)
+              OR type LIKE 'odoo.process.promise.%' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.process.%' AND type LIKE t)
             THEN format('its types are %s', c.types)
             WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), c.shared_rows)
             THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
@@ -4755,6 +5422,22 @@ SELECT jsonb '{
     "data": {"type": "object"}
   }}'
 $$;
+CREATE OR REPLACE FUNCTION odoo_events.json_schema(type text) RETURNS json
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  definitions jsonb := '{}';
+  about       text[] := (SELECT p.entities FROM odoo_events._promised p WHERE p.type = json_schema.type);
+  e           text;
+BEGIN
+  IF about IS NULL AND NOT json_schema.type LIKE ANY ('{odoo.platform.%,odoo.process.promise.%}') THEN
+    RAISE EXCEPTION 'event type "%" in argument "type" is not in the catalog', json_schema.type
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT type FROM odoo_events.event_type;';
+  END IF;
+  FOREACH e IN ARRAY COALESCE(about, '{}') LOOP
+    definitions := definitions || odoo_events._entity_definitions(e, '#/$defs/');
+  END LOOP;
+  RETURN odoo_events._json_schema(json_schema.type, NULLIF(definitions, '{}'));
+END $$;
 -- What a condition looks at in a row that is named by rows of these rules: only what never changes, since by the time the event is published it
 -- may be another.
 CREATE OR REPLACE FUNCTION odoo_events._check_reference(place text, rules text[], col text, member text) RETURNS void
@@ -5499,6 +6182,31 @@ SELECT o.partitionkey FROM odoo_events.outbox_all o
  GROUP BY o.partitionkey ORDER BY max(o.position) DESC LIMIT 20
 $$;
 COMMENT ON FUNCTION odoo_events._documents_called(text) IS 'internal: keys of documents by their name';
+-- Promises of documents, or all that are broken or at risk.  A promise is often one of the order, and what is asked for one of its transfers.
+CREATE FUNCTION odoo_events._diagnose_promises(keys text[]) RETURNS SETOF odoo_events._finding
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH d AS (SELECT unnest(keys) AS document
+           UNION SELECT e.correlationid FROM unnest(keys) k, LATERAL (SELECT o.correlationid FROM odoo_events.outbox_all o WHERE o.partitionkey = k ORDER BY o.position DESC LIMIT 20) e),
+     p AS MATERIALIZED (
+       SELECT x.* FROM odoo_events.promise_wrong x WHERE keys IS NULL
+       UNION ALL
+       SELECT x.* FROM d, LATERAL (SELECT DISTINCT ON (r.id) r.* FROM odoo_events.promise_row r WHERE r.document = d.document ORDER BY r.id, r.n DESC) x
+        WHERE x.state NOT IN ('met', 'cancelled'))
+SELECT CASE p.state WHEN 'breached' THEN 29 WHEN 'met_late' THEN 39 WHEN 'at_risk' THEN 49 ELSE 59 END,
+       CASE WHEN p.state IN ('breached', 'met_late') THEN 'late' ELSE 'waiting' END,
+       'odoo', p.started_at, p.due_at, p.company_id, p.warehouse_id, NULL::text, 'odoo.process.promise.breached.v1',
+       concat(format('%s: promise %s is %s', p.document, p.sla, replace(p.state, '_', ' ')),
+              CASE WHEN p.due_at IS NOT NULL THEN format(', it %s due at %s', CASE WHEN p.due_at < now() THEN 'was' ELSE 'is' END, p.due_at) END,
+              CASE WHEN p.state = 'met_late' THEN format(' and was kept %s late', date_trunc('second', p.ended_at - p.due_at))
+                   WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END),
+       jsonb_strip_nulls(jsonb_build_object('promise', p.id, 'sla', p.sla, 'state', p.state, 'started_at', p.started_at, 'due_at', p.due_at, 'ended_at', p.ended_at, 'told_at', p.told_at,
+         'waits_for', CASE WHEN p.ended_at IS NULL THEN odoo_events._waits_for(p.terms, p.correlationid) END,
+         'owner', t.terms ->> 'owner', 'contact', t.terms ->> 'contact', 'runbook', t.terms ->> 'runbook')),
+       format('SELECT * FROM odoo_events.trace(key => %L);', p.document)
+  FROM p JOIN odoo_events.sla_terms t ON t.id = p.terms
+ ORDER BY 1, p.due_at LIMIT 100
+$$;
+COMMENT ON FUNCTION odoo_events._diagnose_promises(text[]) IS 'internal: findings about promises of documents; null: of all documents';
 -- All findings about what was asked for.
 CREATE FUNCTION odoo_events._findings(what text) RETURNS SETOF odoo_events._finding
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -5506,11 +6214,13 @@ DECLARE
   c odoo_events.subscription_config;
   o odoo_events.outbox_all;
   key text;
+  keys text[] := '{}';
   found_any boolean := false;
 BEGIN
   IF what IS NULL THEN
     RETURN QUERY SELECT * FROM odoo_events._diagnose_health();
     RETURN QUERY SELECT d.* FROM odoo_events.subscription_config s, LATERAL odoo_events._diagnose_subscription(s) d WHERE d.verdict <> 'on_time';
+    RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(NULL);
     RETURN;
   END IF;
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = what;
@@ -5532,8 +6242,10 @@ BEGIN
   END IF;
   FOR key IN SELECT x FROM odoo_events._documents_called(what) x UNION SELECT what WHERE what ~ '^[a-z_]+:.' LOOP
     found_any := true;
+    keys := keys || key;
     RETURN QUERY SELECT * FROM odoo_events._diagnose_document(key);
   END LOOP;
+  RETURN QUERY SELECT * FROM odoo_events._diagnose_promises(keys);
   IF NOT found_any THEN
     RETURN QUERY VALUES (60, 'unknown', 'odoo', NULL::timestamptz, NULL::timestamptz, NULL::int4, NULL::int4, NULL::text, NULL::text, format('nothing is known of "%s": no subscription, and no event of a document of that name', what),
                          '{}'::jsonb, 'SELECT name FROM odoo_events.subscription; SELECT * FROM odoo_events.health();');
@@ -5543,7 +6255,8 @@ COMMENT ON FUNCTION odoo_events._findings(text) IS 'internal: what diagnose() an
 CREATE FUNCTION odoo_events.diagnose(what text DEFAULT NULL) RETURNS TABLE (verdict text, layer text, since timestamptz, due_at timestamptz, company_id int4, warehouse_id int4,
   owner text, contact text, finding text, evidence jsonb, next text)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
-SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, c.owner, c.contact, f.finding, f.evidence, f.next
+SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, COALESCE(f.evidence ->> 'owner', c.owner), COALESCE(f.evidence ->> 'contact', c.contact),
+       f.finding, f.evidence, f.next
   FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
  WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
  ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100
