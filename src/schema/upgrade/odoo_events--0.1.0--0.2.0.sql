@@ -5010,7 +5010,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   a record;
 BEGIN
-  SELECT x.at + x.duration AS ended, x.status, x.event_id INTO a FROM odoo_events.attempt x
+  -- a broker's acknowledgement has no status; neither has a dry run, whose response is what was not sent
+  SELECT x.at + x.duration AS ended, x.status IS NOT NULL OR x.response IS NULL AS acknowledged, x.event_id INTO a FROM odoo_events.attempt x
    WHERE x.subscription = c.name AND (x.status BETWEEN 200 AND 299 OR x.status = ANY (c.success_statuses) OR x.status IS NULL AND x.error IS NULL)
      AND (x.event_id = o.id OR x.event_id IS NULL AND o.position BETWEEN x.first_position AND x.last_position)
    ORDER BY x.status NULLS LAST, x.event_id NULLS LAST, x.at DESC LIMIT 1;      -- a batch's range holds events that were passed over, too
@@ -5019,7 +5020,7 @@ BEGIN
   IF o.position <= odoo_events._start_of(c.id) AND at IS NULL THEN
     step := 'before its start';
     detail := format('it began behind position %s; subscribed at %s', odoo_events._start_of(c.id), c.created_at);
-  ELSIF a.status IS NOT NULL AND (detail IS NULL OR a.event_id IS NOT NULL OR odoo_events._replayed(c, NULL, o.position, o.id, o.type, o.subject, o.partitionkey, o."time", o.company_id, o.warehouse_id, o.event, o.classes)) THEN
+  ELSIF a.acknowledged AND (detail IS NULL OR a.event_id IS NOT NULL OR odoo_events._replayed(c, NULL, o.position, o.id, o.type, o.subject, o.partitionkey, o."time", o.company_id, o.warehouse_id, o.event, o.classes)) THEN
     step := 'acknowledged';
     detail := NULL;
   ELSIF detail IS NOT NULL THEN
@@ -6004,13 +6005,13 @@ WITH a AS MATERIALIZED (
          JOIN LATERAL (SELECT e.type, e.id, e.position FROM odoo_events.outbox_all e WHERE e.position = x.first_position LIMIT 1) o ON true
    WHERE x.n > (SELECT max(m.n) FROM (SELECT max(z.n) AS n FROM odoo_events.attempt_0 z UNION ALL SELECT max(z.n) FROM odoo_events.attempt_1 z) m) - 5000
      AND x.subscription_id = _refusals.subscription_id),
-ok AS (SELECT array_agg(DISTINCT a.type) AS types FROM a WHERE a.status BETWEEN 200 AND 299)
+ok AS (SELECT array_agg(DISTINCT a.type) AS types FROM a WHERE a.status BETWEEN 200 AND 299 OR a.status IS NULL AND a.error IS NULL)
 SELECT a.status, min(a.error), CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END, count(*), count(DISTINCT a.id), min(a.at), max(a.at),
        COALESCE(cardinality(array_remove(ok.types, CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END)), 0), (array_agg(DISTINCT a.id))[1:5]
   FROM a, ok
  -- what was acknowledged since is over
  WHERE NOT COALESCE(a.status BETWEEN 200 AND 299, false) AND (a.status IS NOT NULL OR a.error IS NOT NULL)
-   AND NOT EXISTS (SELECT 1 FROM a l WHERE l.id = a.id AND l.status BETWEEN 200 AND 299 AND l.at >= a.at)
+   AND NOT EXISTS (SELECT 1 FROM a l WHERE l.id = a.id AND (l.status BETWEEN 200 AND 299 OR l.status IS NULL AND l.error IS NULL) AND l.at >= a.at)
  GROUP BY a.status, CASE WHEN a.status BETWEEN 400 AND 499 THEN a.type END, ok.types
 $$;
 COMMENT ON FUNCTION odoo_events._refusals(int4) IS 'internal: what an endpoint answered instead of an acknowledgement, of the latest requests';
@@ -6094,7 +6095,8 @@ COMMENT ON FUNCTION odoo_events._diagnose_subscription(odoo_events.subscription_
 -- Requests of one event to one subscription that the receiver may have processed more than once.
 CREATE FUNCTION odoo_events._repeats(c odoo_events.subscription_config, o odoo_events.outbox_all, OUT requests int8, OUT acknowledged int8, OUT unanswered int8, OUT since timestamptz, OUT log jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299), count(*) FILTER (WHERE a.status IS NULL OR a.status >= 500), min(a.at),
+SELECT count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299 OR a.status IS NULL AND a.error IS NULL AND a.response IS NULL),
+       count(*) FILTER (WHERE a.status IS NULL AND a.error IS NOT NULL OR a.status >= 500), min(a.at),
        jsonb_agg(jsonb_strip_nulls(jsonb_build_object('at', a.at, 'attempt', a.attempt, 'status', a.status, 'error', a.error, 'seconds', extract(epoch FROM a.duration))) ORDER BY a.at)
   FROM odoo_events.attempt a WHERE a.subscription = c.name AND a.event_id = o.id
 $$;
@@ -6390,7 +6392,7 @@ BEGIN
     RAISE EXCEPTION 'argument "period" is %', period USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.summary(''24 hours'');';
   END IF;
   said := said || (SELECT format('From %s to now %s events were published, of %s types.', start, count(*), count(DISTINCT o.type)) FROM odoo_events.outbox_all o WHERE o.recordedtime >= start);
-  said := said || ARRAY(SELECT format('%s requests were sent; %s were acknowledged, %s refused and %s had no answer.', count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299),
+  said := said || ARRAY(SELECT format('%s requests were sent; %s were acknowledged, %s refused and %s had no answer.', count(*), count(*) FILTER (WHERE a.status BETWEEN 200 AND 299 OR a.status IS NULL AND a.error IS NULL),
                                       count(*) FILTER (WHERE a.status >= 300), count(*) FILTER (WHERE a.status IS NULL AND a.error IS NOT NULL)) FROM odoo_events.attempt a WHERE a.at >= start);
   said := said || ARRAY(SELECT format('%s failed most: %s of its %s requests%s.', x.subscription, x.bad, x.n, '; it belongs to ' || y.owner)
                           FROM (SELECT a.subscription, count(*) AS n, count(*) FILTER (WHERE a.status >= 300 OR a.error IS NOT NULL) AS bad FROM odoo_events.attempt a WHERE a.at >= start GROUP BY 1) x,
@@ -6691,7 +6693,7 @@ SELECT c.name, x.hour,
             WHEN count(*) FILTER (WHERE x.duration > 2) * 10 > count(*) THEN 'slow' ELSE 'ok' END,
        sum(x.step)::int8,
        round(percentile_cont(0.5) WITHIN GROUP (ORDER BY x.duration)::numeric, 3), round(percentile_cont(0.95) WITHIN GROUP (ORDER BY x.duration)::numeric, 3)
-  FROM (SELECT h.hour, h.step, a.subscription_id, a.duration, a.status, COALESCE(a.status BETWEEN 200 AND 299 OR a.status = ANY (s.success_statuses), false) AS good
+  FROM (SELECT h.hour, h.step, a.subscription_id, a.duration, a.status, COALESCE(a.status BETWEEN 200 AND 299 OR a.status = ANY (COALESCE(s.success_statuses, '{}')), a.error IS NULL) AS good
           FROM (SELECT y.hour, y.first, y.last, GREATEST((y.last - y.first) / 1000, 1) AS step
                   FROM (SELECT t AS hour, odoo_events._attempt_at(GREATEST(t, since)) + 1 AS first, odoo_events._attempt_at(LEAST(t + interval '1 hour', until)) AS last
                           FROM generate_series(date_trunc('hour', since), until, interval '1 hour') t) y) h
@@ -6768,7 +6770,7 @@ SELECT e.label, k.kind, k.at, k.until, k.good
  ORDER BY e.since LIMIT 60$$),
  ('document', 1, 'lines', 'Time line', $$
 SELECT COALESCE(t.subscription, 'Odoo') AS label, t.step || ' ' || COALESCE(t.type, '') AS kind, t.at, NULL::timestamptz AS until,
-       CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^2[0-9][0-9] ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
+       CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^(2[0-9][0-9]|after) ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
   FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t WHERE t.at IS NOT NULL ORDER BY t.subscription NULLS FIRST, t.at LIMIT 400$$),
  ('document', 2, 'table', 'Every step', $$
 SELECT t.at, t.step, t.type, t.subscription, t.detail
