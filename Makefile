@@ -2,8 +2,8 @@
 #
 #   make, make install    build and install with the PostgreSQL that pg_config names
 #   make installcheck     the pg_regress and isolation tests against the running server that PGHOST, PGPORT name
-#   make check            the tests that a contributor runs, a quarter of an hour, in private instances; nothing is installed (see test/README.md)
-#   make check-all        every test, on PostgreSQL 17, 18 and 19 too, in chroots, and make demo on bare machines (needs root)
+#   make check            the tests that a contributor runs, less than ten minutes, in private instances; nothing is installed (see test/README.md)
+#   make check-all        every test, on PostgreSQL 16 to 19 too, and make demo on bare machines (needs root)
 #   make check-long       a thousand random crashes (ROUNDS=n), and every way of breaking off at every point; a transaction of a million changes; fuzzing
 #   make check-packages Debian packages, container images, the distribution for PGXN: built and used (needs root)
 #   make dist             the distribution for PGXN, of what is committed

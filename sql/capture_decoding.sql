@@ -1,4 +1,5 @@
 -- Logical decoding: no publication, also not one for all tables, carries the journal away.
+-- needs: test_decoding amcheck
 \set db capture_decoding
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/lib/capture.sql

@@ -1,4 +1,5 @@
 -- What the journal writes depends on no session setting, and is right for large values.
+-- needs: xml amcheck
 \set db capture_values
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/lib/capture.sql

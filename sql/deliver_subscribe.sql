@@ -1,4 +1,5 @@
 -- subscribe() and its kin: what is refused when it is given, and what it says.
+-- needs: test_decoding
 CREATE DATABASE deliver_subscribe;
 \c deliver_subscribe
 SET client_min_messages = warning;

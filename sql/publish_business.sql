@@ -1,4 +1,5 @@
 -- Every event of purchases, sales, maintenance, repair, finance and master data in each recording.
+-- check-all: every recording again
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/publish/setup.sql
 \set business_day :srcdir /test/publish/business_day.sql

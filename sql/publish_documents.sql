@@ -1,4 +1,5 @@
 -- Documents are complete in each event that a plant acts on: lines, operations, lots, by-products, scrap, which lot went into which.
+-- check-all: every recording again
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/publish/setup.sql
 \set documents :srcdir /test/publish/documents.sql

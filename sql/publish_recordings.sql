@@ -1,4 +1,5 @@
 -- Real Odoo 15, 16, 17 and 18, and a day of a plant on 19 that uses nearly everything, event by event.
+-- check-all: every recording, a minute
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/publish/setup.sql
 \set recording :srcdir /test/publish/recording.sql

@@ -1,4 +1,5 @@
 -- A publisher that was stopped for the whole of a recording tells the same story afterwards: no condition looks at what came later.
+-- check-all: a recording published as a whole, a minute
 \set VERBOSITY terse
 SET client_min_messages = error;
 -- an owner that cannot log in keeps the worker away

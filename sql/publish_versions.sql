@@ -1,4 +1,5 @@
 -- The same day by the columns of Odoo 14 to 19: what is found, and how the events differ.
+-- check-all: six versions of a day
 SET client_min_messages = error;
 DO $$BEGIN CREATE ROLE regress_publish_owner NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$;
 \getenv srcdir PG_ABS_SRCDIR

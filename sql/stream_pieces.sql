@@ -1,4 +1,6 @@
 -- The output plugin: published events of transactions that come in pieces, prepared transactions, and the positions of lines.
+-- needs: dblink
+-- check-all: large transactions
 \set VERBOSITY terse
 SET client_min_messages = error;
 DO $$BEGIN CREATE ROLE regress_publish_owner NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$;

@@ -1,4 +1,5 @@
 -- The output plugin gives the net changes that the triggers note, for every recording.
+-- check-all: every recording, decoded
 \set VERBOSITY terse
 SET client_min_messages = error;
 -- an owner that cannot log in keeps the worker away

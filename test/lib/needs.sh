@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What building, tests and demo need on Debian and Ubuntu.  Sourced; "need_packages WHAT..." with WHAT of build, test, node, browser, monitoring, receivers,
-# fuzz, format, chroot, broker-nats, broker-kafka: root gets what is missing installed, anybody else is told the one line to run.
+# fuzz, format, chroot, wheel, broker-nats, broker-kafka: root gets what is missing installed, anybody else is told the one line to run.
 
 # The PostgreSQL that this release of Debian or Ubuntu has, for machines where none is installed yet.
 debian_postgresql() {
@@ -137,6 +137,7 @@ missing_packages() {
         [ -e "$(clang -print-file-name="libclang_rt.fuzzer-$(uname -m).a" 2>/dev/null)" ] || echo "libclang-rt-$llvm-dev" ;;
       format) $have pg_bsd_indent >/dev/null || echo pg-bsd-indent ;;
       chroot) $have debootstrap >/dev/null || echo debootstrap ;;
+      wheel) /usr/bin/python3 -m pip --version >/dev/null 2>&1 || echo python3-pip ;;      # PostgreSQL 16 (wheel.sh)
     esac
   done | tr ' ' '\n' | sort -u | tr '\n' ' '
 }

@@ -1,5 +1,6 @@
 # The rings of journal, cursor and outbox: filled, left and emptied while transactions of others stay open; nothing is lost, and nothing
 # grows for ever.
+# check-all: rings are filled, half a minute
 use strict;
 use warnings;
 use FindBin;

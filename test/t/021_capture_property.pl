@@ -1,5 +1,6 @@
 # Whatever a transaction does, its journal is the difference between what the tables held before and hold after: random transactions of every
 # statement and shape of savepoint that we know, judged by comparing the tables.  SEED=n repeats a run, ROUNDS=n makes it longer.
+# check-all: random transactions
 use strict;
 use warnings;
 use FindBin;

@@ -1,4 +1,5 @@
 # once: the worker's memory, the same for every version
+# check-all: it watches memory under load
 # The worker's own memory and its descriptors do not grow: MINUTES of load, among endpoints that answer, fail, refuse and hang, reloads and
 # changes of configuration.  Part of "make check-long"; without MINUTES it only sees that the measurement works.
 use strict;

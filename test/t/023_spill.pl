@@ -1,6 +1,7 @@
 # A transaction that changes very many rows: its notes go to a temporary file, the backend's own memory stays bounded, savepoints that
 # are rolled back leave nothing, the journal is right, and what is published is too.  CHANGES (default 40,000; a million under
 # "make check-long") with capture_memory small against it.
+# check-all: a large transaction
 use strict;
 use warnings;
 use FindBin;

@@ -2,6 +2,7 @@
 # the process that passes, the postmaster with it, an immediate shutdown while it stands there.  Audit, outbox and ledgers agree afterwards.
 # With ROUNDS set (make check-long) every point takes every action; otherwise each takes the one that SEED chooses, most often a kill, and
 # the points of rotation are passed in one ring each.
+# check-all: it crashes at every fault point
 use strict;
 use warnings;
 use FindBin;

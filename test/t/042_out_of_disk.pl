@@ -1,6 +1,7 @@
 # No space left: while the journal is written, while publishing, while settling, and where the WAL is.  Odoo's commits go on and what could
 # not be captured is a gap that health() tells of; nothing else is lost, and it goes on by itself when there is space again.
 # small-disk: 48m
+# check-all: file systems that are full
 use strict;
 use warnings;
 use FindBin;

@@ -1,4 +1,5 @@
 # once: nothing here depends on PostgreSQL's version
+# check-all: it takes two minutes
 # Whether and when things are sent: breaker and disabling, skipping out of batches, expiry, rates, priorities, schedules, bad neighbours.
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
 # once: the dispatcher's logic; the crash test runs on every version
+# check-all: random failures
 # Whatever is subscribed and whatever goes wrong: every event that matches is acknowledged or a dead letter, in the order of its key, with the
 # same bytes each time, and more than once only where something was killed or replayed.  Each round chooses subscriptions (ordering, format, batches,
 # filters, requests in flight) and failures (answers, resets, garbage, slowness, 410, a worker that is killed or ended, pauses, skips, replays, also of dead

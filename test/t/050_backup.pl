@@ -1,5 +1,6 @@
 # Odoo's backups and what becomes of them: made by its own role, restored with and without the right to create the extension; a
 # restored database is complete, captures again, and stays silent until a DBA arms it.
+# check-all: base backups and recoveries
 use strict;
 use warnings;
 use FindBin;

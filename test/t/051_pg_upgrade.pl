@@ -1,5 +1,6 @@
 # pg_upgrade: the extension's library loads without its processes, and nothing is lost: what was journaled and not yet published, what was
 # published and not yet delivered, configuration, secrets and positions are there; the new cluster is another one, so a DBA arms it.
+# check-all: pg_upgrade needs a second cluster
 use strict;
 use warnings;
 use FindBin;

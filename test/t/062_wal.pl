@@ -1,5 +1,6 @@
 # Capture from the WAL: every recording gives the same events as with triggers; both ways at once; the safety valve, a lost slot; what
 # attach() and detach() leave behind; database commands; a quiet database.
+# check-all: it takes a minute
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # Capture from the WAL, broken off at each of its stages: what is decoded, written, committed, confirmed; kill -9, an error, a termination,
 # the postmaster with it.  Odoo's table, outbox and ledgers agree afterwards: no event is lost, none comes twice with another id.
 # With ROUNDS set (make check-long) every point takes every action.
+# check-all: it crashes at every fault point
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # Whatever transactions do, alone and at the same time, triggers and the WAL have the same net changes of them: random transactions of every
 # statement and shape of savepoint that we know, some prepared, some of DDL, in three sessions at once, captured both ways.
 # SEED=n repeats what a run does (not how its sessions interleave), ROUNDS=n makes it longer.
+# check-all: random transactions
 use strict;
 use warnings;
 use FindBin;

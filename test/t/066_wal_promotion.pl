@@ -1,5 +1,6 @@
 # Capture from the WAL across a promotion: the primary dies with changes that its reader has not read.  From version 17 on the reader's slot is on the
 # standby too, and the promoted server reads on: nothing lost, nothing twice.  Before, capture falls back to triggers with a gap, which reconcile() mends.
+# check-all: two servers
 use strict;
 use warnings;
 use FindBin;

@@ -1,5 +1,6 @@
 # Metrics and platform events: what monitoring reads is what happened, in a format that a strict parser takes, without payloads, and cheap; an
 # endpoint's troubles are told by events of their own, once each, and those breed no others.
+# check-all: it takes a minute
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # A consumer of the stream across a promotion. From version 17 on its slot is a failover slot, which the standby keeps up to date: the stream goes on
 # there where it was confirmed. Before, a slot is made anew on the promoted server; what was published in between is read from the outbox, which is
 # there byte for byte: duplicates are told by the event's id.
+# check-all: two servers
 use strict;
 use warnings;
 use FindBin;

@@ -1,5 +1,6 @@
 # source=tables through crashes: the walsender, the consumer and the server are killed while sessions work and while a large transaction is sent,
 # prepared transactions outlive it. What pg_recvlogical has at the end is what the triggers noted: nothing lost, nothing changed, in order.
+# check-all: random crashes
 use strict;
 use warnings;
 use FindBin;

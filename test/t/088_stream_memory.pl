@@ -1,4 +1,5 @@
 # once: memory and temporary files of a walsender that decodes one large transaction (MEGABYTES=n of WAL, 200 by default; 5000 by make check-long)
+# check-all: a large transaction
 use strict;
 use warnings;
 use FindBin;

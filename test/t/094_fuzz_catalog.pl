@@ -1,5 +1,6 @@
 # Random definitions, payloads and column changes: errors, never a crash, never a publisher that stands still.  ROUNDS=n, SEED=n.
 # once: what is judged is how input is refused
+# check-all: random input
 use strict;
 use warnings;
 use FindBin;

@@ -1,4 +1,5 @@
 # once: what answers is taken apart by libcurl and by us, the same for every version of PostgreSQL
+# check-all: random answers
 # Endpoints whose answers come out of a random generator, through a real socket: of webhooks, of the token endpoint, of the validation
 # handshake.  The worker stays the same process, what it keeps of an answer can be read, and a neighbour gets everything.  ANSWERS=n, SEED=n.
 use strict;

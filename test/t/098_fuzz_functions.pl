@@ -1,4 +1,5 @@
 # once: arguments are checked alike on every version of PostgreSQL
+# check-all: random calls of each function
 # Every function of the extension with arguments that nobody should give, by a superuser, by the roles of docs/security.md and by Odoo's
 # own: errors with a SQLSTATE that says something, never a crash, never an internal error, and afterwards everything works.  CALLS=n, SEED=n.
 use strict;

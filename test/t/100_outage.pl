@@ -1,4 +1,5 @@
 # once: how long an endpoint is left alone has nothing to do with PostgreSQL's version
+# check-all: it waits for probes of an endpoint
 # An endpoint that is away for three seconds, under default settings: everything arrives within ten seconds of its return, the log has a
 # line for each change of the breaker, and health() tells of an endpoint that comes and goes.
 use strict;

@@ -1,4 +1,5 @@
 # once: what endpoints answer is between libcurl and the network
+# check-all: it takes a minute
 # Answers that nobody should send, and what they must not do to others: endless ones, secrets that come back, headers that are not the answer's,
 # connections that end without an answer; and statuses by which a receiver says that it knows the event.
 use strict;

@@ -1,4 +1,5 @@
 # once: what is in a value has nothing to do with PostgreSQL's version
+# check-all: random values
 # Events whose every field is mutated (numbers of every size, nesting, odd and invalid Unicode, dates) go through capture, publishing, filters,
 # redaction, every format, fetch() and reconcile().  After each round a plain event must still reach everybody: nothing stops for anybody else.
 # ROUNDS=n: more rounds (make check-long); SEED=n repeats a run.

@@ -1,6 +1,7 @@
 # Helper programs for brokers are processes that may do what they like: the server, webhooks and other subscriptions do not suffer, and no
 # event is lost.  The program here has no broker and misbehaves when told to (test/transport/program.py).
 # once: nothing here depends on PostgreSQL's version
+# check-all: a helper program that hangs and crashes, half a minute
 use strict;
 use warnings;
 use FindBin;
