@@ -1,4 +1,5 @@
 -- Values of odd types and sizes in an own table: always valid JSON, as the schema says.
+-- needs: xml
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
