@@ -11,9 +11,9 @@
 /*
  * Fills a registration: shared memory, a database connection, no restart, a
  * notification to this process when it starts or ends.  "what" becomes part of
- * the type and the name, "function" is its entry point in this library.  The
- * database is the argument; InvalidOid: the process belongs to none.  Callers
- * change what differs.
+ * the type and the name; "function" is the entry point in this library.  The
+ * argument of the process is the database, InvalidOid for a process without one.
+ * Callers then change what differs.
  */
 extern void oe_bgworker_init(BackgroundWorker *worker, const char *what, const char *function, Oid dboid,
 							 const char *database);

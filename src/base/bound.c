@@ -2,13 +2,14 @@
  * bound.c
  *	  Settings that count only in the transaction that set them.
  *
- * Any process, in the check hooks of guc.c.  A connection is shared where a
- * pooler stands between: what one client sets for its session would reach the
- * next one, which knows nothing of it.  A check hook cannot tell SET from SET
- * LOCAL, so each value remembers the transaction in which it was set, by its
- * local id, and is ignored in any other.  What could only be meant for longer
- * is refused.  The whole server's configuration stays: it is nobody's secret,
- * and health() tells of it.
+ * Any process, in the check hooks of guc.c.  Clients of a connection pooler
+ * share sessions: a value that one of them sets for its session would also be
+ * in force for the next client, which did not ask for it.  A check hook cannot
+ * tell SET from SET LOCAL.  Each value therefore remembers the local id of the
+ * transaction in which it was set, and is ignored in any other transaction.
+ * Ways of setting that can only mean a longer time (SET outside a transaction
+ * block, ALTER ROLE ... SET) are refused.  A value in postgresql.conf is
+ * allowed: it concerns everybody, and health() reports it.
  */
 #include "postgres.h"
 
@@ -20,8 +21,9 @@
 #include "base/compat.h"
 
 /*
- * Is a SET being run by itself?  A function or a DO block that sets something
- * goes on in the same transaction; a SET without a transaction block is over.
+ * Is a SET being run outside a transaction block?  Its value would be gone with
+ * the statement.  A function or a DO block that sets something is no such case,
+ * because it goes on in the same transaction.
  */
 static bool
 oe_bare_set(void)
@@ -34,7 +36,7 @@ oe_bound_check(void **extra, GucSource source, const char *name, const char *sta
 {
 	LocalTransactionId *lxid;
 
-	/* a parallel worker gets what its leader has, and changes no rows */
+	/* a parallel worker gets the values of its leader, and changes no rows */
 	if (source < PGC_S_GLOBAL || source == PGC_S_OVERRIDE || InitializingParallelWorker)
 		return true;
 	if (source != PGC_S_SESSION)

@@ -15,17 +15,19 @@
 #define oe_my_lxid() (MyProc->lxid)
 #endif
 
-/* The check hook's part.  "statement": what to do instead, for the hint. */
+/* For the check hook of such a setting.  "statement" is the SET LOCAL that the
+ * hint of the error recommends. */
 extern bool oe_bound_check(void **extra, GucSource source, const char *name, const char *statement);
 
-/* The assign hook's: in which transaction the value counts; Invalid: in any. */
+/* For the assign hook: the transaction in which the value counts;
+ * InvalidLocalTransactionId where it counts in every one. */
 static inline LocalTransactionId
 oe_bound_to(void *extra)
 {
 	return extra ? *(LocalTransactionId *) extra : InvalidLocalTransactionId;
 }
 
-/* Does it count here? */
+/* Does a value that is bound to this transaction count in the current one? */
 static inline bool
 oe_bound_here(LocalTransactionId lxid)
 {

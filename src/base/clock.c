@@ -3,9 +3,9 @@
  *	  A clock that runs evenly, and whether the wall clock does.
  *
  * Any process; no locks.  Timers are wall-clock times, because they are
- * written into tables and shown.  When somebody sets the clock they would be
- * reached too early or too late by as much: whoever keeps such times asks
- * oe_clock_set() and moves them along.
+ * written into tables and shown to users.  When somebody sets the clock, a timer
+ * would fire too early or too late by the same amount.  Code that keeps timers
+ * therefore asks oe_clock_set(), and moves them by the answer.
  */
 #include "postgres.h"
 
@@ -14,7 +14,8 @@
 #include "base/clock.h"
 #include "utils/timestamp.h"
 
-/* What is less is a reading that was interrupted, or a clock that is steered. */
+/* A smaller difference comes from a pause between the two readings, or from NTP,
+ * which steers the clock without setting it. */
 #define OE_CLOCK_SET_US INT64CONST(1000000)
 
 static int64
@@ -37,7 +38,8 @@ oe_mono(void)
 
 /*
  * By how many microseconds the wall clock has been set, in all, since this
- * process asked first.  A time during which the machine slept is no such thing.
+ * process asked first.  The boot-time clock goes on while the machine is
+ * suspended, so that a suspension does not count as setting.
  */
 int64
 oe_clock_set(void)

@@ -7,7 +7,11 @@
 
 #include "postgres.h"
 
+/* Microseconds of a clock that nobody can set; only differences mean anything. */
 extern int64 oe_mono(void);
+
+/* By how many microseconds the wall clock has been set since this process asked
+ * for the first time. */
 extern int64 oe_clock_set(void);
 
 #endif							/* OE_CLOCK_H */

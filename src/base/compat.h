@@ -1,7 +1,7 @@
 /*
  * compat.h
- *	  Differences between PostgreSQL majors, as our own names; the newest
- *	  API is what the rest of the source is written against.
+ *	  Differences between PostgreSQL majors, hidden behind names of our own.  All
+ *	  other files are written against the API of the newest major.
  */
 #ifndef OE_COMPAT_H
 #define OE_COMPAT_H
@@ -47,14 +47,14 @@
 #define oe_extension_ownercheck(ext, role) pg_extension_ownercheck((ext), (role))
 #endif
 
-/* Memory for the "extra" of a setting; NULL where there is none. */
+/* Memory for the "extra" of a setting; NULL when memory is exhausted. */
 #if PG_VERSION_NUM >= 160000
 #define oe_guc_alloc(size) guc_malloc(LOG, (size))
 #else
 #define oe_guc_alloc(size) malloc(size)
 #endif
 
-/* All of "size" bytes, or an error. */
+/* Reads exactly "size" bytes of a temporary file, or raises an error. */
 #if PG_VERSION_NUM >= 160000
 #define oe_buffile_read(file, ptr, size) BufFileReadExact((file), (ptr), (size))
 #else
@@ -67,7 +67,7 @@
 	} while (0)
 #endif
 
-/* Decoded row versions; "tuple" may be NULL. */
+/* The tuple of a decoded row version; "buf" may be NULL. */
 #if PG_VERSION_NUM >= 170000
 #define oe_decoded_tuple(buf) (buf)
 #else
@@ -81,7 +81,7 @@
 #define oe_commit_time(txn) ((txn)->xact_time.commit_time)
 #endif
 
-/* Replication slots and origins of the database's own. */
+/* Logical replication slots and origins. */
 #if PG_VERSION_NUM >= 190000
 #define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false, false, true, false)
 #elif PG_VERSION_NUM >= 170000
@@ -89,15 +89,16 @@
 #else
 #define oe_replication_slot_create(name) ReplicationSlotCreate((name), true, RS_EPHEMERAL, false)
 #endif
-/* Whether the standbys that synchronized_standby_slots names have all WAL up to there. */
+/* Do the standbys that synchronized_standby_slots names have all WAL up to "lsn"? */
 #if PG_VERSION_NUM >= 170000
 #define oe_standbys_have(lsn) StandbySlotsHaveCaughtup((lsn), DEBUG1)
 #else
 #define oe_standbys_have(lsn) true
 #endif
 /*
- * A slot that exists makes the WAL logical since 19, also where wal_level is
- * replica; whoever makes one waits for that before decoding begins.
+ * Since 19, an existing slot makes the server write logical WAL, also where
+ * wal_level is replica.  Whoever creates a slot has to wait for that before
+ * decoding can begin.
  */
 #if PG_VERSION_NUM >= 190000
 #include "replication/logicalctl.h"
@@ -167,14 +168,15 @@ typedef struct OeJsonb
 #define oe_table_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL)
 #endif
 
-/* A descriptor that was made by hand is in use from here on. */
+/* Ends the making of a tuple descriptor, column by column; since 19 it may not be
+ * used before. */
 #if PG_VERSION_NUM >= 190000
 #define oe_tupdesc_finalize(desc) TupleDescFinalize(desc)
 #else
 #define oe_tupdesc_finalize(desc) ((void) 0)
 #endif
 
-/* Comments are not understood by the warnings that PostgreSQL 19 is built with. */
+/* PostgreSQL 19 is compiled with a warning that a comment does not silence. */
 #if PG_VERSION_NUM >= 190000
 #define oe_fallthrough pg_fallthrough
 #else

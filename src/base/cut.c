@@ -38,7 +38,7 @@ oe_cut_text(StringInfo buf, Datum value)
 	int			len = (int) Max(Min(room, (int64) whole), OE_CUT_LEAST);
 	struct varlena *v;
 
-	/* a slice ends between bytes, so one that may end a character is left */
+	/* the slice may end within a character, which is left out */
 	v = PG_DETOAST_DATUM_SLICE(value, 0, len);
 	len = pg_mbcliplen(VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v), VARSIZE_ANY_EXHDR(v) - 1);
 	oe_json_string(buf, VARDATA_ANY(v), len);
@@ -48,7 +48,7 @@ oe_cut_text(StringInfo buf, Datum value)
 }
 
 /*
- * Appends the note that stands for a value that would be no JSON if it were
+ * Appends the note that replaces a value which would not be valid JSON after a
  * cut.
  */
 void

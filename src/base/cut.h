@@ -2,10 +2,11 @@
  * cut.h
  *	  Values that are too large to be written whole.
  *
- * Any process.  A text beyond odoo_events.max_field_size, or beyond what a row
- * may have, is cut at a character and says so at its
- * end; of any other value (JSON, an array) only a note of its size is left.
- * What is left out is not even fetched from TOAST.
+ * Any process.  A text that is longer than odoo_events.max_field_size, or for
+ * which its row has no room left, is cut between two characters, and a mark at
+ * its end tells its whole length.  Any other value (JSON, an array) would not be
+ * valid after a cut: a note of its size replaces it.  The part that is left out
+ * is not fetched from TOAST.
  */
 #ifndef OE_CUT_H
 #define OE_CUT_H
@@ -15,11 +16,11 @@
 
 #include "base/guc.h"
 
-/* Nothing shorter is ever cut. */
+/* Bytes; a shorter value is never cut. */
 #define OE_CUT_LEAST 1024
 
-/* What the values of one row may have together, in kB: an event of it has room
- * for its changes too. */
+/* Limit of all values of one row together, in kB.  It is half an event, because
+ * an event also tells the values before the change. */
 #define OE_CUT_ROW (oe_guc_max_event_size / 2)
 
 /* Is a value of so many bytes too large to be appended? */
@@ -30,13 +31,16 @@ oe_too_large(StringInfo buf, Size len)
 		(len > (Size) oe_guc_max_field_size * 1024 || buf->len + len > (Size) OE_CUT_ROW * 1024);
 }
 
-/* How many bytes a varlena value has when it is whole; it is not fetched. */
+/* Bytes of a varlena value without its header, uncompressed; reads nothing from
+ * TOAST. */
 extern Size oe_whole_size(Datum value);
 
+/* Append the beginning of a text with its mark; and the note that replaces another
+ * value of "len" bytes. */
 extern void oe_cut_text(StringInfo buf, Datum value);
 extern void oe_cut_note(StringInfo buf, Size len);
 
-/* Is this JSON string one that was cut? */
+/* Does this JSON string (with its quotes) end with the mark, or is it the note? */
 extern bool oe_is_cut(const char *s, int len);
 
 #endif							/* OE_CUT_H */

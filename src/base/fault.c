@@ -2,9 +2,9 @@
  * fault.c
  *	  What happens at a fault point (fault.h).
  *
- * Any process, in builds for tests only; elsewhere this file is empty.  Costs
- * a system call per point that is passed.  Takes no lock.  The working directory of every process
- * is the data directory.
+ * Any process, in builds for tests only; elsewhere this file is empty.  Passing
+ * a point costs a system call.  Takes no lock.  Paths are relative, since the
+ * working directory of every process of the server is the data directory.
  */
 #include "postgres.h"
 
@@ -52,7 +52,8 @@ oe_fault_hold(const char *path)
 }
 
 /*
- * Acts where the point is armed.  "detail" becomes part of its name.
+ * Does what the point is armed for, if it is.  "detail" becomes part of the
+ * point's name.
  */
 void
 oe_fault(const char *point, const char *detail)
@@ -65,7 +66,7 @@ oe_fault(const char *point, const char *detail)
 	if (!oe_fault_read(path, action, sizeof(action)))
 		return;
 	snprintf(held, sizeof(held), "%s.held", path);
-	/* of several that are here at once, one acts */
+	/* where several processes pass at once, one of them acts */
 	if ((strcmp(action, "wait") == 0 ? rename(path, held) : unlink(path)) != 0)
 		return;
 	ereport(LOG_SERVER_ONLY, (errmsg("fault point \"%s\": %s", path + strlen(OE_FAULT_DIR), action)));

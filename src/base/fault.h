@@ -1,15 +1,15 @@
 /*
  * fault.h
- *	  Named points where the tests break things off: kill -9, an error, a
- *	  termination, a wait, exactly there.
+ *	  Named points of the code at which tests provoke a failure: kill -9, an
+ *	  error, a termination, a wait.
  *
  * Compiled in with -DOE_FAULTS only (make FAULTS=1), which the private builds
- * of the tests set.  In every other build a point is nothing at all, and a
+ * of the tests set.  In every other build a point compiles to nothing, and a
  * tuned value is its default.
  *
- * A point is armed by a file oe_faults/<point> in the data directory, whose
- * content is the action.  The first process to pass takes the file away, so
- * that it acts once, and the test knows, also after a crash, that it has:
+ * A file oe_faults/<point> in the data directory arms a point; its content is
+ * the action.  The first process that passes the point removes the file.  So the
+ * action happens once, and a test sees, also after a crash, that it has:
  *
  *	 kill		 SIGKILL to this process
  *	 postmaster  SIGKILL to the postmaster and to this process
@@ -18,8 +18,8 @@
  *	 wait		 the file becomes oe_faults/<point>.held; goes on when that is
  *				 taken away
  *
- * Points named hold-... are where a test lets a process wait so that something
- * else happens first; nothing fails there.
+ * At points named hold-... a test lets a process wait until something else has
+ * happened; no failure is provoked there.
  *
  * A file oe_faults/<name> that holds a number replaces a tuned value.
  */

@@ -52,11 +52,11 @@ int			oe_guc_filter_timeout = 100;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
 
-/* Read in SQL only. */
+/* C code does not read these; SQL functions do. */
 static char *oe_guc_environment = NULL;
 static char *oe_guc_four_eyes = NULL;
 
-/* Two that count in one transaction, and in which. */
+/* Settings that count in one transaction only (bound.h), and in which. */
 static bool oe_guc_capture = true;
 static char *oe_guc_traceparent = NULL;
 static LocalTransactionId oe_capture_bound = InvalidLocalTransactionId;
@@ -175,7 +175,7 @@ oe_check_language(char **newval, void **extra, GucSource source)
 }
 
 /*
- * A word, or nothing.
+ * The environment is one word, or empty.
  */
 static bool
 oe_check_environment(char **newval, void **extra, GucSource source)
@@ -189,7 +189,8 @@ oe_check_environment(char **newval, void **extra, GucSource source)
 }
 
 /*
- * Functions that can be proposed (schema/govern_proposal.sql).
+ * Names of functions whose calls another person has to approve; only those that
+ * schema/govern_proposal.sql can propose.
  */
 static bool
 oe_check_four_eyes(char **newval, void **extra, GucSource source)
@@ -235,7 +236,7 @@ oe_check_databases(char **newval, void **extra, GucSource source)
 	{
 		const char *name = lfirst(lc);
 
-		/* only unquoted, and then no name that could be meant */
+		/* an unquoted ";" is a wrong separator, not a part of a name */
 		if (strchr(name, ';') && strchr(*newval, '"') == NULL)
 			valid = false;
 	}
@@ -297,7 +298,7 @@ oe_check_otlp_endpoint(char **newval, void **extra, GucSource source)
 }
 
 /*
- * [scheme://][user:password@]host[:port]; the rest is for libcurl to judge.
+ * Form: [scheme://][user:password@]host[:port].  libcurl judges the rest.
  */
 static bool
 oe_check_proxy(char **newval, void **extra, GucSource source)
@@ -368,8 +369,8 @@ void
 oe_guc_define(void)
 {
 	/*
-	 * a library that is loaded later may not define such, and has no use for
-	 * them
+	 * PostgreSQL allows PGC_POSTMASTER only to libraries that are preloaded.
+	 * A library that a session loads has no shared memory for these to size.
 	 */
 	GucContext	structural = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
 

@@ -7,7 +7,8 @@
 
 #include "postgres.h"
 
-/* on_full */
+/* Values of odoo_events.on_full: events that a subscription still needs stay when
+ * the outbox exceeds its size, or the oldest are dropped. */
 #define OE_FULL_KEEP 0
 #define OE_FULL_DROP 1
 
@@ -35,9 +36,10 @@ extern int	oe_guc_max_event_size;	/* odoo_events.max_event_size, kB */
 extern int	oe_guc_max_field_size;	/* odoo_events.max_field_size, kB */
 extern int	oe_guc_max_databases;	/* odoo_events.max_databases */
 extern int	oe_guc_max_rules;	/* odoo_events.max_rules, per database */
-extern int	oe_guc_max_in_flight;
-extern int	oe_guc_max_outbox_size; /* MB; 0: no limit */
-extern int	oe_guc_on_full;		/* odoo_events.max_in_flight, requests */
+extern int	oe_guc_max_in_flight;	/* odoo_events.max_in_flight, requests */
+extern int	oe_guc_max_outbox_size; /* odoo_events.max_outbox_size, MB; 0: no
+									 * limit */
+extern int	oe_guc_on_full;		/* odoo_events.on_full, OE_FULL_... */
 extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
 extern int	oe_guc_connection_max_age;	/* odoo_events.connection_max_age, s */
 extern int	oe_guc_filter_timeout;	/* odoo_events.filter_timeout, ms */
@@ -50,8 +52,8 @@ extern int	oe_guc_restart_delay;	/* odoo_events.restart_delay, ms */
 extern char *oe_guc_webhook_origin; /* odoo_events.webhook_origin, '' for the
 									 * machine's */
 
-/* odoo_events.capture and odoo_events.traceparent ('' for none), which count
- * only in the transaction that set them */
+/* odoo_events.capture and odoo_events.traceparent ('' for none) as they are in
+ * force in the current transaction; see bound.h. */
 extern bool oe_capture_on(void);
 extern const char *oe_traceparent_here(void);
 

@@ -2,11 +2,11 @@
  * insert.c
  *	  Inserts rows into our own tables below SQL (insert.h).
  *
- * Any process, as whatever user it runs: no privilege is checked.  Columns
- * that default in SQL must be set by the caller.  Index entries are made from
- * the tuple identifier that the heap leaves in the slot, which is right for
- * toasted rows too.  Holds RowExclusiveLock on the table and its
- * indexes until the transaction ends.
+ * Any process, as any user: no privilege is checked.  The caller sets every
+ * column, since defaults are not computed.  Index entries are made from the tuple
+ * identifier that the heap leaves in the slot, which is right for toasted rows
+ * too.  Holds RowExclusiveLock on the table and its indexes until the transaction
+ * ends.
  */
 #include "postgres.h"
 
@@ -83,9 +83,9 @@ oe_insert_index_entries(OeInserter *ins, TupleTableSlot *slot)
 }
 
 /*
- * Stores the rows of a chunk.  Where logical decoding could see them, and must
- * not, they go one by one, because only that way it can be told so: a
- * publication of all tables must not carry the journal away.
+ * Stores the rows of a chunk.  With wal_level = logical a publication FOR ALL
+ * TABLES would replicate the journal.  The option that hides rows from logical
+ * decoding exists for single inserts only, so such rows go one by one.
  */
 static void
 oe_insert_heap(OeInserter *ins)

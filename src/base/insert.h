@@ -13,14 +13,14 @@
 #define OE_INSERT_CHUNK 100
 
 /*
- * A table that rows are inserted into below SQL: no defaults, no constraints
- * but unique indexes on plain columns, no triggers, and no logical decoding
- * unless that is wanted.
+ * One series of insertions into one table.  It belongs to the caller and lives
+ * from oe_insert_begin() to oe_insert_end().  Defaults and triggers are not
+ * executed, and no constraint is checked but unique indexes on plain columns.
  */
 typedef struct OeInserter
 {
 	Relation	rel;
-	bool		decoded;		/* logical decoding sees the rows */
+	bool		decoded;		/* logical decoding may see the rows */
 	int			nindexes;
 	Relation   *indexes;
 	IndexInfo **infos;
@@ -35,9 +35,9 @@ typedef struct OeInserter
 /* "rel" is open and locked; it is closed by oe_insert_end(). */
 extern void oe_insert_begin(OeInserter *ins, Relation rel, bool decoded);
 
-/* The caller fills values and nulls of the slot and calls oe_insert_row();
- * what they point to may then go.  True: what was kept for a while has just
- * been written. */
+/* The caller fills values and nulls of the slot and calls oe_insert_row(), which
+ * copies what they point to.  Rows are collected and written in chunks; true: a
+ * chunk has just been written. */
 extern TupleTableSlot *oe_insert_slot(OeInserter *ins);
 extern bool oe_insert_row(OeInserter *ins, TupleTableSlot *slot);
 extern void oe_insert_end(OeInserter *ins);

@@ -2,11 +2,11 @@
  * json.c
  *	  Writes JSON text whose format depends on no session setting (json.h).
  *
- * Any process; in Odoo's backend just before commit.  The types that Odoo
- * uses have a path of their own here.  The rest goes through the type's
- * output function in a level of settings that is undone at once: that is
- * slow, but exact.  May read the system catalogs for arrays, enums and the
- * like; locks nothing else, and calls no user-defined function.
+ * Any process; in Odoo's backend just before commit.  The types that Odoo uses
+ * have a fast path here.  Other types go through their output function, with
+ * settings such as DateStyle fixed meanwhile, which is slow but independent of
+ * the session.  May read the system catalogs for arrays, enums and the like;
+ * takes no other lock, and calls no user-defined function.
  */
 #include "postgres.h"
 
@@ -45,7 +45,7 @@ oe_json_cstring(StringInfo buf, const char *s)
 }
 
 /*
- * These two are far cheaper than formats.
+ * Appends an integer; far cheaper than appendStringInfo().
  */
 void
 oe_json_int(StringInfo buf, int64 value)
@@ -56,7 +56,8 @@ oe_json_int(StringInfo buf, int64 value)
 }
 
 /*
- * An id: a string where a reader's double would round it.
+ * Appends an id: a string where a reader that stores numbers as doubles would
+ * round it.
  */
 void
 oe_json_id(StringInfo buf, int64 id)
@@ -209,7 +210,7 @@ oe_json_numeric(StringInfo buf, Datum value)
 }
 
 /*
- * Appends text, and json as the text it is.
+ * Appends a text value as a JSON string ("quote"), or a json value as it is.
  */
 static void
 oe_json_varlena(StringInfo buf, Datum value, bool quote)
@@ -235,7 +236,7 @@ oe_json_varlena(StringInfo buf, Datum value, bool quote)
 }
 
 /*
- * Takes back what was appended since "start" if it is too large.
+ * Replaces what was appended since "start" by a note if it is too large.
  */
 static void
 oe_json_limit(StringInfo buf, int start)
@@ -329,8 +330,9 @@ oe_json_datum(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
 }
 
 /*
- * A value inside another one: nobody looks at it again, so that a number that
- * a reader's double might round becomes a string here.
+ * Appends an element of an array or a composite value.  A number that a double
+ * might round becomes a string at once, because oe_text_write(), which does this
+ * for whole columns, does not look inside values.
  */
 static void
 oe_json_part(StringInfo buf, Oid type, FmgrInfo *out, Datum value)
@@ -397,8 +399,8 @@ oe_json_composite(StringInfo buf, Datum value)
 }
 
 /*
- * Is it a range, or several, of a built-in type?  Its output function calls
- * that type's.
+ * Is it a range or multirange over a built-in type?  The output function of a
+ * range calls that of its element type, which may be user-defined.
  */
 static bool
 oe_range_is_built_in(Oid type)
@@ -410,9 +412,9 @@ oe_range_is_built_in(Oid type)
 }
 
 /*
- * Appends what has no path of its own: an array as a JSON array, a composite
- * value as an object, else a string of the type's built-in output function.
- * One that calls functions that are not built in is null.
+ * Appends a value whose type has no fast path: an array as a JSON array, a
+ * composite value as an object, any other as the string of its type's output
+ * function.  Where that would call a function that is not built in, null.
  */
 static void
 oe_json_other(StringInfo buf, Oid type, FmgrInfo *out, Datum value)

@@ -7,7 +7,7 @@
  * as objects, other types as JSON strings of their output function only if
  * that is built in (oid below FirstNormalObjectId), else as null.
  *
- * numeric: digits as stored (10.00), 'NaN' and infinities as strings.
+ * numeric: digits as stored (10.00); NaN and infinities as strings.
  * float4/float8: shortest text that reads back the same, NaN/Infinity strings.
  * timestamp: "YYYY-MM-DDTHH:MM:SS[.ffffff]Z" (Odoo keeps UTC);
  * timestamptz the same, in UTC; date "YYYY-MM-DD".  json, jsonb: as is.
@@ -25,7 +25,7 @@ extern void oe_json_cstring(StringInfo buf, const char *s);
 extern void oe_json_timestamptz(StringInfo buf, int64 t);
 extern void oe_json_int(StringInfo buf, int64 value);
 
-/* The largest integer that a double and all smaller ones hold. */
+/* 2^53 - 1: the largest integer up to which a double holds all integers. */
 #define OE_JSON_EXACT INT64CONST(9007199254740991)
 extern void oe_json_id(StringInfo buf, int64 id);
 

@@ -2,9 +2,9 @@
  * json_row.c
  *	  Rows as JSON text: reading the flat objects of the journal.
  *
- * Any process.  The journal's text is written by capture in one fixed form;
- * a member's value is kept as the slice of text it is, so that no digit is
- * lost and nothing is built that no event asks for.
+ * Any process.  Capture writes the journal's text in one fixed form, so that no
+ * general parser is needed.  The value of a member stays a slice of that text:
+ * no digit is lost, and values that no event contains cost nothing.
  */
 #include "postgres.h"
 
@@ -27,8 +27,8 @@ oe_row_malformed(const char *text, const char *at)
 }
 
 /*
- * Tells most names apart by one comparison: rows are searched far more often
- * than they are split.
+ * A hash of a column's name: a search compares integers first, and rows are
+ * searched far more often than they are split.
  */
 uint32
 oe_key_tag(const char *key, int len)
@@ -162,7 +162,7 @@ oe_text_int(const OeText *t, int64 *value)
 	return errno == 0 && end > buf && *end == '\0';
 }
 
-/* A character that an escape stood for; \u0000 has no place in a C string. */
+/* Appends the character of an escape; \u0000 cannot be in a C string. */
 static void
 oe_append_code(StringInfo buf, int code)
 {
@@ -209,7 +209,7 @@ oe_text_cstring(const OeText *t)
 	return buf.data;
 }
 
-/* Is it the string s?  For states and such, which need no escapes. */
+/* Is the value the string "s"?  For states and other texts without escapes. */
 bool
 oe_text_is(const OeText *t, const char *s)
 {
@@ -247,15 +247,15 @@ oe_text_later(const OeText *a, const OeText *b)
 		return false;
 
 	/*
-	 * the fraction lacks its last zeros: without Z and quote the shorter one
-	 * is the earlier
+	 * trailing zeros of the fraction are not written: of two times that agree
+	 * up to the shorter one's Z the shorter one is earlier
 	 */
 	n = Min(a->len, b->len) - 2;
 	cmp = n > 0 ? memcmp(a->s, b->s, n) : 0;
 	return cmp > 0 || (cmp == 0 && a->len > b->len);
 }
 
-/* Digits that matter and the power of ten of the last one. */
+/* Counts the significant digits; *exponent is the power of ten of the last one. */
 static int
 oe_number_digits(const char *s, int len, char *digits, int *exponent)
 {
@@ -317,8 +317,8 @@ oe_number_exact(const char *s, int len)
 }
 
 /*
- * A value as it goes into an event: as it stands, but for a number that a
- * reader's double would round, which becomes a string.
+ * Appends a value as events contain it: unchanged, but a number that a double
+ * cannot hold exactly becomes a string.
  */
 void
 oe_text_write(StringInfo buf, const OeText *t)

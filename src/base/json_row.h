@@ -17,7 +17,8 @@
 
 #include "lib/stringinfo.h"
 
-/* A piece of JSON text, not terminated; s NULL: absent. */
+/* A slice of JSON text, not terminated; s is NULL where there is no value.  Valid
+ * as long as the text that it points into. */
 typedef struct OeText
 {
 	const char *s;
@@ -38,9 +39,10 @@ typedef struct OeJsonRow
 	int			n;
 	OeMember   *m;
 	OeText		id;				/* found under the name "id" */
-	int			nraw;			/* columns that shown_values.c gave another
-								 * value ... */
-	OeMember   *raw;			/* and what they hold: conditions see that */
+	int			nraw;			/* columns whose value shown_values.c has
+								 * replaced for the event */
+	OeMember   *raw;			/* their values in the table, which conditions
+								 * see */
 } OeJsonRow;
 
 extern void oe_row_parse(const char *text, OeJsonRow *row);

@@ -7,8 +7,9 @@
 #include "base/json_string.h"
 
 /*
- * Appends a JSON string, runs of harmless bytes at once: much cheaper than
- * escape_json().  The text is in the server's encoding and stays so.
+ * Appends a JSON string.  Runs of bytes that need no escape are copied at once,
+ * which is much cheaper than escape_json().  The text stays in the server's
+ * encoding.
  */
 void
 oe_json_string(StringInfo buf, const char *s, int len)

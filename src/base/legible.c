@@ -1,11 +1,11 @@
 /*
  * legible.c
- *	  JSON text as jsonb, whatever is in it.
+ *	  Makes JSON text acceptable to jsonb.
  *
- * Any backend; no look-up.  Valid JSON may hold what jsonb cannot: \u0000, half
- * of a surrogate pair, a number without bounds.  reconcile() and explain() read
- * events that hold such a value in one of a hundred members; all others are to
- * be read all the same.
+ * Any backend; reads no table.  Valid JSON may contain values that jsonb refuses:
+ * \u0000, half of a surrogate pair, a number out of bounds.  reconcile() and
+ * explain() read events as jsonb.  One such value must not keep them from the
+ * other members of an event, so it is replaced.
  */
 #include "postgres.h"
 
@@ -19,7 +19,8 @@
 
 #include "base/watch.h"
 
-#define OE_NUMBER_MAX 1000		/* characters, and what its exponent may be */
+#define OE_NUMBER_MAX 1000		/* characters of a number, and the largest
+								 * exponent */
 
 PG_FUNCTION_INFO_V1(oe_sql_legible);
 
@@ -48,7 +49,7 @@ oe_jsonb_of(char *text, Datum *jsonb)
 }
 
 /*
- * The number behind \u at p; -1 if it is none.
+ * The code unit of the escape \uXXXX at p; -1 if there is no such escape.
  */
 static int
 oe_escaped_unit(const char *p)
@@ -69,8 +70,7 @@ oe_escaped_unit(const char *p)
 }
 
 /*
- * Copies a string; what is no character in jsonb becomes the replacement
- * character.
+ * Copies a string; U+FFFD replaces escapes that jsonb refuses.
  */
 static const char *
 oe_legible_string(StringInfo out, const char *p)
@@ -94,7 +94,7 @@ oe_legible_string(StringInfo out, const char *p)
 }
 
 /*
- * Copies a number; one without bounds becomes null.
+ * Copies a number; one that exceeds OE_NUMBER_MAX becomes null.
  */
 static const char *
 oe_legible_number(StringInfo out, const char *p)
@@ -112,7 +112,7 @@ oe_legible_number(StringInfo out, const char *p)
 }
 
 /*
- * _legible(text): null where it cannot be read at all.
+ * _legible(text): the text that jsonb accepts; null where it is not JSON.
  */
 Datum
 oe_sql_legible(PG_FUNCTION_ARGS)

@@ -2,8 +2,7 @@
  * metrics.c
  *	  Counters and histograms of one database in shared memory (metrics.h).
  *
- * Any process.  Takes the slots' lock for the moment in which a type of event
- * gets its entry.
+ * Any process; no lock.
  */
 #include "postgres.h"
 

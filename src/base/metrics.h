@@ -2,10 +2,10 @@
  * metrics.h
  *	  Counters and histograms of one database in shared memory, for metrics().
  *
- * Exist only with preload, as all of shmem.h; start at 0 with the server, as
- * Prometheus counters may.  Atomics; one entry per event type is made under
- * the slots' lock.  What must outlive the server stands in tables instead
- * (progress).
+ * They exist only where the library is preloaded, as all of shmem.h, and start at
+ * 0 with the server, as Prometheus counters may.  All are atomics; the entry of
+ * an event type or a role is made under the slots' lock.  Counters that must
+ * survive a restart are in table progress instead.
  */
 #ifndef OE_METRICS_H
 #define OE_METRICS_H
@@ -29,8 +29,7 @@ typedef struct OeTypeStats
 
 typedef struct OeHistogram
 {
-	pg_atomic_uint64 counts[OE_BUCKETS + 1];	/* each by itself, not summed
-												 * up */
+	pg_atomic_uint64 counts[OE_BUCKETS + 1];	/* per bucket, not cumulative */
 	pg_atomic_uint64 sum_us;
 } OeHistogram;
 
@@ -43,15 +42,17 @@ typedef struct OeDenied
 
 typedef struct OeMetrics
 {
-	OeHistogram delivery_duration;	/* one request */
-	OeHistogram commit_to_ack;	/* an event, the first time it is sent */
-	pg_atomic_uint32 in_flight; /* requests of the worker */
+	OeHistogram delivery_duration;	/* of one request */
+	OeHistogram commit_to_ack;	/* from the commit in Odoo to the
+								 * acknowledgement; not of replays */
+	pg_atomic_uint32 in_flight; /* requests that the worker has started and
+								 * that are not answered yet */
 	pg_atomic_uint64 spans_exported;	/* to an OpenTelemetry collector */
-	pg_atomic_uint64 spans_lost;	/* not taken by it, or dropped before */
+	pg_atomic_uint64 spans_lost;	/* refused by it, or dropped before */
 	OeTypeStats types[OE_MAX_TYPES];	/* by hash of the name, open
 										 * addressing */
-	OeDenied	denied[OE_MAX_DENIED];	/* the last one stands for all that
-										 * found no room */
+	OeDenied	denied[OE_MAX_DENIED];	/* the last entry counts for all roles
+										 * that found no room */
 } OeMetrics;
 
 /* Upper limits of the buckets, in microseconds. */

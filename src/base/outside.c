@@ -1,10 +1,10 @@
 /*
  * outside.c
- *	  JSON that comes from outside, judged strictly.
+ *	  Strict validation of JSON that the network delivers (outside.h).
  *
- * Any process.  libjansson bounds the depth, and refuses what parsers disagree
- * on.  Its header cannot be included together with PostgreSQL's own functions
- * on JSON, some of which have the same names.
+ * Any process.  libjansson limits the depth, and refuses texts that different
+ * parsers read differently.  Its header stands in a file of its own, because
+ * PostgreSQL has functions of the same names.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * outside.h
- *	  JSON that comes from outside, judged strictly.
+ *	  Strict validation of JSON that the network delivers.
  */
 #ifndef OE_OUTSIDE_H
 #define OE_OUTSIDE_H

@@ -1,8 +1,8 @@
 /*
  * parameter_values.h
- *	  What Odoo says of its database, as shared memory remembers it.
+ *	  The parameters of Odoo's database that the worker keeps in shared memory.
  *
- * parameters.c reads the values.
+ * parameters.c reads them from Odoo's table.
  */
 #ifndef OE_PARAMETER_VALUES_H
 #define OE_PARAMETER_VALUES_H

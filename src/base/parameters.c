@@ -25,9 +25,10 @@
 #include "base/relations.h"
 #include "base/shmem.h"
 
-/* How long what was read stands while the table is locked. */
+/* How long the remembered values are good while the table is locked. */
 #define OE_REMEMBERED_MS (60 * 60 * 1000)
-/* Odoo has some hundred rows; who fills the table does not stop the worker. */
+/* The table normally has some hundred rows.  A table that somebody has filled up
+ * must not stop the worker. */
 #define OE_SCAN_MS 1000
 #define OE_SCAN_ROWS 1000
 
@@ -46,8 +47,8 @@ oe_text_column(TupleDesc desc, const char *name)
 }
 
 /*
- * A short text; false where the column is null or longer than "value" holds.
- * The length is known without reading what is out of line.
+ * Copies a short text; false where the column is null or longer than "value" has
+ * room for.  The length is known without fetching TOAST.
  */
 static bool
 oe_short_text(TupleTableSlot *slot, AttrNumber att, char *value)
@@ -65,7 +66,8 @@ oe_short_text(TupleTableSlot *slot, AttrNumber att, char *value)
 }
 
 /*
- * Takes one row; false where it is one of ours and its value cannot be used.
+ * Takes over one row; false where its key is one that we read, and its value
+ * cannot be used.
  */
 static bool
 oe_parameter_take(OeParameters *p, const char *key, TupleTableSlot *slot, AttrNumber value_att)
@@ -85,7 +87,7 @@ oe_parameter_take(OeParameters *p, const char *key, TupleTableSlot *slot, AttrNu
 }
 
 /*
- * Reads all rows; answers why that cannot be done, NULL: it was.
+ * Reads all rows.  Returns the reason for a failure, NULL on success.
  */
 static const char *
 oe_parameters_scan(OeParameters *p, Relation rel)
@@ -146,9 +148,10 @@ oe_parameters_remembered(OeParameters *p)
 }
 
 /*
- * Are there Odoo's tables, of a role that does not own the database?  A copy
- * that was restored so may be neutralized, which nobody can tell.  Only in
- * "public", where not every role may create tables.
+ * Does the database have Odoo's tables, owned by a role that does not own the
+ * database?  A copy may have been restored like that.  Whether it is neutralized
+ * cannot be trusted then.  Looks only in schema "public", where not every role
+ * may create tables.
  */
 static bool
 oe_parameters_of_another(void)

@@ -1,6 +1,6 @@
 /*
  * parameters.h
- *	  What Odoo says of its database in ir_config_parameter.
+ *	  The parameters that Odoo keeps in its table ir_config_parameter.
  *
  * Any process, inside a transaction with an active snapshot.  The table is
  * read below SQL: nothing that Odoo's role may have attached to it (an index
@@ -18,15 +18,16 @@
 typedef enum OeParametersState
 {
 	OE_PARAMETERS_READ,			/* also where there is no such table */
-	OE_PARAMETERS_REMEMBERED,	/* the table is locked: what was read last */
-	OE_PARAMETERS_UNKNOWN,		/* it is locked, and nothing is remembered */
+	OE_PARAMETERS_REMEMBERED,	/* the table is locked: the kept values */
+	OE_PARAMETERS_UNKNOWN,		/* it is locked, and none are kept */
 	OE_PARAMETERS_UNREADABLE	/* see "why" */
 } OeParametersState;
 
 /*
- * What was read is remembered in shared memory.  While the table is locked that
- * stands for an hour: only who holds the lock could change it, and a copy of
- * the database is told by other things.  "why" is a constant text.
+ * Reads the table, and keeps the values in shared memory.  While the table is
+ * locked the kept values are good for an hour: nobody but the holder of the lock
+ * could change them, and copies of a database are also recognized by other means.
+ * "why" is a constant text.
  */
 extern OeParametersState oe_parameters_read(OeParameters *p, const char **why);
 

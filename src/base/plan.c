@@ -11,8 +11,8 @@
 #include "base/plan.h"
 
 /*
- * Plans are made while the outbox is small and used when it is large, so they
- * are forced to use the index.
+ * A plan is made while the outbox is small and still used when it is large.  The
+ * settings here force it to use the index.
  */
 void
 oe_plan_by_index(void)
@@ -20,8 +20,8 @@ oe_plan_by_index(void)
 	static const char *const off[] = {"enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin",
 
 		/*
-		 * what the penalties make dear would be compiled, in a backend that
-		 * publishes
+		 * disabled plan nodes have huge costs, for which a backend that calls
+		 * publish() would start the JIT compiler
 		 */
 	"jit"};
 

@@ -22,16 +22,16 @@ PG_FUNCTION_INFO_V1(oe_sql_odoo_schema);
 PG_FUNCTION_INFO_V1(oe_sql_captured_table);
 PG_FUNCTION_INFO_V1(oe_sql_is_trusted_owner);
 
-/* Of several schemas with a table of that name the one of least rank counts. */
+/* Where several schemas have a table of that name, the lowest rank wins. */
 typedef enum OeSchemaRank
 {
 	OE_RANK_ODOO,
 	OE_RANK_PUBLIC,
 	OE_RANK_OTHER,
-	OE_RANK_NEVER				/* the system's, ours */
+	OE_RANK_NEVER				/* system schemas and our own */
 } OeSchemaRank;
 
-/* What a table is looked for as. */
+/* Why a table is searched for, which decides whose tables may be found. */
 typedef enum OeRelationUse
 {
 	OE_USE_MARK,				/* ir_module_module: its schema is Odoo's */
@@ -65,7 +65,7 @@ oe_schema_rank(Oid schema, const char *name, Oid odoo)
 }
 
 /*
- * Roles whose tables a definition of the DBA's may mean.
+ * May a definition of the DBA's mean tables of this role?
  */
 static bool
 oe_is_trusted(Oid role, Oid owner)

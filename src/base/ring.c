@@ -38,8 +38,8 @@ oe_ring_members(const char *name, int n, Oid *members)
 }
 
 /*
- * A member is locked by at most one emptier at a time and only for the moment
- * of a TRUNCATE, so that among several one is always free.
+ * One member at most is being emptied, and is locked only for the moment of a
+ * TRUNCATE.  So one of several members is always free.
  */
 Relation
 oe_ring_open(const Oid *members, int n, int *hint)
@@ -81,7 +81,7 @@ oe_ring_empty(const char *name, int i, const char *needed, int nargs,
 		Datum		answer;
 
 		OE_FAULT_OF("rotate-locked", name);
-		/* a snapshot taken now that nobody can be writing */
+		/* a snapshot that was taken under the lock sees all committed rows */
 		PopActiveSnapshot();
 		PushActiveSnapshot(GetLatestSnapshot());
 		(void) oe_spi(NULL, needed, nargs, types, values, nulls, false, 1);

@@ -67,7 +67,7 @@ oe_scan_open(const char *p, char bracket)
 }
 
 /*
- * Past the comma behind a value, or to the closing bracket.
+ * Skips the comma behind a value; stays at the closing bracket.
  */
 static const char *
 oe_scan_next(const char *p, char close)
@@ -124,7 +124,7 @@ oe_piece_is(const OePiece *slice, const char *text)
 }
 
 /*
- * Four hexadecimal digits; -1 if they are none.
+ * The number that four hexadecimal digits stand for; -1 if they are not digits.
  */
 static int
 oe_scan_hex(const char *p, const char *end)
@@ -145,7 +145,7 @@ oe_scan_hex(const char *p, const char *end)
 }
 
 /*
- * \uXXXX, with its second half where it is a surrogate pair.
+ * The code point of the escape \uXXXX, or of two where they are a surrogate pair.
  */
 static int
 oe_scan_unicode(const char **p, const char *end)

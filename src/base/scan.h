@@ -2,9 +2,9 @@
  * scan.h
  *	  Reading JSON text in place.
  *
- * Any process; no memory, no errors.  Takes values apart into slices of the
- * text, which ends with a NUL; numbers and words are not judged.  What is cut
- * off or malformed ends the walk.
+ * Any process; allocates nothing and raises no error.  Splits a text that ends
+ * with NUL into slices of itself.  Numbers and words are not validated.  The walk
+ * ends where the text is malformed or cut off.
  */
 #ifndef OE_SCAN_H
 #define OE_SCAN_H
@@ -20,11 +20,13 @@ typedef struct OePiece
 
 extern const char *oe_scan_space(const char *p);
 
-/* Past the string, or the value, that begins at p; NULL where it is cut off. */
+/* The end of the string, or of the value, that begins at p; NULL where it is cut
+ * off. */
 extern const char *oe_scan_string(const char *p);
 extern const char *oe_scan_value(const char *p);
 
-/* Steps into an object or an array: where its first member begins, or NULL. */
+/* Where the first member of an object or array begins; NULL if p is not such a
+ * bracket. */
 extern const char *oe_scan_open(const char *p, char bracket);
 
 /* The next member (its key without quotes), or element; what follows is at

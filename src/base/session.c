@@ -81,7 +81,7 @@ oe_own_column(const char *table, const char *column)
 	return OidIsValid(relid) && get_attnum(relid, column) != InvalidAttrNumber;
 }
 
-/* The version of the extension's objects, NULL without an extension. */
+/* The version of the extension's SQL objects; NULL without an extension. */
 static char *
 oe_extension_version(void)
 {
@@ -108,8 +108,9 @@ oe_extension_version(void)
 }
 
 /*
- * The worker, once, outside of a transaction.  health() of a database that
- * has not been updated knows nothing of newer libraries, so the log tells.
+ * The worker, once, outside of a transaction.  The health() of a database that
+ * has not been updated does not compare versions, so the server's log has to
+ * tell.
  */
 void
 oe_report_versions(void)
@@ -129,11 +130,11 @@ oe_report_versions(void)
 }
 
 /*
- * The lock between DROP EXTENSION and trusted transaction.  It is not
- * PostgreSQL's lock on the extension: any role can take that one with ALTER
- * INDEX ...  DEPENDS ON EXTENSION on a table of its own, and keep it for as long
- * as it likes.  This one is of a class of advisory locks that no SQL function
- * uses.
+ * The lock that DROP EXTENSION and trusted transactions take against each other.
+ * PostgreSQL's own lock on the extension does not serve: any role can take it
+ * with ALTER INDEX ... DEPENDS ON EXTENSION on a table of its own, and keep it as
+ * long as it likes.  This lock is in a class of advisory locks that no SQL
+ * function can take.
  */
 static bool
 oe_extension_lock_acquire(LOCKMODE mode, bool wait)
@@ -145,10 +146,10 @@ oe_extension_lock_acquire(LOCKMODE mode, bool wait)
 }
 
 /*
- * Makes DROP EXTENSION wait until this transaction ends, and answers what the
- * extension is.  Raises where it is gone, and where a DROP EXTENSION is under
- * way: nothing is gained by waiting for that, and the worker has to go on with
- * its requests meanwhile.
+ * Makes DROP EXTENSION wait until this transaction ends, and looks the extension
+ * up.  Raises an error where the extension is gone, and also where a DROP
+ * EXTENSION is in progress: waiting for that would be useless, and would keep the
+ * worker from its requests.
  */
 void
 oe_extension_lock(OeExtension *ext)
@@ -167,10 +168,10 @@ oe_extension_lock(OeExtension *ext)
 }
 
 /*
- * Before DROP EXTENSION: waits for trusted transaction that is under way, and
- * keeps new work from beginning until the end of the transaction.  Nothing of
- * the extension is locked yet, so that there can be no deadlock with trusted
- * transaction.
+ * Before DROP EXTENSION: waits for trusted transactions that are in progress, and
+ * keeps new ones from beginning until this transaction ends.  Must be called
+ * before any object of the extension is locked, or it could deadlock with a
+ * trusted transaction.
  */
 void
 oe_extension_lock_for_drop(void)
@@ -192,8 +193,9 @@ oe_database_owner(void)
 }
 
 /*
- * What both kinds have in common once their transaction is there: SPI, a
- * level of settings to undo, a search_path without anything foreign, a user.
+ * The part that both kinds of transaction have in common once they have begun:
+ * connects SPI, opens a level of settings that is undone later, empties
+ * search_path, changes the user.
  */
 static void
 oe_session_enter(OeSession *s, Oid user, int sec)
@@ -209,7 +211,7 @@ oe_session_enter(OeSession *s, Oid user, int sec)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* The worker is in a trusted transaction. */
+/* Is the worker in a trusted transaction? */
 static bool oe_owning = false;
 
 void
@@ -246,7 +248,11 @@ oe_own_end(OeSession *s)
 {
 	SPI_finish();
 	AtEOXact_GUC(true, s->save_nest);
-	/* before the commit: nothing of others may run with these rights */
+
+	/*
+	 * before the commit, so that deferred triggers do not run with these
+	 * rights
+	 */
 	SetUserIdAndSecContext(s->save_user, s->save_sec);
 	PopActiveSnapshot();
 	if (oe_session_is_worker && !s->inner)
@@ -259,7 +265,8 @@ oe_own_end(OeSession *s)
 }
 
 /*
- * Until when as-owner transaction of the worker may run; 0: there is none.
+ * When the time of the worker's as-owner transaction is up; 0: there is no such
+ * transaction.
  */
 static TimestampTz oe_foreign_end_at = 0;
 
@@ -271,8 +278,8 @@ oe_foreign_clock_start(void)
 }
 
 /*
- * A cancel that the clock has ordered and nobody has obeyed yet is void, too.
- * Answers whether time was up.
+ * Stops the clock.  A cancellation that the clock has requested, and that has not
+ * been served yet, is withdrawn.  Returns whether the time was up.
  */
 static bool
 oe_foreign_clock_stop(void)
@@ -321,10 +328,10 @@ oe_foreign_begin(OeSession *s)
 }
 
 /*
- * Rolls an as-owner transaction back, and drops what would outlive a
- * transaction of the worker: a function in place of an object of Odoo's may
- * have left session-level advisory locks or prepared statements.  A backend's
- * belong to its user.
+ * Rolls an as-owner transaction back.  In the worker it also drops session-level
+ * advisory locks and prepared statements, which survive a rollback: a function
+ * that somebody put in the place of one of Odoo's objects may have made them.  In
+ * a backend they belong to the user, and stay.
  */
 void
 oe_foreign_failed(OeSession *s)
@@ -375,9 +382,9 @@ oe_session_note_errors(void (*note) (const char *message))
 }
 
 /*
- * A database or role may have planted anything with ALTER ... SET; what came
- * that way is put back to what the server's configuration says, then what our
- * transactions rely on is set whatever the configuration says.
+ * ALTER DATABASE or ALTER ROLE ... SET may have changed any setting of the worker.
+ * Such settings get the value of the server's configuration back.  Settings that
+ * our transactions rely on are then set regardless of the configuration.
  */
 void
 oe_session_reset_settings(void)
@@ -415,7 +422,11 @@ oe_session_reset_settings(void)
 	database = get_database_name(MyDatabaseId);
 	strlcpy(oe_session_database, database ? database : "", sizeof(oe_session_database));
 	GetUserIdAndSecContext(&save_user, &save_sec);
-	/* pg_file_settings is for superusers; both views are the server's own */
+
+	/*
+	 * only superusers may read pg_file_settings; nobody can replace these
+	 * views
+	 */
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
 						   save_sec | SECURITY_LOCAL_USERID_CHANGE);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
@@ -451,8 +462,8 @@ oe_session_reset_settings(void)
 }
 
 /*
- * The plan of a statement, prepared once and kept; the caller promises that
- * the text never changes.
+ * The plan of a statement, prepared at the first call and kept in *slot.  The
+ * text must be the same at every call.
  */
 SPIPlanPtr
 oe_plan(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types)
@@ -470,7 +481,7 @@ oe_plan(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types)
 }
 
 /*
- * One statement.  Where "slot" is given the plan is kept there.
+ * Executes one statement.  Where "slot" is given, the plan is kept there.
  */
 int
 oe_spi(SPIPlanPtr *slot, const char *sql, int nargs, const Oid *types,

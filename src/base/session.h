@@ -36,37 +36,37 @@ typedef struct OeSession
 	int			save_nest;		/* GUC nest level */
 	MemoryContext save_cxt;
 	void	   *save_owner;		/* ResourceOwner of the caller */
-	bool		inner;			/* trusted transaction of the worker, part of
-								 * another one */
+	bool		inner;			/* a trusted transaction of the worker within
+								 * another one, which commits */
 } OeSession;
 
 /* True in the worker process: it has no transaction of a caller's. */
 extern bool oe_session_is_worker;
 
-/* Name of the worker's database, for messages.  It cannot change under us: a
- * database that is renamed has no sessions. */
+/* Name of the worker's database, for messages.  It stays the same as long as the
+ * worker lives: a database with sessions cannot be renamed. */
 extern char oe_session_database[NAMEDATALEN];
 
-/* Oid of the extension that the worker works for; InvalidOid elsewhere.  One
- * that was dropped and created again is another one: what the worker has in
- * memory belongs to the tables of the former. */
+/* Oid of the extension that the worker works for; InvalidOid elsewhere.  After
+ * DROP and CREATE EXTENSION the oid differs, which tells the worker that what it
+ * has in memory belongs to tables that are gone. */
 extern Oid	oe_session_extension;
 
-/* Key and class of the advisory-style locks of this library; no SQL function
- * uses the class. */
+/* Class and keys of the advisory locks of this library; no SQL function can take
+ * locks of that class. */
 #define OE_LOCK_CLASS 0x4f45
 #define OE_LOCK_PUBLISHER 0x6f65
 #define OE_LOCK_EXTENSION 0x6f66
 #define OE_LOCK_READER 0x6f67
 
-/* In a transaction: what trusted transaction begins with; and before DROP EXTENSION
- * (worker/hooks.c). */
+/* In a transaction.  oe_own_begin() takes the first one; the second one is taken
+ * before DROP EXTENSION (worker/hooks.c). */
 extern void oe_extension_lock(OeExtension *ext);
 extern void oe_extension_lock_for_drop(void);
 
-/* Background processes, before they connect: from here on "note" gets every
- * error that is logged, also one that ends the process before its own handlers
- * are there.  Not that somebody asked it to end. */
+/* Background processes, before they connect.  From then on "note" is called with
+ * every error that is logged, also with one that ends the process before its own
+ * handlers exist; but not when the process was asked to end. */
 extern void oe_session_note_errors(void (*note) (const char *message));
 
 extern void oe_own_begin(OeSession *s);
@@ -74,35 +74,36 @@ extern void oe_own_end(OeSession *s);	/* commits in the worker */
 extern void oe_foreign_begin(OeSession *s);
 extern void oe_foreign_end(OeSession *s);	/* always rolls back */
 
-/* In the PG_CATCH of as-owner transaction that failed, after FlushErrorState(): undoes
- * the bracket.  Needed wherever the error does not end the caller's whole
- * transaction: a handler further out, PL/pgSQL's EXCEPTION for one, would
- * take our subtransaction for its own. */
+/* In the PG_CATCH around an as-owner transaction that failed, after
+ * FlushErrorState(): rolls it back and restores the caller's state.  Needed
+ * wherever the error does not end the caller's whole transaction: an outer handler,
+ * such as EXCEPTION of PL/pgSQL, would take our subtransaction for its own. */
 extern void oe_foreign_failed(OeSession *s);
 
-/* In such a PG_CATCH, before that: did the transaction exceed
+/* In such a PG_CATCH, before oe_foreign_failed(): was the error caused by
  * odoo_events.read_timeout? */
 extern bool oe_foreign_time_is_up(int sqlerrcode);
 
-/* Does this table of the extension's have the column?  The library also serves
- * an extension that has not been updated. */
+/* Does this table of the extension have the column?  The library also works with
+ * an extension that has not been updated yet. */
 extern bool oe_own_column(const char *table, const char *column);
 
 /* Worker: logs it if library and extension are not of the same version. */
 extern void oe_report_versions(void);
 
-/* Worker, after an error in either kind of work and the abort of its
- * transaction: ends what outlives that.  NULL, or the message that the error
- * should have had. */
+/* Worker, after an error in either kind of transaction and its abort: resets what
+ * an abort leaves.  Returns the message that should be logged instead of the
+ * error's own, or NULL. */
 extern const char *oe_session_aborted(int sqlerrcode);
 
 /* Worker, right after connecting: resets every setting that the database or a
- * role planted, then sets our own (search_path, timeouts ...). */
+ * role has changed, then sets those that we rely on (search_path, timeouts ...). */
 extern void oe_session_reset_settings(void);
 
 /*
  * Runs one SPI statement with a cached plan.  "slot" is a static variable of the
- * caller that keeps the plan (trusted transaction only: foreign tables change).
+ * caller that keeps the plan (in trusted transactions only, since Odoo's tables may
+ * change).
  * Raises on any SPI error.  Returns SPI's result code; rows are in SPI_tuptable
  * and SPI_processed.
  */

@@ -33,7 +33,7 @@ static OeShared *oe_shared = NULL;
 static shmem_request_hook_type oe_prev_request = NULL;
 static shmem_startup_hook_type oe_prev_startup = NULL;
 
-/* What this backend's transaction will wake when it commits. */
+/* Reasons (OE_WAKE_...) for which this transaction wakes the worker when it commits. */
 static uint32 oe_pending_wakes = 0;
 static bool oe_pending_launcher = false;
 static bool oe_callback_set = false;
@@ -220,7 +220,7 @@ oe_slot_mine(bool create)
 {
 	static OeSlot *mine = NULL;
 
-	/* the slot may have been given away while the extension was not there */
+	/* the slot may be another database's since the extension was dropped here */
 	if ((mine == NULL || mine->dboid != MyDatabaseId) && OidIsValid(MyDatabaseId))
 		mine = oe_slot_find(MyDatabaseId, create);
 	return mine;
@@ -247,9 +247,9 @@ oe_slot_note_reader_error(OeSlot *slot, const char *message)
 }
 
 /*
- * Looks among the rules that are in use.  They never leave their place while
- * the slot is their database's, and a name is there before it is counted, so
- * that no lock is needed.
+ * Searches the rules that are in use.  No lock is needed: a rule keeps its place
+ * as long as the slot belongs to its database, and its name is written before
+ * nrules counts it.
  */
 static OeRuleStats *
 oe_rule_stats_find(OeSlot *slot, const char *rule)
@@ -325,9 +325,9 @@ oe_launcher_wake(void)
 }
 
 /*
- * The extension was created here, or may have been: the launcher is to look.
- * Under the lock, since it gives the slot of a database without the extension
- * away.
+ * Asks the launcher to start a worker here, because the extension was, or may have
+ * been, created.  Under the lock, because the launcher takes slots of databases
+ * without the extension away.
  */
 static void
 oe_register(Oid dboid)
@@ -348,9 +348,9 @@ oe_register(Oid dboid)
 }
 
 /*
- * A worker that has not yet looked at its flags need not be woken again: the
- * flags are set before the latch, and the worker resets the latch before it
- * reads them.
+ * Sets flags of the worker, and its latch.  The latch can be left alone where the
+ * flags were set already: the worker resets its latch before it reads the flags,
+ * so it has not read them yet.
  */
 void
 oe_wake(Oid dboid, uint32 why)
@@ -378,7 +378,8 @@ oe_wake(Oid dboid, uint32 why)
 }
 
 /*
- * Wakes at commit; forgets at the end of any other transaction.
+ * At commit: wakes the worker.  At the end of any other transaction: forgets the
+ * reasons.
  */
 static void
 oe_wake_xact_callback(XactEvent event, void *arg)
@@ -418,8 +419,8 @@ oe_wake_callback(void)
 }
 
 /*
- * A database that is made, renamed or dropped: before the commit the launcher
- * would look in vain.
+ * After CREATE, ALTER or DROP DATABASE.  The launcher sees the change only after the
+ * commit.
  */
 void
 oe_launcher_wake_at_commit(void)

@@ -1,20 +1,20 @@
 /*
  * shmem.h
- *	  What the processes of one server tell one another about each database:
- *	  who its worker is, why it should wake, where writers put the journal.
+ *	  Shared memory: a slot per database, with its worker, the reasons to wake it,
+ *	  the journal member for writers, and counters.
  *
- * Exists only where the library is in shared_preload_libraries; every
- * function is safe to call without it and then does nothing.  Nothing that
- * matters after a crash lives here: it is all rebuilt from tables.
+ * It exists only where the library is in shared_preload_libraries.  Without it
+ * every function may be called, and does nothing.  Nothing here is needed after a
+ * crash; all of it is rebuilt from tables.
  *
- * Locks: the slots are found and their worker fields changed under one
- * LWLock, held for a few instructions.  Wake flags, hints and counters are
- * atomics.
+ * Locks: one LWLock protects which slot belongs to which database, and the fields
+ * of the worker; it is held for a few instructions.  Wake flags, hints and counters
+ * are atomics.
  *
- * A slot is made where it is known that the database has the extension, and by
- * the launcher, which lets a worker find that out; so databases without the
- * extension keep none.  There are odoo_events.max_databases of them, each with
- * statistics of odoo_events.max_rules rules.
+ * A slot is given to a database that is known to have the extension.  The launcher
+ * also gives one to a database that may have it, lets a worker find out, and takes
+ * it back where there is none.  There are odoo_events.max_databases slots, each
+ * with statistics of odoo_events.max_rules capture rules.
  */
 #ifndef OE_SHMEM_H
 #define OE_SHMEM_H
@@ -33,16 +33,17 @@
 #define OE_WAKE_CONFIG 0x04		/* a subscription, key or catalog row changed */
 #define OE_WAKE_REGISTER 0x08	/* the extension was created here: launcher */
 
+/* State of a worker; src/README.md, "Processes", has the transitions. */
 typedef enum OeWorkerState
 {
 	OE_WORKER_NONE = 0,			/* nobody runs; the launcher may start one */
 	OE_WORKER_STARTING,
 	OE_WORKER_RUNNING,
-	OE_WORKER_BACKOFF,			/* died; not before next_start */
-	OE_WORKER_HELD,				/* a DROP, RENAME ... holds it off until
-								 * next_start */
+	OE_WORKER_BACKOFF,			/* it has ended; started again at next_start */
+	OE_WORKER_HELD,				/* a database command (DROP, RENAME ...) keeps
+								 * it away until next_start */
 	OE_WORKER_ABSENT,			/* the database has no extension */
-	OE_WORKER_REFUSED			/* cannot run: see last_error */
+	OE_WORKER_REFUSED			/* it cannot run: see last_error */
 } OeWorkerState;
 
 /* Statistics of one capture rule since the server started. */
@@ -50,18 +51,22 @@ typedef struct OeRuleStats
 {
 	char		rule[NAMEDATALEN];	/* empty: free */
 	pg_atomic_uint64 captured;	/* rows written to the journal */
-	pg_atomic_uint64 errors;	/* rows that could not be */
+	pg_atomic_uint64 errors;	/* rows that could not be written */
 	pg_atomic_uint64 last_change_at;	/* TimestampTz of the latest */
 
 	/*
-	 * Lost changes whose gap could not be written down either: the worker
-	 * does when it can.
+	 * Lost changes whose gap could not be written to capture_gap either; the
+	 * worker writes it later.
 	 */
 	pg_atomic_uint64 unnoted;
 	pg_atomic_uint64 unnoted_at;	/* TimestampTz of the latest */
 	pg_atomic_uint32 unnoted_relid;
 } OeRuleStats;
 
+/*
+ * All that is known of one database.  The launcher and the worker write the
+ * fields of the worker, under the lock; the reader and the recorder theirs.
+ */
 typedef struct OeSlot
 {
 	Oid			dboid;			/* InvalidOid: free */
@@ -73,31 +78,33 @@ typedef struct OeSlot
 	int			recorder_pid;	/* capture from the WAL: 0 for none */
 	int			reader_pid;
 	PGPROC	   *reader;			/* its latch; NULL for none */
-	bool		reading;		/* it has a slot, and decodes */
-	char		reader_error[256];	/* why one of them has ended; empty: did
-									 * not since the slot was made */
-	int			restarts;
+	bool		reading;		/* the reader has its replication slot, and
+								 * decodes */
+	char		reader_error[256];	/* why reader or recorder ended last;
+									 * empty: neither did */
+	int			restarts;		/* of the worker since the slot was made */
 	TimestampTz state_since;
-	TimestampTz next_start;
+	TimestampTz next_start;		/* in states BACKOFF, HELD and REFUSED */
 	char		activity[64];	/* what the worker is doing */
 	char		last_error[256];
 	char		unarmed[128];	/* why the worker does not send; empty: it
-								 * does */
-	OeParameters parameters;	/* what Odoo said last of its database */
-	TimestampTz parameters_at;	/* 0: nobody has read that yet */
+								 * sends */
+	OeParameters parameters;	/* as Odoo's table had them last */
+	TimestampTz parameters_at;	/* when that was; 0: never read */
 	TimestampTz last_error_at;
 	TimestampTz published_until;	/* commit time up to which all is
 									 * published; 0 before the first cycle */
-	pg_atomic_uint32 wakes;
+	pg_atomic_uint32 wakes;		/* OE_WAKE_... that the worker has not seen
+								 * yet */
 	pg_atomic_uint32 journal_hint;	/* ring member that writers try first */
-	pg_atomic_uint32 nrules;	/* of "rules" that are in use; shrinks only
-								 * when the slot is cleared */
+	pg_atomic_uint32 nrules;	/* how many of "rules" are in use; shrinks
+								 * only when the slot is cleared */
 	pg_atomic_uint32 rules_full;	/* 1: a rule found no room */
 	OeRuleStats *rules;			/* odoo_events.max_rules of them */
 	OeMetrics	metrics;
 } OeSlot;
 
-/* postmaster, from _PG_init */
+/* Postmaster, from _PG_init. */
 extern void oe_shmem_init(void);
 
 /* Slot of the database we are connected to; NULL without preload, where there
@@ -111,7 +118,8 @@ extern OeSlot *oe_slot_find(Oid dboid, bool create);
  * without preload. */
 extern OeSlot *oe_slots(void);
 
-/* How many databases found no slot when the launcher looked last. */
+/* How many databases got no slot when the launcher looked last, because all were
+ * taken. */
 extern void oe_slots_set_refused(uint32 n);
 extern uint32 oe_slots_refused(void);
 extern void oe_slots_lock(bool exclusive);
@@ -120,8 +128,8 @@ extern void oe_slots_unlock(void);
 /* Notes why the reader or the recorder of a database ends. */
 extern void oe_slot_note_reader_error(OeSlot *slot, const char *message);
 
-/* Finds or makes the statistics of a rule; NULL when there is no room.  Takes
- * the lock only for a rule that it sees for the first time. */
+/* Finds or makes the statistics of a rule; NULL when there is no room.  Takes the
+ * lock only to make them. */
 extern OeRuleStats *oe_rule_stats(OeSlot *slot, const char *rule);
 
 /*

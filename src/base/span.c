@@ -33,7 +33,7 @@ oe_traceparent_sampled(const char *traceparent)
 	if (traceparent == NULL || strnlen(traceparent, OE_TRACEPARENT_LEN) < OE_TRACEPARENT_LEN)
 		return false;
 	last = traceparent + OE_TRACEPARENT_LEN - 1;
-	/* the lowest bit of the flags */
+	/* the lowest bit of the flags says "sampled" */
 	return strchr("13579bdf", *last) != NULL;
 }
 

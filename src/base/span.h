@@ -2,13 +2,13 @@
  * span.h
  *	  Spans of traces (OpenTelemetry) that wait to be exported.
  *
- * Worker only; elsewhere, and while odoo_events.otlp_endpoint is empty,
- * oe_spans_on() is false and nothing may be made.  A span is a JSON object of
- * OTLP, built with jansson outside of PostgreSQL's memory, so that an error of
- * a transaction does not touch it.  At most OE_SPANS wait; what comes then is
- * dropped and counted, since a collector that is away must cost nothing.
+ * Worker only.  Elsewhere, and while odoo_events.otlp_endpoint is empty,
+ * oe_spans_on() is false and no span may be made.  A span is a JSON object of
+ * OTLP, built with jansson outside of PostgreSQL's memory, so that the error of a
+ * transaction does not free it.  At most OE_SPANS wait.  Further ones are dropped
+ * and counted, so that a collector that does not answer costs nothing.
  *
- * Only traces that their parent sampled are followed.
+ * Spans are made only in traces whose parent was sampled.
  */
 #ifndef OE_SPAN_H
 #define OE_SPAN_H
@@ -17,7 +17,7 @@
 
 #include "datatype/timestamp.h"
 
-/* Spans that may wait. */
+/* How many spans may wait. */
 #define OE_SPANS 4096
 
 /* Length of a traceparent: 00-<32 hex>-<16 hex>-<2 hex> */
@@ -48,8 +48,8 @@ extern void oe_span_of_event(const char *event_id, char *out);
 
 /*
  * A span of a trace.  "trace" has 32 hex digits, "id" and "parent" 16, none of
- * them terminated; parent may be NULL.  What follows adds to it; each accepts a
- * span that could not be made for want of memory.
+ * them terminated; parent may be NULL.  Returns NULL when memory is exhausted,
+ * which all functions below accept.
  */
 extern OeSpan *oe_span_begin(OeSpanKind kind, const char *name, const char *trace, const char *id, const char *parent);
 extern void oe_span_times(OeSpan *span, TimestampTz start, TimestampTz end);

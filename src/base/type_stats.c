@@ -14,7 +14,8 @@
 #include "base/type_stats.h"
 
 /*
- * The entry of a type, or where it would stand; NULL when all are taken.
+ * The entry of a type, or the free one where it would be made; NULL when all are
+ * taken.
  */
 static OeTypeStats *
 oe_type_search(OeMetrics *m, const char *type, uint32 hash)
@@ -30,8 +31,9 @@ oe_type_search(OeMetrics *m, const char *type, uint32 hash)
 }
 
 /*
- * Types never leave their place, so that only a new one needs the lock: who
- * sees an entry half made takes it for another one, and looks again.
+ * An entry keeps its place, so that only making one needs the lock.  A process
+ * that sees a half-made entry takes it for another type's, and searches again
+ * under the lock.
  */
 void
 oe_metrics_published(OeMetrics *m, const char *type, TimestampTz at)

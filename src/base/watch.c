@@ -1,6 +1,6 @@
 /*
  * watch.c
- *	  A bound on the processor time of one judgement (watch.h).
+ *	  A limit on the processor time of one judgement (watch.h).
  */
 #include "postgres.h"
 
@@ -20,8 +20,8 @@ volatile uint32 oe_watch_last = 0;
 volatile bool oe_watch_expired = false;
 
 static TimeoutId oe_watch_timer = MAX_TIMEOUTS;
-static uint32 oe_watch_seen = 0;	/* judgement at the latest tick, and when
-									 * it was seen first */
+static uint32 oe_watch_seen = 0;	/* judgement at the latest tick, and since
+									 * when, in us of processor time */
 static int64 oe_watch_seen_us = 0;
 
 static int64
@@ -34,9 +34,8 @@ oe_processor_us(void)
 }
 
 /*
- * Runs in the signal handler.  The first tick that finds a judgement notes when
- * that was; a later one that still finds the same cancels it once its time is
- * over.
+ * Runs in the signal handler.  The first tick during a judgement notes the time.
+ * A later tick during the same judgement cancels it once its time is over.
  */
 static void
 oe_watch_tick(void)
@@ -60,7 +59,7 @@ oe_watch_tick(void)
 }
 
 /*
- * Lets the timer tick; answers whether it did already.
+ * Starts the timer; returns whether it ran already.
  */
 bool
 oe_watch_on(void)
@@ -74,7 +73,7 @@ oe_watch_on(void)
 }
 
 /*
- * Stops the timer, unless whoever is around us wants it.
+ * Stops the timer, unless it ran before the matching oe_watch_on().
  */
 void
 oe_watch_off(bool was)
@@ -85,7 +84,8 @@ oe_watch_off(bool was)
 }
 
 /*
- * Nothing but the judgement is to be cancelled.
+ * Withdraws a cancellation that the judgement has not noticed, so that it does not
+ * hit the caller's statement.
  */
 bool
 oe_watch_take_back(void)
@@ -96,9 +96,9 @@ oe_watch_take_back(void)
 }
 
 /*
- * Does an error say something about what was judged, so that others need not
- * suffer from it?  Not where the process is told to stop or has no memory, where
- * the transaction must be repeated, or where the system fails.
+ * Was the error caused by the filter or condition itself, so that it concerns only
+ * the one who wrote it?  It was not where the process is told to stop or has no
+ * memory, where the transaction must be repeated, or where the system fails.
  */
 bool
 oe_watch_contains(int sqlerrcode, bool expired)

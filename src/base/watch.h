@@ -1,11 +1,12 @@
 /*
  * watch.h
- *	  A bound on the processor time of one judgement.
+ *	  A limit on the processor time of one judgement: whether a filter or a
+ *	  condition matches.
  *
- * A filter or a condition is a jsonpath that somebody else wrote, and it may
- * take for ever: nested searches, a regular expression that backtracks.  The
- * bound is odoo_events.filter_timeout.  It counts the processor time of this
- * process, so that a busy machine makes nobody's filter fail.
+ * Filters and conditions are jsonpath that users write, and may never end: nested
+ * searches, a regular expression that backtracks.  The limit is
+ * odoo_events.filter_timeout.  It counts processor time of this process, not
+ * elapsed time, so that no filter fails because the machine is busy.
  *
  *	was = oe_watch_on();		a timer ticks from now on
  *	...
@@ -44,7 +45,7 @@ oe_watch_begin(void)
 }
 
 /*
- * The judgement is over.  Answers whether its time was.
+ * Ends the judgement.  Returns whether it exceeded its time.
  */
 static inline bool
 oe_watch_end(void)
