@@ -34,8 +34,8 @@ PG_FUNCTION_INFO_V1(oe_sql_emit);
 PG_FUNCTION_INFO_V1(oe_sql_emit_platform);
 
 /* What stands for the table of such notes. */
-static OeRowLayout oe_emit_shape = {.rule = OE_EMIT_RULE};
-static OeRowLayout *oe_snapshot_shapes = NULL;	/* one per rule, for good */
+static OeRowLayout oe_emit_layout = {.rule = OE_EMIT_RULE};
+static OeRowLayout *oe_snapshot_layouts = NULL; /* one per rule, for good */
 
 static void
 oe_emit_member(StringInfo buf, const char *name, const char *value)
@@ -51,30 +51,30 @@ oe_emit_member(StringInfo buf, const char *name, const char *value)
  * transaction has already failed.
  */
 static void
-oe_emit_note(OeRowLayout *shape, char op, int64 id, const char *text, int len)
+oe_emit_record(OeRowLayout *layout, char op, int64 id, const char *text, int len)
 {
 	Size		size = MAXALIGN(sizeof(OeChangeRecord)) + MAXALIGN(len);
-	OeChangeRecord *note = oe_log_reserve(size);
+	OeChangeRecord *record = oe_log_reserve(size);
 
-	if (note == NULL)
+	if (record == NULL)
 	{
-		OeTarget   *t = oe_log_layout_target(shape);
+		OeTarget   *t = oe_log_layout_target(layout);
 
 		t->lost++;
 		if (t->reason == NULL)
 			t->reason = "the transaction's changes could not be kept";
 		return;
 	}
-	memset(note, 0, sizeof(*note));
-	note->size = size;
-	note->shape = shape;
-	note->op = op;
-	note->id = id;
-	note->new_image = MAXALIGN(sizeof(OeChangeRecord));
-	note->new_len = len;
-	memcpy((char *) note + note->new_image, text, len);
+	memset(record, 0, sizeof(*record));
+	record->size = size;
+	record->layout = layout;
+	record->op = op;
+	record->id = id;
+	record->new_image = MAXALIGN(sizeof(OeChangeRecord));
+	record->new_len = len;
+	memcpy((char *) record + record->new_image, text, len);
 	oe_log->matters = true;
-	oe_log_append(note);
+	oe_log_append(record);
 }
 
 void
@@ -91,25 +91,25 @@ oe_emit(const char *type, const char *subject, const char *data,
 	oe_emit_member(&buf, "key", key ? key : subject);
 	oe_emit_member(&buf, "correlation", correlation);
 	appendStringInfo(&buf, ",\"data\":%s}", data);
-	oe_emit_note(&oe_emit_shape, 'E', 0, buf.data, buf.len);
+	oe_emit_record(&oe_emit_layout, 'E', 0, buf.data, buf.len);
 	pfree(buf.data);
 }
 
 void
 oe_note_snapshot(const char *rule, const char *entity, int64 id)
 {
-	OeRowLayout *shape = oe_snapshot_shapes;
+	OeRowLayout *layout = oe_snapshot_layouts;
 
-	while (shape && strcmp(shape->rule, rule) != 0)
-		shape = shape->next;
-	if (shape == NULL)
+	while (layout && strcmp(layout->rule, rule) != 0)
+		layout = layout->next;
+	if (layout == NULL)
 	{
-		shape = MemoryContextAllocZero(TopMemoryContext, sizeof(OeRowLayout));
-		strlcpy(shape->rule, rule, NAMEDATALEN);
-		shape->next = oe_snapshot_shapes;
-		oe_snapshot_shapes = shape;
+		layout = MemoryContextAllocZero(TopMemoryContext, sizeof(OeRowLayout));
+		strlcpy(layout->rule, rule, NAMEDATALEN);
+		layout->next = oe_snapshot_layouts;
+		oe_snapshot_layouts = layout;
 	}
-	oe_emit_note(shape, 'S', id, entity, strlen(entity));
+	oe_emit_record(layout, 'S', id, entity, strlen(entity));
 }
 
 /* ---- SQL ---- */

@@ -3,7 +3,7 @@
  *	  Images of rows in notes (image.h).
  *
  * An image is the row version as it stands in the table, to be read with the
- * descriptor that the shape has kept: it stays readable after ALTER TABLE.
+ * descriptor that the layout has kept: it stays readable after ALTER TABLE.
  * Values in TOAST are brought along when noting, those of the noted columns
  * only: before commit they could not be fetched any more, and the old heap may
  * be gone.  Copying a version is far cheaper than picking columns out of it,
@@ -127,18 +127,18 @@ oe_walk_next(OeWalker *w, int attr, int len, Size align_mask)
  * The general way, for versions that are older than a column of the table.
  */
 static bool
-oe_tuples_differ_slow(const OeRowLayout *shape, HeapTuple old, HeapTuple new,
+oe_tuples_differ_slow(const OeRowLayout *layout, HeapTuple old, HeapTuple new,
 					  uint64 *changed)
 {
 	bool		differ = false;
 
-	for (int i = 0; i < shape->ncols; i++)
+	for (int i = 0; i < layout->ncols; i++)
 	{
-		const OeLayoutColumn *col = &shape->cols[i];
+		const OeLayoutColumn *col = &layout->cols[i];
 		bool		old_null,
 					new_null;
-		Datum		old_value = heap_getattr(old, col->attnum, shape->desc, &old_null);
-		Datum		new_value = heap_getattr(new, col->attnum, shape->desc, &new_null);
+		Datum		old_value = heap_getattr(old, col->attnum, layout->desc, &old_null);
+		Datum		new_value = heap_getattr(new, col->attnum, layout->desc, &new_null);
 
 		if (oe_column_same(col, old_value, old_null, new_value, new_null))
 			continue;
@@ -149,39 +149,39 @@ oe_tuples_differ_slow(const OeRowLayout *shape, HeapTuple old, HeapTuple new,
 }
 
 bool
-oe_significant(const OeRowLayout *shape, const uint64 *changed)
+oe_significant(const OeRowLayout *layout, const uint64 *changed)
 {
-	for (int i = 0; i < oe_nwords(shape->ncols); i++)
-		if (changed[i] & shape->significant[i])
+	for (int i = 0; i < oe_nwords(layout->ncols); i++)
+		if (changed[i] & layout->significant[i])
 			return true;
 	return false;
 }
 
 bool
-oe_tuples_differ(const OeRowLayout *shape, HeapTuple old, HeapTuple new, uint64 *changed)
+oe_tuples_differ(const OeRowLayout *layout, HeapTuple old, HeapTuple new, uint64 *changed)
 {
 	bool		differ = false;
 	OeWalker	a,
 				b;
 
-	memset(changed, 0, oe_nwords(shape->ncols) * sizeof(uint64));
-	if (shape->steps == NULL ||
-		HeapTupleHeaderGetNatts(old->t_data) < shape->maxatt ||
-		HeapTupleHeaderGetNatts(new->t_data) < shape->maxatt)
-		return oe_tuples_differ_slow(shape, old, new, changed);
+	memset(changed, 0, oe_nwords(layout->ncols) * sizeof(uint64));
+	if (layout->steps == NULL ||
+		HeapTupleHeaderGetNatts(old->t_data) < layout->maxatt ||
+		HeapTupleHeaderGetNatts(new->t_data) < layout->maxatt)
+		return oe_tuples_differ_slow(layout, old, new, changed);
 
 	oe_walk_begin(&a, old);
 	oe_walk_begin(&b, new);
-	for (int attr = 0; attr < shape->maxatt; attr++)
+	for (int attr = 0; attr < layout->maxatt; attr++)
 	{
-		const OeLayoutStep *step = &shape->steps[attr];
+		const OeLayoutStep *step = &layout->steps[attr];
 		char	   *was = oe_walk_next(&a, attr, step->len, step->align_mask);
 		char	   *is = oe_walk_next(&b, attr, step->len, step->align_mask);
 
 		if (step->col < 0)
 			continue;
 		if (was == NULL || is == NULL ? was == is :
-			oe_same_stored(&shape->cols[step->col], was, is))
+			oe_same_stored(&layout->cols[step->col], was, is))
 			continue;
 		oe_bit_set(changed, step->col);
 		differ = true;
@@ -190,11 +190,11 @@ oe_tuples_differ(const OeRowLayout *shape, HeapTuple old, HeapTuple new, uint64 
 }
 
 bool
-oe_tuple_id(const OeRowLayout *shape, HeapTuple tup, int64 *id)
+oe_tuple_id(const OeRowLayout *layout, HeapTuple tup, int64 *id)
 {
-	const OeLayoutColumn *col = &shape->cols[0];
+	const OeLayoutColumn *col = &layout->cols[0];
 	bool		isnull;
-	Datum		value = heap_getattr(tup, col->attnum, shape->desc, &isnull);
+	Datum		value = heap_getattr(tup, col->attnum, layout->desc, &isnull);
 
 	if (isnull)
 		return false;
@@ -213,16 +213,16 @@ oe_unavailable(const OeLayoutColumn *col, Datum value, bool isnull)
 }
 
 HeapTuple
-oe_tuple_complete(const OeRowLayout *shape, HeapTuple new, HeapTuple old)
+oe_tuple_complete(const OeRowLayout *layout, HeapTuple new, HeapTuple old)
 {
-	int			natts = shape->desc->natts;
+	int			natts = layout->desc->natts;
 	Datum	   *values = palloc(natts * sizeof(Datum));
 	bool	   *nulls = palloc(natts * sizeof(bool));
 
-	heap_deform_tuple(new, shape->desc, values, nulls);
+	heap_deform_tuple(new, layout->desc, values, nulls);
 	for (int i = 0; i < natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(shape->desc, i);
+		Form_pg_attribute att = TupleDescAttr(layout->desc, i);
 
 		if (nulls[i] || att->attlen != -1 || !VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
 			continue;
@@ -230,9 +230,9 @@ oe_tuple_complete(const OeRowLayout *shape, HeapTuple new, HeapTuple old)
 			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *)
 															  DatumGetPointer(values[i])));
 		else if (old)
-			values[i] = heap_getattr(old, i + 1, shape->desc, &nulls[i]);
+			values[i] = heap_getattr(old, i + 1, layout->desc, &nulls[i]);
 	}
-	return heap_form_tuple(shape->desc, values, nulls);
+	return heap_form_tuple(layout->desc, values, nulls);
 }
 
 /*
@@ -240,20 +240,20 @@ oe_tuple_complete(const OeRowLayout *shape, HeapTuple new, HeapTuple old)
  * Needs the snapshot of the statement, which is why it is done when noting.
  */
 static HeapTuple
-oe_flatten(const OeRowLayout *shape, HeapTuple tup, const uint64 *wanted)
+oe_flatten(const OeRowLayout *layout, HeapTuple tup, const uint64 *wanted)
 {
-	int			natts = shape->desc->natts;
+	int			natts = layout->desc->natts;
 	Datum	   *values = palloc(natts * sizeof(Datum));
 	bool	   *nulls = palloc(natts * sizeof(bool));
 	bool	   *keep = palloc0(natts * sizeof(bool));
 
-	for (int i = 0; i < shape->ncols; i++)
+	for (int i = 0; i < layout->ncols; i++)
 		if (wanted == NULL || oe_bit_test(wanted, i))
-			keep[shape->cols[i].attnum - 1] = true;
-	heap_deform_tuple(tup, shape->desc, values, nulls);
+			keep[layout->cols[i].attnum - 1] = true;
+	heap_deform_tuple(tup, layout->desc, values, nulls);
 	for (int i = 0; i < natts; i++)
 	{
-		if (nulls[i] || TupleDescAttr(shape->desc, i)->attlen != -1 ||
+		if (nulls[i] || TupleDescAttr(layout->desc, i)->attlen != -1 ||
 			!VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
 			continue;
 		if (keep[i])
@@ -262,7 +262,7 @@ oe_flatten(const OeRowLayout *shape, HeapTuple tup, const uint64 *wanted)
 		else
 			nulls[i] = true;
 	}
-	return heap_form_tuple(shape->desc, values, nulls);
+	return heap_form_tuple(layout->desc, values, nulls);
 }
 
 static bool
@@ -282,106 +282,106 @@ oe_only_holds(const OeOnly *only, Datum value)
 
 /* Is this row version one that the rule is about? */
 static bool
-oe_tuple_wanted(const OeRowLayout *shape, HeapTuple tup)
+oe_tuple_wanted(const OeRowLayout *layout, HeapTuple tup)
 {
-	for (int i = 0; i < shape->nonly; i++)
+	for (int i = 0; i < layout->nonly; i++)
 	{
 		bool		isnull;
-		Datum		value = heap_getattr(tup, shape->only[i].attnum, shape->desc, &isnull);
+		Datum		value = heap_getattr(tup, layout->only[i].attnum, layout->desc, &isnull);
 
-		if (!isnull && oe_only_holds(&shape->only[i], value))
+		if (!isnull && oe_only_holds(&layout->only[i], value))
 			return true;
 	}
-	return shape->nonly == 0;
+	return layout->nonly == 0;
 }
 
 /*
  * The same of a note's old or new version; of what is not known, yes.
  */
 bool
-oe_record_wanted(const OeChangeRecord *note, bool old)
+oe_record_wanted(const OeChangeRecord *record, bool old)
 {
 	HeapTupleData tup = {0};
-	uint32		at = old ? note->old_image : note->new_image;
+	uint32		at = old ? record->old_image : record->new_image;
 
-	if (note->shape->nonly == 0 || at == 0)
+	if (record->layout->nonly == 0 || at == 0)
 		return true;
-	tup.t_len = old ? note->old_len : note->new_len;
-	tup.t_data = (HeapTupleHeader) ((char *) note + at);
-	return oe_tuple_wanted(note->shape, &tup);
+	tup.t_len = old ? record->old_len : record->new_len;
+	tup.t_data = (HeapTupleHeader) ((char *) record + at);
+	return oe_tuple_wanted(record->layout, &tup);
 }
 
 bool
-oe_record_change(OeRowLayout *shape, char op, CommandId cid, bool foreign, int64 id,
+oe_record_change(OeRowLayout *layout, char op, CommandId cid, bool foreign, int64 id,
 				 HeapTuple old, HeapTuple new, const uint64 *changed)
 {
-	Size		bits = changed ? oe_nwords(shape->ncols) * sizeof(uint64) : 0;
+	Size		bits = changed ? oe_nwords(layout->ncols) * sizeof(uint64) : 0;
 	uint32		old_at,
 				new_at;
 	Size		size;
-	OeChangeRecord *note;
+	OeChangeRecord *record;
 
 	if (old && HeapTupleHasExternal(old) && !oe_log->decoding)
-		old = oe_flatten(shape, old, changed);
+		old = oe_flatten(layout, old, changed);
 	if (new && HeapTupleHasExternal(new) && !oe_log->decoding)
-		new = oe_flatten(shape, new, NULL);
+		new = oe_flatten(layout, new, NULL);
 	old_at = MAXALIGN(sizeof(OeChangeRecord)) + MAXALIGN(bits);
 	new_at = old_at + (old ? MAXALIGN(old->t_len) : 0);
 	size = new_at + (new ? MAXALIGN(new->t_len) : 0);
 
-	note = oe_log_reserve(size);
-	if (note == NULL)
+	record = oe_log_reserve(size);
+	if (record == NULL)
 		return false;
-	note->size = size;
-	note->cid = cid;
-	note->id = id;
-	note->shape = shape;
-	note->op = op;
-	note->foreign = foreign;
-	note->old_image = old ? old_at : 0;
-	note->old_len = old ? old->t_len : 0;
-	note->new_image = new ? new_at : 0;
-	note->new_len = new ? new->t_len : 0;
+	record->size = size;
+	record->cid = cid;
+	record->id = id;
+	record->layout = layout;
+	record->op = op;
+	record->foreign = foreign;
+	record->old_image = old ? old_at : 0;
+	record->old_len = old ? old->t_len : 0;
+	record->new_image = new ? new_at : 0;
+	record->new_len = new ? new->t_len : 0;
 	if (changed)
 	{
-		memcpy((char *) note + MAXALIGN(sizeof(OeChangeRecord)), changed, bits);
-		oe_log->matters |= oe_significant(shape, changed) && (oe_tuple_wanted(shape, new) || oe_tuple_wanted(shape, old));
+		memcpy((char *) record + MAXALIGN(sizeof(OeChangeRecord)), changed, bits);
+		oe_log->matters |= oe_significant(layout, changed) && (oe_tuple_wanted(layout, new) || oe_tuple_wanted(layout, old));
 	}
 	else						/* what was, if that is not known, may count */
-		oe_log->matters |= (op != 'I' && old == NULL) || (old && oe_tuple_wanted(shape, old)) || (new && oe_tuple_wanted(shape, new));
+		oe_log->matters |= (op != 'I' && old == NULL) || (old && oe_tuple_wanted(layout, old)) || (new && oe_tuple_wanted(layout, new));
 	if (old)
-		memcpy((char *) note + old_at, old->t_data, old->t_len);
+		memcpy((char *) record + old_at, old->t_data, old->t_len);
 	if (new)
-		memcpy((char *) note + new_at, new->t_data, new->t_len);
-	oe_log_append(note);
+		memcpy((char *) record + new_at, new->t_data, new->t_len);
+	oe_log_append(record);
 	return true;
 }
 
 static void
-oe_image_read(const OeChangeRecord *note, uint32 offset, uint32 len, OeRowValues *row)
+oe_image_read(const OeChangeRecord *record, uint32 offset, uint32 len, OeRowValues *row)
 {
 	HeapTupleData tup = {0};
 
 	tup.t_len = len;
-	tup.t_data = (HeapTupleHeader) ((char *) note + offset);
-	heap_deform_tuple(&tup, note->shape->desc, row->values, row->nulls);
+	tup.t_data = (HeapTupleHeader) ((char *) record + offset);
+	heap_deform_tuple(&tup, record->layout->desc, row->values, row->nulls);
 }
 
 static OeRowValues
-oe_row_alloc(const OeRowLayout *shape)
+oe_row_alloc(const OeRowLayout *layout)
 {
 	OeRowValues row;
 
-	row.values = palloc(shape->desc->natts * sizeof(Datum));
-	row.nulls = palloc(shape->desc->natts * sizeof(bool));
+	row.values = palloc(layout->desc->natts * sizeof(Datum));
+	row.nulls = palloc(layout->desc->natts * sizeof(bool));
 	return row;
 }
 
 void
-oe_image_new(const OeChangeRecord *note, OeRowValues *row)
+oe_image_new(const OeChangeRecord *record, OeRowValues *row)
 {
-	*row = oe_row_alloc(note->shape);
-	oe_image_read(note, note->new_image, note->new_len, row);
+	*row = oe_row_alloc(record->layout);
+	oe_image_read(record, record->new_image, record->new_len, row);
 }
 
 /*
@@ -389,20 +389,20 @@ oe_image_new(const OeChangeRecord *note, OeRowValues *row)
  * them are in the new one.
  */
 void
-oe_image_old(const OeChangeRecord *note, OeRowValues *row)
+oe_image_old(const OeChangeRecord *record, OeRowValues *row)
 {
-	const OeRowLayout *shape = note->shape;
+	const OeRowLayout *layout = record->layout;
 	OeRowValues after;
 
-	*row = oe_row_alloc(shape);
-	oe_image_read(note, note->old_image, note->old_len, row);
-	if (note->op != 'U')
+	*row = oe_row_alloc(layout);
+	oe_image_read(record, record->old_image, record->old_len, row);
+	if (record->op != 'U')
 		return;
-	oe_image_new(note, &after);
-	for (int i = 0; i < shape->ncols; i++)
-		if (!oe_bit_test(oe_record_changed(note), i))
+	oe_image_new(record, &after);
+	for (int i = 0; i < layout->ncols; i++)
+		if (!oe_bit_test(oe_record_changed(record), i))
 		{
-			oe_column_value(row, &shape->cols[i]) = oe_column_value(&after, &shape->cols[i]);
-			oe_column_null(row, &shape->cols[i]) = oe_column_null(&after, &shape->cols[i]);
+			oe_column_value(row, &layout->cols[i]) = oe_column_value(&after, &layout->cols[i]);
+			oe_column_null(row, &layout->cols[i]) = oe_column_null(&after, &layout->cols[i]);
 		}
 }

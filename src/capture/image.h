@@ -18,7 +18,7 @@
 #define oe_bit_test(words, i) (((words)[(i) / OE_WORD_BITS] >> ((i) % OE_WORD_BITS)) & 1)
 #define oe_bit_set(words, i) ((words)[(i) / OE_WORD_BITS] |= UINT64CONST(1) << ((i) % OE_WORD_BITS))
 
-/* Values of all attributes of a table; those of column i of a shape are at
+/* Values of all attributes of a table; those of column i of a layout are at
  * index cols[i].attnum - 1. */
 typedef struct OeRowValues
 {
@@ -33,33 +33,33 @@ typedef struct OeRowValues
 extern bool oe_column_same(const OeLayoutColumn *col, Datum a, bool a_null, Datum b, bool b_null);
 
 /* Whether an update that changed these columns matters by itself. */
-extern bool oe_significant(const OeRowLayout *shape, const uint64 *changed);
+extern bool oe_significant(const OeRowLayout *layout, const uint64 *changed);
 
 /* Sets the bits of the columns that differ between two versions of a row;
- * false if none does.  "changed" is oe_nwords(shape->ncols) long. */
-extern bool oe_tuples_differ(const OeRowLayout *shape, HeapTuple old, HeapTuple new,
+ * false if none does.  "changed" is oe_nwords(layout->ncols) long. */
+extern bool oe_tuples_differ(const OeRowLayout *layout, HeapTuple old, HeapTuple new,
 							 uint64 *changed);
 
 /* The id of a row; false if it is null. */
-extern bool oe_tuple_id(const OeRowLayout *shape, HeapTuple tup, int64 *id);
+extern bool oe_tuple_id(const OeRowLayout *layout, HeapTuple tup, int64 *id);
 
 /* The new version of a decoded row with the values in it that the WAL gives:
  * those that are in TOAST and unchanged are the old version's, if that is
  * known, and else left for oe_unavailable() to recognize. */
-extern HeapTuple oe_tuple_complete(const OeRowLayout *shape, HeapTuple new, HeapTuple old);
+extern HeapTuple oe_tuple_complete(const OeRowLayout *layout, HeapTuple new, HeapTuple old);
 extern bool oe_unavailable(const OeLayoutColumn *col, Datum value, bool isnull);
 
 /* Appends a note.  old, new and changed (U) may be NULL.  False when the log
  * has failed.  A decoded version is complete as far as it can be. */
-extern bool oe_record_change(OeRowLayout *shape, char op, CommandId cid, bool foreign, int64 id,
+extern bool oe_record_change(OeRowLayout *layout, char op, CommandId cid, bool foreign, int64 id,
 							 HeapTuple old, HeapTuple new, const uint64 *changed);
 
 /* The row before and after a note; by-reference values point into it. */
-extern void oe_image_old(const OeChangeRecord *note, OeRowValues *row);
-extern bool oe_record_wanted(const OeChangeRecord *note, bool old);
-extern void oe_image_new(const OeChangeRecord *note, OeRowValues *row);
+extern void oe_image_old(const OeChangeRecord *record, OeRowValues *row);
+extern bool oe_record_wanted(const OeChangeRecord *record, bool old);
+extern void oe_image_new(const OeChangeRecord *record, OeRowValues *row);
 
 /* U: the columns that differ. */
-#define oe_record_changed(note) ((const uint64 *) ((const char *) (note) + MAXALIGN(sizeof(OeChangeRecord))))
+#define oe_record_changed(record) ((const uint64 *) ((const char *) (record) + MAXALIGN(sizeof(OeChangeRecord))))
 
 #endif							/* OE_IMAGE_H */

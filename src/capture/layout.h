@@ -41,7 +41,7 @@ typedef struct OeOnly
 typedef struct OeLayoutStep
 {
 	int16		len;
-	int16		col;			/* of the shape; -1: not noted */
+	int16		col;			/* of the layout; -1: not noted */
 	Size		align_mask;
 } OeLayoutStep;
 
@@ -63,7 +63,7 @@ typedef struct OeRowLayout
 	uint64		target_tx;
 	uint64		void_before;	/* notes before it are void, in merge number */
 	uint64		void_merge;		/* void_merge */
-	struct OeRowLayout *next;	/* retired shapes */
+	struct OeRowLayout *next;	/* retired layouts */
 } OeRowLayout;
 
 #endif							/* OE_LAYOUT_H */

@@ -75,15 +75,15 @@ oe_log_target(Oid relid, const char *rule)
 }
 
 OeTarget *
-oe_log_layout_target(OeRowLayout *shape)
+oe_log_layout_target(OeRowLayout *layout)
 {
-	if (unlikely(shape->target == NULL || oe_log->cxt == NULL ||
-				 shape->target_tx != oe_log->tx))
+	if (unlikely(layout->target == NULL || oe_log->cxt == NULL ||
+				 layout->target_tx != oe_log->tx))
 	{
-		shape->target = oe_log_target(shape->root, shape->rule);
-		shape->target_tx = oe_log->tx;
+		layout->target = oe_log_target(layout->root, layout->rule);
+		layout->target_tx = oe_log->tx;
 	}
-	return shape->target;
+	return layout->target;
 }
 
 void
@@ -95,10 +95,10 @@ oe_log_fail(const char *reason)
 				 errmsg("the changes of a transaction could not be kept: %s", reason)));
 	for (OeTarget *t = oe_log->targets; t != NULL; t = t->next)
 	{
-		if (t->noted == 0)
+		if (t->recorded == 0)
 			continue;
-		t->lost += t->noted;
-		t->noted = 0;
+		t->lost += t->recorded;
+		t->recorded = 0;
 		t->reason = MemoryContextStrdup(oe_log->cxt, reason);
 	}
 	oe_log->failed = true;
@@ -232,7 +232,7 @@ oe_log_mark(SubTransactionId sub)
 }
 
 static void
-oe_log_add_truncation(OeChangeRecord *note)
+oe_log_add_truncation(OeChangeRecord *record)
 {
 	OeTruncation *t;
 
@@ -248,22 +248,22 @@ oe_log_add_truncation(OeChangeRecord *note)
 	}
 	t = &oe_log->truncations[oe_log->ntruncations++];
 	t->pos = oe_log_end();
-	t->target = oe_log_layout_target(note->shape);
-	t->relid = note->shape->relid;
+	t->target = oe_log_layout_target(record->layout);
+	t->relid = record->layout->relid;
 }
 
 void
-oe_log_append(OeChangeRecord *note)
+oe_log_append(OeChangeRecord *record)
 {
 	SubTransactionId sub = GetCurrentSubTransactionId();
 
-	Assert((char *) note == oe_log->memory + oe_log->used);
+	Assert((char *) record == oe_log->memory + oe_log->used);
 	if (oe_log->nmarks == 0 || oe_log->marks[oe_log->nmarks - 1].sub != sub)
 		oe_log_mark(sub);
-	if (note->op == 'T')
-		oe_log_add_truncation(note);
-	oe_log_layout_target(note->shape)->noted++;
-	oe_log->used += note->size;
+	if (record->op == 'T')
+		oe_log_add_truncation(record);
+	oe_log_layout_target(record->layout)->recorded++;
+	oe_log->used += record->size;
 }
 
 /*

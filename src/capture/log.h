@@ -29,7 +29,7 @@ typedef struct OeTarget
 	Oid			relid;			/* root of a partitioned table */
 	char		rule[NAMEDATALEN];
 	uint32		number;
-	int64		noted;			/* notes in the log, before any is cut */
+	int64		recorded;		/* notes in the log, before any is cut */
 	int64		lost;			/* changes that could not be noted */
 	int64		written;		/* rows written to the journal */
 	int64		left_out;		/* changes while odoo_events.capture was off */
@@ -46,7 +46,7 @@ typedef struct OeChangeRecord
 	uint32		size;			/* of it all, a multiple of MAXALIGN */
 	CommandId	cid;			/* orders the changes of one row */
 	int64		id;
-	OeRowLayout *shape;
+	OeRowLayout *layout;
 	char		op;				/* I, U, D; T truncated; E a ready-made event,
 								 * S one to be made of the row: the new
 								 * version is a text */
@@ -113,12 +113,12 @@ extern void oe_log_mine(void);
 #define oe_log_end() (oe_log->spilled + oe_log->used)
 
 extern OeTarget *oe_log_target(Oid relid, const char *rule);
-extern OeTarget *oe_log_layout_target(OeRowLayout *shape);
+extern OeTarget *oe_log_layout_target(OeRowLayout *layout);
 
 /* Room for a note at the end of the log; NULL when the log has failed.  The
  * note counts once oe_log_append() is called. */
 extern OeChangeRecord *oe_log_reserve(Size size);
-extern void oe_log_append(OeChangeRecord *note);
+extern void oe_log_append(OeChangeRecord *record);
 
 /* The note at a position; "buf" holds it where it comes from the file. */
 extern const OeChangeRecord *oe_log_read(uint64 pos, StringInfo buf);

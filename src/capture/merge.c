@@ -24,7 +24,7 @@
 #include "capture/merge.h"
 
 /* Where a note stands and what it is sorted by. */
-typedef struct OeRecord
+typedef struct OeSortKey
 {
 	uint64		target;
 	int64		id;
@@ -33,7 +33,7 @@ typedef struct OeRecord
 								 * goes makes room for the one that comes */
 	bool		foreign;
 	uint64		pos;
-} OeRecord;
+} OeSortKey;
 
 enum
 {
@@ -53,7 +53,7 @@ struct OeMerge
 	TupleTableSlot *slot;
 };
 
-/* Merges of this backend so far: tells whether a shape's void_before is of now. */
+/* Merges of this backend so far: tells whether a layout's void_before is of now. */
 static uint64 oe_merges = 0;
 
 #define OE_RECORD_COLUMNS 6
@@ -61,7 +61,7 @@ static uint64 oe_merges = 0;
 #define OE_NET_COLUMNS 3
 
 static inline int
-oe_record_cmp(const OeRecord *a, const OeRecord *b)
+oe_record_cmp(const OeSortKey *a, const OeSortKey *b)
 {
 	if (a->target != b->target)
 		return a->target < b->target ? -1 : 1;
@@ -73,7 +73,7 @@ oe_record_cmp(const OeRecord *a, const OeRecord *b)
 }
 
 #define ST_SORT oe_sort_records
-#define ST_ELEMENT_TYPE OeRecord
+#define ST_ELEMENT_TYPE OeSortKey
 #define ST_COMPARE(a, b) oe_record_cmp(a, b)
 #define ST_SCOPE static
 #define ST_DEFINE
@@ -91,19 +91,19 @@ oe_record_cmp(const OeRecord *a, const OeRecord *b)
  * dropped altogether, later in the transaction.
  */
 static uint64
-oe_void_before(OeRowLayout *shape)
+oe_void_before(OeRowLayout *layout)
 {
-	if (shape->void_merge == oe_merges)
-		return shape->void_before;
-	shape->void_merge = oe_merges;
-	shape->void_before = 0;
+	if (layout->void_merge == oe_merges)
+		return layout->void_before;
+	layout->void_merge = oe_merges;
+	layout->void_before = 0;
 	for (int i = 0; i < oe_log->ntruncations; i++)
-		if (oe_log->truncations[i].relid == shape->relid ||
-			oe_log->truncations[i].relid == shape->root)
-			shape->void_before = oe_log->truncations[i].pos;
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(shape->relid)))
-		shape->void_before = OE_NOWHERE;
-	return shape->void_before;
+		if (oe_log->truncations[i].relid == layout->relid ||
+			oe_log->truncations[i].relid == layout->root)
+			layout->void_before = oe_log->truncations[i].pos;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(layout->relid)))
+		layout->void_before = OE_NOWHERE;
+	return layout->void_before;
 }
 
 /*
@@ -111,29 +111,29 @@ oe_void_before(OeRowLayout *shape)
  * ready-made event or one that is asked for is a row by itself.
  */
 static bool
-oe_record_of(const OeChangeRecord *note, uint64 pos, OeRecord *rec)
+oe_record_of(const OeChangeRecord *record, uint64 pos, OeSortKey *rec)
 {
-	if (note->op == 'E' || note->op == 'S')
+	if (record->op == 'E' || record->op == 'S')
 	{
-		*rec = (OeRecord)
+		*rec = (OeSortKey)
 		{
-			.target = oe_log_layout_target(note->shape)->number,.id = (int64) pos,.op = OE_OP_INSERT,.pos = pos
+			.target = oe_log_layout_target(record->layout)->number,.id = (int64) pos,.op = OE_OP_INSERT,.pos = pos
 		};
 		return true;
 	}
-	if (note->op == 'T' || pos < oe_void_before(note->shape))
+	if (record->op == 'T' || pos < oe_void_before(record->layout))
 		return false;
-	rec->target = oe_log_layout_target(note->shape)->number;
-	rec->id = note->id;
-	rec->cid = note->cid;
-	rec->op = note->op == 'I' ? OE_OP_INSERT : note->op == 'U' ? OE_OP_UPDATE : OE_OP_DELETE;
-	rec->foreign = note->foreign;
+	rec->target = oe_log_layout_target(record->layout)->number;
+	rec->id = record->id;
+	rec->cid = record->cid;
+	rec->op = record->op == 'I' ? OE_OP_INSERT : record->op == 'U' ? OE_OP_UPDATE : OE_OP_DELETE;
+	rec->foreign = record->foreign;
 	rec->pos = pos;
 	return true;
 }
 
 static bool
-oe_record_fits(const OeRecord *rec, bool exists)
+oe_record_fits(const OeSortKey *rec, bool exists)
 {
 	return (rec->op == OE_OP_INSERT) != exists;
 }
@@ -143,7 +143,7 @@ oe_record_fits(const OeRecord *rec, bool exists)
  * possible story: a row cannot come twice, nor change before it came.
  */
 static bool
-oe_row_is_consistent(const OeRecord *recs, Size n, bool was_there)
+oe_row_is_consistent(const OeSortKey *recs, Size n, bool was_there)
 {
 	bool		exists = recs[0].op != OE_OP_INSERT;
 
@@ -164,19 +164,19 @@ oe_row_is_consistent(const OeRecord *recs, Size n, bool was_there)
  * place the new one takes: the removal has the later command.
  */
 static void
-oe_row_reorder(OeRecord *recs, Size n, bool exists)
+oe_row_reorder(OeSortKey *recs, Size n, bool exists)
 {
 	for (Size i = 0; i < n; i++)
 	{
 		Size		pick = i;
-		OeRecord	rec;
+		OeSortKey	rec;
 
 		while (pick < n && !oe_record_fits(&recs[pick], exists))
 			pick++;
 		if (pick == n)
 			pick = i;
 		rec = recs[pick];
-		memmove(&recs[i + 1], &recs[i], (pick - i) * sizeof(OeRecord));
+		memmove(&recs[i + 1], &recs[i], (pick - i) * sizeof(OeSortKey));
 		recs[i] = rec;
 		exists = rec.op != OE_OP_DELETE;
 	}
@@ -186,7 +186,7 @@ oe_row_reorder(OeRecord *recs, Size n, bool exists)
  * The net change of one row; false if there is none.
  */
 static bool
-oe_row_net(OeRecord *recs, Size n, OeNetChange *net)
+oe_row_net(OeSortKey *recs, Size n, OeNetChange *net)
 {
 	net->first = recs[0].pos;
 	if (n > 1)
@@ -207,7 +207,7 @@ oe_row_net(OeRecord *recs, Size n, OeNetChange *net)
 }
 
 static bool
-oe_record_same_row(const OeRecord *a, const OeRecord *b)
+oe_record_same_row(const OeSortKey *a, const OeSortKey *b)
 {
 	return a->target == b->target && a->id == b->id;
 }
@@ -302,21 +302,21 @@ oe_merge_memory(OeMerge *m)
 {
 	Size		n = 0,
 				max = 64;
-	OeRecord   *recs = palloc(max * sizeof(OeRecord));
+	OeSortKey  *recs = palloc(max * sizeof(OeSortKey));
 	uint64		pos = 0;
 
 	while (pos < oe_log_end())
 	{
-		const OeChangeRecord *note = oe_log_read(pos, NULL);
+		const OeChangeRecord *record = oe_log_read(pos, NULL);
 
 		if (n == max)
 		{
 			max *= 2;
-			recs = repalloc_huge(recs, max * sizeof(OeRecord));
+			recs = repalloc_huge(recs, max * sizeof(OeSortKey));
 		}
-		if (oe_record_of(note, pos, &recs[n]))
+		if (oe_record_of(record, pos, &recs[n]))
 			n++;
-		pos += note->size;
+		pos += record->size;
 	}
 	oe_sort_records(recs, n);
 	for (Size i = 0, end; i < n; i = end)
@@ -357,18 +357,18 @@ oe_merge_sort_log(TupleTableSlot **slot)
 	initStringInfo(&buf);
 	while (pos < oe_log_end())
 	{
-		const OeChangeRecord *note = oe_log_read(pos, &buf);
-		OeRecord	rec;
+		const OeChangeRecord *record = oe_log_read(pos, &buf);
+		OeSortKey	rec;
 
 		oe_merge_alive();
-		if (oe_record_of(note, pos, &rec))
+		if (oe_record_of(record, pos, &rec))
 		{
 			int64		values[OE_RECORD_COLUMNS] = {(int64) rec.target, rec.id, rec.cid,
 			rec.op, rec.foreign, (int64) rec.pos};
 
 			oe_sort_put(sort, *slot, OE_RECORD_COLUMNS, values);
 		}
-		pos += note->size;
+		pos += record->size;
 	}
 	pfree(buf.data);
 	tuplesort_performsort(sort);
@@ -376,7 +376,7 @@ oe_merge_sort_log(TupleTableSlot **slot)
 }
 
 static void
-oe_record_unpack(OeRecord *rec, const int64 *v)
+oe_record_unpack(OeSortKey *rec, const int64 *v)
 {
 	rec->target = (uint64) v[0];
 	rec->id = v[1];
@@ -393,7 +393,7 @@ oe_merge_external(OeMerge *m)
 	Tuplesortstate *sort = oe_merge_sort_log(&slot);
 	Size		n = 0,
 				max = 64;
-	OeRecord   *row = palloc(max * sizeof(OeRecord));
+	OeSortKey  *row = palloc(max * sizeof(OeSortKey));
 	int64		v[OE_RECORD_COLUMNS];
 	bool		more;
 	OeNetChange net;
@@ -401,7 +401,7 @@ oe_merge_external(OeMerge *m)
 	m->sort = oe_sort_new(OE_NET_COLUMNS, 1, &m->slot);
 	do
 	{
-		OeRecord	rec = {0};
+		OeSortKey	rec = {0};
 
 		oe_merge_alive();
 		more = oe_sort_get(sort, slot, OE_RECORD_COLUMNS, v);
@@ -416,7 +416,7 @@ oe_merge_external(OeMerge *m)
 		if (n == max)
 		{
 			max *= 2;
-			row = repalloc_huge(row, max * sizeof(OeRecord));
+			row = repalloc_huge(row, max * sizeof(OeSortKey));
 		}
 		row[n++] = rec;
 	} while (more);

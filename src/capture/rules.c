@@ -73,16 +73,16 @@ oe_attnum_by_name(TupleDesc desc, const char *name)
 
 /*
  * Resolves 'name' or 'name=alternative=...' and adds the column, unless the
- * table lacks it or the shape has it already.  Allocates in the shape.
+ * table lacks it or the layout has it already.  Allocates in the layout.
  */
 static void
-oe_shape_add(OeRowLayout *shape, char *spec, bool significant)
+oe_layout_add(OeRowLayout *layout, char *spec, bool significant)
 {
-	TupleDesc	desc = shape->desc;
+	TupleDesc	desc = layout->desc;
 	char	   *name = spec;
 	char	   *rest = strchr(spec, '=');
 	AttrNumber	attnum;
-	OeLayoutColumn *col = &shape->cols[shape->ncols];
+	OeLayoutColumn *col = &layout->cols[layout->ncols];
 	StringInfoData key;
 	Oid			outfunc;
 	bool		varlena;
@@ -106,8 +106,8 @@ oe_shape_add(OeRowLayout *shape, char *spec, bool significant)
 	appendStringInfoChar(&key, ',');
 	oe_json_cstring(&key, name);
 	appendStringInfoString(&key, ":null");
-	for (int i = 0; i < shape->ncols; i++)
-		if (strcmp(shape->cols[i].key, key.data) == 0)
+	for (int i = 0; i < layout->ncols; i++)
+		if (strcmp(layout->cols[i].key, key.data) == 0)
 			return;
 
 	col->key = key.data;
@@ -118,16 +118,16 @@ oe_shape_add(OeRowLayout *shape, char *spec, bool significant)
 	col->significant = significant;
 	col->type = getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid);
 	getTypeOutputInfo(col->type, &outfunc, &varlena);
-	fmgr_info_cxt(outfunc, &col->out, shape->cxt);
-	shape->ncols++;
-	shape->maxatt = Max(shape->maxatt, attnum);
+	fmgr_info_cxt(outfunc, &col->out, layout->cxt);
+	layout->ncols++;
+	layout->maxatt = Max(layout->maxatt, attnum);
 }
 
 /*
  * Adds the columns of one array of the rule.
  */
 static void
-oe_shape_add_all(OeRowLayout *shape, ArrayType *specs, bool significant)
+oe_layout_add_all(OeRowLayout *layout, ArrayType *specs, bool significant)
 {
 	Datum	   *elems;
 	bool	   *nulls;
@@ -136,7 +136,7 @@ oe_shape_add_all(OeRowLayout *shape, ArrayType *specs, bool significant)
 	deconstruct_array(specs, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
-			oe_shape_add(shape, TextDatumGetCString(elems[i]), significant);
+			oe_layout_add(layout, TextDatumGetCString(elems[i]), significant);
 }
 
 /*
@@ -144,27 +144,27 @@ oe_shape_add_all(OeRowLayout *shape, ArrayType *specs, bool significant)
  * same column of the table.
  */
 static void
-oe_shape_add_steps(OeRowLayout *shape)
+oe_layout_add_steps(OeRowLayout *layout)
 {
-	OeLayoutStep *steps = palloc(shape->maxatt * sizeof(OeLayoutStep));
+	OeLayoutStep *steps = palloc(layout->maxatt * sizeof(OeLayoutStep));
 
-	for (int i = 0; i < shape->maxatt; i++)
+	for (int i = 0; i < layout->maxatt; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(shape->desc, i);
+		Form_pg_attribute att = TupleDescAttr(layout->desc, i);
 
 		steps[i].len = att->attlen;
 		steps[i].col = -1;
 		steps[i].align_mask = att_align_nominal(1, att->attalign) - 1;
 	}
-	for (int i = 0; i < shape->ncols; i++)
+	for (int i = 0; i < layout->ncols; i++)
 	{
-		OeLayoutStep *step = &steps[shape->cols[i].attnum - 1];
+		OeLayoutStep *step = &steps[layout->cols[i].attnum - 1];
 
 		if (step->col >= 0)
 			return;
 		step->col = i;
 	}
-	shape->steps = steps;
+	layout->steps = steps;
 }
 
 /*
@@ -184,29 +184,29 @@ oe_partition_root(Oid relid)
  * Which rows count: 'column=value'; of columns that the table has.
  */
 static void
-oe_shape_add_only(OeRowLayout *shape, ArrayType *specs)
+oe_layout_add_only(OeRowLayout *layout, ArrayType *specs)
 {
 	Datum	   *elems;
 	bool	   *nulls;
 	int			n;
 
 	deconstruct_array(specs, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
-	shape->only = palloc0(Max(n, 1) * sizeof(OeOnly));
+	layout->only = palloc0(Max(n, 1) * sizeof(OeOnly));
 	for (int i = 0; i < n; i++)
 	{
 		char	   *column = nulls[i] ? NULL : TextDatumGetCString(elems[i]);
 		char	   *value = column ? strchr(column, '=') : NULL;
-		OeOnly	   *only = &shape->only[shape->nonly];
+		OeOnly	   *only = &layout->only[layout->nonly];
 
 		if (value == NULL)
 			continue;
 		*value++ = '\0';
-		only->attnum = oe_attnum_by_name(shape->desc, column);
+		only->attnum = oe_attnum_by_name(layout->desc, column);
 		if (only->attnum == InvalidAttrNumber)
 			continue;
-		only->type = getBaseType(TupleDescAttr(shape->desc, only->attnum - 1)->atttypid);
+		only->type = getBaseType(TupleDescAttr(layout->desc, only->attnum - 1)->atttypid);
 		only->value = value;
-		shape->nonly++;
+		layout->nonly++;
 	}
 }
 
@@ -216,45 +216,45 @@ oe_row_layout_make(Relation rel, const char *rule, ArrayType *significant,
 {
 	int			max = 1 + ArrayGetNItems(ARR_NDIM(significant), ARR_DIMS(significant)) +
 	ArrayGetNItems(ARR_NDIM(carried), ARR_DIMS(carried));
-	OeRowLayout *shape = palloc0(sizeof(OeRowLayout));
+	OeRowLayout *layout = palloc0(sizeof(OeRowLayout));
 	char		id[] = "id";
 
-	shape->cxt = CurrentMemoryContext;
-	shape->relid = shape->root = RelationGetRelid(rel);
+	layout->cxt = CurrentMemoryContext;
+	layout->relid = layout->root = RelationGetRelid(rel);
 	if (rel->rd_rel->relispartition)
-		shape->root = oe_partition_root(shape->relid);
-	strlcpy(shape->rule, rule, NAMEDATALEN);
+		layout->root = oe_partition_root(layout->relid);
+	strlcpy(layout->rule, rule, NAMEDATALEN);
 	/* with the values that rows lack which are older than their column */
-	shape->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
-	shape->cols = palloc0(max * sizeof(OeLayoutColumn));
+	layout->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
+	layout->cols = palloc0(max * sizeof(OeLayoutColumn));
 
-	oe_shape_add(shape, id, false);
-	if (shape->ncols == 0 ||
-		(shape->cols[0].type != INT4OID && shape->cols[0].type != INT8OID))
+	oe_layout_add(layout, id, false);
+	if (layout->ncols == 0 ||
+		(layout->cols[0].type != INT4OID && layout->cols[0].type != INT8OID))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("table \"%s\" has no integer column \"id\"",
 						RelationGetRelationName(rel))));
-	oe_shape_add_all(shape, significant, true);
-	oe_shape_add_all(shape, carried, false);
+	oe_layout_add_all(layout, significant, true);
+	oe_layout_add_all(layout, carried, false);
 	if (only)
-		oe_shape_add_only(shape, only);
-	shape->significant = palloc0(oe_nwords(shape->ncols) * sizeof(uint64));
-	for (int i = 0; i < shape->ncols; i++)
-		if (shape->cols[i].significant)
-			oe_bit_set(shape->significant, i);
-	oe_shape_add_steps(shape);
-	return shape;
+		oe_layout_add_only(layout, only);
+	layout->significant = palloc0(oe_nwords(layout->ncols) * sizeof(uint64));
+	for (int i = 0; i < layout->ncols; i++)
+		if (layout->cols[i].significant)
+			oe_bit_set(layout->significant, i);
+	oe_layout_add_steps(layout);
+	return layout;
 }
 
 /*
- * Reads the row of a rule and makes the shape; raises when there is none.
+ * Reads the row of a rule and makes the layout; raises when there is none.
  */
 static OeRowLayout *
 oe_rule_read(Relation rel, const char *rule)
 {
 	Oid			relid = get_relname_relid("capture_rule", get_namespace_oid(OE_SCHEMA, false));
-	OeRowLayout *shape = NULL;
+	OeRowLayout *layout = NULL;
 	Relation	rules;
 	Snapshot	snapshot;
 	SysScanDesc scan;
@@ -269,7 +269,7 @@ oe_rule_read(Relation rel, const char *rule)
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	/* a few dozen rows, read once per backend and table */
 	scan = systable_beginscan(rules, InvalidOid, false, snapshot, 0, NULL);
-	while (shape == NULL && HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (layout == NULL && HeapTupleIsValid(tup = systable_getnext(scan)))
 	{
 		Datum		values[OE_RULE_NATTS];
 		bool		nulls[OE_RULE_NATTS];
@@ -283,26 +283,26 @@ oe_rule_read(Relation rel, const char *rule)
 		if (nulls[0] || nulls[2] || nulls[3] ||
 			strcmp(TextDatumGetCString(values[0]), rule) != 0)
 			continue;
-		shape = oe_row_layout_make(rel, rule, DatumGetArrayTypeP(values[2]),
-								   DatumGetArrayTypeP(values[3]),
-								   nulls[6] ? NULL : DatumGetArrayTypeP(values[6]));
+		layout = oe_row_layout_make(rel, rule, DatumGetArrayTypeP(values[2]),
+									DatumGetArrayTypeP(values[3]),
+									nulls[6] ? NULL : DatumGetArrayTypeP(values[6]));
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rules, AccessShareLock);
-	if (shape == NULL)
+	if (layout == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("capture rule \"%s\" does not exist", rule),
 				 errhint("SELECT odoo_events.detach(); SELECT odoo_events.attach();")));
-	return shape;
+	return layout;
 }
 
 typedef struct OeFill
 {
 	Relation	rel;
 	const char *rule;
-	OeRowLayout *shape;
+	OeRowLayout *layout;
 } OeFill;
 
 static void
@@ -313,7 +313,7 @@ oe_rule_fill_step(void *arg)
 											  ALLOCSET_SMALL_SIZES);
 
 	MemoryContextSwitchTo(cxt);
-	f->shape = oe_rule_read(f->rel, f->rule);
+	f->layout = oe_rule_read(f->rel, f->rule);
 	/* an error takes it along, success keeps it */
 	MemoryContextSetParent(cxt, TopMemoryContext);
 }
@@ -330,7 +330,7 @@ oe_rule_fill(OeCaptureRule *r, Relation rel)
 
 	if (failure)
 		strlcpy(r->reason, failure, sizeof(r->reason));
-	r->shape = f.shape;
+	r->layout = f.layout;
 	pfree(what);
 }
 
@@ -340,13 +340,13 @@ oe_rule_fill(OeCaptureRule *r, Relation rel)
  * rule may matter by the new one.
  */
 static void
-oe_shape_retire(OeRowLayout *shape)
+oe_layout_retire(OeRowLayout *layout)
 {
-	if (shape == NULL)
+	if (layout == NULL)
 		return;
 	oe_log->matters |= oe_log->cxt != NULL;
-	shape->next = oe_retired;
-	oe_retired = shape;
+	layout->next = oe_retired;
+	oe_retired = layout;
 	oe_rules_stale = true;
 }
 
@@ -400,8 +400,8 @@ oe_rule_of(const TriggerData *td)
 	}
 	for (int i = 0; r->state != OE_RULE_VALID && i < OE_FILL_TRIES; i++)
 	{
-		oe_shape_retire(r->shape);
-		r->shape = NULL;
+		oe_layout_retire(r->layout);
+		r->layout = NULL;
 		r->state = OE_RULE_FILLING;
 		oe_rule_fill(r, td->tg_relation);
 		if (r->state == OE_RULE_FILLING)
@@ -420,10 +420,10 @@ oe_rules_at_end(void)
 	oe_rules_stale = false;
 	while (oe_retired != NULL)
 	{
-		OeRowLayout *shape = oe_retired;
+		OeRowLayout *layout = oe_retired;
 
-		oe_retired = shape->next;
-		MemoryContextDelete(shape->cxt);
+		oe_retired = layout->next;
+		MemoryContextDelete(layout->cxt);
 	}
 	while (*link != NULL)
 	{
@@ -435,8 +435,8 @@ oe_rules_at_end(void)
 			continue;
 		}
 		*link = r->next;
-		if (r->shape)
-			MemoryContextDelete(r->shape->cxt);
+		if (r->layout)
+			MemoryContextDelete(r->layout->cxt);
 		pfree(r);
 	}
 }

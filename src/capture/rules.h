@@ -26,7 +26,7 @@ typedef struct OeCaptureRule
 	Oid			tgoid;			/* trigger */
 	Oid			relid;
 	OeCaptureRuleState state;
-	OeRowLayout *shape;			/* NULL: cannot be captured, see reason */
+	OeRowLayout *layout;		/* NULL: cannot be captured, see reason */
 	char		rule[NAMEDATALEN];
 	char		reason[256];
 	struct OeCaptureRule *next;
@@ -39,7 +39,7 @@ extern OeCaptureRule *oe_rule_of(const TriggerData *td);
 extern Oid	oe_partition_root(Oid relid);
 
 /* What a rule, given as the arrays of its row, means for a table.  Allocates
- * in the current context, which is the shape's own from then on; raises where
+ * in the current context, which is the layout's own from then on; raises where
  * the table cannot be captured. */
 extern OeRowLayout *oe_row_layout_make(Relation rel, const char *rule, ArrayType *significant,
 									   ArrayType *carried, ArrayType *only);

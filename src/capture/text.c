@@ -41,12 +41,12 @@ oe_json_member(StringInfo buf, OeLayoutColumn *col, Datum value, bool isnull)
 }
 
 static void
-oe_json_row(OeTexts *t, StringInfo buf, OeRowLayout *shape, const OeRowValues *row)
+oe_json_row(OeTexts *t, StringInfo buf, OeRowLayout *layout, const OeRowValues *row)
 {
 	appendStringInfoCharMacro(buf, '{');
-	for (int i = 0; i < shape->ncols; i++)
+	for (int i = 0; i < layout->ncols; i++)
 	{
-		OeLayoutColumn *col = &shape->cols[i];
+		OeLayoutColumn *col = &layout->cols[i];
 
 		if (unlikely(oe_log->decoding) &&
 			oe_unavailable(col, oe_column_value(row, col), oe_column_null(row, col)))
@@ -60,7 +60,7 @@ oe_json_row(OeTexts *t, StringInfo buf, OeRowLayout *shape, const OeRowValues *r
 }
 
 /*
- * Compares columns of two shapes of one table (it was altered in between): by
+ * Compares columns of two layouts of one table (it was altered in between): by
  * their values if the type is the same, else by what would be written.
  */
 static bool
@@ -81,10 +81,10 @@ oe_same_across(OeLayoutColumn *a, Datum va, bool na, OeLayoutColumn *b, Datum vb
 }
 
 static int
-oe_column_like(const OeRowLayout *shape, const OeLayoutColumn *col)
+oe_column_like(const OeRowLayout *layout, const OeLayoutColumn *col)
 {
-	for (int i = 0; i < shape->ncols; i++)
-		if (strcmp(shape->cols[i].key, col->key) == 0)
+	for (int i = 0; i < layout->ncols; i++)
+		if (strcmp(layout->cols[i].key, col->key) == 0)
 			return i;
 	return -1;
 }
@@ -121,24 +121,24 @@ oe_json_difference(StringInfo buf, OeRowLayout *was, const OeRowValues *before,
  * The usual case of an update: one note, which knows what differs.
  */
 static bool
-oe_json_noted_difference(StringInfo buf, const OeChangeRecord *note)
+oe_json_recorded_difference(StringInfo buf, const OeChangeRecord *record)
 {
-	OeRowLayout *shape = note->shape;
-	const uint64 *changed = oe_record_changed(note);
+	OeRowLayout *layout = record->layout;
+	const uint64 *changed = oe_record_changed(record);
 	HeapTupleData old = {0};
 
-	if (!oe_significant(shape, changed))
+	if (!oe_significant(layout, changed))
 		return false;
-	old.t_len = note->old_len;
-	old.t_data = (HeapTupleHeader) ((char *) note + note->old_image);
+	old.t_len = record->old_len;
+	old.t_data = (HeapTupleHeader) ((char *) record + record->old_image);
 	appendStringInfoCharMacro(buf, '{');
-	for (int i = 0; i < shape->ncols; i++)
+	for (int i = 0; i < layout->ncols; i++)
 		if (oe_bit_test(changed, i))
 		{
 			bool		isnull;
-			Datum		value = heap_getattr(&old, shape->cols[i].attnum, shape->desc, &isnull);
+			Datum		value = heap_getattr(&old, layout->cols[i].attnum, layout->desc, &isnull);
 
-			oe_json_member(buf, &shape->cols[i], value, isnull);
+			oe_json_member(buf, &layout->cols[i], value, isnull);
 		}
 	appendStringInfoCharMacro(buf, '}');
 	return true;
@@ -177,7 +177,7 @@ oe_net_texts(OeTexts *t, const OeChangeRecord *before, const OeChangeRecord *aft
 	}
 	else if (before && before == after)
 	{
-		if (!oe_json_noted_difference(&t->old, before))
+		if (!oe_json_recorded_difference(&t->old, before))
 			return 0;
 	}
 	else if (before)
@@ -185,15 +185,15 @@ oe_net_texts(OeTexts *t, const OeChangeRecord *before, const OeChangeRecord *aft
 		oe_image_old(before, &was);
 		if (after == NULL)
 		{
-			oe_json_row(t, &t->old, before->shape, &was);
+			oe_json_row(t, &t->old, before->layout, &was);
 			return 'D';
 		}
 	}
 	oe_image_new(after, &is);
 	if (before && before != after && !t->partial &&
-		!oe_json_difference(&t->old, before->shape, &was, after->shape, &is))
+		!oe_json_difference(&t->old, before->layout, &was, after->layout, &is))
 		return 0;
-	oe_json_row(t, &t->new, after->shape, &is);
+	oe_json_row(t, &t->new, after->layout, &is);
 	return before ? 'U' : 'I';
 }
 
@@ -204,8 +204,8 @@ oe_texts_init(OeTexts *t, int reserve)
 	t->reserve = reserve;
 	t->row_cxt = AllocSetContextCreate(CurrentMemoryContext, "odoo_events row",
 									   ALLOCSET_DEFAULT_SIZES);
-	initStringInfo(&t->note_buf[0]);
-	initStringInfo(&t->note_buf[1]);
+	initStringInfo(&t->record_buf[0]);
+	initStringInfo(&t->record_buf[1]);
 	initStringInfo(&t->old);
 	initStringInfo(&t->new);
 	initStringInfo(&t->unavailable);
@@ -220,9 +220,9 @@ oe_texts_of(OeTexts *t, const OeNetChange *net)
 	const OeChangeRecord *any;
 
 	if (net->before != OE_NOWHERE)
-		before = oe_log_read(net->before, &t->note_buf[0]);
+		before = oe_log_read(net->before, &t->record_buf[0]);
 	if (net->after != OE_NOWHERE)
-		after = net->after == net->before ? before : oe_log_read(net->after, &t->note_buf[1]);
+		after = net->after == net->before ? before : oe_log_read(net->after, &t->record_buf[1]);
 	if (before || after)
 	{
 		any = after ? after : before;
@@ -230,11 +230,11 @@ oe_texts_of(OeTexts *t, const OeNetChange *net)
 	}
 	else
 	{
-		any = oe_log_read(net->first, &t->note_buf[0]);
+		any = oe_log_read(net->first, &t->record_buf[0]);
 		t->op = 'T';
 	}
-	t->shape = any->shape;
-	t->target = oe_log_layout_target(any->shape);
+	t->layout = any->layout;
+	t->target = oe_log_layout_target(any->layout);
 	t->id = any->id;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(t->row_cxt);

@@ -20,7 +20,7 @@ typedef struct OeTexts
 	char		op;				/* I, U, D; T: truncated, without texts; E: a
 								 * ready-made event */
 	int64		id;
-	OeRowLayout *shape;			/* of the later version */
+	OeRowLayout *layout;		/* of the later version */
 	OeTarget   *target;
 	bool		partial;		/* the row as it was is not known: U has no
 								 * old text, D has the id alone */
@@ -30,7 +30,7 @@ typedef struct OeTexts
 								 * that the WAL does not give, "," before each */
 	/* private */
 	MemoryContext row_cxt;		/* reset after each row */
-	StringInfoData note_buf[2]; /* notes read from the file */
+	StringInfoData record_buf[2];	/* notes read from the file */
 } OeTexts;
 
 extern void oe_texts_init(OeTexts *t, int reserve);

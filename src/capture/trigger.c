@@ -62,7 +62,7 @@ oe_left_out(TriggerData *td)
 	if (likely(oe_capture_on()))
 		return false;
 	rule = oe_rule_of(td);
-	oe_log_target(rule->shape ? rule->shape->root : rule->relid, rule->rule)->left_out++;
+	oe_log_target(rule->layout ? rule->layout->root : rule->relid, rule->rule)->left_out++;
 	return true;
 }
 
@@ -76,7 +76,7 @@ oe_changed_enlarge(int words)
 }
 
 /*
- * Counts a change that cannot be noted: a gap is written before commit.
+ * Counts a change that cannot be recorded: a gap is written before commit.
  */
 static void
 oe_count_lost(Oid relid, const char *rule, const char *reason)
@@ -105,12 +105,12 @@ oe_is_foreign(HeapTuple tup)
 }
 
 /*
- * AFTER UPDATE.  Nothing is noted if no noted column differs.  The command is
+ * AFTER UPDATE.  Nothing is recorded if no noted column differs.  The command is
  * that which made the new version: events of nested statements arrive earlier
  * than those of the outer one.
  */
 static bool
-oe_note_update(TriggerData *td, OeRowLayout *shape)
+oe_record_update(TriggerData *td, OeRowLayout *layout)
 {
 	HeapTuple	old = td->tg_trigtuple;
 	HeapTuple	new = td->tg_newtuple;
@@ -119,37 +119,37 @@ oe_note_update(TriggerData *td, OeRowLayout *shape)
 	int64		old_id,
 				new_id;
 
-	oe_changed_enlarge(oe_nwords(shape->ncols));
-	if (!oe_tuples_differ(shape, old, new, oe_changed))
+	oe_changed_enlarge(oe_nwords(layout->ncols));
+	if (!oe_tuples_differ(layout, old, new, oe_changed))
 		return true;
-	if (!oe_tuple_id(shape, old, &old_id) || !oe_tuple_id(shape, new, &new_id))
+	if (!oe_tuple_id(layout, old, &old_id) || !oe_tuple_id(layout, new, &new_id))
 		return false;
 	cid = HeapTupleHeaderGetCmin(new->t_data);
 	foreign = oe_is_foreign(old);
 	if (likely(old_id == new_id))
-		return oe_record_change(shape, 'U', cid, foreign, new_id, old, new, oe_changed);
-	return oe_record_change(shape, 'D', cid, foreign, old_id, old, NULL, NULL) &&
-		oe_record_change(shape, 'I', cid, false, new_id, NULL, new, NULL);
+		return oe_record_change(layout, 'U', cid, foreign, new_id, old, new, oe_changed);
+	return oe_record_change(layout, 'D', cid, foreign, old_id, old, NULL, NULL) &&
+		oe_record_change(layout, 'I', cid, false, new_id, NULL, new, NULL);
 }
 
 static bool
-oe_note_insert(TriggerData *td, OeRowLayout *shape)
+oe_record_insert(TriggerData *td, OeRowLayout *layout)
 {
 	HeapTuple	tup = td->tg_trigtuple;
 	int64		id;
 
-	return oe_tuple_id(shape, tup, &id) &&
-		oe_record_change(shape, 'I', HeapTupleHeaderGetCmin(tup->t_data), false, id, NULL, tup, NULL);
+	return oe_tuple_id(layout, tup, &id) &&
+		oe_record_change(layout, 'I', HeapTupleHeaderGetCmin(tup->t_data), false, id, NULL, tup, NULL);
 }
 
 static bool
-oe_note_delete(TriggerData *td, OeRowLayout *shape)
+oe_record_delete(TriggerData *td, OeRowLayout *layout)
 {
 	HeapTuple	tup = td->tg_trigtuple;
 	int64		id;
 
-	return oe_tuple_id(shape, tup, &id) &&
-		oe_record_change(shape, 'D', HeapTupleHeaderGetCmax(tup->t_data), oe_is_foreign(tup), id,
+	return oe_tuple_id(layout, tup, &id) &&
+		oe_record_change(layout, 'D', HeapTupleHeaderGetCmax(tup->t_data), oe_is_foreign(tup), id,
 						 tup, NULL, NULL);
 }
 
@@ -161,25 +161,25 @@ oe_sql_capture(PG_FUNCTION_ARGS)
 {
 	TriggerData *td = (TriggerData *) fcinfo->context;
 	OeCaptureRule *rule;
-	bool		noted;
+	bool		recorded;
 
 	oe_trigger_check(fcinfo, true);
 	if (oe_left_out(td))
 		return PointerGetDatum(NULL);
 	rule = oe_rule_of(td);
-	if (unlikely(rule->shape == NULL))
+	if (unlikely(rule->layout == NULL))
 	{
 		oe_count_lost(rule->relid, rule->rule, rule->reason);
 		return PointerGetDatum(NULL);
 	}
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
-		noted = oe_note_update(td, rule->shape);
+		recorded = oe_record_update(td, rule->layout);
 	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
-		noted = oe_note_insert(td, rule->shape);
+		recorded = oe_record_insert(td, rule->layout);
 	else
-		noted = oe_note_delete(td, rule->shape);
-	if (unlikely(!noted))
-		oe_count_lost(rule->shape->root, rule->rule,
+		recorded = oe_record_delete(td, rule->layout);
+	if (unlikely(!recorded))
+		oe_count_lost(rule->layout->root, rule->rule,
 					  oe_log->failed ? "the transaction's changes could not be kept" :
 					  "column \"id\" is null");
 	return PointerGetDatum(NULL);
@@ -198,10 +198,10 @@ oe_sql_capture_truncate(PG_FUNCTION_ARGS)
 	if (oe_left_out(td))
 		return PointerGetDatum(NULL);
 	rule = oe_rule_of(td);
-	if (rule->shape == NULL)
+	if (rule->layout == NULL)
 		oe_count_lost(rule->relid, rule->rule, rule->reason);
-	else if (!oe_record_change(rule->shape, 'T', GetCurrentCommandId(false), false, 0, NULL, NULL, NULL))
-		oe_count_lost(rule->shape->root, rule->rule,
+	else if (!oe_record_change(rule->layout, 'T', GetCurrentCommandId(false), false, 0, NULL, NULL, NULL))
+		oe_count_lost(rule->layout->root, rule->rule,
 					  "the transaction's changes could not be kept");
 	return PointerGetDatum(NULL);
 }

@@ -171,7 +171,7 @@ oe_stream_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation re
 	OeStream   *s = ctx->output_plugin_private;
 	OeStreamRel *r = oe_stream_rel(s, rel);
 
-	if (r->shape)
+	if (r->layout)
 		oe_stream_table_change(s, r, change);
 	else
 		oe_stream_outbox_change(ctx, txn, rel, r, change, false);
@@ -188,7 +188,7 @@ oe_stream_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int n,
 	{
 		OeStreamRel *r = oe_stream_rel(s, rels[i]);
 
-		if (r->shape)
+		if (r->layout)
 			oe_stream_table_truncate(s, r);
 	}
 }

@@ -90,7 +90,7 @@ oe_stream_rels_init(OeStream *s)
 
 	s->rels = hash_create("odoo_events decoded relations", 128, &ctl,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	s->retired = AllocSetContextCreate(s->cxt, "odoo_events retired shapes", ALLOCSET_SMALL_SIZES);
+	s->retired = AllocSetContextCreate(s->cxt, "odoo_events retired layouts", ALLOCSET_SMALL_SIZES);
 	callback->func = oe_stream_rels_end;
 	callback->arg = s;
 	MemoryContextRegisterResetCallback(s->cxt, callback);
@@ -105,7 +105,7 @@ oe_stream_rels_init(OeStream *s)
 }
 
 /*
- * No note refers to a retired shape any more.
+ * No note refers to a retired layout any more.
  */
 void
 oe_stream_rels_flush(OeStream *s)
@@ -300,24 +300,24 @@ oe_has_integer_id(Relation rel)
 }
 
 /*
- * The shape that a rule gives to the table; NULL if none means it.  "named" is
+ * The layout that a rule gives to the table; NULL if none means it.  "named" is
  * the relation whose name counts: the topmost of a partition.
  */
 static OeRowLayout *
-oe_stream_shape(OeStream *s, Relation rel, Relation named, bool *compare)
+oe_stream_layout(OeStream *s, Relation rel, Relation named, bool *compare)
 {
 	Oid			relid = get_relname_relid("capture_rule", get_namespace_oid(OE_SCHEMA, true));
 	Relation	rules;
 	SysScanDesc scan;
 	HeapTuple	tup;
-	OeRowLayout *shape = NULL;
+	OeRowLayout *layout = NULL;
 
 	if (!OidIsValid(relid))
 		return NULL;
 	s->rule_table = relid;
 	rules = table_open(relid, AccessShareLock);
 	scan = systable_beginscan(rules, InvalidOid, false, NULL, 0, NULL);
-	while (shape == NULL && HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (layout == NULL && HeapTupleIsValid(tup = systable_getnext(scan)))
 	{
 		bool		isnull;
 		char	   *rule = TextDatumGetCString(oe_catalog_value(rules, tup, "rule", &isnull));
@@ -332,21 +332,21 @@ oe_stream_shape(OeStream *s, Relation rel, Relation named, bool *compare)
 			continue;
 		if (!oe_has_integer_id(rel))
 			continue;
-		old = MemoryContextSwitchTo(AllocSetContextCreate(s->cxt, "odoo_events shape", ALLOCSET_SMALL_SIZES));
+		old = MemoryContextSwitchTo(AllocSetContextCreate(s->cxt, "odoo_events layout", ALLOCSET_SMALL_SIZES));
 		only = oe_catalog_newer_value(rules, tup, "row_filter", &isnull);
-		shape = oe_row_layout_make(rel, rule,
-								   DatumGetArrayTypeP(oe_catalog_value(rules, tup, "significant", &isnull)),
-								   DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)),
-								   only ? DatumGetArrayTypeP(only) : NULL);
+		layout = oe_row_layout_make(rel, rule,
+									DatumGetArrayTypeP(oe_catalog_value(rules, tup, "significant", &isnull)),
+									DatumGetArrayTypeP(oe_catalog_value(rules, tup, "carried", &isnull)),
+									only ? DatumGetArrayTypeP(only) : NULL);
 		MemoryContextSwitchTo(old);
 	}
 	systable_endscan(scan);
 	table_close(rules, AccessShareLock);
-	return shape;
+	return layout;
 }
 
 /*
- * A captured table: finds its shape and its name.
+ * A captured table: finds its layout and its name.
  */
 static void
 oe_stream_rel_table(OeStream *s, OeStreamRel *r, Relation rel)
@@ -357,10 +357,10 @@ oe_stream_rel_table(OeStream *s, OeStreamRel *r, Relation rel)
 
 	if (rel->rd_rel->relispartition)
 		named = RelationIdGetRelation(oe_partition_root(RelationGetRelid(rel)));
-	r->shape = named ? oe_stream_shape(s, rel, named, &r->compare) : NULL;
-	if (r->shape)
+	r->layout = named ? oe_stream_layout(s, rel, named, &r->compare) : NULL;
+	if (r->layout)
 	{
-		old = MemoryContextSwitchTo(r->shape->cxt);
+		old = MemoryContextSwitchTo(r->layout->cxt);
 		initStringInfo(&name);
 		oe_json_cstring(&name, quote_qualified_identifier(get_namespace_name(RelationGetNamespace(named)),
 														  RelationGetRelationName(named)));
@@ -377,12 +377,12 @@ oe_stream_rel_fill(OeStream *s, OeStreamRel *r, Relation rel)
 {
 	const char *schema = get_namespace_name(RelationGetNamespace(rel));
 
-	if (r->shape)
+	if (r->layout)
 	{
-		MemoryContextSetParent(r->shape->cxt, s->retired);
+		MemoryContextSetParent(r->layout->cxt, s->retired);
 		s->log.matters |= s->log.cxt != NULL;
 	}
-	r->shape = NULL;
+	r->layout = NULL;
 	r->event = InvalidAttrNumber;
 	if (s->source == OE_SOURCE_TABLES)
 	{

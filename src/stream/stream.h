@@ -52,7 +52,7 @@ typedef struct OeStreamRel
 	bool		compare;		/* captured by triggers too */
 	AttrNumber	event;			/* outbox member: its columns; 0: none */
 	AttrNumber	type;
-	OeRowLayout *shape;			/* captured table; else NULL */
+	OeRowLayout *layout;		/* captured table; else NULL */
 	char	   *name;			/* of the table, or of its topmost partitioned
 								 * one, as JSON */
 } OeStreamRel;
@@ -79,7 +79,7 @@ typedef struct OeStream
 	Oid			odoo_schema;	/* that the entries were made for */
 	bool		schema_doubtful;	/* it may be another one now */
 	Oid			wal_table;		/* wal_rule, where there is a sink */
-	MemoryContext retired;		/* shapes that notes may still refer to */
+	MemoryContext retired;		/* layouts that notes may still refer to */
 	OeLog		log;			/* of the transaction in hand */
 	OeTexts		texts;
 	CommandId	changes;		/* of the transaction in hand: orders them */

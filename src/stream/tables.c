@@ -19,44 +19,44 @@
 
 /* Columns that differ, for the change in hand. */
 static uint64 *
-oe_changed_of(const OeRowLayout *shape)
+oe_changed_of(const OeRowLayout *layout)
 {
-	return palloc(oe_nwords(shape->ncols) * sizeof(uint64));
+	return palloc(oe_nwords(layout->ncols) * sizeof(uint64));
 }
 
 static void
 oe_decoded_update(OeStream *s, OeStreamRel *r, HeapTuple old, HeapTuple new)
 {
-	OeRowLayout *shape = r->shape;
+	OeRowLayout *layout = r->layout;
 	uint64	   *changed;
 	int64		old_id,
 				new_id;
 
 	if (HeapTupleHasExternal(new))
-		new = oe_tuple_complete(shape, new, r->full ? old : NULL);
-	if (!oe_tuple_id(shape, new, &new_id))
+		new = oe_tuple_complete(layout, new, r->full ? old : NULL);
+	if (!oe_tuple_id(layout, new, &new_id))
 		return;
 	/* without FULL the old row is there only where its key changed */
 	old_id = new_id;
-	if (old && !oe_tuple_id(shape, old, &old_id))
+	if (old && !oe_tuple_id(layout, old, &old_id))
 		return;
 	if (!r->full || old == NULL)
 	{
 		if (old_id != new_id)
-			(void) oe_record_change(shape, 'D', s->changes, false, old_id, NULL, NULL, NULL);
-		(void) oe_record_change(shape, old_id != new_id ? 'I' : 'U', s->changes, false, new_id, NULL, new, NULL);
+			(void) oe_record_change(layout, 'D', s->changes, false, old_id, NULL, NULL, NULL);
+		(void) oe_record_change(layout, old_id != new_id ? 'I' : 'U', s->changes, false, new_id, NULL, new, NULL);
 		return;
 	}
-	changed = oe_changed_of(shape);
-	if (!oe_tuples_differ(shape, old, new, changed))
+	changed = oe_changed_of(layout);
+	if (!oe_tuples_differ(layout, old, new, changed))
 		return;
 	if (old_id == new_id)
 	{
-		(void) oe_record_change(shape, 'U', s->changes, false, new_id, old, new, changed);
+		(void) oe_record_change(layout, 'U', s->changes, false, new_id, old, new, changed);
 		return;
 	}
-	(void) oe_record_change(shape, 'D', s->changes, false, old_id, old, NULL, NULL);
-	(void) oe_record_change(shape, 'I', s->changes, false, new_id, NULL, new, NULL);
+	(void) oe_record_change(layout, 'D', s->changes, false, old_id, old, NULL, NULL);
+	(void) oe_record_change(layout, 'I', s->changes, false, new_id, NULL, new, NULL);
 }
 
 void
@@ -73,9 +73,9 @@ oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferChange *change)
 	{
 		case REORDER_BUFFER_CHANGE_INSERT:
 			if (new && HeapTupleHasExternal(new))
-				new = oe_tuple_complete(r->shape, new, NULL);
-			if (new && oe_tuple_id(r->shape, new, &id))
-				(void) oe_record_change(r->shape, 'I', s->changes, false, id, NULL, new, NULL);
+				new = oe_tuple_complete(r->layout, new, NULL);
+			if (new && oe_tuple_id(r->layout, new, &id))
+				(void) oe_record_change(r->layout, 'I', s->changes, false, id, NULL, new, NULL);
 			break;
 		case REORDER_BUFFER_CHANGE_UPDATE:
 			if (new)
@@ -83,8 +83,8 @@ oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferChange *change)
 			break;
 		case REORDER_BUFFER_CHANGE_DELETE:
 			/* REPLICA IDENTITY NOTHING does not even tell which row went */
-			if (old && oe_tuple_id(r->shape, old, &id))
-				(void) oe_record_change(r->shape, 'D', s->changes, false, id, r->full ? old : NULL, NULL, NULL);
+			if (old && oe_tuple_id(r->layout, old, &id))
+				(void) oe_record_change(r->layout, 'D', s->changes, false, id, r->full ? old : NULL, NULL, NULL);
 			break;
 		default:
 			break;
@@ -98,7 +98,7 @@ void
 oe_stream_table_truncate(OeStream *s, OeStreamRel *r)
 {
 	oe_log = &s->log;
-	(void) oe_record_change(r->shape, 'T', ++s->changes, false, 0, NULL, NULL, NULL);
+	(void) oe_record_change(r->layout, 'T', ++s->changes, false, 0, NULL, NULL, NULL);
 	oe_log_mine();
 }
 
@@ -110,7 +110,7 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 {
 	OeStream   *s = ctx->output_plugin_private;
 	OeTexts    *t = &s->texts;
-	Oid			relid = t->shape->relid;
+	Oid			relid = t->layout->relid;
 	OeStreamRel *r = hash_search(s->rels, &relid, HASH_FIND, NULL);
 	StringInfo	out;
 
@@ -123,7 +123,7 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	out = oe_stream_line(ctx);
 	oe_stream_head(s, txn, out);
 	appendStringInfoString(out, "\"rule\":");
-	oe_json_cstring(out, t->shape->rule);
+	oe_json_cstring(out, t->layout->rule);
 	appendStringInfo(out, ",\"relation\":%s,\"op\":\"%c\"", r->name, t->op);
 	if (t->op != 'T')
 		appendStringInfo(out, ",\"id\":" INT64_FORMAT, t->id);

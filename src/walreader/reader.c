@@ -132,7 +132,7 @@ oe_reader_change(void *arg, ReorderBufferTXN *txn, OeTexts *t, bool compare)
 	c.partial = t->partial || t->unavailable.len > 0;
 	c.relid = t->target->relid;
 	c.record = t->id;
-	strlcpy(c.rule, t->shape->rule, sizeof(c.rule));
+	strlcpy(c.rule, t->layout->rule, sizeof(c.rule));
 	c.old_len = old ? old->len - t->reserve : -1;
 	c.new_len = new ? new->len - t->reserve : -1;
 	appendBinaryStringInfo(&r->chunk, (char *) &c, sizeof(c));
