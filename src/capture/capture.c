@@ -1,10 +1,10 @@
 /*
  * capture.c
- *	  What capture does at the ends of transactions and subtransactions, and
- *	  its functions behind views.
+ *	  Capture at the end of transactions and subtransactions, and the SQL functions
+ *	  behind its views.
  *
- * Odoo's backend.  The callbacks are registered once per process; they cost a
- * few instructions where nothing was noted.
+ * Odoo's backend.  The callbacks are registered once per process.  In a transaction
+ * without change records they cost a few instructions.
  */
 #include "postgres.h"
 

@@ -2,11 +2,12 @@
  * depends.c
  *	  Makes DROP EXTENSION drop the triggers of captured tables.
  *
- * Backends that run attach(), and the worker.  The same dependency as ALTER
- * TRIGGER ... DEPENDS ON EXTENSION makes, without its AccessExclusiveLock on
- * the extension: an open transaction with attach() would hold that until it
- * ends, and another role's would keep attach() waiting.  The lock of trusted transaction
- * (base/session.h) keeps the extension from being dropped meanwhile.
+ * Backends that run attach(), and the worker.  Makes the dependency that ALTER
+ * TRIGGER ... DEPENDS ON EXTENSION would make, but without its AccessExclusiveLock
+ * on the extension.  A transaction with attach() would hold that lock until it
+ * ends, and another role's could keep attach() waiting.  The lock that trusted
+ * transactions take (base/session.h) keeps the extension from being dropped
+ * meanwhile.
  */
 #include "postgres.h"
 
@@ -31,8 +32,8 @@
 PG_FUNCTION_INFO_V1(oe_sql_trigger_depends);
 
 /*
- * recordDependencyOn() is not used: the latest minor versions of PostgreSQL
- * lock what is referred to in it.
+ * Inserts the row directly: recordDependencyOn() of the latest minor versions of
+ * PostgreSQL locks the extension.
  */
 static void
 oe_depend_insert(Oid trigger, Oid extension)
@@ -55,8 +56,8 @@ oe_depend_insert(Oid trigger, Oid extension)
 }
 
 /*
- * _trigger_depends(relid, name): for the owner of the table, in whose
- * transaction the trigger was made.
+ * _trigger_depends(relid, name): called as the owner of the table, in the
+ * transaction that made the trigger.
  */
 Datum
 oe_sql_trigger_depends(PG_FUNCTION_ARGS)

@@ -2,10 +2,10 @@
  * emit.c
  *	  emit(): ready-made events in the caller's transaction (emit.h).
  *
- * Any backend.  An event is a note in the log of the transaction like a row's
- * change, so that it is written to the journal just before commit: its place
- * among what other transactions did to the same document is that of the
- * commit, not that of the call.  Takes no lock and touches no table.
+ * Any backend.  An event is a change record in the log of the transaction, as the
+ * change of a row is, and is written to the journal just before the commit.  Its
+ * order relative to other transactions' changes of the same document is that of
+ * the commits, not that of the calls.  Takes no lock and touches no table.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(oe_sql_check_type);
 PG_FUNCTION_INFO_V1(oe_sql_emit);
 PG_FUNCTION_INFO_V1(oe_sql_emit_platform);
 
-/* What stands for the table of such notes. */
+/* The layout of change records that belong to no table. */
 static OeRowLayout oe_emit_layout = {.rule = OE_EMIT_RULE};
 static OeRowLayout *oe_snapshot_layouts = NULL; /* one per rule, for good */
 
@@ -47,8 +47,8 @@ oe_emit_member(StringInfo buf, const char *name, const char *value)
 }
 
 /*
- * Appends the note; counts the event as lost, for a gap, where the log of this
- * transaction has already failed.
+ * Appends a change record.  Where the log of this transaction has failed already,
+ * counts the event as lost, which makes a gap.
  */
 static void
 oe_emit_record(OeRowLayout *layout, char op, int64 id, const char *text, int len)
@@ -120,7 +120,7 @@ oe_emit_argument(FunctionCallInfo fcinfo, int i)
 	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
-/* A run of [a-z0-9_]; NULL where there is none. */
+/* The end of the word of [a-z0-9_] at p; NULL where there is no word. */
 static const char *
 oe_type_word(const char *p)
 {
@@ -176,7 +176,7 @@ oe_emit_check_type(const char *type)
 }
 
 /*
- * A subject or a key: something, but short and printable.
+ * Refuses a subject or a key that is empty, too long or not printable.
  */
 static void
 oe_emit_check_name(const char *argument, const char *value)
@@ -263,7 +263,7 @@ oe_sql_emit(PG_FUNCTION_ARGS)
 }
 
 /*
- * _emit(...): the same for our own types.
+ * _emit(...): the same for types of the platform, which emit() refuses.
  */
 Datum
 oe_sql_emit_platform(PG_FUNCTION_ARGS)
@@ -272,7 +272,7 @@ oe_sql_emit_platform(PG_FUNCTION_ARGS)
 }
 
 /*
- * _check_type(type): may a DBA use it?
+ * _check_type(type): raises an error where a DBA may not define such a type.
  */
 Datum
 oe_sql_check_type(PG_FUNCTION_ARGS)

@@ -10,17 +10,18 @@
 #include "utils/uuid.h"
 
 /*
- * Any backend or worker, in a transaction.  Notes an event that the publisher
- * finds in the journal once the transaction has committed; it goes with a
- * subtransaction that is rolled back.  "type" as odoo.<domain>.<entity>.<verb>.v<n>;
- * "data" is the text of a JSON object; key NULL: the subject; correlation may
- * be NULL; id NULL: a new one.  Checks nothing, takes no lock.
+ * Any backend or worker, in a transaction.  Records an event that the publisher
+ * finds in the journal once the transaction has committed.  The rollback of a
+ * subtransaction takes the event back.  "type" has the form
+ * odoo.<domain>.<entity>.<verb>.v<n>; "data" is the text of a JSON object.  The key
+ * is the subject where NULL, correlation may be NULL, and a NULL id means a new
+ * one.  Checks no argument and takes no lock.
  */
 extern void oe_emit(const char *type, const char *subject, const char *data,
 					const char *key, const char *correlation, pg_uuid_t *id);
 
 /*
- * The same for a snapshot event of a row, which the publisher reads when it
+ * The same for a snapshot event of a row.  The publisher reads the row when it
  * makes the event.
  */
 extern void oe_note_snapshot(const char *rule, const char *entity, int64 id);

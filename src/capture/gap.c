@@ -1,11 +1,12 @@
 /*
  * gap.c
- *	  Notes in odoo_events.capture_gap what a transaction could not capture.
+ *	  Writes to odoo_events.capture_gap which changes a transaction could not
+ *	  capture.
  *
- * Odoo's backend, just before commit, in a subtransaction of its own.  Locks
- * the table conditionally.  Sets all columns itself.  Where not even that
- * succeeds the loss stands in shared memory, and the worker notes it as soon
- * as it can (trusted transaction).
+ * Odoo's backend, just before commit, in a subtransaction of its own.  Locks the
+ * table conditionally.  Sets all columns itself.  Where that fails, too, the loss
+ * is counted in shared memory, and the worker writes the row as soon as it can, in
+ * a trusted transaction.
  */
 #include "postgres.h"
 
@@ -29,7 +30,7 @@
 #include "capture/gap.h"
 #include "capture/log.h"
 
-/* Columns of capture_gap, in their order; what follows is null. */
+/* Columns of capture_gap, in their order; further columns are null. */
 enum
 {
 	OE_G_XID, OE_G_RULE, OE_G_RELID, OE_G_AT, OE_G_CHANGES, OE_G_REASON,
@@ -109,8 +110,7 @@ oe_gap_note_late(OeRuleStats *stats, uint64 lost)
 }
 
 /*
- * The number is taken away only after the row is committed: noted twice after
- * a crash is better than never.
+ * The counter in shared memory is decreased only after the row is committed.
  */
 void
 oe_gaps_note_late(void)

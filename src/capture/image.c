@@ -1,13 +1,12 @@
 /*
  * image.c
- *	  Images of rows in notes (image.h).
+ *	  Row versions in change records (image.h).
  *
- * An image is the row version as it stands in the table, to be read with the
- * descriptor that the layout has kept: it stays readable after ALTER TABLE.
- * Values in TOAST are brought along when noting, those of the noted columns
- * only: before commit they could not be fetched any more, and the old heap may
- * be gone.  Copying a version is far cheaper than picking columns out of it,
- * and most notes are of one change per row.
+ * A change record contains the row version as the table stores it.  The layout keeps
+ * the tuple descriptor, so that it stays readable after ALTER TABLE.  Values in
+ * TOAST are fetched at once, but of captured columns only: at commit they may be
+ * gone.  Copying a whole version is far cheaper than picking columns out of it, and
+ * most rows are changed once per transaction.
  */
 #include "postgres.h"
 
@@ -22,8 +21,8 @@
 #include "capture/image.h"
 
 /*
- * Values that look different: numerics may differ in scale only, and varlena
- * values in how they are stored.
+ * Compares values whose bytes differ.  Numerics may differ in scale only, varlena
+ * values in compression only.
  */
 static bool
 oe_same_slow(const OeLayoutColumn *col, Datum a, Datum b)
@@ -58,7 +57,7 @@ oe_column_same(const OeLayoutColumn *col, Datum a, bool a_null, Datum b, bool b_
 }
 
 /*
- * Two stored values of a column, neither null.
+ * Compares two stored values of a column; neither is null.
  */
 static inline bool
 oe_same_stored(const OeLayoutColumn *col, char *a, char *b)
@@ -124,7 +123,8 @@ oe_walk_next(OeWalker *w, int attr, int len, Size align_mask)
 }
 
 /*
- * The general way, for versions that are older than a column of the table.
+ * The general comparison, for row versions that are older than a column of the
+ * table.
  */
 static bool
 oe_tuples_differ_slow(const OeRowLayout *layout, HeapTuple old, HeapTuple new,
@@ -203,8 +203,8 @@ oe_tuple_id(const OeRowLayout *layout, HeapTuple tup, int64 *id)
 }
 
 /*
- * Whether a value is one that the WAL does not give: it did not change and is
- * in TOAST, which cannot be read while decoding.
+ * Is the value missing in the WAL?  It is where it did not change and is in TOAST,
+ * which cannot be read while decoding.
  */
 bool
 oe_unavailable(const OeLayoutColumn *col, Datum value, bool isnull)
@@ -236,8 +236,9 @@ oe_tuple_complete(const OeRowLayout *layout, HeapTuple new, HeapTuple old)
 }
 
 /*
- * Brings the values of noted columns out of TOAST, and leaves the others out.
- * Needs the snapshot of the statement, which is why it is done when noting.
+ * Replaces TOAST pointers of captured columns by their values, and those of other
+ * columns by null.  Needs the snapshot of the statement, and is therefore called
+ * when the change is recorded.
  */
 static HeapTuple
 oe_flatten(const OeRowLayout *layout, HeapTuple tup, const uint64 *wanted)
@@ -275,12 +276,12 @@ oe_only_holds(const OeOnly *only, Datum value)
 		return DatumGetBool(value) == (only->value[0] == 't');
 	if (only->type != TEXTOID && only->type != VARCHAROID)
 		return false;
-	/* what is long enough for TOAST is none of these values */
+	/* a value in TOAST is longer than any that a rule compares with */
 	return !VARATT_IS_EXTERNAL(text) && !VARATT_IS_COMPRESSED(text) &&
 		VARSIZE_ANY_EXHDR(text) == len && memcmp(VARDATA_ANY(text), only->value, len) == 0;
 }
 
-/* Is this row version one that the rule is about? */
+/* Does the rule capture rows with these values? */
 static bool
 oe_tuple_wanted(const OeRowLayout *layout, HeapTuple tup)
 {
@@ -296,7 +297,8 @@ oe_tuple_wanted(const OeRowLayout *layout, HeapTuple tup)
 }
 
 /*
- * The same of a note's old or new version; of what is not known, yes.
+ * The same for the old or the new version of a change record; true where that
+ * version is not known.
  */
 bool
 oe_record_wanted(const OeChangeRecord *record, bool old)
@@ -385,8 +387,8 @@ oe_image_new(const OeChangeRecord *record, OeRowValues *row)
 }
 
 /*
- * An unchanged value of U may have been left out of the old version: all of
- * them are in the new one.
+ * In a record of U the old version may lack unchanged values in TOAST; they are
+ * taken from the new version.
  */
 void
 oe_image_old(const OeChangeRecord *record, OeRowValues *row)

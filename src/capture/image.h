@@ -1,9 +1,10 @@
 /*
  * image.h
- *	  Images of rows in notes: keeping, reading, comparing.
+ *	  Row versions ("images") in change records: keeping, reading, comparing.
  *
- * Odoo's backend.  Allocates in the caller's context; reads no catalogs but
- * where values of unequal representation need their type's comparison.
+ * Odoo's backend, or a process that decodes.  Allocates in the caller's context.
+ * Reads the catalogs only where two values differ in representation and their
+ * type's own comparison has to decide.
  */
 #ifndef OE_IMAGE_H
 #define OE_IMAGE_H
@@ -32,7 +33,8 @@ typedef struct OeRowValues
 /* Whether two values of a column are the same. */
 extern bool oe_column_same(const OeLayoutColumn *col, Datum a, bool a_null, Datum b, bool b_null);
 
-/* Whether an update that changed these columns matters by itself. */
+/* Is one of these changed columns significant, so that the update alone makes a
+ * journal row? */
 extern bool oe_significant(const OeRowLayout *layout, const uint64 *changed);
 
 /* Sets the bits of the columns that differ between two versions of a row;
@@ -49,13 +51,17 @@ extern bool oe_tuple_id(const OeRowLayout *layout, HeapTuple tup, int64 *id);
 extern HeapTuple oe_tuple_complete(const OeRowLayout *layout, HeapTuple new, HeapTuple old);
 extern bool oe_unavailable(const OeLayoutColumn *col, Datum value, bool isnull);
 
-/* Appends a note.  old, new and changed (U) may be NULL.  False when the log
+/* Appends a change record.  old, new and changed (U) may be NULL.  False when the log
  * has failed.  A decoded version is complete as far as it can be. */
 extern bool oe_record_change(OeRowLayout *layout, char op, CommandId cid, bool foreign, int64 id,
 							 HeapTuple old, HeapTuple new, const uint64 *changed);
 
-/* The row before and after a note; by-reference values point into it. */
+/* The row before and after a change record; by-reference values point into the
+ * record. */
 extern void oe_image_old(const OeChangeRecord *record, OeRowValues *row);
+
+/* Does the rule capture rows like the old, or the new, version?  True where that
+ * version is not known. */
 extern bool oe_record_wanted(const OeChangeRecord *record, bool old);
 extern void oe_image_new(const OeChangeRecord *record, OeRowValues *row);
 

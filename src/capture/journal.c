@@ -3,14 +3,14 @@
  *	  Writes the net changes of a transaction to the journal, just before it
  *	  commits or is prepared.
  *
- * Odoo's backend.  Runs in a subtransaction of its own: where it fails, that
- * is rolled back, the loss is logged and noted as a gap, and Odoo's commit
- * goes on, unless odoo_events.strict is set.  Takes RowExclusiveLock on one
- * member of the journal ring and on the sequence, both conditionally: it never
- * waits for a lock that anybody but a superuser could hold.  Runs no
- * user-defined code.  Sets all columns of the journal itself.
+ * Odoo's backend.  Runs in a subtransaction of its own.  Where that fails it is
+ * rolled back, the loss is logged and becomes a gap, and Odoo's commit goes on,
+ * unless odoo_events.strict is set.  Takes RowExclusiveLock on one member of the
+ * journal ring and on the sequence, both conditionally, so that it never waits.
+ * Runs no user-defined code.  Sets all columns of the journal itself.
  *
- * A row is written if it came, went, or differs in a significant column.
+ * A row of Odoo's gets a journal row if the transaction inserted it, deleted it, or
+ * changed a significant column of it.
  */
 #include "postgres.h"
 
@@ -153,7 +153,11 @@ oe_journal_write(void *arg)
 	OeNetChange net;
 
 	OE_FAULT("journal-begin");
-	/* a transaction may have become read only after it wrote; undone with us */
+
+	/*
+	 * a transaction may have become read only after it wrote; the end of the
+	 * subtransaction restores this
+	 */
 	XactReadOnly = false;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	oe_texts_init(&texts, VARHDRSZ);
@@ -177,8 +181,8 @@ oe_journal_write(void *arg)
 }
 
 /*
- * What the transaction did, for the views; and, "unnoted", for the worker, who
- * writes down later what was lost.
+ * Adds the counts of the transaction to the statistics in shared memory.  With
+ * "unnoted" also the losses whose gap could not be written, for the worker.
  */
 static void
 oe_count(bool unnoted)

@@ -45,11 +45,11 @@ extern void oe_journal_end(OeJournal *j);
 /* XACT_EVENT_PRE_COMMIT and XACT_EVENT_PRE_PREPARE. */
 extern void oe_journal_flush(void);
 
-/* Notes in the audit log what the transaction left out by its own choice
- * (another step). */
+/* Writes to the audit log which changes the transaction left out by its own choice
+ * (odoo_events.capture, quiet()).  A step of oe_subtransaction_run(). */
 extern void oe_left_out_write(void *arg);
 
-/* quiet.c */
+/* quiet.c: the reason that this transaction gave to quiet(); NULL: none. */
 extern const char *oe_quiet_reason(void);
 
 #endif							/* OE_JOURNAL_H */

@@ -17,10 +17,11 @@
 
 struct OeTarget;
 
+/* One captured column.  Memory of the layout, as all below. */
 typedef struct OeLayoutColumn
 {
 	char	   *key;			/* ,"name":null */
-	int			keylen;			/* without null */
+	int			keylen;			/* bytes of it without "null" */
 	AttrNumber	attnum;
 	int16		len;
 	bool		byval;
@@ -29,7 +30,8 @@ typedef struct OeLayoutColumn
 	FmgrInfo	out;
 } OeLayoutColumn;
 
-/* Rows count that have this value, or another one's. */
+/* A condition on rows: they are captured where the column has this value.  Where a
+ * layout has several of them, one must hold. */
 typedef struct OeOnly
 {
 	AttrNumber	attnum;
@@ -37,14 +39,15 @@ typedef struct OeOnly
 	char	   *value;
 } OeOnly;
 
-/* How to walk over one attribute of a stored row. */
+/* How to step over one attribute of a stored row. */
 typedef struct OeLayoutStep
 {
 	int16		len;
-	int16		col;			/* of the layout; -1: not noted */
+	int16		col;			/* index in OeRowLayout.cols; -1: not captured */
 	Size		align_mask;
 } OeLayoutStep;
 
+/* Lives in "cxt", which rules.c or the output plugin deletes. */
 typedef struct OeRowLayout
 {
 	MemoryContext cxt;
@@ -57,13 +60,15 @@ typedef struct OeRowLayout
 	OeLayoutColumn *cols;
 	int			nonly;			/* 0: every row counts */
 	OeOnly	   *only;
-	uint64	   *significant;	/* bit per column, as in notes of updates */
+	uint64	   *significant;	/* bit per column, as in change records of
+								 * updates */
 	OeLayoutStep *steps;		/* maxatt of them; NULL: walk the general way */
-	struct OeTarget *target;	/* in transaction number target_tx */
+	struct OeTarget *target;	/* valid in transaction number target_tx only */
 	uint64		target_tx;
-	uint64		void_before;	/* notes before it are void, in merge number */
-	uint64		void_merge;		/* void_merge */
-	struct OeRowLayout *next;	/* retired layouts */
+	uint64		void_before;	/* position: change records before it are
+								 * void; valid in merge number void_merge only */
+	uint64		void_merge;
+	struct OeRowLayout *next;	/* in the list of retired layouts */
 } OeRowLayout;
 
 #endif							/* OE_LAYOUT_H */

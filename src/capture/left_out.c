@@ -1,7 +1,7 @@
 /*
  * left_out.c
- *	  Notes in the audit log what a transaction left out because it had set
- *	  odoo_events.capture to off, or had called quiet().
+ *	  Writes to the audit log how many changes a transaction left out because it had
+ *	  set odoo_events.capture to off, or had called quiet().
  *
  * Odoo's backend, just before commit, in a subtransaction of its own.  Locks
  * the table and its sequence conditionally.  Sets all columns itself.

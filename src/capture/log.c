@@ -45,7 +45,7 @@ oe_log_begin(void)
 	if (oe_log->cxt)
 		return;
 	cxt = AllocSetContextCreate(oe_log->parent ? oe_log->parent : TopTransactionContext,
-								"odoo_events notes", ALLOCSET_DEFAULT_SIZES);
+								"odoo_events change records", ALLOCSET_DEFAULT_SIZES);
 	oe_log->memory = MemoryContextAlloc(cxt, OE_LOG_FIRST_SIZE);
 	oe_log->size = OE_LOG_FIRST_SIZE;
 	oe_log->maxmarks = 16;

@@ -1,14 +1,15 @@
 /*
  * merge.c
- *	  From the log of notes to the net change of each row (merge.h).
+ *	  From the log of change records to the net change of each row (merge.h).
  *
- * Odoo's backend, just before commit.  Notes are sorted by row and command id,
- * each row's first and last version is found, and the rows are sorted by their
- * first note.  Sorted are small fixed records that say where a note stands; the
- * images stay in the log.  As long as the log is in memory the records are too;
- * where it was spilled both sorts are PostgreSQL's tuplesort, within work_mem,
- * so that a transaction of any size needs a bounded amount of memory (only the
- * records of one row are ever together in memory).  Reads pg_class; no locks.
+ * Odoo's backend, just before commit, or a process that decodes.  Change records
+ * are sorted by row and command id, the first and the last version of each row is
+ * found, and the rows are sorted by their first record.  What is sorted are small
+ * sort keys with the position of a record; the row versions stay in the log.  While
+ * the log is in memory the keys are too.  Where it was spilled, PostgreSQL's
+ * tuplesort sorts them within work_mem, so that a transaction of any size needs a
+ * bounded amount of memory (the keys of one row alone must fit).  Reads
+ * pg_class; takes no lock.
  */
 #include "postgres.h"
 
@@ -23,7 +24,7 @@
 #include "base/compat.h"
 #include "capture/merge.h"
 
-/* Where a note stands and what it is sorted by. */
+/* The position of a change record, and the values that it is sorted by. */
 typedef struct OeSortKey
 {
 	uint64		target;
@@ -53,7 +54,8 @@ struct OeMerge
 	TupleTableSlot *slot;
 };
 
-/* Merges of this backend so far: tells whether a layout's void_before is of now. */
+/* Counts the merges of this backend: void_before of a layout is of the current merge
+ * where its void_merge equals this. */
 static uint64 oe_merges = 0;
 
 #define OE_RECORD_COLUMNS 6
@@ -87,8 +89,8 @@ oe_record_cmp(const OeSortKey *a, const OeSortKey *b)
 #include "lib/sort_template.h"
 
 /*
- * Notes of a relation before this position are void: it was truncated, or
- * dropped altogether, later in the transaction.
+ * The position before which change records of a relation are void, because it was
+ * truncated or dropped later in the transaction.
  */
 static uint64
 oe_void_before(OeRowLayout *layout)
@@ -107,8 +109,8 @@ oe_void_before(OeRowLayout *layout)
 }
 
 /*
- * The record of a note; false if it is void or only marks a TRUNCATE.  A
- * ready-made event or one that is asked for is a row by itself.
+ * The sort key of a change record; false if the record is void or only marks a
+ * TRUNCATE.  A ready-made event (E) or a snapshot (S) counts as a row by itself.
  */
 static bool
 oe_record_of(const OeChangeRecord *record, uint64 pos, OeSortKey *rec)
@@ -139,8 +141,8 @@ oe_record_fits(const OeSortKey *rec, bool exists)
 }
 
 /*
- * Whether the records of a row, in the order of their commands, tell a
- * possible story: a row cannot come twice, nor change before it came.
+ * Is the order of a row's records possible?  A row cannot be inserted twice, nor
+ * change before it was inserted.
  */
 static bool
 oe_row_is_consistent(const OeSortKey *recs, Size n, bool was_there)
@@ -159,9 +161,9 @@ oe_row_is_consistent(const OeSortKey *recs, Size n, bool was_there)
 }
 
 /*
- * Puts the records of a row into an order that is possible.  Commands do not
- * tell it where a trigger that runs before an INSERT removes the row whose
- * place the new one takes: the removal has the later command.
+ * Puts the records of a row into a possible order.  Command ids mislead where a
+ * BEFORE INSERT trigger deletes the row with the same id: the deletion has the later
+ * command id.
  */
 static void
 oe_row_reorder(OeSortKey *recs, Size n, bool exists)
@@ -256,14 +258,17 @@ oe_sort_get(Tuplesortstate *sort, TupleTableSlot *slot, int n, int64 *values)
 }
 
 /*
- * Takes in the net change of a row.
+ * Adds the net change of a row to the result.
  */
 static void
 oe_merge_add(OeMerge *m, const OeNetChange *net)
 {
 	if (m->external)
 	{
-		/* OE_NOWHERE becomes -1, and sorts no differently from the rest */
+		/*
+		 * OE_NOWHERE becomes -1; the sort looks at "first" only, which is a
+		 * position
+		 */
 		int64		values[OE_NET_COLUMNS] = {(int64) net->first, (int64) net->before,
 		(int64) net->after};
 
@@ -279,7 +284,7 @@ oe_merge_add(OeMerge *m, const OeNetChange *net)
 }
 
 /*
- * Truncated tables: one net change each, where the last TRUNCATE stands.
+ * One net change for each truncated table, at the position of its last TRUNCATE.
  */
 static void
 oe_merge_truncations(OeMerge *m)
@@ -334,7 +339,8 @@ oe_merge_memory(OeMerge *m)
 }
 
 /*
- * Called for each record of a log in a file: there may be millions.
+ * Called for each record of a log that was spilled, of which there may be millions.
+ * A process that decodes tells the receiver meanwhile that it is alive.
  */
 static inline void
 oe_merge_alive(void)

@@ -2,9 +2,9 @@
  * quiet.c
  *	  quiet(reason): a transaction whose changes become no events.
  *
- * Odoo's backend, in the caller's transaction.  The reason is kept with the
- * transaction's local id, so that it counts as long as the setting does that
- * quiet() makes (base/bound.h).
+ * Odoo's backend, in the caller's transaction.  quiet() sets odoo_events.capture,
+ * which counts in this transaction only (base/bound.h).  The reason is kept with the
+ * transaction's local id, so that it counts for just as long.
  */
 #include "postgres.h"
 
@@ -23,7 +23,7 @@ static char *oe_reason = NULL;
 static LocalTransactionId oe_reason_bound = InvalidLocalTransactionId;
 
 /*
- * Why this transaction is quiet; NULL: nobody has said.
+ * The reason that this transaction gave; NULL: none.
  */
 const char *
 oe_quiet_reason(void)
@@ -34,8 +34,8 @@ oe_quiet_reason(void)
 PG_FUNCTION_INFO_V1(oe_sql_quiet);
 
 /*
- * _quiet(reason text): a statement of its own would be quiet for itself only,
- * which nobody means.
+ * _quiet(reason text).  Refused outside a transaction block, where it would concern
+ * its own statement only.
  */
 Datum
 oe_sql_quiet(PG_FUNCTION_ARGS)

@@ -1,11 +1,12 @@
 /*
  * reattach.c
- *	  Triggers that Odoo's life has taken away come back.
+ *	  Makes triggers again that are missing, for example because Odoo has rebuilt a
+ *	  table.
  *
- * Worker, outside a transaction, now and then, and only where this database is
- * armed: in a restore the triggers come last, and are the dump's to make.
- * Trusted transaction; locks a table of Odoo's conditionally, so it neither waits nor
- * lets anybody wait.  Runs no code of the database.
+ * Worker, outside a transaction, from time to time, and only where this database is
+ * armed: during a restore the triggers are missing until the dump makes them.  A
+ * trusted transaction; it locks a table of Odoo's conditionally, and so neither waits
+ * nor keeps others waiting.  Runs no code of the database.
  */
 #include "postgres.h"
 
@@ -20,12 +21,12 @@
 
 PG_FUNCTION_INFO_V1(oe_sql_complete_at);
 
-/* When this process last found that all was captured; 0: not yet. */
+/* When this process last found all triggers in place; 0: not yet. */
 static TimestampTz oe_complete_at = 0;
 
 /*
- * _complete_at(complete): what is found uncaptured later has been so since
- * then at the earliest.
+ * _complete_at(complete): the time at which all triggers were in place last.  A
+ * trigger that is found missing later was lost after that.
  */
 Datum
 oe_sql_complete_at(PG_FUNCTION_ARGS)

@@ -1,6 +1,6 @@
 /*
  * reattach.h
- *	  Triggers that tables of attached entities have lost.
+ *	  Making triggers again that tables of attached entities have lost.
  */
 #ifndef OE_REATTACH_H
 #define OE_REATTACH_H

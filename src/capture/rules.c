@@ -2,11 +2,11 @@
  * rules.c
  *	  Cache of capture rules by trigger.
  *
- * Odoo's backend.  Rows of capture_rule are read below SQL privileges, with
- * the latest snapshot, so that a transaction that began before attach() has
- * its rule too.  The invalidation callback only sets a flag: it may run inside
- * any catalog access, also while an entry is being filled.  Locks capture_rule
- * with AccessShareLock while filling.
+ * Odoo's backend.  Reads rows of capture_rule without checking privileges, and with
+ * the latest snapshot, so that a transaction that began before attach() finds its
+ * rule.  The invalidation callback only sets a flag, because it may run inside any
+ * catalog access, also while an entry is being filled.  Holds AccessShareLock on
+ * capture_rule while filling an entry.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@
 #include "capture/rules.h"
 #include "capture/subtransaction.h"
 
-#define OE_RULE_NATTS 7			/* of capture_rule, as far as we read it */
+#define OE_RULE_NATTS 7			/* columns of capture_rule that are read here */
 #define OE_FILL_TRIES 10
 
 static OeCaptureRule *oe_rules = NULL;
@@ -43,7 +43,7 @@ static bool oe_rules_stale = false;
 static Oid	oe_rule_table = InvalidOid;
 
 /*
- * Catalog changes: flags only, no look-ups.
+ * Invalidation callback: sets flags, reads no catalog.
  */
 static void
 oe_rules_invalidate(Datum arg, Oid relid)
@@ -140,8 +140,8 @@ oe_layout_add_all(OeRowLayout *layout, ArrayType *specs, bool significant)
 }
 
 /*
- * How to walk over stored rows; left out where two columns of the rule are the
- * same column of the table.
+ * Prepares the steps over stored rows.  There are none where two columns of the rule
+ * are the same column of the table.
  */
 static void
 oe_layout_add_steps(OeRowLayout *layout)
@@ -181,7 +181,8 @@ oe_partition_root(Oid relid)
 }
 
 /*
- * Which rows count: 'column=value'; of columns that the table has.
+ * Adds the conditions on rows, 'column=value'; those of columns that the table lacks
+ * are left out.
  */
 static void
 oe_layout_add_only(OeRowLayout *layout, ArrayType *specs)
@@ -224,7 +225,7 @@ oe_row_layout_make(Relation rel, const char *rule, ArrayType *significant,
 	if (rel->rd_rel->relispartition)
 		layout->root = oe_partition_root(layout->relid);
 	strlcpy(layout->rule, rule, NAMEDATALEN);
-	/* with the values that rows lack which are older than their column */
+	/* with the missing values of columns that were added later */
 	layout->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	layout->cols = palloc0(max * sizeof(OeLayoutColumn));
 
@@ -314,12 +315,12 @@ oe_rule_fill_step(void *arg)
 
 	MemoryContextSwitchTo(cxt);
 	f->layout = oe_rule_read(f->rel, f->rule);
-	/* an error takes it along, success keeps it */
+	/* until here an error would have freed it with its parent */
 	MemoryContextSetParent(cxt, TopMemoryContext);
 }
 
 /*
- * Fills an entry; an error leaves nothing behind but its message.
+ * Fills an entry; an error becomes its "reason".
  */
 static void
 oe_rule_fill(OeCaptureRule *r, Relation rel)
@@ -336,8 +337,8 @@ oe_rule_fill(OeCaptureRule *r, Relation rel)
 
 /*
  * Change records of this transaction still point to the old layout, so it is
- * freed at the end of the transaction.  Columns that did not matter by the old
- * rule may matter by the new one.
+ * freed at the end of the transaction.  Columns that were not significant by the old
+ * rule may be by the new one.
  */
 static void
 oe_layout_retire(OeRowLayout *layout)
@@ -383,7 +384,7 @@ oe_rule_of(const TriggerData *td)
 	OeCaptureRule *r = oe_rules;
 	OeCaptureRule **link = &oe_rules;
 
-	/* the last one used stands first */
+	/* the entry that was used last is first in the list */
 	if (likely(r != NULL && r->tgoid == td->tg_trigger->tgoid &&
 			   r->state == OE_RULE_VALID))
 		return r;

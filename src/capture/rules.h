@@ -1,7 +1,7 @@
 /*
  * rules.h
- *	  Which columns of a captured table are noted: rules as this backend has
- *	  resolved them.
+ *	  Capture rules as this backend has resolved them: which columns of which table
+ *	  are captured.
  */
 #ifndef OE_RULES_H
 #define OE_RULES_H

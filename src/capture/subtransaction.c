@@ -14,11 +14,10 @@
 #include "capture/subtransaction.h"
 
 /*
- * RollbackAndReleaseCurrentSubTransaction() asserts that the level above goes
- * on, which it does not while a transaction commits or is prepared, although
- * nothing in the rollback depends on it.  A server with assertions gets one
- * more level in between, which is released; others are spared its transaction
- * id.
+ * RollbackAndReleaseCurrentSubTransaction() asserts that the parent is in progress.
+ * It is not while a transaction commits or is prepared, although the rollback does
+ * not depend on it.  On a server with assertions we put one more subtransaction in
+ * between; others are spared its transaction id.
  */
 #ifdef USE_ASSERT_CHECKING
 #define OE_LEVEL_BETWEEN true
@@ -46,8 +45,9 @@ oe_subtransaction_end(bool commit)
 }
 
 /*
- * A cancelled statement must stay cancelled, and a serialization failure must
- * reach the client, which will try again; everything else is our own trouble.
+ * May this error be turned into a gap?  Not a cancellation, which must stop the
+ * statement, nor a serialization failure, after which the client repeats its
+ * transaction.
  */
 static bool
 oe_error_is_ours(int sqlerrcode)

@@ -2,8 +2,8 @@
  * subtransaction.h
  *	  A step of capture whose failure must not become Odoo's.
  */
-#ifndef OE_TRY_H
-#define OE_TRY_H
+#ifndef OE_SUBTRANSACTION_H
+#define OE_SUBTRANSACTION_H
 
 #include "postgres.h"
 
@@ -17,4 +17,4 @@
  */
 extern const char *oe_subtransaction_run(void (*step) (void *arg), void *arg, const char *what);
 
-#endif							/* OE_TRY_H */
+#endif							/* OE_SUBTRANSACTION_H */

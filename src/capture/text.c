@@ -60,8 +60,8 @@ oe_json_row(OeTexts *t, StringInfo buf, OeRowLayout *layout, const OeRowValues *
 }
 
 /*
- * Compares columns of two layouts of one table (it was altered in between): by
- * their values if the type is the same, else by what would be written.
+ * Compares columns of two layouts of one table, which was altered in between: by
+ * value where the type is the same, else by the JSON that would be written.
  */
 static bool
 oe_same_across(OeLayoutColumn *a, Datum va, bool na, OeLayoutColumn *b, Datum vb, bool nb)
@@ -118,7 +118,8 @@ oe_json_difference(StringInfo buf, OeRowLayout *was, const OeRowValues *before,
 }
 
 /*
- * The usual case of an update: one note, which knows what differs.
+ * The usual case of an update: one change record, which has the bitmap of the columns
+ * that differ.
  */
 static bool
 oe_json_recorded_difference(StringInfo buf, const OeChangeRecord *record)
@@ -145,8 +146,8 @@ oe_json_recorded_difference(StringInfo buf, const OeChangeRecord *record)
 }
 
 /*
- * Fills the texts of one net change; answers its operation, or 0 if it is
- * none that matters.
+ * Fills the texts of one net change.  Returns its operation, or 0 if it makes no
+ * journal row.
  */
 static char
 oe_net_texts(OeTexts *t, const OeChangeRecord *before, const OeChangeRecord *after)
@@ -163,7 +164,7 @@ oe_net_texts(OeTexts *t, const OeChangeRecord *before, const OeChangeRecord *aft
 		oe_append(&t->new, (const char *) after + after->new_image, after->new_len);
 		return after->op;
 	}
-	/* neither was nor is one that counts */
+	/* the rule captures neither the old nor the new version */
 	if (!(before && oe_record_wanted(before, true)) && !(after && oe_record_wanted(after, false)))
 		return 0;
 	t->partial = before && before->old_image == 0;

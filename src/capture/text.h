@@ -16,7 +16,8 @@
 
 typedef struct OeTexts
 {
-	int			reserve;		/* bytes left free in front of each text */
+	int			reserve;		/* bytes left free in front of each text, for
+								 * a varlena header */
 	char		op;				/* I, U, D; T: truncated, without texts; E: a
 								 * ready-made event */
 	int64		id;
@@ -30,7 +31,8 @@ typedef struct OeTexts
 								 * that the WAL does not give, "," before each */
 	/* private */
 	MemoryContext row_cxt;		/* reset after each row */
-	StringInfoData record_buf[2];	/* notes read from the file */
+	StringInfoData record_buf[2];	/* change records that were read from the
+									 * file */
 } OeTexts;
 
 extern void oe_texts_init(OeTexts *t, int reserve);

@@ -1,11 +1,10 @@
 /*
  * trigger.c
- *	  The trigger functions: what they see of a change becomes a note.
+ *	  The trigger functions, which append a change record for each changed row.
  *
- * Odoo's backend, in the statement that changes the row.  Takes no lock of its
- * own (but see rules.c), reads no other row, runs no user-defined code, and
- * raises nothing that Odoo would not have met without it, unless the setting
- * odoo_events.strict asks for it.
+ * Odoo's backend, in the statement that changes the row.  Takes no lock (but see
+ * rules.c), reads no other row, and runs no user-defined code.  Raises no error of
+ * its own unless odoo_events.strict is on.
  */
 #include "postgres.h"
 
@@ -25,7 +24,8 @@
 PG_FUNCTION_INFO_V1(oe_sql_capture);
 PG_FUNCTION_INFO_V1(oe_sql_capture_truncate);
 
-/* Columns that differ in the call in hand, reused: no call nests in another. */
+/* Bitmap of the columns that differ, for the current call.  One is enough: these
+ * triggers execute no statement that could fire them again. */
 static uint64 *oe_changed;
 static int	oe_changed_words = 0;
 
@@ -49,8 +49,8 @@ oe_trigger_check(FunctionCallInfo fcinfo, bool row)
 }
 
 /*
- * Is the change to be left out?  By odoo_events.capture it is counted, so that
- * somebody learns of it.
+ * Is the change not to be captured?  Changes that odoo_events.capture leaves out are
+ * counted for the audit log.
  */
 static bool
 oe_left_out(TriggerData *td)
@@ -95,8 +95,8 @@ oe_count_lost(Oid relid, const char *rule, const char *reason)
 }
 
 /*
- * A version that was there before this transaction.  The raw xmin: a row that
- * COPY FREEZE wrote in this transaction is ours.
+ * Was the row version there before this transaction?  Looks at the raw xmin, because
+ * COPY FREEZE of this transaction hides it.
  */
 static bool
 oe_is_foreign(HeapTuple tup)
@@ -105,9 +105,9 @@ oe_is_foreign(HeapTuple tup)
 }
 
 /*
- * AFTER UPDATE.  Nothing is recorded if no noted column differs.  The command is
- * that which made the new version: events of nested statements arrive earlier
- * than those of the outer one.
+ * AFTER UPDATE.  Nothing is recorded if no captured column differs.  The order of
+ * changes is that of the commands that made the new versions, not that of the calls:
+ * triggers of a nested statement fire before those of the outer one.
  */
 static bool
 oe_record_update(TriggerData *td, OeRowLayout *layout)
@@ -186,7 +186,7 @@ oe_sql_capture(PG_FUNCTION_ARGS)
 }
 
 /*
- * The statement trigger: a marker in the log.
+ * The statement trigger for TRUNCATE: appends a marker to the log.
  */
 Datum
 oe_sql_capture_truncate(PG_FUNCTION_ARGS)

@@ -1,13 +1,13 @@
 /*
  * line.c
- *	  Lines of the output plugin, and at which positions of the WAL they are
- *	  sent (stream.h).
+ *	  Lines of the output plugin, and the WAL positions with which they are sent
+ *	  (stream.h).
  *
- * A consumer confirms the position of the last line that it has.  So the last
- * line of a transaction is sent at the end of its commit record, and all
- * others before the commit record: who confirms one of those gets the
- * transaction again, and who confirms the last one does not.  For that the
- * last line so far is always held back.
+ * A consumer confirms the position of the last line that it has.  A consumer that
+ * has confirmed only a part of a transaction must get all of it again.  So the last
+ * line of a transaction has the position of the end of its commit record, and all
+ * others have the beginning of it.  Which line is the last one is known at the end
+ * only; the latest line is therefore held back until the next one is made.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@ oe_stream_line_out(LogicalDecodingContext *ctx)
 }
 
 /*
- * A new line, empty, to be filled by the caller; the one before goes out.
+ * Sends the line that was held back, and returns an empty one to be filled.
  */
 StringInfo
 oe_stream_line(LogicalDecodingContext *ctx)
@@ -44,7 +44,7 @@ oe_stream_line(LogicalDecodingContext *ctx)
 }
 
 /*
- * The head of a line: the members that were asked for.
+ * Appends the members that the consumer's options ask for.
  */
 void
 oe_stream_head(OeStream *s, ReorderBufferTXN *txn, StringInfo out)
@@ -63,8 +63,8 @@ oe_stream_head(OeStream *s, ReorderBufferTXN *txn, StringInfo out)
 }
 
 /*
- * A published event, byte for byte, wrapped only where the consumer asked for
- * more.
+ * Makes the line of a published event: its bytes alone, or, where the consumer asked
+ * for further members, an object around them.
  */
 void
 oe_stream_event_line(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, const char *event)
@@ -84,7 +84,7 @@ oe_stream_event_line(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, const c
 }
 
 /*
- * The transaction has given all its lines: the last one goes out at "end".
+ * After all lines of a transaction: sends the last one with the position "end".
  */
 void
 oe_stream_lines_end(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr end)

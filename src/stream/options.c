@@ -2,8 +2,9 @@
  * options.c
  *	  Options of the output plugin (stream.h).
  *
- * Unknown, repeated and foreign options are errors: a consumer that misspells
- * one must not get a stream that he did not ask for.
+ * Options that are unknown, given twice, or belong to the other source are errors:
+ * a consumer that misspells an option must not get another stream than it asked
+ * for.
  */
 #include "postgres.h"
 
@@ -55,8 +56,7 @@ oe_option_bool(DefElem *e)
 }
 
 /*
- * A list of names separated by commas; braces around it are allowed, as in an
- * array.
+ * Parses names separated by commas; braces around them are allowed, as in an array.
  */
 static void
 oe_option_list(OeStream *s, DefElem *e, const char *allowed)
@@ -102,7 +102,7 @@ oe_option_source(OeStream *s, DefElem *e)
 }
 
 /*
- * An option of the other source.
+ * Refuses an option that belongs to the other source.
  */
 static void
 oe_option_foreign(OeStream *s, const DefElem *e, OeStreamSource source)

@@ -3,12 +3,12 @@
  *	  source=outbox: transactions that come in pieces before their commit
  *	  (stream.h).
  *
- * Above logical_decoding_work_mem the server does not spill a transaction to
- * disk, it hands over what it has so far.  Most of that is Odoo's and none of
- * our business.  Events in it are kept in a temporary file of the transaction,
- * and are sent when the commit is decoded: a consumer of lines never sees an
- * event that might still be rolled back.  The file is closed with the
- * decoding context, also by an error.
+ * Where a transaction exceeds logical_decoding_work_mem, the server does not spill it
+ * to disk, but hands over the changes so far.  Most of them are rows of Odoo's, which
+ * this source ignores.  Events among them are kept in a temporary file of the
+ * transaction, and sent when its commit is decoded, so that a consumer never gets an
+ * event that is rolled back later.  The file is closed with the decoding context,
+ * also after an error.
  */
 #include "postgres.h"
 
@@ -19,20 +19,20 @@
 #include "base/compat.h"
 #include "stream/stream.h"
 
-/* Where the first event of a transaction or subtransaction stands. */
+/* Where the events of a transaction or subtransaction begin in the file. */
 typedef struct OePieceMark
 {
 	TransactionId xid;
 	int			fileno;
 	off_t		offset;
-	int64		events;			/* before it */
+	int64		events;			/* number of events before it */
 } OePieceMark;
 
 struct OePieces
 {
 	dlist_node	node;			/* in OeStream.pieces */
-	BufFile    *file;			/* of length and text of each event; written
-								 * to at its end */
+	BufFile    *file;			/* length and text of each event; its position
+								 * is the end, where events are written */
 	int64		events;
 	OePieceMark *marks;			/* in the order of their positions */
 	int			nmarks;
@@ -49,7 +49,8 @@ oe_pieces_drop(OePieces *p)
 }
 
 /*
- * The decoding context goes away, perhaps by an error.
+ * Callback of the decoding context's memory: it is being deleted, perhaps after an
+ * error.
  */
 static void
 oe_pieces_drop_all(void *arg)
@@ -75,7 +76,7 @@ oe_pieces_init(OeStream *s)
 }
 
 /*
- * What is kept of a transaction; made with its first event.
+ * The kept events of a transaction; made with the first event.
  */
 static OePieces *
 oe_pieces_of(OeStream *s, ReorderBufferTXN *top)
@@ -98,7 +99,7 @@ oe_pieces_of(OeStream *s, ReorderBufferTXN *top)
 }
 
 /*
- * Remembers where the events of a transaction or subtransaction begin.
+ * Remembers the position at which events of a transaction or subtransaction begin.
  */
 static void
 oe_piece_mark(OePieces *p, TransactionId xid)
@@ -120,7 +121,7 @@ oe_piece_mark(OePieces *p, TransactionId xid)
 }
 
 /*
- * Keeps an event until the commit; "xid" is the subtransaction's that made it.
+ * Keeps an event until the commit; "xid" is that of the subtransaction which wrote it.
  */
 void
 oe_piece_keep(OeStream *s, ReorderBufferTXN *top, TransactionId xid, char *event)
@@ -144,7 +145,7 @@ oe_piece_seek(OePieces *p, int fileno, off_t offset)
 }
 
 /*
- * Ends what is kept of a transaction without sending it.
+ * Drops the kept events of a transaction.
  */
 void
 oe_pieces_forget(ReorderBufferTXN *top)
@@ -155,9 +156,9 @@ oe_pieces_forget(ReorderBufferTXN *top)
 }
 
 /*
- * A subtransaction was rolled back.  Whatever came after its first event is
- * its own, or that of its subtransactions, which went with it: the file's tail
- * is written over.
+ * A subtransaction was rolled back.  All events after its first one belong to it or
+ * to its own subtransactions, which were rolled back with it.  So the file continues
+ * at its first event.
  */
 void
 oe_pieces_cut(ReorderBufferTXN *top, TransactionId xid)
@@ -174,7 +175,7 @@ oe_pieces_cut(ReorderBufferTXN *top, TransactionId xid)
 }
 
 /*
- * The commit: sends what was kept.
+ * At the commit: sends the kept events.
  */
 void
 oe_pieces_send(LogicalDecodingContext *ctx, ReorderBufferTXN *top)

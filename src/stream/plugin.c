@@ -3,12 +3,12 @@
  *	  The output plugin "odoo_events": published events, or the net changes of
  *	  Odoo's tables, as lines of JSON (stream.h).
  *
- * Every transaction is sent when its commit is decoded, never earlier.  With
- * source=outbox the server may hand over large ones in pieces before that
- * (pieces.c); source=tables declines, it needs them whole.  There are no
- * callbacks for two-phase commit, so a prepared transaction comes at COMMIT
- * PREPARED: a plugin that took it at PREPARE would be told nothing of it again,
- * not even after a restart, and would have to send it before its commit.
+ * A transaction is sent when its commit is decoded, never earlier.  With
+ * source=outbox the server may hand over large transactions in pieces before that
+ * (pieces.c).  source=tables needs transactions as a whole, and declines pieces.  The
+ * plugin has no callbacks for two-phase commit, so a prepared transaction is decoded
+ * at COMMIT PREPARED.  A plugin that takes it at PREPARE does not get it again, not
+ * even after a restart, and so would have to send it before its commit.
  */
 #include "postgres.h"
 
@@ -25,14 +25,15 @@
 #include "base/glob.h"
 #include "stream/stream.h"
 
-/* Changes, or records of a commit, after which the receiver hears of us. */
+/* After so many changes, or records of a commit, the receiver is told that the
+ * process is alive. */
 #define OE_PROGRESS_EVERY 100
 
 extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
 
 /*
- * While a commit is worked upon.  The server takes it for the end of the
- * transaction, at which nothing needs to be said, so it is told otherwise.
+ * Sends a keepalive during a commit that takes long.  The server would not, because
+ * it believes that the transaction is at its end; end_xact says otherwise.
  */
 static void
 oe_stream_commit_progress(void *arg)
@@ -96,13 +97,13 @@ oe_stream_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 
 	s->changes = 0;
 	s->wrote = false;
-	resetStringInfo(&s->line);	/* an error left it there */
+	resetStringInfo(&s->line);	/* an error may have left a line there */
 	OE_FAULT("hold-stream-begin");
 }
 
 /*
- * Before version 16 nobody else tells the receiver that we are alive while
- * everything is left out.
+ * Sends keepalives while all changes are left out.  Since version 16 the server does
+ * that itself.
  */
 static void
 oe_stream_progress(LogicalDecodingContext *ctx)
@@ -127,7 +128,8 @@ oe_type_wanted(OeStream *s, const char *type)
 }
 
 /*
- * source=outbox: a row that came is an event.  NULL if it is not wanted.
+ * source=outbox: the event in an inserted row; NULL if the consumer does not want its
+ * type.
  */
 static char *
 oe_stream_event(OeStream *s, Relation rel, OeStreamRel *r, HeapTuple tup)
@@ -141,8 +143,8 @@ oe_stream_event(OeStream *s, Relation rel, OeStreamRel *r, HeapTuple tup)
 }
 
 /*
- * An event in a transaction that is known to commit is sent; one that comes in
- * a piece is kept.
+ * Sends an event of a transaction whose commit is being decoded; keeps one that comes
+ * in a piece.
  */
 static void
 oe_stream_outbox_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation rel,
@@ -194,8 +196,8 @@ oe_stream_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int n,
 }
 
 /*
- * The lines of a transaction that are written only now are sent at the
- * beginning of the commit record, but for the last one.
+ * The commit.  Lines that are written only now have the position of the beginning of
+ * the commit record, but for the last one (line.c).
  */
 static void
 oe_stream_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn)
@@ -234,7 +236,7 @@ oe_stream_piece_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relat
 }
 
 /*
- * Of a transaction of which pieces have come, or of a subtransaction of one.
+ * The abort of a transaction that has come in pieces, or of a subtransaction of it.
  */
 static void
 oe_stream_piece_abort(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn)
@@ -260,8 +262,8 @@ oe_stream_piece_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogR
 }
 
 /*
- * What another server's replication brings is not Odoo's work here; triggers
- * do not see it either.
+ * Leaves out changes that replication from another server applies: Odoo did not make
+ * them here, and triggers do not fire for them either.
  */
 static bool
 oe_stream_filter_by_origin(LogicalDecodingContext *ctx, OeOriginId origin)

@@ -1,11 +1,12 @@
 /*
  * relation.c
- *	  What a relation is to the output plugin: a member of the outbox, a table
- *	  that a capture rule names, or nothing (stream.h).
+ *	  The output plugin's cache of relations: is one a member of the outbox, a table
+ *	  that a capture rule names, or neither (stream.h)?
  *
- * Entries are looked up again when the relation, the rules, or any schema
- * changes; the callbacks set flags only.  A rule is what it was at that point
- * of the WAL: capture_rule and entity are user_catalog_table.
+ * An entry is looked up again when the relation, the rules, or any schema changes;
+ * invalidation callbacks only set flags.  Rules are read as they were at that point
+ * of the WAL, which is possible because capture_rule and entity are declared
+ * user_catalog_table.
  */
 #include "postgres.h"
 
@@ -30,7 +31,7 @@
 #include "capture/rules.h"
 #include "stream/stream.h"
 
-/* The stream of this process; a process decodes one at a time. */
+/* The stream of this process, which decodes one at a time; NULL: none. */
 static OeStream *oe_stream_current = NULL;
 
 static void
@@ -60,8 +61,9 @@ oe_stream_invalidate_rel(Datum arg, Oid relid)
 }
 
 /*
- * A schema came, went or was renamed: the extension's, or another Odoo's.  Or
- * the database has another owner, whose tables are Odoo's then.
+ * Invalidation callback: a schema was created, dropped or renamed, perhaps that of
+ * the extension or of Odoo; or the database has another owner, whose tables are
+ * Odoo's from then on.
  */
 static void
 oe_stream_invalidate_places(Datum arg, int cacheid, uint32 hash)
@@ -71,8 +73,9 @@ oe_stream_invalidate_places(Datum arg, int cacheid, uint32 hash)
 }
 
 /*
- * The decoding context goes away, perhaps by an error, after which no shutdown
- * is called: the session lives on, and with it our callbacks.
+ * Callback of the decoding context's memory.  It is needed because after an error the
+ * plugin's shutdown is not called, while the session and our invalidation callbacks
+ * live on.
  */
 static void
 oe_stream_rels_end(void *arg)
@@ -105,7 +108,7 @@ oe_stream_rels_init(OeStream *s)
 }
 
 /*
- * No note refers to a retired layout any more.
+ * Frees retired layouts; called when no change record refers to them any more.
  */
 void
 oe_stream_rels_flush(OeStream *s)
@@ -154,8 +157,8 @@ oe_array_has(ArrayType *array, const char *wanted)
 }
 
 /*
- * Of a column that the table of an older version of the extension may not
- * have: the WAL may be from before its update.
+ * The value of a column that was added to the table in a later version of the
+ * extension.  WAL from before the update does not have it; null then.
  */
 static Datum
 oe_catalog_newer_value(Relation rel, HeapTuple tup, const char *column, bool *isnull)
@@ -167,8 +170,8 @@ oe_catalog_newer_value(Relation rel, HeapTuple tup, const char *column, bool *is
 }
 
 /*
- * Raises where the catalog does not know one of the entities that were asked
- * for: a misspelled one would silently give nothing.
+ * Raises an error where the consumer asks for an entity that the catalog does not
+ * know.  A misspelled one would otherwise silently give nothing.
  */
 static void
 oe_entities_check(OeStream *s)
@@ -207,7 +210,7 @@ oe_entities_check(OeStream *s)
 }
 
 /*
- * The same at the start of a stream; a walsender is in no transaction then.
+ * The same at the start of a stream, when a walsender is in no transaction.
  */
 void
 oe_stream_entities_check(OeStream *s)
@@ -224,8 +227,8 @@ oe_stream_entities_check(OeStream *s)
 }
 
 /*
- * Whether the reader captures by the rule as of the change, and so whether
- * triggers do not; "compare": both do.
+ * At this point of the WAL, does the WAL reader capture by the rule?  "compare":
+ * triggers capture by it too, and the results are compared.
  */
 static bool
 oe_rule_read_from_wal(OeStream *s, const char *rule, bool *compare)
@@ -258,7 +261,7 @@ oe_rule_read_from_wal(OeStream *s, const char *rule, bool *compare)
 }
 
 /*
- * Whether one of the entities that were asked for needs the rule.
+ * Does one of the entities that the consumer asks for need the rule?
  */
 static bool
 oe_rule_wanted(OeStream *s, const char *rule)
@@ -288,8 +291,8 @@ oe_rule_wanted(OeStream *s, const char *rule)
 }
 
 /*
- * A table without one has no records that could be named; an error here would
- * stop the stream for ever.
+ * Does the table have an integer column "id"?  A table without it is ignored, since an
+ * error would stop the stream for ever.
  */
 static bool
 oe_has_integer_id(Relation rel)
@@ -300,8 +303,8 @@ oe_has_integer_id(Relation rel)
 }
 
 /*
- * The layout that a rule gives to the table; NULL if none means it.  "named" is
- * the relation whose name counts: the topmost of a partition.
+ * The layout that a rule gives to the table; NULL if no rule names it.  "named" is the
+ * relation whose name is looked for: of a partition the topmost table.
  */
 static OeRowLayout *
 oe_stream_layout(OeStream *s, Relation rel, Relation named, bool *compare)
@@ -398,8 +401,8 @@ oe_stream_rel_fill(OeStream *s, OeStreamRel *r, Relation rel)
 }
 
 /*
- * The table that marks Odoo's schema may have come, gone or got another owner:
- * then no entry counts any more.
+ * Looks again which schema is Odoo's, and empties the cache where it is another one:
+ * the table that marks it may have been created, dropped or given to another owner.
  */
 static void
 oe_stream_check_schema(OeStream *s)
@@ -414,7 +417,7 @@ oe_stream_check_schema(OeStream *s)
 }
 
 /*
- * The entry of a relation, valid now.
+ * The entry of a relation, looked up again if it is not valid.
  */
 OeStreamRel *
 oe_stream_rel(OeStream *s, Relation rel)
@@ -435,7 +438,7 @@ oe_stream_rel(OeStream *s, Relation rel)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(s->change_cxt);
 
-		/* first, so that what changes meanwhile is not lost */
+		/* before the look-up, so that an invalidation during it is not lost */
 		r->valid = true;
 		PG_TRY();
 		{

@@ -1,6 +1,6 @@
 /*
  * stream.h
- *	  What the files of the output plugin share.
+ *	  Declarations that the files of the output plugin share.
  *
  * A walsender, or a backend in pg_logical_slot_get_changes().  All memory is
  * below the decoding context's.  Catalogs are read with the historic snapshot
@@ -26,8 +26,9 @@ typedef enum OeStreamSource
 } OeStreamSource;
 
 /*
- * Where the reader wants net changes instead of lines.  Only rules that
- * wal_rule names as captured from the WAL are decoded then.
+ * The WAL reader's callbacks, to which the plugin gives net changes instead of writing
+ * lines.  It then decodes only tables of rules that wal_rule names as captured from
+ * the WAL.
  */
 typedef struct OeStreamSink
 {
@@ -39,11 +40,12 @@ typedef struct OeStreamSink
 	 */
 	void		(*change) (void *arg, ReorderBufferTXN *txn, OeTexts *t, bool compare);
 
-	/* All net changes of a transaction have been given; there were some. */
+	/* The end of a transaction that had net changes. */
 	void		(*commit) (void *arg, ReorderBufferTXN *txn);
 } OeStreamSink;
 
-/* What a relation is to us, as of the change in hand. */
+/* A relation as the plugin sees it at this point of the WAL.  Memory of
+ * OeStream.rels. */
 typedef struct OeStreamRel
 {
 	Oid			relid;			/* hash key */
@@ -57,7 +59,7 @@ typedef struct OeStreamRel
 								 * one, as JSON */
 } OeStreamRel;
 
-/* What is kept of a transaction before its commit (pieces.c). */
+/* Events of a transaction that is not committed yet (pieces.c). */
 typedef struct OePieces OePieces;
 
 typedef struct OeStream
@@ -77,15 +79,16 @@ typedef struct OeStream
 	HTAB	   *rels;
 	Oid			rule_table;
 	Oid			odoo_schema;	/* that the entries were made for */
-	bool		schema_doubtful;	/* it may be another one now */
+	bool		schema_doubtful;	/* to be looked up again */
 	Oid			wal_table;		/* wal_rule, where there is a sink */
-	MemoryContext retired;		/* layouts that notes may still refer to */
-	OeLog		log;			/* of the transaction in hand */
-	OeTexts		texts;
-	CommandId	changes;		/* of the transaction in hand: orders them */
-	bool		wrote;			/* it gave a line */
-	int			silent;			/* changes since the receiver heard of us */
-	StringInfoData line;		/* its last line so far, held back */
+	MemoryContext retired;		/* layouts that change records may still refer
+								 * to */
+	OeLog		log;			/* of the transaction that is decoded */
+	OeTexts		texts;			/* of its net change at hand */
+	CommandId	changes;		/* counts its changes, and orders them */
+	bool		wrote;			/* it has made a line */
+	int			silent;			/* changes since the latest keepalive */
+	StringInfoData line;		/* its latest line, which is held back */
 	dlist_head	pieces;			/* transactions that come in pieces */
 } OeStream;
 

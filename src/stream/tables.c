@@ -3,9 +3,9 @@
  *	  source=tables: one line per record that a transaction changed, net
  *	  (stream.h).
  *
- * Changes become notes as in the trigger, are merged by the same code, and
- * written when the transaction's commit is decoded.  They arrive in the order
- * of the WAL, without those of subtransactions that aborted.
+ * Changes become change records as in the trigger, are merged by the same code, and
+ * written when the commit of the transaction is decoded.  They arrive in the order
+ * of the WAL, without those of subtransactions that were rolled back.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@
 #include "capture/image.h"
 #include "stream/stream.h"
 
-/* Columns that differ, for the change in hand. */
+/* Bitmap of the columns that differ, for the current change. */
 static uint64 *
 oe_changed_of(const OeRowLayout *layout)
 {
@@ -36,7 +36,11 @@ oe_decoded_update(OeStream *s, OeStreamRel *r, HeapTuple old, HeapTuple new)
 		new = oe_tuple_complete(layout, new, r->full ? old : NULL);
 	if (!oe_tuple_id(layout, new, &new_id))
 		return;
-	/* without FULL the old row is there only where its key changed */
+
+	/*
+	 * without REPLICA IDENTITY FULL the WAL has the old row only where its
+	 * key changed
+	 */
 	old_id = new_id;
 	if (old && !oe_tuple_id(layout, old, &old_id))
 		return;
@@ -82,7 +86,7 @@ oe_stream_table_change(OeStream *s, OeStreamRel *r, ReorderBufferChange *change)
 				oe_decoded_update(s, r, old, new);
 			break;
 		case REORDER_BUFFER_CHANGE_DELETE:
-			/* REPLICA IDENTITY NOTHING does not even tell which row went */
+			/* with REPLICA IDENTITY NOTHING the WAL does not even have the id */
 			if (old && oe_tuple_id(r->layout, old, &id))
 				(void) oe_record_change(r->layout, 'D', s->changes, false, id, r->full ? old : NULL, NULL, NULL);
 			break;
@@ -103,7 +107,7 @@ oe_stream_table_truncate(OeStream *s, OeStreamRel *r)
 }
 
 /*
- * Writes the net change that s->texts holds.
+ * Writes a line with the net change in s->texts.
  */
 static void
 oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
@@ -139,7 +143,7 @@ oe_stream_net(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 	}
 	if (t->unavailable.len > 0)
 	{
-		/* not ended by a null byte; its first character is a comma */
+		/* a text without a terminator, whose first character is a comma */
 		appendStringInfoString(out, ",\"unavailable\":[");
 		appendBinaryStringInfo(out, t->unavailable.data + 1, t->unavailable.len - 1);
 		appendStringInfoChar(out, ']');

@@ -3,10 +3,10 @@
  *	  The worker's side of capture from the WAL: starts and ends the
  *	  recorder (reader.h).
  *
- * Worker, outside a transaction.  Does what _wal_step() (schema/wal.sql)
- * decides, in a trusted transaction.  That may lock one of Odoo's tables and
- * waits for the lock for at most 100 ms; after each failure the next attempt
- * comes after twice the time, so that those who wait behind us do so rarely.
+ * Worker, outside a transaction.  _wal_step() (schema/wal.sql) decides, in a trusted
+ * transaction.  It may have to lock one of Odoo's tables, and waits for that 100 ms at
+ * most, because others queue up behind it.  After each failure the time to the next
+ * attempt doubles.
  */
 #include "postgres.h"
 
@@ -33,12 +33,13 @@
 #include "base/shmem.h"
 #include "walreader/reader.h"
 
-/* Between two attempts at a table's lock. */
+/* Shortest and longest time between two attempts to lock a table. */
 #define OE_BLOCKED_MIN_MS 200
 #define OE_BLOCKED_MAX_MS 60000
-/* Tables that have changed under us are looked for so often. */
+/* How often tables are checked whose triggers or replica identity somebody may have
+ * changed. */
 #define OE_THOROUGH_MS 60000
-/* DROP EXTENSION: how long the processes have to go. */
+/* How long the processes have to end after DROP EXTENSION. */
 #define OE_FORGET_MS 10000
 #define OE_FORGET_STEP_MS 10
 
@@ -47,7 +48,8 @@ PG_FUNCTION_INFO_V1(oe_sql_wal_flush);
 static struct
 {
 	int32		turn;
-	int			blocked_ms;		/* 0: the last attempt was not in vain */
+	int			blocked_ms;		/* time to the next attempt; 0: the last one
+								 * did not fail */
 	TimestampTz attempt_next;
 	TimestampTz thorough_next;
 }			oe_control;
@@ -77,8 +79,8 @@ oe_recorder_start(void)
 }
 
 /*
- * Starts the pair or ends it.  What has failed is started again after
- * odoo_events.restart_delay.
+ * Starts the pair or ends it.  After a failure it is started again when
+ * odoo_events.restart_delay has passed.
  */
 static void
 oe_reader_control(bool wanted)
@@ -138,7 +140,7 @@ oe_reader_step(bool armed)
 }
 
 /*
- * Drops slot and origin, of which nobody else would know any more.
+ * Drops slot and origin, which nobody would drop after the extension is gone.
  */
 static void
 oe_reader_drop(void)
@@ -197,8 +199,8 @@ oe_reader_stop(void)
 }
 
 /*
- * All that was committed by now, also asynchronously, is on disk then, and so
- * within the reader's sight.
+ * _wal_flush(): flushes the WAL, so that the reader finds everything that is
+ * committed by now, asynchronous commits included.
  */
 Datum
 oe_sql_wal_flush(PG_FUNCTION_ARGS)

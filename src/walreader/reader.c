@@ -3,13 +3,13 @@
  *	  The reader: one open decoding context on the database's own slot
  *	  (reader.h).
  *
- * A background worker.  Makes the slot when there is none, then decodes: the
- * output plugin with a sink of ours in place of lines.  Outside any
- * transaction but those that decoding itself makes, which write nothing and
- * are rolled back.  Woken by commits; what is not flushed yet it looks for
- * again in short steps, else once a second.  The slot's position is confirmed
- * only as far as the recorder's commits are on disk, or, where it has nothing to
- * write, as far as was read: so it goes on in a quiet database too.
+ * A background worker.  Makes the slot if there is none, then decodes with the output
+ * plugin, whose net changes come to callbacks here.  It opens no transaction; those
+ * that decoding itself makes write nothing and are rolled back.  A commit wakes it.
+ * Where its record is not flushed yet, the reader looks again in short intervals, else
+ * once a second.  The slot's position is confirmed as far as the recorder's commits are
+ * on disk, or, where it has nothing to write, as far as was read, so that it also moves
+ * on in a quiet database.
  */
 #include "postgres.h"
 
@@ -44,7 +44,7 @@
 #include "walreader/reader.h"
 
 #define OE_CONFIRM_MS 1000
-/* After a commit woke us: until its record is on disk. */
+/* How long short intervals go on after a commit, until its record is on disk. */
 #define OE_HURRY_MS 500
 #define OE_HURRY_STEP_MS 5
 
@@ -55,13 +55,15 @@ typedef struct OeReader
 	shm_mq_handle *queue;
 	uint32		wait_event;
 	LogicalDecodingContext *ctx;	/* NULL while the slot is being made */
-	StringInfoData chunk;		/* not sent yet */
-	TransactionId begun;		/* transaction that is being given */
-	XLogRecPtr	sent;			/* end of the last one that was given */
+	StringInfoData chunk;		/* records that are not sent yet */
+	TransactionId begun;		/* transaction whose BEGIN is in chunk or
+								 * sent, and whose COMMIT is not */
+	XLogRecPtr	sent;			/* end of the last transaction that was sent */
 	XLogRecPtr	confirmed;
 	TimestampTz confirmed_at;
-	XLogRecPtr	waiting;		/* to be confirmed, once the standbys have ... */
-	XLogRecPtr	needed;			/* ... all up to here */
+	XLogRecPtr	waiting;		/* position to be confirmed ... */
+	XLogRecPtr	needed;			/* ... once the standbys have the WAL up to
+								 * here */
 	TimestampTz hurry_until;
 } OeReader;
 
@@ -80,7 +82,7 @@ oe_reader_detach(int code, Datum arg)
 }
 
 /*
- * Gives the recorder what has been gathered; waits while its queue is full.
+ * Sends the collected records to the recorder; waits while the queue is full.
  */
 static void
 oe_reader_send(void)
@@ -95,7 +97,7 @@ oe_reader_send(void)
 }
 
 /*
- * The xid of a transaction that is not older than two billion others.
+ * The full xid, with its epoch, of a recent transaction.
  */
 static uint64
 oe_full_xid(TransactionId xid)
@@ -161,9 +163,9 @@ oe_reader_commit(void *arg, ReorderBufferTXN *txn)
 }
 
 /*
- * Lets the slot go on as far as nothing is needed any more.  Where the slot is
- * on standbys too, they must have what was written to the journal before that:
- * promoted, they would not read it again.
+ * Confirms the slot's position up to which nothing is needed any more.  Where the slot
+ * is synchronized to standbys, they must first have the WAL of the journal rows that
+ * were written: a promoted standby does not decode those changes again.
  */
 static void
 oe_reader_confirm(bool now)
@@ -247,7 +249,7 @@ oe_reader_slot_exists(const char *name)
 }
 
 /*
- * Makes the slot: returns once all transactions that were running have ended.
+ * Makes the slot, which takes until all transactions that were running have ended.
  */
 static void
 oe_reader_make_slot(const char *name)

@@ -1,19 +1,18 @@
 /*
  * reader.h
- *	  Capture from the WAL: a reader that decodes and a recorder that writes
- *	  the journal, one pair per database.
+ *	  Capture from the WAL: a reader that decodes and a recorder that writes the
+ *	  journal, one pair per database.
  *
- * The reader (reader.c) owns the replication slot and keeps one decoding
- * context open, outside any transaction.  It runs no transaction of its own,
- * because what the caches hold while it decodes belongs to another moment.
- * The recorder (recorder.c) gets the net changes through a queue in dynamic
- * shared memory and writes each of Odoo's transactions to the journal in one
- * transaction of its trusted transaction, together with how far it is: the progress of a
- * replication origin, which PostgreSQL keeps in the commit record.  So every
+ * The reader (reader.c) owns the replication slot and keeps one decoding context
+ * open, outside any transaction.  It runs no transaction of its own, because while it
+ * decodes its caches hold the catalogs of an earlier moment.  The recorder
+ * (recorder.c) gets the net changes through a queue in dynamic shared memory.  It
+ * writes each of Odoo's transactions to the journal in one trusted transaction.  The
+ * commit record of that also has the progress of a replication origin.  So every
  * change is written once, also when it is decoded twice.
  *
- * The worker starts the recorder, the recorder the reader; each goes when
- * the one before it has gone.
+ * The worker starts the recorder, and the recorder starts the reader.  Each of them
+ * ends when the one that started it has ended.
  */
 #ifndef OE_READER_H
 #define OE_READER_H
@@ -23,8 +22,9 @@
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 
+/* Bytes of the queue, and of net changes that the reader collects before it sends
+ * them. */
 #define OE_QUEUE_SIZE (1024 * 1024)
-/* The reader sends what it has when it is so much. */
 #define OE_CHUNK_SIZE (64 * 1024)
 
 /* Name of the slot and of the origin. */
@@ -33,12 +33,14 @@
 /* At the beginning of the dynamic shared memory; the queue follows. */
 typedef struct OeReaderShared
 {
-	XLogRecPtr	start;			/* all before it is in the journal */
-	pg_atomic_uint64 durable;	/* the same, and on disk, as it goes on */
+	XLogRecPtr	start;			/* where to begin: all before it is in the
+								 * journal */
+	pg_atomic_uint64 durable;	/* up to here the journal is on disk; the
+								 * recorder moves it on */
 } OeReaderShared;
 
-/* Records of the queue, several in a message, unaligned.  A transaction is
- * BEGIN, CHANGEs, COMMIT; it may go over several messages. */
+/* Records of the queue; a message has several of them, unaligned.  A transaction is
+ * BEGIN, CHANGEs, COMMIT, and may extend over several messages. */
 #define OE_REC_BEGIN 'B'
 #define OE_REC_CHANGE 'R'
 #define OE_REC_COMMIT 'C'
@@ -55,7 +57,7 @@ typedef struct OeRecChange
 	char		kind;
 	char		op;
 	bool		compare;		/* captured by triggers too */
-	bool		partial;		/* the WAL does not give all of it */
+	bool		partial;		/* the WAL does not have the whole old row */
 	Oid			relid;
 	int64		record;
 	char		rule[NAMEDATALEN];
@@ -69,16 +71,16 @@ typedef struct OeRecCommit
 	XLogRecPtr	end;			/* of the commit record */
 } OeRecCommit;
 
-/* Worker, outside a transaction: one step of what capture from the WAL needs.
- * A copy, which is not armed and has no slot, does not capture that way.
- * Answers after how many milliseconds the next is due, 0 for never. */
+/* Worker, outside a transaction: starts or ends the pair as needed.  A copy of a
+ * database, which is not armed and has no slot, does not capture from the WAL.
+ * Returns after how many milliseconds the next call is due; 0: never. */
 extern int	oe_reader_step(bool armed);
 
-/* Worker, outside a transaction, before it leaves: if it does so because the
- * extension is gone, slot and origin go too. */
+/* Worker, outside a transaction, before it ends: drops slot and origin if the
+ * extension is gone. */
 extern void oe_reader_forget(void);
 
-/* Worker, when it ends. */
+/* Worker, when it ends: ends recorder and reader. */
 extern void oe_reader_stop(void);
 
 #endif							/* OE_READER_H */

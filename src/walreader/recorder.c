@@ -2,13 +2,12 @@
  * recorder.c
  *	  The recorder: writes to the journal what the reader decodes (reader.h).
  *
- * A background worker, connected as the database's owner.  Each of Odoo's
- * transactions is one trusted transaction; it is the one place where a
- * transaction of ours may wait, for the rest of a large transaction that the
- * reader is giving.  Commits are not flushed one by one: before anybody can see
- * an event of theirs the publisher's commit has flushed them too, and the
- * slot is let go on only as far as they are on disk.  Runs no code of the
- * database.
+ * A background worker, connected as the database's owner.  Writes each of Odoo's
+ * transactions in one trusted transaction.  That is the only trusted transaction that
+ * may wait: for the rest of a large transaction that the reader is sending.  Commits
+ * are asynchronous.  The publisher's commit flushes them before anybody can see an
+ * event of them, and the slot moves on only as far as they are on disk.  Runs no code
+ * of the database.
  */
 #include "postgres.h"
 
@@ -55,14 +54,14 @@ typedef struct OeRecorder
 	uint32		wait_event;
 	OeOriginId	origin;
 	MemoryContext tx_cxt;		/* reset after each transaction */
-	/* transaction in hand */
+	/* the transaction that is being written */
 	bool		open;
 	OeSession	session;
 	OeRecBegin	begin;
 	OeJournal  *journal;		/* NULL: no row yet */
 	StringInfoData text[2];
-	bool		draining;		/* its rows stand before those of triggers */
-	/* committed, but perhaps not on disk */
+	bool		draining;		/* its rows get ids before those of triggers */
+	/* the latest commit, which is perhaps not on disk */
 	XLogRecPtr	written;
 	XLogRecPtr	commit_end;
 	TimestampTz flush_at;
@@ -83,11 +82,11 @@ oe_recorder_detach(int code, Datum arg)
 }
 
 /*
- * Where triggers have taken over while the WAL was still to be read, what
- * is read until then stands before what they noted: it gets ids that were
- * left free for it.  Answers the next of them, 0 if that is not so.  Where
- * nothing is wanted of the WAL any more, because a gap has been noted instead,
- * what comes now would come too late.
+ * Capture may have been switched from the WAL to triggers while a part of the WAL was
+ * not read yet ("draining").  Changes in that part come before those that triggers have
+ * captured since, and get journal ids that were left free for them.  Returns the next
+ * of these ids, 0 where capture was not switched.  Where a gap was written instead,
+ * because the reader was too slow, changes from the WAL are not wanted any more.
  */
 static int64
 oe_drain_next_id(void)
@@ -119,7 +118,7 @@ oe_record_begin(const OeRecBegin *begin)
 }
 
 /*
- * A change of a table that triggers capture too: kept to be compared.
+ * Keeps a change of a table that triggers capture too, for the comparison of both.
  */
 static void
 oe_record_compared(const OeRecChange *c, const char *old, const char *new)
@@ -139,14 +138,14 @@ oe_record_compared(const OeRecChange *c, const char *old, const char *new)
 	nulls[5] = c->new_len < 0 ? 'n' : ' ';
 	(void) oe_spi(&plan, "INSERT INTO odoo_events.wal_change (xid, rule, record_id, op, digest)"
 				  " VALUES ($1, $2, $3, $4, odoo_events._change_digest($5, $6))"
-	/* a table of somebody's own whose "id" is not unique */
+	/* "id" of a DBA's own table may not be unique */
 				  " ON CONFLICT ON CONSTRAINT wal_change_pkey DO NOTHING",
 				  6, types, values, nulls, false, 0);
 }
 
 /*
- * A change whose row as it was the WAL does not have: somebody took the
- * table's REPLICA IDENTITY FULL away.
+ * Writes a gap for a change whose old row the WAL does not have, because somebody took
+ * REPLICA IDENTITY FULL away from the table.
  */
 static void
 oe_record_gap(const OeRecChange *c)
@@ -166,7 +165,7 @@ oe_record_gap(const OeRecChange *c)
 }
 
 /*
- * The text of a change in the form that the journal wants; NULL for none.
+ * Copies the text of a change behind room for a varlena header; NULL for none.
  */
 static StringInfo
 oe_record_text(StringInfo buf, const char *text, int len)
@@ -221,7 +220,7 @@ oe_record_change(const OeRecChange *c, const char *old, const char *new)
 }
 
 /*
- * Where a drain has used ids up: how far.
+ * While draining: stores which id is the next free one.
  */
 static void
 oe_drain_used(int64 next)
@@ -262,7 +261,7 @@ oe_record_commit(const OeRecCommit *c)
 }
 
 /*
- * Handles one message: records that stand unaligned behind one another.
+ * Handles one message, which has unaligned records one after another.
  */
 static void
 oe_recorder_message(const char *data, Size len)
@@ -300,7 +299,7 @@ oe_recorder_message(const char *data, Size len)
 }
 
 /*
- * Tells the reader how far all is on disk, once it is time for that.
+ * Tells the reader, from time to time, up to which position the journal is on disk.
  */
 static void
 oe_recorder_flush(bool idle)
@@ -327,7 +326,7 @@ oe_recorder_loop(void)
 
 		CHECK_FOR_INTERRUPTS();
 		if (result == SHM_MQ_DETACHED)
-			proc_exit(1);		/* the reader has said why */
+			proc_exit(1);		/* the reader has logged the reason */
 		if (result == SHM_MQ_SUCCESS)
 		{
 			oe_recorder_message(data, len);
@@ -349,9 +348,9 @@ oe_recorder_loop(void)
 }
 
 /*
- * The origin that keeps how far the journal is; made at the first time.  Those
- * of databases that were dropped are not dropped with them, and there are few:
- * they go now.
+ * The replication origin whose progress says up to where the journal is written; made
+ * at the first time.  Also drops the origins of databases that do not exist any more,
+ * because DROP DATABASE leaves them.
  */
 static XLogRecPtr
 oe_recorder_origin(void)
@@ -371,7 +370,8 @@ oe_recorder_origin(void)
 }
 
 /*
- * Says that we are here; waits for those before us, which are about to go.
+ * Enters this process into the slot in shared memory; waits until a former recorder
+ * and reader have ended.
  */
 static void
 oe_recorder_claim(Oid dboid)
