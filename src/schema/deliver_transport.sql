@@ -49,9 +49,6 @@ BEGIN
     END IF;
     hosts := hosts || substring(part FROM '^(\[[^]]+\]|[^:]+)');
   END LOOP;
-  IF wrong IS NULL AND kind IN ('mqtt', 'amqp') AND cardinality(hosts) > 1 THEN
-    wrong := format('%s takes one host.', upper(kind));
-  END IF;
   IF wrong IS NOT NULL THEN
     RAISE EXCEPTION 'argument "url" is not a usable URL' USING ERRCODE = 'invalid_parameter_value', DETAIL = wrong,
       HINT = format('A URL looks like %s; credentials go into the argument "auth".', odoo_events._transport_example(kind));
@@ -184,7 +181,7 @@ DECLARE
   wrong text;
 BEGIN
   wrong := CASE WHEN c.handshake THEN 'handshake' WHEN c.signature <> 'hmac' THEN 'signature' WHEN args ->> 'secret' IS NOT NULL THEN 'secret'
-                WHEN c.success_statuses IS NOT NULL THEN 'success_statuses' WHEN c.outcomes <> 'none' THEN 'outcomes'
+                WHEN c.success_statuses IS NOT NULL THEN 'success_statuses' WHEN c.outcomes NOT IN ('none', 'sql', 'event') THEN 'outcomes'
                 WHEN c.on_reject <> 'retry' THEN 'on_reject' WHEN c.batch_size <> 1 THEN 'batch_size'
                 WHEN c.batch_wait <> '0' THEN 'batch_wait' WHEN c.max_in_flight <> 16 THEN 'max_in_flight' END;
   IF wrong IS NOT NULL THEN

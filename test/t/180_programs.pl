@@ -103,7 +103,8 @@ subtest 'what cannot work is refused when it is given' => sub {
 		[ q{'nats://127.0.0.1/x'}, qr/plain nats.*HINT:  allow_networks => '\{127.0.0.0\/8\}'/s, 'an address outside allow_networks' ],
 		[ q{'nats+tls://127.0.0.1/x'}, qr/private address.*HINT:  allow_networks/s, 'with TLS too' ],
 		[ q{'kafkas://h.example.com/a b'}, qr/argument "url" is not a usable URL/, 'a space' ],
-		[ q{'mqtts://a.example.com,b.example.com/x'}, qr/MQTT takes one host/, 'two hosts for MQTT' ],
+		[ q{'mqtts://h.example.com,/x'}, qr/"" is not a host/, 'a host without a name' ],
+		[ q{'nats+tls://h.example.com/x', outcomes => 'body'}, qr/a broker answers nothing|argument "outcomes" is for webhooks/, 'an outcome in an answer that a broker does not give' ],
 		[ q{'nats+tls://h.example.com/odoo.{type}.>'}, qr/which Nats cannot take/, 'a wildcard' ],
 		[ q{'nats+tls://h.example.com/x', auth => '{"type": "scram-sha-256", "username": "u", "password": "p"}'}, qr/argument "auth" has no usable "type" for nats/, 'an authentication of another broker' ],
 		[ q{'https://h.example.com/x', auth => '{"type": "nkey", "seed": "s"}'}, qr/argument "auth" has no usable "type"/, 'and of a broker for a webhook' ])
