@@ -63,6 +63,18 @@ oe_kafka_for_good(rd_kafka_resp_err_t code)
 }
 
 /*
+ * What the library says of an error.  Of a topic that was deleted under way it
+ * says only that a partition is unknown.
+ */
+static const char *
+oe_kafka_words(rd_kafka_resp_err_t code)
+{
+	if (code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+		return "the cluster has no such topic, or no longer";
+	return rd_kafka_err2str(code);
+}
+
+/*
  * Gives a message to a producer; answers false if its queue is full.
  */
 static bool
@@ -88,7 +100,7 @@ oe_kafka_produce(rd_kafka_t * producer, OeMessage *m)
 	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		return false;
 	if (oe_kafka_for_good(code))
-		oe_refuse(m, "%s: %s", m->topic.data, rd_kafka_err2str(code));
+		oe_refuse(m, "%s: %s", m->topic.data, oe_kafka_words(code));
 	else
 		oe_retry(m, false, "%s", rd_kafka_err2str(code));
 	return true;
@@ -133,7 +145,7 @@ oe_kafka_delivered(rd_kafka_t * producer, const rd_kafka_message_t * report, voi
 	}
 	if (oe_kafka_for_good(report->err))
 	{
-		oe_refuse(m, "%s: %s", m->topic.data, rd_kafka_err2str(report->err));
+		oe_refuse(m, "%s: %s", m->topic.data, oe_kafka_words(report->err));
 		return;
 	}
 	oe_kafka_last_error(k, error, sizeof(error));
@@ -182,7 +194,7 @@ oe_kafka_ping(OeKafka *k, OeMessage *m)
 		oe_acknowledge(m);
 	}
 	else if (oe_kafka_for_good(code))
-		oe_refuse(m, "%s: %s", m->topic.data, rd_kafka_err2str(code));
+		oe_refuse(m, "%s: %s", m->topic.data, oe_kafka_words(code));
 	else
 		oe_retry(m, false, "%s%s%s", rd_kafka_err2str(code), error[0] ? ": " : "", error);
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What tests ask of a Kafka besides producing, by Debian's python3-confluent-kafka.
 
-admin.py SERVERS create TOPIC PARTITIONS [name=value ...]     makes a topic
+admin.py SERVERS create TOPIC PARTITIONS [name=value ...]     makes a topic; replicas=3: on so many nodes
+admin.py SERVERS leader TOPIC                                 prints the nodes that lead its partitions
 admin.py SERVERS delete TOPIC
 admin.py SERVERS read TOPIC                                   prints each message as a line of JSON: partition, offset, timestamp, key, headers, value
 """
@@ -15,10 +16,12 @@ servers, what, topic, *rest = sys.argv[1:]
 admin = AdminClient({"bootstrap.servers": servers})
 if what == "create":
     config = dict(pair.split("=", 1) for pair in rest[1:])
-    new = NewTopic(topic, int(rest[0]), 1, config=config)
+    new = NewTopic(topic, int(rest[0]), int(config.pop("replicas", 1)), config=config)
     admin.create_topics([new], request_timeout=30)[topic].result()
 elif what == "delete":
     admin.delete_topics([topic], request_timeout=30)[topic].result()
+elif what == "leader":
+    print(*[p.leader for p in admin.list_topics(topic, timeout=30).topics[topic].partitions.values()])
 elif what == "read":
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader", "enable.auto.commit": False, "isolation.level": "read_committed"})
     partitions = [TopicPartition(topic, p, OFFSET_BEGINNING) for p in consumer.list_topics(topic, timeout=30).topics[topic].partitions]

@@ -55,7 +55,9 @@ sub dir { return "$_[0]{dir}" }
 sub log { return read_file("$_[0]{dir}/log") }
 
 # Starts the program, in a process group of its own, and waits until it listens.
-sub start
+sub start { my ($self) = @_; return $self->launch->await }
+
+sub launch
 {
 	my ($self) = @_;
 	my $pid = fork() // die "fork: $!";
@@ -72,10 +74,16 @@ sub start
 		exec($setpriv ? ($setpriv, '--pdeathsig', 'KILL') : (), @{ $self->{command} }) or POSIX::_exit(127);
 	}
 	$self->{pid} = $pid;
+	return $self;
+}
+
+sub await
+{
+	my ($self) = @_;
 	my $until = time + $timeout;
 	until ($self->listens)
 	{
-		die "$self->{kind} does not start: " . $self->log if time > $until || waitpid($pid, POSIX::WNOHANG()) == $pid;
+		die "$self->{kind} does not start: " . $self->log if time > $until || waitpid($self->{pid}, POSIX::WNOHANG()) == $self->{pid};
 		sleep 0.05;
 	}
 	return $self;
@@ -243,27 +251,47 @@ sub tls_listener
 
 # Apache Kafka: one node that is broker and controller. conf is of server.properties, format are arguments of its formatting. It listens at port() with
 # the protocol (PLAINTEXT), at plain_port() without anything, and at outside_port(), where clients are told that it is at 10.9.9.9.
-sub kafka
+sub kafka { my ($class, %option) = @_; my $self = $class->_kafka(%option); return $self && $self->start }
+
+# So many nodes of one cluster, which keep each topic three times and acknowledge what two of them have.
+sub kafka_cluster
+{
+	my ($class, $nodes) = @_;
+	my @controllers = map { free_port() } 1 .. $nodes;
+	my $voters = join(',', map { ($_ + 1) . '@127.0.0.1:' . $controllers[$_] } 0 .. $#controllers);
+	my @cluster = map {
+		$class->_kafka(node => $_, controller => $controllers[ $_ - 1 ], voters => $voters, java => ['-Xmx224m'],
+			conf => "default.replication.factor=3\nmin.insync.replicas=2\nreplica.lag.time.max.ms=5000\nbroker.session.timeout.ms=6000\n")
+	} 1 .. $nodes;
+	return if grep { !$_ } @cluster;
+	$_->launch foreach @cluster;
+	return map { $_->await } @cluster;
+}
+
+sub _kafka
 {
 	my ($class, %option) = @_;
 	my $jars = `'$top/test/kafka/fetch.sh' 2>/dev/null`;
 	chomp $jars;
 	return undef if $? || !$jars;
 	my $self = $class->_new('kafka');
-	my $controller = free_port();
+	my $controller = $option{controller} // free_port();
+	my $node = $option{node} // 1;
+	my $voters = $option{voters} // "1\@127.0.0.1:$controller";
+	my $data = $option{data} // "$self->{dir}/data";
 	my $host = $option{host} // '127.0.0.1';
 	my $protocol = $option{protocol} // 'PLAINTEXT';
 	($self->{plain}, $self->{outside}) = (free_port(), free_port());
 	write_file("$self->{dir}/server.properties", <<CONF . ($option{conf} // ''));
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1\@127.0.0.1:$controller
+node.id=$node
+controller.quorum.voters=$voters
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INNER
 listeners=CLIENT://127.0.0.1:$self->{port},INNER://127.0.0.1:$self->{plain},OUTSIDE://127.0.0.1:$self->{outside},CONTROLLER://127.0.0.1:$controller
 advertised.listeners=CLIENT://$host:$self->{port},INNER://127.0.0.1:$self->{plain},OUTSIDE://10.9.9.9:$self->{outside}
 listener.security.protocol.map=CLIENT:$protocol,INNER:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs=$self->{dir}/data
+log.dirs=$data
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
@@ -281,7 +309,7 @@ CONF
 	system("@{[ map { qq{'$_'} } @java ]} kafka.tools.StorageTool format -t AAAAAAAAAAAAAAAAAAAAAQ -c '$self->{dir}/server.properties' @{ $option{format} // [] } >'$self->{dir}/format.log' 2>&1") == 0
 	  or die 'kafka cannot be formatted: ' . read_file("$self->{dir}/format.log");
 	$self->{command} = [ @java, 'kafka.Kafka', "$self->{dir}/server.properties" ];
-	return $self->start;
+	return $self;
 }
 
 # test/kafka/admin.py against the listener without authentication; answers its output.
