@@ -37,12 +37,7 @@ oe_jsonb_of(char *text, Datum *jsonb)
 	}
 	PG_CATCH();
 	{
-		int			code = geterrcode();
-
-		MemoryContextSwitchTo(cxt);
-		if (!oe_watch_contains(code, false))
-			PG_RE_THROW();
-		FlushErrorState();
+		FreeErrorData(oe_watch_caught(cxt, false));
 	}
 	PG_END_TRY();
 	return good;

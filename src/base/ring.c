@@ -16,6 +16,7 @@
 #include "base/oe.h"
 #include "base/ring.h"
 #include "base/session.h"
+#include "base/spi_row.h"
 
 /*
  * Looks each member up by name; syscache look-ups only.
@@ -86,7 +87,7 @@ oe_ring_empty(const char *name, int i, const char *needed, int nargs,
 		PushActiveSnapshot(GetLatestSnapshot());
 		(void) oe_spi(NULL, needed, nargs, types, values, nulls, false, 1);
 		answer = SPI_processed == 1 ?
-			SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)
+			oe_cell(SPI_tuptable, 0, 1, &isnull)
 			: (Datum) 0;
 		if (SPI_processed == 1 && !isnull && !DatumGetBool(answer))
 		{

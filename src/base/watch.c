@@ -100,7 +100,7 @@ oe_watch_take_back(void)
  * the one who wrote it?  It was not where the process is told to stop or has no
  * memory, where the transaction must be repeated, or where the system fails.
  */
-bool
+static bool
 oe_watch_contains(int sqlerrcode, bool expired)
 {
 	if (sqlerrcode == ERRCODE_QUERY_CANCELED)
@@ -115,4 +115,17 @@ oe_watch_contains(int sqlerrcode, bool expired)
 		default:
 			return true;
 	}
+}
+
+ErrorData *
+oe_watch_caught(MemoryContext cxt, bool expired)
+{
+	ErrorData  *err;
+
+	MemoryContextSwitchTo(cxt);
+	err = CopyErrorData();
+	if (!oe_watch_contains(err->sqlerrcode, expired))
+		PG_RE_THROW();
+	FlushErrorState();
+	return err;
 }

@@ -34,7 +34,10 @@ extern volatile bool oe_watch_expired;
 extern bool oe_watch_on(void);
 extern void oe_watch_off(bool was);
 extern bool oe_watch_take_back(void);
-extern bool oe_watch_contains(int sqlerrcode, bool expired);
+
+/* In a PG_CATCH: takes an error that concerns only what was judged or rendered, and
+ * copies it into the context; raises any other error again. */
+extern ErrorData *oe_watch_caught(MemoryContext cxt, bool expired);
 
 static inline void
 oe_watch_begin(void)

@@ -17,6 +17,7 @@
 #include "base/fault.h"
 #include "base/oe.h"
 #include "base/session.h"
+#include "base/spi_row.h"
 #include "capture/reattach.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_complete_at);
@@ -47,7 +48,7 @@ oe_capture_reattach(void)
 
 	oe_own_begin(&s);
 	(void) oe_spi(NULL, "SELECT odoo_events._reattach()", 0, NULL, NULL, NULL, false, 1);
-	made = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	made = DatumGetInt32(oe_cell(SPI_tuptable, 0, 1, &isnull));
 	if (made > 0)
 	{
 		OE_FAULT("reattach-made");

@@ -142,13 +142,8 @@ oe_start(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *err;
+		ErrorData  *err = oe_watch_caught(cxt, false);
 
-		MemoryContextSwitchTo(cxt);
-		err = CopyErrorData();
-		if (!oe_watch_contains(err->sqlerrcode, false))
-			PG_RE_THROW();
-		FlushErrorState();
 		if (!oe_drop_unrendered(item, batch))
 			ReThrowError(err);
 		FreeErrorData(err);

@@ -38,6 +38,7 @@
 #include "base/guc.h"
 #include "base/oe.h"
 #include "base/session.h"
+#include "base/spi_row.h"
 #include "base/shmem.h"
 #include "capture/journal.h"
 #include "walreader/reader.h"
@@ -96,7 +97,7 @@ oe_drain_next_id(void)
 	int64		id;
 
 	(void) oe_spi(&plan, "SELECT odoo_events._wal_drain_id()", 0, NULL, NULL, NULL, false, 1);
-	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	id = DatumGetInt64(oe_cell(SPI_tuptable, 0, 1, &isnull));
 	if (isnull)
 		return 0;
 	if (id == 0)

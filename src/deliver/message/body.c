@@ -286,13 +286,8 @@ oe_body_try(const OeConfiguration *conf, const OeOutboxEvent *event, char format
 	}
 	PG_CATCH();
 	{
-		ErrorData  *err;
+		ErrorData  *err = oe_watch_caught(cxt, false);
 
-		MemoryContextSwitchTo(cxt);
-		err = CopyErrorData();
-		if (!oe_watch_contains(err->sqlerrcode, false))
-			PG_RE_THROW();
-		FlushErrorState();
 		why = psprintf("the event could not be rendered: %s", err->message);
 		FreeErrorData(err);
 	}

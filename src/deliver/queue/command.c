@@ -111,7 +111,7 @@ oe_skip_held(OeKey *key, int64 position, const char *reason)
 
 		d->sub = key->sub->id;
 		d->position = position;
-		d->id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		d->id = *DatumGetUUIDP(oe_cell(SPI_tuptable, 0, 1, &isnull));
 		d->attempts = key->attempts;
 		d->first_at = key->first_at != 0 ? key->first_at : oe_delivery.now;
 		d->last_at = oe_delivery.now;

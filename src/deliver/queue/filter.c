@@ -71,13 +71,8 @@ static void
 oe_judgement_failed(OeJudgement *j, MemoryContext cxt)
 {
 	bool		expired = oe_watch_end();
-	ErrorData  *err;
+	ErrorData  *err = oe_watch_caught(cxt, expired);
 
-	MemoryContextSwitchTo(cxt);
-	err = CopyErrorData();
-	if (!oe_watch_contains(err->sqlerrcode, expired))
-		PG_RE_THROW();
-	FlushErrorState();
 	j->slow = expired && err->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	oe_unjudged(j, j->slow ? psprintf("it took more than %d ms of processor time", oe_guc_filter_timeout) : err->message);
 	FreeErrorData(err);

@@ -101,10 +101,10 @@ oe_outcomes_step(bool reload, int64 last_position)
 	scanned = Int64GetDatum(oe_scanned);
 	oe_own_begin(&session);
 	(void) oe_spi(NULL, "SELECT due, scanned, by_event FROM odoo_events._outcomes_step($1)", 1, types, &scanned, NULL, false, 1);
-	oe_due = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	oe_due = DatumGetTimestampTz(oe_cell(SPI_tuptable, 0, 1, &isnull));
 	if (isnull)
 		oe_due = PG_INT64_MAX;
 	oe_scanned = oe_cell_int8(SPI_tuptable, 0, 2);
-	oe_by_event = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+	oe_by_event = DatumGetBool(oe_cell(SPI_tuptable, 0, 3, &isnull));
 	oe_own_end(&session);
 }

@@ -157,7 +157,7 @@ oe_deliver_low_water(void)
 
 	oe_own_begin(&session);
 	(void) oe_spi(NULL, "SELECT odoo_events._low_water()", 0, NULL, NULL, NULL, true, 1);
-	d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	d = oe_cell(SPI_tuptable, 0, 1, &isnull);
 	result = isnull ? PG_INT64_MAX : DatumGetInt64(d);
 	oe_own_end(&session);
 	return result;

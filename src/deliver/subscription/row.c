@@ -11,9 +11,11 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/spi_row.h"
 #include "deliver/subscription/row.h"
 
 /*
@@ -30,7 +32,7 @@ oe_col(int row, const char *name, bool *isnull)
 		*isnull = true;
 		return (Datum) 0;
 	}
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, isnull);
+	return oe_cell(SPI_tuptable, row, col, isnull);
 }
 
 char *
@@ -61,21 +63,37 @@ oe_col_bool(int row, const char *col)
 }
 
 /*
+ * Elements of an array; false where it is null.
+ */
+static bool
+oe_col_elements(int row, const char *col, Oid type, Datum **values, bool **nulls, int *n)
+{
+	bool		isnull;
+	Datum		d = oe_col(row, col, &isnull);
+	int16		len;
+	bool		byval;
+	char		align;
+
+	*n = 0;
+	if (isnull)
+		return false;
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	deconstruct_array(DatumGetArrayTypeP(d), type, len, byval, align, values, nulls, n);
+	return true;
+}
+
+/*
  * A text[] as C strings; *n = 0 and NULL for null.
  */
 char **
 oe_col_texts(int row, const char *col, int *n)
 {
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
 	Datum	   *values;
 	bool	   *nulls;
 	char	  **result;
 
-	*n = 0;
-	if (isnull)
+	if (!oe_col_elements(row, col, TEXTOID, &values, &nulls, n))
 		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, n);
 	result = palloc(sizeof(char *) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 		result[i] = nulls[i] ? pstrdup("") : TextDatumGetCString(values[i]);
@@ -85,16 +103,12 @@ oe_col_texts(int row, const char *col, int *n)
 int *
 oe_col_ints(int row, const char *col, int *n)
 {
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
 	Datum	   *values;
 	bool	   *nulls;
 	int		   *result;
 
-	*n = 0;
-	if (isnull)
+	if (!oe_col_elements(row, col, INT4OID, &values, &nulls, n))
 		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), INT4OID, 4, true, TYPALIGN_INT, &values, &nulls, n);
 	result = palloc(sizeof(int) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 		result[i] = nulls[i] ? 0 : DatumGetInt32(values[i]);
@@ -125,16 +139,12 @@ oe_col_interval(int row, const char *col)
 int64 *
 oe_col_intervals(int row, const char *col, int *n)
 {
-	bool		isnull;
-	Datum		d = oe_col(row, col, &isnull);
 	Datum	   *values;
 	bool	   *nulls;
 	int64	   *result;
 
-	*n = 0;
-	if (isnull)
+	if (!oe_col_elements(row, col, INTERVALOID, &values, &nulls, n))
 		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(d), INTERVALOID, sizeof(Interval), false, TYPALIGN_DOUBLE, &values, &nulls, n);
 	result = palloc(sizeof(int64) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 		result[i] = nulls[i] ? 0 : oe_interval_us(DatumGetIntervalP(values[i]));

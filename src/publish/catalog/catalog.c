@@ -60,7 +60,7 @@ static char **
 oe_col_list(uint64 row, int col, int *n)
 {
 	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+	Datum		d = oe_cell(SPI_tuptable, row, col, &isnull);
 	Datum	   *elems;
 	bool	   *nulls;
 	int			count;
@@ -89,7 +89,7 @@ static void
 oe_col_predicate(OeCatalog *cat, uint64 row, int col, OePredicate *p)
 {
 	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+	Datum		d = oe_cell(SPI_tuptable, row, col, &isnull);
 	char	   *text;
 
 	memset(p, 0, sizeof(*p));

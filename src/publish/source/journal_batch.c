@@ -186,7 +186,7 @@ oe_list(const char *s1, const char *s2, int64 done_id)
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
-		Datum		xid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull);
+		Datum		xid = oe_cell(SPI_tuptable, i, 2, &isnull);
 
 		if (isnull)
 			continue;
@@ -260,7 +260,7 @@ oe_journal_change_add(OeCycle *cy, OeTx *tx, uint64 row)
 	Datum		source;
 
 	oe_change_read(cy, c, row);
-	source = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, OE_SOURCE_XID, &isnull);
+	source = oe_cell(SPI_tuptable, row, OE_SOURCE_XID, &isnull);
 	if (!isnull)
 		c->xid = tx->xid = U64FromFullTransactionId(DatumGetFullTransactionId(source));
 	return c;
@@ -274,7 +274,7 @@ oe_row_whole(OeCycle *cy, uint64 row, const OeListed *listed, const OeListed *so
 	OeTx	   *tx;
 	bool		isnull;
 
-	key.xid = U64FromFullTransactionId(DatumGetFullTransactionId(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull)));
+	key.xid = U64FromFullTransactionId(DatumGetFullTransactionId(oe_cell(SPI_tuptable, row, 1, &isnull)));
 	found = bsearch(&key, sorted, n, sizeof(OeListed), oe_listed_cmp);
 	if (found == NULL)
 		elog(ERROR, "a transaction of the journal is not in the list");

@@ -127,7 +127,7 @@ oe_quarantine_load(OeCycle *cy, int max_changes)
 	{
 		OeChange   *c;
 		bool		isnull;
-		uint64		xid = U64FromFullTransactionId(DatumGetFullTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
+		uint64		xid = U64FromFullTransactionId(DatumGetFullTransactionId(oe_cell(SPI_tuptable, i, 1, &isnull)));
 
 		if (tx == NULL || tx->xid != xid)
 		{

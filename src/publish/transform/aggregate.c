@@ -240,7 +240,7 @@ oe_aggregates_read(OeCycle *cy, int n)
 		OeAggregate *sum;
 
 		for (int i = 0; i < OE_SUM_IDS; i++)
-			ids[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1, &isnull));
+			ids[i] = DatumGetInt64(oe_cell(SPI_tuptable, r, i + 1, &isnull));
 		sum = oe_sum_of(sums, k, ids);
 		if (sum)
 			oe_sum_event(sum, SPI_tuptable->vals[r], SPI_tuptable->tupdesc);

@@ -193,13 +193,8 @@ oe_authorized(OeHttpRequest *req)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *err;
+		ErrorData  *err = oe_watch_caught(cxt, false);
 
-		MemoryContextSwitchTo(cxt);
-		err = CopyErrorData();
-		if (!oe_watch_contains(err->sqlerrcode, false))
-			PG_RE_THROW();
-		FlushErrorState();
 		strlcpy(req->errbuf, err->message, sizeof(req->errbuf));
 		FreeErrorData(err);
 	}
