@@ -92,7 +92,8 @@ SHLIB_LINK = -lcurl -lssl -lcrypto $(JANSSON_LIBS)
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type \
 	-Wno-declaration-after-statement $(if $(WERROR),-Werror)
 
-# For installcheck.  The server must preload the library and have odoo_events.databases = 'none-such', so that no worker publishes first.
+# For installcheck.  The server must preload the library and have odoo_events.databases = 'none-such', so that no worker publishes first.  What else it
+# needs is in test/README.md.
 REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test/isolation

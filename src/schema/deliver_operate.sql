@@ -1,4 +1,4 @@
--- deliver, fourth part: what operators do with subscriptions, and replays.
+-- deliver: what operators do with subscriptions, and replays.
 
 CREATE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- deliver, sixth part: consumers that fetch, because nothing can be sent to them.
+-- deliver: consumers that fetch, because nothing can be sent to them.
 
 CREATE FUNCTION odoo_events._filter_verdict(event text, filter jsonpath) RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_filter_verdict';

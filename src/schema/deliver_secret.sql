@@ -1,4 +1,4 @@
--- deliver, second part: what is secret, and keys.
+-- deliver: what is secret, and keys.
 
 CREATE FUNCTION odoo_events._new_secret() RETURNS bytea
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_new_secret';

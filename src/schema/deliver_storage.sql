@@ -1,4 +1,4 @@
--- deliver, fifth part: what holds the rings, and what was lost when they were full.
+-- deliver: what holds the rings, and what was lost when they were full.
 
 CREATE FUNCTION odoo_events._overrun(subscription int4, first int8, last int8) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- deliver, third part: subscriptions as they are given and changed.
+-- deliver: subscriptions as they are given and changed.
 
 CREATE FUNCTION odoo_events._check_url(url text, allow_networks cidr[], argument text DEFAULT 'url') RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_check_url';

@@ -1,4 +1,4 @@
--- deliver, seventh part: subscriptions whose endpoint is a broker.  A helper program per kind of broker does the sending (src/deliver/transport/program);
+-- deliver: subscriptions whose endpoint is a broker.  A helper program per kind of broker does the sending (src/deliver/transport/program);
 -- all that can be wrong with a configuration is found here, when it is given.
 
 CREATE FUNCTION odoo_events._program(kind text) RETURNS text

@@ -1,4 +1,4 @@
--- deliver, fifth part: how subscriptions go, and what they still need.
+-- deliver: how subscriptions go, and what they still need.
 
 CREATE VIEW odoo_events.subscription AS
 SELECT c.name,

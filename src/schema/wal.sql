@@ -1,4 +1,4 @@
--- wal: capture from the WAL.  The worker calls _wal_step() again and again while anything here has rows; src/reader decodes and writes.
+-- wal: capture from the WAL.  The worker calls _wal_step() again and again while anything here has rows; src/walreader decodes and writes.
 --
 --   attach(mode => 'wal')   rule waits: triggers capture, the reader makes the slot
 --   _wal_step               slot is there: REPLICA IDENTITY FULL is set, triggers go, the rule's state becomes "wal", in one transaction
