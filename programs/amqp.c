@@ -65,16 +65,25 @@ oe_amqp_socket(OeRabbit *r, const OeServer *server)
 	return oe_tls_prepare(amqp_ssl_socket_get_context(socket), config, server->host, r->error, sizeof(r->error)) ? socket : NULL;
 }
 
+/*
+ * Logs in as a client that wants to be told when the broker is short of disk or
+ * memory, and takes nothing.
+ */
 static bool
 oe_amqp_login(OeRabbit *r)
 {
 	const OeConfig *config = r->connection->config;
 	const char *vhost = config->path != NULL && config->path[0] != '\0' ? config->path : "/";
+	amqp_table_entry_t blocked = {.key = amqp_cstring_bytes("connection.blocked"),.value = {.kind = AMQP_FIELD_KIND_BOOLEAN,.value.boolean = 1}};
+	amqp_table_entry_t capabilities = {.key = amqp_cstring_bytes("capabilities"),
+	.value = {.kind = AMQP_FIELD_KIND_TABLE,.value.table = {1, &blocked}}};
+	amqp_table_t properties = {1, &capabilities};
 
 	if (config->auth == NULL && config->cert != NULL)
-		return oe_amqp_good(r, amqp_login(r->amqp, vhost, 0, AMQP_DEFAULT_FRAME_SIZE, OE_HEARTBEAT, AMQP_SASL_METHOD_EXTERNAL, ""));
-	return oe_amqp_good(r, amqp_login(r->amqp, vhost, 0, AMQP_DEFAULT_FRAME_SIZE, OE_HEARTBEAT, AMQP_SASL_METHOD_PLAIN,
-									  config->auth != NULL ? config->username : "guest", config->auth != NULL ? config->password : "guest"));
+		return oe_amqp_good(r, amqp_login_with_properties(r->amqp, vhost, 0, AMQP_DEFAULT_FRAME_SIZE, OE_HEARTBEAT, &properties,
+														  AMQP_SASL_METHOD_EXTERNAL, ""));
+	return oe_amqp_good(r, amqp_login_with_properties(r->amqp, vhost, 0, AMQP_DEFAULT_FRAME_SIZE, OE_HEARTBEAT, &properties, AMQP_SASL_METHOD_PLAIN,
+													  config->auth != NULL ? config->username : "guest", config->auth != NULL ? config->password : "guest"));
 }
 
 /* Connects, logs in and opens the channel. */
@@ -195,7 +204,8 @@ oe_amqp_serve(OeRabbit *r, unsigned *careful)
 		if (!r->lost && oe_connection_overdue(c))
 		{
 			r->lost = true;
-			snprintf(r->error, sizeof(r->error), "no confirm for %d ms", c->config->send_timeout);
+			snprintf(r->error, sizeof(r->error), "no confirm for %d ms%s%s", c->config->send_timeout,
+					 r->blocked ? "; the broker takes no messages at present: " : "", r->blocked ? r->shortage : "");
 		}
 		if (r->lost)
 			break;

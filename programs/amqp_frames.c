@@ -244,9 +244,9 @@ oe_amqp_frame(OeRabbit *r, const amqp_frame_t * frame)
 			break;
 		case AMQP_CONNECTION_BLOCKED_METHOD:
 			r->blocked = true;
-			oe_connection_state(r->connection, true, "connected, but the broker takes no messages at present: %.*s",
-								(int) ((const amqp_connection_blocked_t *) decoded)->reason.len,
-								(const char *) ((const amqp_connection_blocked_t *) decoded)->reason.bytes);
+			snprintf(r->shortage, sizeof(r->shortage), "%.*s", (int) ((const amqp_connection_blocked_t *) decoded)->reason.len,
+					 (const char *) ((const amqp_connection_blocked_t *) decoded)->reason.bytes);
+			oe_connection_state(r->connection, true, "connected, but the broker takes no messages at present: %s", r->shortage);
 			break;
 		case AMQP_CONNECTION_UNBLOCKED_METHOD:
 			r->blocked = false;

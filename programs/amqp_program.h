@@ -22,6 +22,7 @@ typedef struct OeRabbit
 	uint64_t	tag;			/* of the last message published */
 	unsigned	under_way;		/* published and not confirmed */
 	bool		blocked;		/* the broker takes nothing at present */
+	char		shortage[100];	/* then: of what it is short */
 	bool		lost;
 	int			code;			/* of a channel that the broker closed */
 	char		error[300];

@@ -133,13 +133,13 @@ sub proxy
 	return $proxy->start;
 }
 
-# JetStream keeps its streams in the directory; conf is more of nats-server's configuration.
+# JetStream keeps its streams in the directory, or in that of store; conf is more of nats-server's configuration, jetstream of that block.
 sub nats
 {
 	my ($class, %option) = @_;
 	my $server = installed('nats-server') or return undef;
 	my $self = $class->_new('nats');
-	write_file("$self->{dir}/conf", "listen: 127.0.0.1:$self->{port}\njetstream { store_dir: \"$self->{dir}/js\" }\n" . ($option{conf} // ''));
+	write_file("$self->{dir}/conf", "listen: 127.0.0.1:$self->{port}\njetstream { store_dir: \"" . ($option{store} // "$self->{dir}/js") . '" ' . ($option{jetstream} // '') . " }\n" . ($option{conf} // ''));
 	$self->{command} = [ $server, '-c', "$self->{dir}/conf" ];
 	return $self->start;
 }
@@ -213,6 +213,23 @@ sub rabbit
 	my $out = `$line 2>$self->{dir}/rabbit.err`;
 	die "rabbit.py @arguments: " . read_file("$self->{dir}/rabbit.err") if $?;
 	return $out;
+}
+
+# rabbitmqctl for this broker.
+sub rabbit_control
+{
+	my ($self, @arguments) = @_;
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0)
+	{
+		%ENV = (%ENV, %{ $self->{env} });
+		open(STDOUT, '>>', "$self->{dir}/control.log");
+		open(STDERR, '>&', \*STDOUT);
+		exec('/usr/lib/rabbitmq/bin/rabbitmqctl', '-n', $self->{env}{RABBITMQ_NODENAME}, @arguments) or POSIX::_exit(127);
+	}
+	waitpid($pid, 0);
+	die "rabbitmqctl @arguments: " . read_file("$self->{dir}/control.log") if $?;
+	return;
 }
 
 # An OAuth2 token endpoint for the client "odoo", "right": tokens without signature, which Kafka takes unless it is told otherwise.
