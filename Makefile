@@ -58,7 +58,7 @@ OBJS = $(SRCS:.c=.o)
 CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
 DELIVER = secret warnings transport subscribe operate views storage pull
 GOVERN = config policy proposal revision contract
-SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publish process deliver govern_shelf $(DELIVER:%=deliver_%) \
+SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalog_%) publish process deliver govern_shelf $(DELIVER:%=deliver_%) \
 	care \
 	account \
 	samples \
@@ -72,6 +72,7 @@ SCHEMA = base audit govern_base capture wal catalog $(CATALOG:%=catalog_%) publi
 	diagnose \
 	monitoring \
 	announce \
+	seal \
 	page \
 	event_catalog \
 	$(GOVERN:%=govern_%) \

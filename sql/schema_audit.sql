@@ -16,6 +16,7 @@ CREATE TEMP TABLE harmless (name text, why text);
 INSERT INTO harmless VALUES
   ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('summary', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
+  ('inclusion_proof', 'reads'), ('consistency_proof', 'reads'), ('archive', 'reads'),
   ('config_export', 'reads'), ('config_diff', 'reads'), ('config_hash', 'reads'), ('contract_check', 'reads'), ('latest', 'reads'), ('approve', 'needs another person: t/212_four_eyes'), ('reject', 'needs a proposal: t/212_four_eyes'),
   ('compare', 'reads'), ('note_legacy', 'facts for compare()'), ('confirm', 'the view outcome says who, when and what'), ('quiet', 'sql/capture_off shows its line'), ('fetch', 'hands out; ack() is what moves'), ('arm_first_time', 'part of attach(): audited as arm'),
   ('pause_promise', 'sql/sla_promise shows its line'), ('take_exception', 'sql/sla_promise shows its line'), ('close_exception', 'sql/sla_promise shows its line');
@@ -46,6 +47,7 @@ INSERT INTO calls (name, what, sql) VALUES
   ('set_secret', 'set_secret', $$SELECT odoo_events.set_secret('wms', 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=')$$),
   ('define_comparison', 'define comparison', $$SELECT odoo_events.define_comparison('old', 'wms', '$.data.x')$$),
   ('drop_comparison', 'drop comparison', $$SELECT odoo_events.drop_comparison('old')$$),
+  ('seal', 'seal', $$SELECT odoo_events.seal()$$),
   ('erase', 'erase', $$SELECT odoo_events.erase('user', 7, 'ticket', dry_run => false)$$),
   ('announce', 'announce', $$SELECT odoo_events.announce('stocktake', now(), now() + interval '1 h')$$),
   ('end_announcement', 'end_announcement', $$SELECT odoo_events.end_announcement(1)$$),

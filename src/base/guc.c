@@ -55,6 +55,7 @@ char	   *oe_guc_webhook_origin = NULL;
 /* C code does not read these; SQL functions do. */
 static char *oe_guc_environment = NULL;
 static char *oe_guc_four_eyes = NULL;
+static char *oe_guc_seal_retention = NULL;
 
 /* Settings that count in one transaction only (bound.h), and in which. */
 static bool oe_guc_capture = true;
@@ -218,6 +219,21 @@ oe_check_four_eyes(char **newval, void **extra, GucSource source)
 	if (!valid)
 		GUC_check_errdetail("The names of functions are separated by commas, and each is a function that can be proposed: see docs/governance.md.");
 	return valid;
+}
+
+/*
+ * A number of days or years: longer than a setting of seconds can be.
+ */
+static bool
+oe_check_seal_retention(char **newval, void **extra, GucSource source)
+{
+	const char *s = *newval;
+	size_t		digits = strspn(s, "0123456789");
+
+	if (digits >= 1 && digits <= 4 && s[0] != '0' && (strcmp(s + digits, "d") == 0 || strcmp(s + digits, "y") == 0))
+		return true;
+	GUC_check_errdetail("It is a number of days or years, 90d or 10y.");
+	return false;
 }
 
 /*
@@ -534,6 +550,11 @@ oe_guc_define(void)
 							   "URI under which the events' schemas stand (attribute dataschema).",
 							   NULL, &oe_guc_schema_base, "urn:odoo-events:schema",
 							   PGC_SIGHUP, 0, oe_check_uri, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.seal_retention",
+							   "How long hashes of the evidence log are kept: a number of days (d) or years (y).",
+							   "Only proofs need them; a checkpoint is kept by whoever has it.",
+							   &oe_guc_seal_retention, "10y",
+							   PGC_SIGHUP, 0, oe_check_seal_retention, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.source",
 							   "CloudEvents source of the events; empty for /odoo/<database.uuid>.",
 							   NULL, &oe_guc_source, "",

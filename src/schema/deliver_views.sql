@@ -210,7 +210,10 @@ SELECT 'subscription ' || c.name, min(h.position)
 UNION ALL
 SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters
 UNION ALL
-(SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1);
+(SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1)
+UNION ALL
+SELECT 'evidence', l.first_position + COALESCE((SELECT max(c.size) FROM odoo_events.seal_checkpoint c WHERE c.log = l.id), 0)
+  FROM odoo_events.seal_log l WHERE l.closed_at IS NULL;
 COMMENT ON VIEW odoo_events.needed IS 'internal: who needs the outbox, and from where on';
 
 CREATE FUNCTION odoo_events._low_water() RETURNS int8

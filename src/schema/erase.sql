@@ -156,6 +156,9 @@ BEGIN
   IF NOT dry_run AND odoo_events._proposes('erase', jsonb_build_object('entity', entity, 'record_id', record_id, 'reason', reason, 'dry_run', false)) THEN
     RETURN;
   END IF;
+  IF NOT dry_run THEN
+    PERFORM odoo_events._seal_all();
+  END IF;
   FOR i IN 0..7 LOOP
     SELECT * INTO part FROM odoo_events._erase_from(format('odoo_events.outbox_%s', i)::regclass, entity, record_id, members, moment, dry_run);
     ids := ids || part.ids;
@@ -178,6 +181,7 @@ BEGIN
   IF dry_run THEN
     RETURN;
   END IF;
+  PERFORM odoo_events._seal_erase(ids);
   DELETE FROM odoo_events.quarantined q WHERE q.entity = erase.entity AND q.record_id = erase.record_id;
   INSERT INTO odoo_events.erasure (at, by, entity, record_id, reason, events) VALUES (moment, session_user, entity, record_id, reason, n);
   PERFORM odoo_events._audit('erase', entity || ':' || record_id, NULL, jsonb_build_object('reason', reason, 'events', n));

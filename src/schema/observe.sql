@@ -459,6 +459,7 @@ BEGIN
     'disk()',
     'outcomes()',
     'sunset()',
+    'seal()',
     'announced()',
     'credentials()',
     'outbox()',

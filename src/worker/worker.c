@@ -52,6 +52,7 @@
 #include "publish/outbox/rotation.h"
 #include "publish/retry_unit.h"
 #include "publish/tools/backfill.h"
+#include "seal/seal.h"
 #include "telemetry/otlp.h"
 #include "walreader/reader.h"
 #include "worker/presence.h"
@@ -89,6 +90,7 @@ typedef struct OeWorker
 	OeWorkerStep maintain;
 	OeWorkerStep reader;
 	OeWorkerStep process;
+	OeWorkerStep seal;
 	bool		want_publish;	/* something may be in the journal, or is in a
 								 * request */
 	bool		woken;			/* since the cycle that is in a request read
@@ -314,9 +316,11 @@ oe_maintain_body(void)
 	{
 		oe_deliver_overrun(overflow);
 		oe_reader_overrun(overflow);
+		oe_seal_overrun(overflow);
 	}
 	oe_publish_maintain(oe_deliver_low_water());
 	oe_reader_maintain();
+	oe_seal_look();
 	oe_me.maintained = GetCurrentTimestamp();
 	oe_me.worked = false;
 }
@@ -382,7 +386,7 @@ oe_follow_clock(void)
 	static int64 seen = 0;
 	int64		by = oe_clock_set() - seen;
 	TimestampTz *times[] = {&oe_me.publish.not_before, &oe_me.backfill.not_before, &oe_me.deliver.not_before,
-		&oe_me.maintain.not_before, &oe_me.reader.not_before, &oe_me.process.not_before, &oe_me.publish_again, &oe_me.maintained, &oe_me.armed_checked,
+		&oe_me.maintain.not_before, &oe_me.reader.not_before, &oe_me.process.not_before, &oe_me.seal.not_before, &oe_me.publish_again, &oe_me.maintained, &oe_me.armed_checked,
 	&oe_me.reader_next};
 
 	if (by == 0)
@@ -433,6 +437,7 @@ oe_worker_timeout(void)
 	if (oe_me.reader_next != 0)
 		timeout = Min(timeout, oe_until(&oe_me.reader, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), oe_me.reader_next)));
 	timeout = Min(timeout, oe_until(&oe_me.process, oe_reader_due(oe_me.last_position, oe_me.want_publish)));
+	timeout = Min(timeout, oe_until(&oe_me.seal, oe_seal_due(oe_me.last_position, oe_me.want_publish)));
 	timeout = Min(timeout, oe_until(&oe_me.maintain, oe_sample_until()));
 	timeout = Min(timeout, oe_until(&oe_me.deliver, oe_deliver_timeout()));
 	if (oe_otlp_timeout() >= 0)
@@ -447,7 +452,7 @@ oe_worker_timeout(void)
 static void
 oe_worker_idle(void)
 {
-	OeWorkerStep *steps[] = {&oe_me.publish, &oe_me.backfill, &oe_me.deliver, &oe_me.maintain, &oe_me.reader, &oe_me.process};
+	OeWorkerStep *steps[] = {&oe_me.publish, &oe_me.backfill, &oe_me.deliver, &oe_me.maintain, &oe_me.reader, &oe_me.process, &oe_me.seal};
 	char		text[sizeof(oe_me.slot->activity)] = "idle";
 
 	if (oe_me.want_backfill && oe_pace_behind())
@@ -512,6 +517,7 @@ oe_worker_setup(Oid dboid, Oid owner)
 	oe_me.maintain.name = "rotating";
 	oe_me.reader.name = "looking after the reader of the WAL";
 	oe_me.process.name = "following the outbox";
+	oe_me.seal.name = "keeping evidence";
 	oe_me.reader_next = 1;
 	oe_me.want_publish = true;
 	oe_me.want_backfill = true;
@@ -574,6 +580,8 @@ oe_worker_main(Datum arg)
 		oe_step(&oe_me.deliver, oe_deliver_body);
 		if (oe_reader_due(oe_me.last_position, oe_me.want_publish) == 0)
 			oe_step(&oe_me.process, oe_process_body);
+		if (oe_seal_due(oe_me.last_position, oe_me.want_publish) == 0)
+			oe_step(&oe_me.seal, oe_seal_slice);
 		if (oe_maintain_due())
 			oe_step(&oe_me.maintain, oe_maintain_body);
 		if (oe_sample_until() == 0)

@@ -341,6 +341,8 @@ my @cases = (
 	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid(), note => repeat('x', 2000))}, q{SELECT odoo_events.confirm('a1', id, note => 'one sentence') FROM odoo_events.outbox LIMIT 1} ],
 	[ q{SELECT odoo_events.confirm('a1', gen_random_uuid())}, undef ], [ q{SELECT odoo_events.subscribe('k1', 'nats://n.example.com/x', outcomes => 'body')}, q{SELECT odoo_events.subscribe('k1', NULL)} ],
 	[ q{SELECT odoo_events.erase('nobody', 1, 'x')}, undef ], [ q{SELECT odoo_events.erase('partner', 0, 'x')}, q{SELECT odoo_events.erase('partner', 1, 'x')} ], [ q{SELECT odoo_events.erase('partner', 1, '')}, undef ],
+	[ q{SELECT odoo_events.consistency_proof(1)}, undef ], [ q{BEGIN; SELECT odoo_events.seal()}, undef ], [ q{SELECT odoo_events.consistency_proof(99999)}, undef ],
+	[ q{SELECT odoo_events.consistency_proof(1, origin => 'x')}, undef ], [ q{SELECT odoo_events.inclusion_proof(gen_random_uuid())}, undef ], [ q{SELECT odoo_events.archive(NULL)}, undef ],
 	[ q{SELECT odoo_events.define_comparison('a b', 'a1', '$.data.x')}, sub { $_[0] =~ s/'wms', key/'a1', key/r } ], [ q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x', tolerance => '-1s')}, q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x', tolerance => '5 min', ready => 0.999)} ],
 	[ q{SELECT odoo_events.define_comparison('c2', 'a1', '$.data.x', '{"q": "$$"}')}, q{SELECT odoo_events.define_comparison('c2', 'a1', '$.data.x', fields => '{"quantity": "$.data.move.quantity"}')} ],
 	[ q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x')}, q{SELECT odoo_events.define_comparison('c1', 'a1', '$.data.x', or_replace => true)} ],
