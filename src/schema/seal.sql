@@ -165,7 +165,7 @@ BEGIN
                   COALESCE((SELECT min(o.position) FROM odoo_events.outbox_all o), odoo_events._last_position() + 1)),
          odoo_events._seal_place(), _seal_open.reason, clock_timestamp()
   RETURNING * INTO l;
-  PERFORM odoo_events._audit('seal', l.origin, NULL, jsonb_build_object('reason', reason, 'first_position', l.first_position));
+  PERFORM odoo_events._audit('seal', 'evidence', NULL, jsonb_build_object('origin', l.origin, 'reason', reason, 'first_position', l.first_position));
   RETURN l;
 END $$;
 COMMENT ON FUNCTION odoo_events._seal_open(text, int8) IS 'internal: opens a log with a new name and a new key';
@@ -375,7 +375,7 @@ BEGIN
     END IF;
   END IF;
   l := odoo_events._seal_all();
-  PERFORM odoo_events._audit('seal', l.origin, NULL, jsonb_build_object('size', odoo_events._seal_size(l.id)));
+  PERFORM odoo_events._audit('seal', 'evidence', NULL, jsonb_build_object('origin', l.origin, 'size', odoo_events._seal_size(l.id)));
   RETURN odoo_events._seal_sign(l, 'seal()');
 END $$;
 COMMENT ON FUNCTION odoo_events.seal() IS

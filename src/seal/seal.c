@@ -25,13 +25,15 @@
 /* While publishing is busy a slice rests nine times as long as it took. */
 #define OE_SEAL_REST 9
 
-static struct
+typedef struct OeSeal
 {
 	bool		open;			/* there is a log */
 	int64		position;		/* last one that has a leaf */
 	TimestampTz next;			/* when a checkpoint is due */
 	TimestampTz rest_until;
-} oe_seal;
+} OeSeal;
+
+static OeSeal oe_seal;
 
 void
 oe_seal_look(void)

@@ -70,6 +70,8 @@ my %elsewhere = (
 	q{schema/page.sql: SELECT odoo_events.page();} => 't/230_pages executes it',
 	q{schema/page.sql: SELECT odoo_events.page(language => 'en');} => 't/230_pages executes it',
 	q{schema/page.sql: SELECT odoo_events.page(period => '24 h');} => 't/230_pages executes it',
+	q{schema/seal.sql: SELECT odoo_events.seal();} => 'needs an event behind the last checkpoint: t/227_evidence',
+	q{schema/seal.sql: SHOW odoo_events.seal_retention;  -- how long it is kept} => 'needs an old log: t/227_evidence',
 	q{schema/slow_condition.sql: SELECT odoo_events.enable_event(%L);  -- once define_event() has given it a cheaper condition} => 'health(): t/101_judgements',
 	"schema/quiet.sql: SELECT * FROM odoo_events.attach(mode => 'trigger');  -- before, where these must be quiet, too" => 'needs capture from the WAL: t/062_wal',
 	'worker/restored.c: If this is production: SELECT odoo_events.arm(); in each database.' => 'in the log of the server only: t/220_restored_copies',
