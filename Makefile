@@ -55,7 +55,7 @@ OBJS = $(SRCS:.c=.o)
 
 # One file per step of an event's way, in the order in which they depend on one another.
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
-CATALOG = reference stock manufacturing trade maintenance finance master process epcis versions
+CATALOG = reference stock manufacturing trade maintenance finance master units process epcis versions
 DELIVER = secret warnings transport subscribe operate views storage pull
 GOVERN = config policy proposal revision contract
 SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalog_%) publish process deliver govern_shelf $(DELIVER:%=deliver_%) \

@@ -59,5 +59,30 @@ UPDATE stock_quant SET quantity = 'NaN';
 UPDATE stock_quant SET quantity = 'Infinity';
 SELECT type, quantity FROM news();
 SELECT count(*) FROM odoo_events.quarantine;
+-- where the unit of a product is known, its rounding says what is the same, what is nothing, and what is less
+CREATE TABLE uom_uom (id int PRIMARY KEY, name text, rounding numeric);
+INSERT INTO uom_uom VALUES (1, 'Units', 1.0), (2, 'kg', 0.010);
+ALTER TABLE product_template ADD COLUMN uom_id int DEFAULT 2;
+ALTER TABLE uom_uom OWNER TO regress_publish_owner;
+UPDATE stock_quant SET quantity = 5;
+SELECT count(*) > 0 AS told FROM news();
+UPDATE stock_quant SET quantity = 5.0049999;
+UPDATE stock_quant SET quantity = 4.995;
+SELECT * FROM news();
+UPDATE stock_quant SET quantity = 4.9949;
+UPDATE stock_quant SET quantity = 0.0049;
+UPDATE stock_quant SET quantity = -0.0049;
+UPDATE stock_quant SET quantity = -0.005;
+SELECT * FROM news();
+SELECT o.event #>> '{data,stock_level,unit,name}' AS unit FROM odoo_events.outbox o WHERE o.type ~ 'stock_level' ORDER BY o.position DESC LIMIT 1;
+-- of products that came later, too
+INSERT INTO product_template VALUES (2, 'Screw', 'product', 'none', 1);
+INSERT INTO product_product VALUES (2, 2, 'SCREW');
+INSERT INTO stock_quant VALUES (2, 2, 2, 0.5, 0.4);
+UPDATE stock_quant SET quantity = 1.4 WHERE id = 2;
+SELECT * FROM news();
+UPDATE stock_quant SET quantity = 0.49 WHERE id = 2;
+UPDATE stock_quant SET quantity = -0.49 WHERE id = 2;
+SELECT * FROM news();
 \c postgres
 DROP DATABASE publish_dust;

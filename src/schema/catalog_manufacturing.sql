@@ -3,7 +3,7 @@
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('mrp_production', '{mrp_production}',
  '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name}',
- '{origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
+ '{product_uom_qty,origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
 ('mrp_workorder', '{mrp_workorder}',
  '{state,production_availability,workcenter_id,operation_id,production_id,date_start,date_planned_start,qty_produced}',
  '{name,sequence,duration_expected,duration,date_finished,date_planned_finished,create_uid,write_uid}'),

@@ -10,7 +10,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
  '{origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
 ('purchase_order_line', '{purchase_order_line}',
  '{order_id,state,product_id,product_qty,product_uom_id=product_uom,price_unit,date_planned,qty_received}',
- '{name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
+ '{product_uom_qty,name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
 ('sale_order', '{sale_order}',
  '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total,name}',
  '{origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),

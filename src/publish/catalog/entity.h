@@ -48,10 +48,11 @@ typedef enum OeValueKind
 	OE_VALUE_PLAIN,				/* whatever somebody put there */
 	OE_VALUE_TEXTS,				/* a text per language */
 	OE_VALUE_COMPANIES,			/* a value per company */
-	OE_VALUE_FLOAT				/* a number of Odoo's with float's dust */
+	OE_VALUE_FLOAT,				/* a number of Odoo's with float's dust */
+	OE_VALUE_QUANTITY			/* the same, which its product's unit rounds */
 } OeValueKind;
 
-/* A column of a rule of one of the last three kinds. */
+/* A column of a rule of one of the last four kinds. */
 typedef struct OeValueColumn
 {
 	const char *name;			/* in the journal */

@@ -7,15 +7,13 @@
  * to 14 quantities are floats, of which arithmetic leaves 5.5e-17 where nothing
  * is left.  Rows are settled as they are read: a translated column becomes the
  * one text that events show, a company-dependent one loses its empty members,
- * a float its dust.  So everything behind this compares and writes what a
+ * a float its dust (quantities.c).  So everything behind this compares and writes what a
  * receiver can see.
  *
  * As-owner transaction where it asks ir_model_fields, which says what a column is;
  * everything else only computes.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -27,11 +25,9 @@
 #include "publish/model/cycle.h"
 #include "publish/model/draft_event.h"
 #include "publish/model/transaction.h"
+#include "publish/odoo/quantities.h"
 #include "publish/odoo/shown_values.h"
 #include "publish/odoo/tables.h"
-
-/* That stay of a float. */
-#define OE_DECIMALS 9
 
 /*
  * Notes in a rule which of its columns hold a text per language or a value per
@@ -163,39 +159,6 @@ oe_companies_left(const OeText *t, int64 company)
 }
 
 /*
- * A number without what arithmetic of floats left behind: nine decimals are
- * finer than any unit of Odoo rounds to.
- */
-OeText
-oe_without_dust(const OeText *t)
-{
-	char		digits[64];
-	const char *point = memchr(t->s, '.', t->len);
-	OeText		number;
-	int			len;
-
-	if (t->len >= sizeof(digits) || t->s[0] == '"' ||
-		((point == NULL || t->s + t->len - point <= OE_DECIMALS + 1) && memchr(t->s, 'e', t->len) == NULL &&
-		 !(t->len == 2 && memcmp(t->s, "-0", 2) == 0)))
-		return *t;
-	memcpy(digits, t->s, t->len);
-	digits[t->len] = '\0';
-	/* a double has no more than fifteen digits to rely on */
-	if (fabs(strtod(digits, NULL)) >= 1e6)
-		len = snprintf(digits, sizeof(digits), "%.15g", strtod(digits, NULL));
-	else
-		len = snprintf(digits, sizeof(digits), "%.*f", OE_DECIMALS, strtod(digits, NULL));
-	while (memchr(digits, '.', len) && memchr(digits, 'e', len) == NULL && (digits[len - 1] == '0' || digits[len - 1] == '.'))
-		if (digits[--len] == '.')
-			break;
-	if (len == 2 && memcmp(digits, "-0", 2) == 0)
-		len = 1, digits[0] = '0';
-	number.s = pnstrdup(digits, len);
-	number.len = len;
-	return number;
-}
-
-/*
  * What a member held before it was settled.
  */
 const OeText *
@@ -228,10 +191,18 @@ oe_row_settle(OeCatalogRule *rule, OeJsonRow *row)
 				continue;
 			if (oe_text_null(&m->value))
 				break;
+			/* conditions see no dust either */
 			if (columns[i].kind == OE_VALUE_FLOAT)
 			{
-				/* conditions see no dust either */
 				m->value = oe_without_dust(&m->value);
+				break;
+			}
+			if (columns[i].kind == OE_VALUE_QUANTITY)
+			{
+				int64		product = 0;
+
+				(void) oe_text_int(oe_row_find(row, "product_id"), &product);
+				m->value = oe_quantity_rounded(product, &m->value);
 				break;
 			}
 			row->raw[row->nraw++] = *m;
@@ -268,7 +239,10 @@ oe_change_settle(OeChange *c)
 bool
 oe_odoo_prepare(OeCycle *cy)
 {
-	return oe_odoo_prepare_with(cy, oe_change_settle);
+	bool		same = oe_odoo_prepare_with(cy, oe_change_settle);
+
+	oe_roundings_read(cy->cat);
+	return same;
 }
 
 /* Does the rule's row hold one value per company there? */

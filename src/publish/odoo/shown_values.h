@@ -14,7 +14,6 @@ typedef struct OeCycle OeCycle;
 typedef struct OeDraftEvent OeDraftEvent;
 
 extern bool oe_odoo_prepare(OeCycle *cy);
-extern OeText oe_without_dust(const OeText *t);
 extern void oe_row_settle(OeCatalogRule *rule, OeJsonRow *row);
 extern const OeText *oe_raw_value(const OeJsonRow *row, const OeMember *m);
 extern bool oe_is_per_company(OeCatalogRule *rule, const char *column);

@@ -51,6 +51,12 @@ static const char *const oe_known_per_company[][2] = {
 	{"stock_lot", "standard_price"},
 };
 
+/* Quantities in the unit of the row's product (quantities.c). */
+static const char *const oe_stock_quantities[][2] = {
+	{"stock_quant", "quantity"},
+	{"stock_quant", "reserved_quantity"},
+};
+
 /*
  * May run within any catalog access, so it only sets a flag.
  */
@@ -485,6 +491,15 @@ oe_kind_by_catalog(const OeCatalogRule *rule, const char *table, const char *col
 	return rule == NULL || strncmp(rule->name, "own_", 4) == 0 ? OE_VALUE_PLAIN : OE_VALUE_TEXTS;
 }
 
+bool
+oe_is_stock_quantity(const char *table, const char *column)
+{
+	for (int i = 0; i < lengthof(oe_stock_quantities); i++)
+		if (strcmp(table, oe_stock_quantities[i][0]) == 0 && strcmp(column, oe_stock_quantities[i][1]) == 0)
+			return true;
+	return false;
+}
+
 /* Of a column of a table, for a rule or, NULL, for a reference. */
 OeValueKind
 oe_column_kind(const OeCatalogRule *rule, const OeTable *t, const char *name)
@@ -493,7 +508,7 @@ oe_column_kind(const OeCatalogRule *rule, const OeTable *t, const char *name)
 
 	for (int i = 0; t && i < t->ncolumns; i++)
 		if (t->columns[i].type == FLOAT8OID && !own && strcmp(t->columns[i].name, name) == 0)
-			return OE_VALUE_FLOAT;
+			return oe_is_stock_quantity(t->name, name) ? OE_VALUE_QUANTITY : OE_VALUE_FLOAT;
 		else if (t->columns[i].type == JSONBOID && strcmp(t->columns[i].name, name) == 0)
 			return t->columns[i].recorded != OE_VALUE_UNKNOWN ? t->columns[i].recorded
 				: oe_kind_by_catalog(rule, t->name, name);

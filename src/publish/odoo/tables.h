@@ -69,6 +69,7 @@ extern OeTable *oe_first_table(int n, char **names);
 extern bool oe_has_column(const OeTable *t, const char *name);
 extern MemoryContext oe_odoo_context(void);
 extern uint32 oe_odoo_epoch(void);
+extern bool oe_is_stock_quantity(const char *table, const char *column);
 extern OeValueKind oe_column_kind(const OeCatalogRule *rule, const OeTable *t, const char *name);
 
 typedef struct OeReadKey

@@ -86,18 +86,20 @@ oe_field_value(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, const cha
 		*ref = NULL;
 		if (src->kind == OE_SOURCE_SUM)
 		{
-			if (oe_sum(inner, src->part, src->path.column, value))
-				return true;
-			continue;
+			if (!oe_sum(inner, src->part, src->path.column, value))
+				continue;
 		}
-		if (src->kind != OE_SOURCE_PATH)
+		else if (src->kind == OE_SOURCE_PATH)
+		{
+			t = oe_path_follow(cy, rule, row, &src->path, ref);
+			if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
+				continue;
+			if (f->reference)
+				*ref = f->reference;
+			*value = *t;
+		}
+		else
 			continue;
-		t = oe_path_follow(cy, rule, row, &src->path, ref);
-		if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
-			continue;
-		if (f->reference)
-			*ref = f->reference;
-		*value = *t;
 		if (src->state && state_column &&
 			oe_text_is(oe_row_find(row, state_column), src->state) == src->negate)
 			*value = oe_text_of("0");

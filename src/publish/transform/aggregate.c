@@ -26,8 +26,8 @@
 #include "publish/model/cycle.h"
 #include "publish/model/draft_event.h"
 #include "publish/model/transaction.h"
+#include "publish/odoo/quantities.h"
 #include "publish/odoo/rows.h"
-#include "publish/odoo/shown_values.h"
 #include "publish/odoo/tables.h"
 #include "publish/transform/aggregate.h"
 #include "publish/transform/entity.h"
@@ -183,7 +183,7 @@ oe_sum_event(OeAggregate *sum, HeapTuple tup, TupleDesc desc)
 			oe_json_datum(&buf, att->atttypid, &out, d);
 			value.s = buf.data + start;
 			value.len = buf.len - start;
-			value = oe_without_dust(&value);
+			value = oe_quantity_rounded(sum->ids[0], &value);
 			if (value.s != buf.data + start)
 			{
 				buf.len = start;
