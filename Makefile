@@ -68,7 +68,9 @@ SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalo
 	outcome \
 	erase \
 	compare \
-	worker metrics setup paths observe lineage contract define define_entity backfill reconcile \
+	worker metrics setup paths observe \
+	unblocked \
+	lineage contract define define_entity backfill reconcile \
 	diagnose \
 	monitoring \
 	announce \

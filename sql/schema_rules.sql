@@ -60,8 +60,9 @@ SELECT c.relname, c.relpersistence FROM pg_class c WHERE c.relnamespace = 'odoo_
 -- 6. dynamic SQL is put together by format() with %I and %L, never by ||; %s only where a regclass has quoted the name already
 SELECT function, m[1] FROM ours, regexp_matches(prosrc, '(\mEXECUTE\M\s+[^;]*\|\|[^;]*;)', 'g') m ORDER BY function;
 SELECT function, m[1] FROM ours, regexp_matches(prosrc, '(EXECUTE\s+format\([^;]*%s[^;]*;)', 'gi') m ORDER BY function, m[1] COLLATE "C";
--- 7. what is granted to Odoo's role runs with its own rights
-SELECT function FROM ours, aclexplode(proacl) a WHERE prosecdef AND a.grantee IN (0, 'pg_database_owner'::regrole);
+-- 7. what is granted to Odoo's role runs with its own rights, but for what answers only the views
+SELECT function FROM ours, aclexplode(proacl) a WHERE prosecdef AND a.grantee IN (0, 'pg_database_owner'::regrole)
+   AND NOT (function ~ '^odoo_events[.]_read_[a-z_]+\(bigint\)$' AND prosrc ~ '^\s*BEGIN\s+PERFORM odoo_events[.]_must_be_view\(key\);');
 -- 8. a view that others may read shows rows of its own tables only, and calls no function of others
 SELECT c.relname, d.refobjid::regprocedure FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid
   JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_proc'::regclass JOIN pg_proc p ON p.oid = d.refobjid

@@ -117,7 +117,7 @@ CREATE FUNCTION odoo_events._rule_stats(OUT rule text, OUT captured int8, OUT er
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_rule_stats';
 COMMENT ON FUNCTION odoo_events._rule_stats() IS 'internal: per capture rule, what was captured since the server started';
 
-CREATE VIEW odoo_events.capture_error AS
+CREATE VIEW odoo_events._capture_error AS
 SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
                          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                         WHERE c.oid = g.relid), g.rule) AS relation,
@@ -126,8 +126,7 @@ SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         UNION ALL
         SELECT s.unnoted_at, s.rule, s.unnoted_relid, s.unnoted, 'neither the journal nor capture_gap could be written; not written down yet', NULL
           FROM odoo_events._rule_stats() s WHERE s.unnoted > 0) g;
-COMMENT ON VIEW odoo_events.capture_error IS
-'gaps: changes that capture could not write and that no event tells of; changes is the number of noted changes, at most so many rows';
+COMMENT ON VIEW odoo_events._capture_error IS 'internal: what capture_error shows';
 
 
 -- Which table is Odoo's: the rule stands in src/base/relations.h, for SQL and C alike.  Odoo's schema is where an ordinary table

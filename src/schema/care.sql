@@ -23,12 +23,10 @@ CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
   FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'set_care', 'set_care', 'set_care', 'id,name,type_like');
 
-CREATE VIEW odoo_events.care AS
+CREATE VIEW odoo_events._care AS
 SELECT r.subscription, r.type, r.company_id, r.warehouse_id, r.owner, r.contact, r.criticality, r.runbook, r.escalation, r.sunset
   FROM odoo_events.care_rule r;
-COMMENT ON VIEW odoo_events.care IS
-'who looks after what: one row per rule of set_care(); of several that apply the most specific wins, attribute by attribute: subscription, then type with '
-'warehouse, then type with company, then type';
+COMMENT ON VIEW odoo_events._care IS 'internal: what care shows';
 
 -- Each attribute is that of the most specific rule that has it.  What subscribe(owner, contact) was given stands behind the subscription's own rule.
 CREATE FUNCTION odoo_events._care(subscription text, type text DEFAULT NULL, company_id int4 DEFAULT NULL, warehouse_id int4 DEFAULT NULL,
@@ -153,6 +151,7 @@ DECLARE
   r odoo_events.care_rule;
   n bigint := 0;
 BEGIN
+  PERFORM odoo_events._must_be_free('set_care');
   IF num_nonnulls(types, subscriptions) <> 1 THEN
     RAISE EXCEPTION 'either argument "types" or "subscriptions" says what it is about' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.set_care(types => ''{odoo.logistics.*}'', owner => ''Shipping IT'', contact => ''shipping@example.com'');';

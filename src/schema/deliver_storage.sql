@@ -26,7 +26,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._overrun_pull(int8) IS 'internal: pull consumers lose what is dropped; one that is fetching keeps it for now';
 
-CREATE VIEW odoo_events.storage AS
+CREATE VIEW odoo_events._storage AS
 WITH t AS (
   SELECT pg_catalog.regexp_replace(c.relname, '_[0-9]+$', '') AS part, c.relname,
          pg_catalog.pg_total_relation_size(c.oid) AS bytes, pg_catalog.pg_relation_size(c.oid) > 0 AS used
@@ -55,5 +55,4 @@ SELECT s.part, s.used || ' of ' || s.members AS segments, s.bytes,
                                WHERE x.database = current_database() ORDER BY x.prepared LIMIT 1)
        END AS held_by
   FROM s;
-COMMENT ON VIEW odoo_events.storage IS
-'how much each part keeps, since when, and what holds it: segments in use, bytes with indexes; held_by null: only its retention';
+COMMENT ON VIEW odoo_events._storage IS 'internal: what storage shows';

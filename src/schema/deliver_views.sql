@@ -1,6 +1,6 @@
 -- deliver: how subscriptions go, and what they still need.
 
-CREATE VIEW odoo_events.subscription AS
+CREATE VIEW odoo_events.subscription WITH (security_barrier) AS
 SELECT c.name,
        c.url,
        c.types,
@@ -45,7 +45,8 @@ SELECT c.name,
        c.on_reject,
        c.fields,
        c.timezone
-  FROM odoo_events.subscription_config c;
+  FROM odoo_events.subscription_config c
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';
 
 -- asked_at: nothing is sent before.  Of an open breaker it is the time of the probe; what waits for a retry follows as soon as the endpoint is
@@ -82,7 +83,7 @@ COMMENT ON VIEW odoo_events.held_event IS 'internal: the events that wait for a 
 
 -- Estimated to be a few rows, whatever their number: the planner would have the plan of a thousand subscriptions compiled, which takes
 -- ten times as long as to run it.
-CREATE VIEW odoo_events.subscription_status WITH (security_barrier) AS
+CREATE VIEW odoo_events._subscription_status WITH (security_barrier) AS
 SELECT c.name,
        CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
             WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN 'unarmed'
@@ -127,8 +128,7 @@ SELECT c.name,
                                   AS last_position) l
  WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
    AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
-COMMENT ON VIEW odoo_events.subscription_status IS
-'how each subscription goes, as of the worker''s last settlement; lag_events counts what the filters may still pass over';
+COMMENT ON VIEW odoo_events._subscription_status IS 'internal: what subscription_status shows';
 
 -- A UNION ALL at the top would be taken apart, and a reader's own conditions would see rows before they are hidden.
 CREATE VIEW odoo_events.waiting WITH (security_barrier) AS
@@ -194,11 +194,12 @@ SELECT c.name AS subscription, d.event_id, d.position, d.type, d.subject, d.atte
    AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), d.type, d.company_id, d.warehouse_id);
 COMMENT ON VIEW odoo_events.dead_letter IS 'what was given up, and why; replay(name, dead_letters => true) sends it again';
 
-CREATE VIEW odoo_events.replay_status AS
+CREATE VIEW odoo_events._replay_status AS
 SELECT r.id, c.name AS subscription, r.state, r.matched, r.sent, r.failed, r.cursor AS position, r.from_position, r.to_position,
        r.dead_letters, r.created_by, r.created_at, r.finished_at
-  FROM odoo_events.replay_job r JOIN odoo_events.subscription_config c ON c.id = r.subscription_id;
-COMMENT ON VIEW odoo_events.replay_status IS 'replays and how far they are';
+  FROM odoo_events.replay_job r JOIN odoo_events.subscription_config c ON c.id = r.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
+COMMENT ON VIEW odoo_events._replay_status IS 'internal: what replay_status shows';
 
 -- The least position of the outbox that somebody still needs; null if nobody does.
 CREATE VIEW odoo_events.needed AS

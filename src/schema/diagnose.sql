@@ -30,7 +30,7 @@ SELECT odoo_events._verdict_rank(v.verdict) * 10 + CASE h.status WHEN 'critical'
        CASE WHEN h."check" IN ('capture', 'gaps') THEN 'capture' WHEN h."check" IN ('worker', 'quarantine', 'journal', 'wal', 'outbox') THEN 'publish'
             WHEN h."check" LIKE 'endpoint %' THEN 'endpoint' WHEN h."check" = 'loops' THEN 'receiver' WHEN h."check" = 'indexes' THEN 'odoo' ELSE 'configuration' END,
        NULL::timestamptz, CASE WHEN h."check" = 'disk' THEN now() + (SELECT min(d.full_in) FROM odoo_events._disk d) * interval '1 s'
-                               WHEN h.detail LIKE 'its server''s certificate%' THEN (SELECT s.peer_expires_at FROM odoo_events.subscription_status s WHERE h."check" = 'endpoint ' || s.name) END, NULL::int4, NULL::int4,
+                               WHEN h.detail LIKE 'its server''s certificate%' THEN (SELECT s.peer_expires_at FROM odoo_events._subscription_status s WHERE h."check" = 'endpoint ' || s.name) END, NULL::int4, NULL::int4,
        substring(h."check" FROM '^endpoint (.*)$'), NULL::text, h."check" || ': ' || h.detail, jsonb_build_object('check', h."check", 'status', h.status), h.hint
   FROM odoo_events.health() h,
        LATERAL (SELECT CASE WHEN h."check" = 'gaps' OR h."check" IN ('capture', 'roles') AND h.status = 'critical' THEN 'lost' WHEN h."check" IN ('arming', 'worker', 'quarantine') THEN 'late'
@@ -311,13 +311,18 @@ COMMENT ON FUNCTION odoo_events._findings(text) IS 'internal: what diagnose() an
 
 CREATE FUNCTION odoo_events.diagnose(what text DEFAULT NULL) RETURNS TABLE (verdict text, layer text, since timestamptz, due_at timestamptz, company_id int4, warehouse_id int4,
   owner text, contact text, finding text, evidence jsonb, next text)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
-SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, COALESCE(f.evidence ->> 'owner', c.owner), COALESCE(f.evidence ->> 'contact', c.contact),
-       f.finding, f.evidence, f.next
-  FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
- WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
- ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100
-$$;
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, COALESCE(f.evidence ->> 'owner', c.owner), COALESCE(f.evidence ->> 'contact', c.contact),
+         f.finding, f.evidence, f.next
+    FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
+   WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
+   ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('diagnose()');
+END $$;
 COMMENT ON FUNCTION odoo_events.diagnose(text) IS
 'is it late, lost or wrong, whose fault, and what now: what is a document''s name or key, an event''s id, a subscription''s name, or null for everything that is open; '
 'the worst comes first, at most 100 rows; names of documents, no payload; next is an executable statement';

@@ -26,6 +26,9 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The functions that status views read answer nobody but the views.
+GRANT EXECUTE ON FUNCTION odoo_events._read_worker_status(int8), odoo_events._read_capture_status(int8), odoo_events._read_capture_error(int8), odoo_events._read_subscription_status(int8),
+  odoo_events._read_replay_status(int8), odoo_events._read_storage(int8), odoo_events._read_arming(int8), odoo_events._read_care(int8) TO PUBLIC;
 -- A view's functions are called as its reader.  These say who he is, and compare what they are given.
 GRANT EXECUTE ON FUNCTION odoo_events._callers(), odoo_events._allows(jsonb, text, int4, int4), odoo_events._sees(jsonb, text, int4[], int4[]),
   odoo_events._sees_whole(jsonb, text, text[], int4[], int4[], text[], text), odoo_events._statement(text, jsonb) TO PUBLIC;

@@ -102,7 +102,7 @@ BEGIN
   detail := odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes);
   step := CASE WHEN detail IS NULL THEN 'not reached' ELSE 'not wanted' END;
   IF detail IS NULL THEN
-    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events._subscription_status s WHERE s.name = c.name);
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._fate(odoo_events.subscription_config, odoo_events.outbox_all) IS 'internal: what became of an event at a subscription';
@@ -186,7 +186,7 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
-                 FROM odoo_events.capture_status s WHERE s.entity = e.entity;
+                 FROM odoo_events._capture_status s WHERE s.entity = e.entity;
   IF NOT FOUND THEN
     RETURN QUERY VALUES ('capture', 'no table', format('this database has no table for %s', e.entity));
   END IF;

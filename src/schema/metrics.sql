@@ -51,14 +51,14 @@ SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_eve
        1::float8, 'Version of the library and of PostgreSQL.'
 UNION ALL
 SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
-  FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events.worker_status s) w,
+  FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events._worker_status s) w,
        LATERAL (VALUES
          ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
          ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
          ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
           'Age of the oldest commit that is not published, 0 where all is.'),
          ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
-         ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
+         ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events._arming a), 'Whether this database may send.'),
          ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
          ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
@@ -159,6 +159,7 @@ BEGIN
     BEGIN
       RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m', family);
     EXCEPTION WHEN lock_not_available THEN
+      PERFORM set_config('lock_timeout', '20ms', true);         -- until the end of this function
       RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
     END;
   END LOOP;

@@ -1,7 +1,7 @@
 -- observe: what a human should look at.
 
 -- capture: what is captured, and drift between what is wanted and what is there.
-CREATE VIEW odoo_events.capture_status AS
+CREATE VIEW odoo_events._capture_status AS
 SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = s.relid) END AS relation,
        s.mode, s.mode IS NOT NULL AND (s.triggers = 2 OR COALESCE(s.wal, '') IN ('wal', 'both')) AS attached, s.missing_columns, st.last_change_at,
@@ -31,10 +31,7 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
  WHERE (s.mode IS NOT NULL OR s.main IS NOT NULL)
    AND NOT (s.relid = 0 AND s.builtin AND s.n > 1 AND s.main <> 0)     -- a part that this version of Odoo, or this choice of modules, has not
  ORDER BY s.entity, s.n;
-COMMENT ON VIEW odoo_events.capture_status IS
-'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
-'was captured since the server started; errors counts changes that could not be written, see capture_error; retained_bytes: WAL that the slot of capture '
-'from the WAL keeps, lag_bytes: of it still to be read';
+COMMENT ON VIEW odoo_events._capture_status IS 'internal: what capture_status shows';
 
 -- Triggers of capture that nothing needs: no attached entity does, or they are on a table that is not Odoo's (an older version took
 -- the first table of that name, whoever it belonged to).  A table of the right owner keeps its triggers when it is renamed.
@@ -60,7 +57,7 @@ DECLARE
   not_named boolean := wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d);
 BEGIN
   "check" := 'worker';
-  SELECT s.*, x.last_error_at INTO w FROM odoo_events.worker_status s, odoo_events._worker() x;
+  SELECT s.*, x.last_error_at INTO w FROM odoo_events._worker_status s, odoo_events._worker() x;
   IF pg_is_in_recovery() THEN
     status := CASE WHEN odoo_events._preloaded() THEN 'ok' ELSE 'critical' END;
     detail := CASE WHEN odoo_events._preloaded() THEN 'a standby has no worker; it starts with the promotion'
@@ -132,10 +129,10 @@ COMMENT ON FUNCTION odoo_events._health_arming() IS 'internal: may this database
 CREATE FUNCTION odoo_events._blind_types() RETURNS TABLE (entity text, relation text, missing text[], types text[], subscribed_by text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT x.entity, x.relation, x.missing_columns, x.types,
-       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM odoo_events.subscription s
+       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM odoo_events.subscription_config s
          WHERE EXISTS (SELECT 1 FROM unnest(s.types) p, unnest(x.types) t WHERE t LIKE replace(replace(p, '_', '\_'), '*', '%')))
   FROM (SELECT c.entity, c.relation, c.missing_columns, array_agg(DISTINCT d.type ORDER BY d.type) AS types
-          FROM odoo_events.capture_status c
+          FROM odoo_events._capture_status c
           JOIN odoo_events.entity e ON e.entity = c.entity
           JOIN odoo_events.event_def d ON d.entity = c.entity AND d.enabled AND d.emit
          WHERE c.missing_columns IS NOT NULL AND c.mode IS NOT NULL
@@ -150,7 +147,7 @@ COMMENT ON FUNCTION odoo_events._blind_types() IS 'internal: event types that de
 CREATE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 WITH bad AS MATERIALIZED (
-  SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
+  SELECT c.entity, c.relation, c.note FROM odoo_events._capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
 SELECT 'capture', 'critical', COALESCE(n.detail, CASE WHEN p.possible THEN 'no entity is attached: nothing is captured' ELSE 'Odoo has no table that events are made of: none of its apps that the catalog knows is installed' END),
        COALESCE(n.hint, CASE WHEN p.possible THEN 'SELECT * FROM odoo_events.attach();'
                              ELSE 'SELECT DISTINCT unnest(tables) FROM odoo_events.capture_rule ORDER BY 1;  -- one of these tables comes with an app of Odoo''s' END)
@@ -206,7 +203,7 @@ SELECT 'gaps', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'critical' END,
        CASE WHEN count(*) = 0 THEN 'no change was missed'
             ELSE format('%s changes could not be captured between %s and %s', sum(e.changes), min(e.since), max(e.at)) END,
        CASE WHEN count(*) > 0 THEN 'SELECT * FROM odoo_events.capture_error;' END
-  FROM odoo_events.capture_error e
+  FROM odoo_events._capture_error e
 $$;
 COMMENT ON FUNCTION odoo_events._health_gaps() IS 'internal: has capture missed anything';
 
@@ -214,7 +211,7 @@ CREATE FUNCTION odoo_events._health_quarantine() RETURNS TABLE ("check" text, st
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT 'quarantine', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'warn' END, format('%s changes could not become events%s', count(*), ': ' || min(q.reason)),
        CASE WHEN count(*) > 0 THEN 'SELECT odoo_events.requeue();  -- once the reason in odoo_events.quarantine is mended' END
-  FROM odoo_events.quarantine q
+  FROM odoo_events.quarantined q
 $$;
 COMMENT ON FUNCTION odoo_events._health_quarantine() IS 'internal: what could not become events';
 
@@ -395,7 +392,7 @@ SELECT 'outbox', CASE WHEN v.full THEN 'critical' WHEN v.nearly THEN 'warn' ELSE
        format('%s%s%s%s', pg_size_pretty(s.bytes), ' of ' || pg_size_pretty(NULLIF(v.most, 0)), ', held by ' || s.held_by,
               CASE WHEN (v.full OR v.nearly) AND v.drops THEN '; beyond the limit the oldest events are dropped, also those that subscriptions have not got' END),
        CASE WHEN v.full OR v.nearly THEN 'SELECT * FROM odoo_events.storage;  -- then mend or drop what holds it, or raise odoo_events.max_outbox_size' END
-  FROM odoo_events.storage s,
+  FROM odoo_events._storage s,
        LATERAL (SELECT g.setting::int8 * 1048576 AS most FROM pg_settings g WHERE g.name = 'odoo_events.max_outbox_size') m,
        -- what nobody needs goes by itself
        LATERAL (SELECT m.most, m.most > 0 AND s.bytes > m.most AS full, m.most > 0 AND s.bytes > 0.8 * m.most AND s.held_by IS NOT NULL AS nearly,
@@ -468,6 +465,7 @@ BEGIN
     BEGIN
       RETURN QUERY EXECUTE format('SELECT h."check", odoo_events._health_status(h."check", h.status), CASE WHEN v THEN odoo_events._health_detail(h."check", h.status, h.detail) ELSE ''not shown: your policy'' END, CASE WHEN v THEN h.hint END FROM odoo_events._health_%s h, odoo_events._health_visible(h."check") v WHERE v OR h."check" NOT LIKE ''subscription %%'' ORDER BY h."check", h.detail', one);
     EXCEPTION WHEN lock_not_available THEN
+      PERFORM set_config('lock_timeout', '20ms', true);         -- until the end of this function: all checks together wait for half a second once
       RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
         'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
     END;

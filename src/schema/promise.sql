@@ -163,7 +163,7 @@ SELECT odoo_events._text_hash('sla ' || s.sla) AS id, 'odoo'::text AS layer, 'pr
 UNION ALL
 SELECT odoo_events._text_hash('subscription ' || s.name), 'endpoint', s.state, NULL, s.name, NULL, s.lag_events, s.state_since, s.state_since, NULL,
        COALESCE(s.last_error, s.state_reason), NULL, c.owner, c.contact, c.runbook
-  FROM odoo_events.subscription_status s CROSS JOIN LATERAL odoo_events._care(s.name) c WHERE s.state IN ('breaker_open', 'disabled', 'overrun');
+  FROM odoo_events._subscription_status s CROSS JOIN LATERAL odoo_events._care(s.name) c WHERE s.state IN ('breaker_open', 'disabled', 'overrun');
 COMMENT ON VIEW odoo_events.exception_open IS 'internal: what is wrong now, one row per layer, subscription and cause';
 
 CREATE VIEW odoo_events.exception WITH (security_barrier) AS

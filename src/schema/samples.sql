@@ -38,7 +38,7 @@ SELECT CASE WHEN part = 'pg_wal' THEN COALESCE(
          (SELECT format('replication slot %s (%s, %s)', s.name, CASE WHEN s.active THEN 'active' ELSE 'inactive' END, pg_size_pretty(s.retained))
             FROM odoo_events._slot s WHERE s.retained > 67108864 ORDER BY s.retained DESC LIMIT 1))
        ELSE (SELECT format('the %s of odoo_events (%s)%s', s.part, pg_size_pretty(s.bytes), ', held by ' || s.held_by)
-               FROM odoo_events.storage s WHERE s.bytes > 67108864 ORDER BY s.bytes DESC LIMIT 1) END
+               FROM odoo_events._storage s WHERE s.bytes > 67108864 ORDER BY s.bytes DESC LIMIT 1) END
 $$;
 COMMENT ON FUNCTION odoo_events._disk_holder(text) IS 'internal: what holds the space of a part of the disk';
 

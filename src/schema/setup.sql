@@ -74,7 +74,7 @@ CREATE FUNCTION odoo_events._undelivered() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (SELECT COALESCE(string_agg(format('subscription "%s": %s waiting, %s dead letters', s.name, s.lag_events, s.dead_letters), '; ' ORDER BY s.name), '')
-            FROM odoo_events.subscription_status s WHERE s.lag_events > 0 OR s.dead_letters > 0);
+            FROM odoo_events._subscription_status s WHERE s.lag_events > 0 OR s.dead_letters > 0);
 EXCEPTION WHEN OTHERS THEN
   RETURN '';
 END $$;

@@ -57,6 +57,7 @@ DECLARE
   me record;
   same boolean;
 BEGIN
+  PERFORM odoo_events._must_be_free('arm');
   SELECT * INTO me FROM odoo_events._identity();
   IF me.neutralized IS NULL THEN
     RAISE EXCEPTION 'Odoo''s parameters cannot be read now: %', me.reason
@@ -94,6 +95,7 @@ COMMENT ON FUNCTION odoo_events.arm(boolean) IS
 CREATE FUNCTION odoo_events.disarm() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('disarm');
   UPDATE odoo_events.arming_state SET disarmed = true, reason = NULL, armed_by = session_user, armed_at = clock_timestamp();
   PERFORM odoo_events._wake('config');
 END $$;
@@ -114,17 +116,17 @@ END $$;
 COMMENT ON FUNCTION odoo_events.arm_first_time() IS
 'internal: called by attach() before it notes the first entity; arms a database that has never been attached';
 
-CREATE VIEW odoo_events.arming AS
+CREATE VIEW odoo_events._arming AS
 SELECT current_database() AS database, i.armed, i.reason, i.system_identifier, i.database_uuid,
        a.armed_by, a.armed_at
   FROM odoo_events._identity() i LEFT JOIN odoo_events.arming_state a ON true;
-COMMENT ON VIEW odoo_events.arming IS 'whether this database may send deliveries, and why not';
+COMMENT ON VIEW odoo_events._arming IS 'internal: what arming shows';
 
 CREATE FUNCTION odoo_events._preloaded() RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_preloaded';
 COMMENT ON FUNCTION odoo_events._preloaded() IS 'internal: whether the library is in shared_preload_libraries';
 
-CREATE VIEW odoo_events.worker_status AS
+CREATE VIEW odoo_events._worker_status AS
 SELECT w.pid, w.state, w.since, w.last_error, w.restarts,
        COALESCE(GREATEST(clock_timestamp() - odoo_events._oldest_unpublished(), interval '0'), interval '0') AS publish_lag,
        (SELECT a.pid FROM pg_catalog.pg_stat_activity a
@@ -133,8 +135,7 @@ SELECT w.pid, w.state, w.since, w.last_error, w.restarts,
                                                                      ORDER BY c.n DESC LIMIT 1)) x)
          ORDER BY a.xact_start LIMIT 1) AS oldest_open_transaction_pid
   FROM odoo_events._worker() w;
-COMMENT ON VIEW odoo_events.worker_status IS
-'the background worker of this database: alive, doing what, and which session''s open transaction it last found older than its snapshot';
+COMMENT ON VIEW odoo_events._worker_status IS 'internal: what worker_status shows';
 
 DO $$
 BEGIN

@@ -107,6 +107,37 @@ subtest 'a locked table of ours hides one check, not the others' => sub {
 	$dba->quit;
 };
 
+subtest 'a view of a locked table says who is in the way, and waits no longer than a scrape does' => sub {
+	my @asked = ((map { "SELECT count(*) FROM odoo_events.$_" } qw(worker_status capture_status capture_error subscription_status replay_status storage arming care)),
+		(map { "SELECT count(*) FROM odoo_events.$_()" } qw(health metrics metrics_text diagnose)));
+	foreach my $table (qw(subscription_config progress_0 publish_cursor_0 capture_rule))
+	{
+		my $dba = session('postgres', ["LOCK TABLE odoo_events.$table IN ACCESS EXCLUSIVE MODE"]);
+		my $pid = $dba->query_safe('SELECT pg_backend_pid()');
+		my $refused = 0;
+		foreach my $statement (@asked)
+		{
+			my ($ret, $out, $err) = $node->psql('plant', "SET statement_timeout = '30s'; $statement", extra_params => [ '-U', 'postgres' ]);
+			$refused += $err =~ /cannot be read now: session $pid has locked odoo_events\.$table/;
+			unlike($err, qr/statement timeout|due to lock timeout/, "$table is locked: $statement does not wait");
+		}
+		ok($refused > 0, "$table is locked: it is said by whom");
+		my ($ret, $out, $err) = $node->psql('plant', q{SELECT state FROM odoo_events.worker_status}, extra_params => [ '-U', 'watch' ]);
+		isnt($out, '', "$table is locked: what the worker does can be seen all the same");
+		$dba->query_safe('ROLLBACK');
+		$dba->quit;
+	}
+};
+
+subtest 'nobody but the views calls what they read' => sub {
+	my ($ret, $out, $err) = $node->psql('plant', 'SELECT * FROM odoo_events._read_subscription_status(1)', extra_params => [ '-U', 'watch' ]);
+	like($err, qr/this function is for a status view/, 'a guess is refused');
+	($ret, $out, $err) = $node->psql('plant', 'SELECT last_value FROM odoo_events._view_key', extra_params => [ '-U', 'watch' ]);
+	like($err, qr/permission denied/, 'what it would take cannot be read');
+	$node->safe_psql('plant', q{CREATE ROLE looker LOGIN; GRANT USAGE ON SCHEMA odoo_events TO looker; GRANT SELECT ON odoo_events.replay_status TO looker});
+	is($node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.replay_status', extra_params => [ '-U', 'looker' ]), '0', 'SELECT on a view is all that its reader needs');
+};
+
 subtest 'DROP EXTENSION waits for the current transaction of the worker' => sub {
 	tune('publish-outbox', 'wait');
 	$node->safe_psql('plant', $toggle);
