@@ -19,6 +19,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   n bigint;
 BEGIN
+  PERFORM odoo_events._must_be_free('announce');
   IF reason IS NULL OR btrim(reason) = '' OR length(reason) > 1000 THEN
     RAISE EXCEPTION 'argument "reason" is empty, or has more than 1000 characters' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.announce(''stocktake'', now(), now() + interval ''8 hours'');';
@@ -41,6 +42,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   a odoo_events.announcement;
 BEGIN
+  PERFORM odoo_events._must_be_free('end_announcement');
   UPDATE odoo_events.announcement x SET until = GREATEST(clock_timestamp(), x.since) WHERE x.id = end_announcement.id AND x.until > clock_timestamp() RETURNING * INTO a;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'announcement % does not exist, or is over', end_announcement.id USING ERRCODE = 'undefined_object',

@@ -17,7 +17,8 @@ COMMENT ON TABLE odoo_events.backfill_job IS 'backfills and how far they are; on
 
 CREATE VIEW odoo_events.backfill_status AS
 SELECT b.id, b.entity, b.predicate, b.state, b.rows, NULLIF(b.last_id, -9223372036854775808) AS last_id, b.error, b.created_by, b.created_at, b.at
-  FROM odoo_events.backfill_job b;
+  FROM odoo_events.backfill_job b
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy);
 COMMENT ON VIEW odoo_events.backfill_status IS 'backfills and how far they are; rows counts the snapshots that were asked for';
 
 CREATE FUNCTION odoo_events._backfill_step() RETURNS boolean
@@ -37,6 +38,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   job bigint;
 BEGIN
+  PERFORM odoo_events._must_be_free('backfill');
   PERFORM odoo_events._check_entities(ARRAY[backfill.entity], 'entity');
   IF NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = backfill.entity) THEN
     RAISE EXCEPTION 'entity "%" is not attached', backfill.entity
@@ -60,6 +62,7 @@ COMMENT ON FUNCTION odoo_events.backfill(text, text) IS
 CREATE FUNCTION odoo_events.cancel_backfill(id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('cancel_backfill');
   UPDATE odoo_events.backfill_job b SET state = 'cancelled', at = clock_timestamp() WHERE b.id = cancel_backfill.id AND b.state = 'running';
   IF NOT FOUND THEN
     RAISE EXCEPTION 'backfill % is not running', id USING ERRCODE = 'undefined_object', HINT = 'SELECT * FROM odoo_events.backfill_status;';

@@ -41,6 +41,7 @@ DECLARE
   f record;
   path jsonpath;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_comparison');
   IF name IS NULL OR name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' OR key IS NULL THEN
     RAISE EXCEPTION 'a comparison needs a usable "name" and "key"' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.define_comparison(''wms'', ''wms'', key => ''$.data.transfer.name'');';
@@ -71,6 +72,7 @@ COMMENT ON FUNCTION odoo_events.define_comparison(text, text, jsonpath, jsonb, i
 CREATE FUNCTION odoo_events.drop_comparison(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_comparison');
   DELETE FROM odoo_events.comparison_rule r WHERE r.name = drop_comparison.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'comparison "%" does not exist', name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.comparison;';
@@ -100,6 +102,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
   r odoo_events.comparison_rule;
 BEGIN
+  PERFORM odoo_events._must_be_free('compare');
   SELECT x.* INTO r FROM odoo_events.comparison_rule x WHERE x.name = compare.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'comparison "%" does not exist', compare.name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.comparison;';
@@ -127,7 +130,7 @@ CREATE VIEW odoo_events.comparison AS
 SELECT d.name, d.subscription, d.day, d.n, d.same, round(d.same / d.n::numeric, 4) AS agreement,
        pg_catalog.min(d.same / d.n::numeric) OVER w >= d.ready AND pg_catalog.count(*) OVER w = 3 AS ready
   FROM (SELECT r.name, r.subscription, r.ready, g.day::date AS day, count(*) AS n, count(*) FILTER (WHERE c.verdict = 'same') AS same
-          FROM odoo_events.comparison_rule r
+          FROM (SELECT x.* FROM odoo_events.comparison_rule x WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy)) r
          CROSS JOIN LATERAL pg_catalog.generate_series(pg_catalog.date_trunc('day', GREATEST((SELECT min(l.at) FROM odoo_events.legacy l WHERE l.flow = r.name), now() - interval '14 days')),
                                                        now(), interval '1 day') g(day)
          CROSS JOIN LATERAL odoo_events.compare(r.name, g.day, LEAST(g.day + interval '1 day', now())) c

@@ -374,6 +374,7 @@ DECLARE
   words text[] := string_to_array(type, '.');
   def   jsonb;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_event');
   IF type IS NULL OR entity IS NULL THEN
     RAISE EXCEPTION 'arguments "type" and "entity" must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
@@ -455,6 +456,7 @@ COMMENT ON FUNCTION odoo_events._known_type(text) IS 'internal: whether a type i
 CREATE FUNCTION odoo_events.drop_event(type text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_event');
   IF NOT odoo_events._known_type(drop_event.type) THEN
     RAISE EXCEPTION 'event type "%" is the catalog''s own and cannot be dropped', drop_event.type
       USING ERRCODE = 'insufficient_privilege', HINT = format('SELECT odoo_events.disable_event(%L);', drop_event.type);
@@ -466,6 +468,7 @@ COMMENT ON FUNCTION odoo_events.drop_event(text) IS 'removes an event of your ow
 CREATE FUNCTION odoo_events.drop_entity(entity text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_entity');
   IF NOT EXISTS (SELECT 1 FROM odoo_events.definition d WHERE d.kind = 'entity' AND d.name = drop_entity.entity) THEN
     RAISE EXCEPTION 'entity "%" in argument "entity" is none of your own', drop_entity.entity
       USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.definition WHERE kind = ''entity'';';
@@ -481,6 +484,7 @@ COMMENT ON FUNCTION odoo_events.drop_entity(text) IS 'removes an entity of your 
 CREATE FUNCTION odoo_events.enable_event(type text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('enable_event');
   PERFORM odoo_events._known_type(enable_event.type);
   PERFORM odoo_events._define('switch', enable_event.type, '{"enabled": true}');
 END $$;
@@ -489,6 +493,7 @@ COMMENT ON FUNCTION odoo_events.enable_event(text) IS 'an event type is emitted 
 CREATE FUNCTION odoo_events.disable_event(type text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('disable_event');
   PERFORM odoo_events._known_type(disable_event.type);
   PERFORM odoo_events._define('switch', disable_event.type, '{"enabled": false}');
 END $$;

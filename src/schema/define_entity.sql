@@ -224,6 +224,7 @@ DECLARE
   rule   text;
   rows   jsonb;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_entity');
   IF entity !~ '^[a-z][a-z0-9_]{0,48}$' OR entity IS NULL THEN
     RAISE EXCEPTION 'argument "entity" cannot be "%"', entity
       USING ERRCODE = 'invalid_name', HINT = 'An entity is a word of lower case letters, digits and underscores, for example quality_certificate.';
@@ -278,6 +279,7 @@ DECLARE
   rule   text;
   rows   jsonb;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_part');
   SELECT x.* INTO e FROM odoo_events.entity x WHERE x.entity = entity AND x.sum_query IS NULL;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'entity "%" in argument "entity" is not in the catalog', entity
@@ -322,6 +324,7 @@ COMMENT ON FUNCTION odoo_events.define_part(text, text, text, text, text[], text
 CREATE FUNCTION odoo_events.drop_part(entity text, part text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_part');
   DELETE FROM odoo_events.definition d WHERE d.kind = 'part' AND d.name = drop_part.entity || '.' || drop_part.part;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'part "%" of entity "%" is none of your own', drop_part.part, drop_part.entity

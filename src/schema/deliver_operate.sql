@@ -283,16 +283,21 @@ COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestampt
 CREATE FUNCTION odoo_events.cancel_replay(id int8) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  subscription text;
+  c odoo_events.subscription_config;
+  r odoo_events.replay_job;
 BEGIN
-  UPDATE odoo_events.replay_job r SET state = 'cancelled', finished_at = clock_timestamp()
-    FROM odoo_events.subscription_config c
-   WHERE r.id = cancel_replay.id AND r.state = 'running' AND c.id = r.subscription_id RETURNING c.name INTO subscription;
-  IF subscription IS NULL THEN
+  SELECT x.* INTO r FROM odoo_events.replay_job x WHERE x.id = cancel_replay.id AND x.state = 'running' FOR UPDATE;
+  SELECT x.* INTO c FROM odoo_events.subscription_config x WHERE x.id = r.subscription_id;
+  IF c.id IS NULL THEN
     RAISE EXCEPTION 'replay % is not running', id USING ERRCODE = 'undefined_object',
       HINT = 'SELECT * FROM odoo_events.replay_status lists them.';
   END IF;
-  PERFORM odoo_events._audit('cancel_replay', subscription, NULL, jsonb_build_object('replay', id));
+  IF r.created_by <> session_user
+     AND NOT odoo_events._sees_whole(odoo_events._policies('{operate}'), c.name, c.types, COALESCE(r.companies, c.companies), COALESCE(r.warehouses, c.warehouses), NULL, NULL) THEN
+    PERFORM odoo_events._deny(format('replay %s concerns more than your policy allows', id), 'SELECT * FROM odoo_events.policy;  -- the replay must be inside, or your own');
+  END IF;
+  UPDATE odoo_events.replay_job x SET state = 'cancelled', finished_at = clock_timestamp() WHERE x.id = r.id;
+  PERFORM odoo_events._audit('cancel_replay', c.name, NULL, jsonb_build_object('replay', id));
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.cancel_replay(int8) IS 'stops a replay; what is under way is finished';

@@ -144,6 +144,7 @@ DECLARE
   n int8;
   bare int8 := 0;
 BEGIN
+  PERFORM odoo_events._must_be_free('erase');
   IF entity IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = erase.entity UNION ALL SELECT 1 FROM odoo_events.reference r WHERE r.reference = erase.entity) THEN
     RAISE EXCEPTION 'argument "entity" is "%", which events do not name', entity USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT reference FROM odoo_events.reference;  -- partner, user, employee ...';

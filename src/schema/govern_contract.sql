@@ -278,6 +278,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   t odoo_events.own_type;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_type');
   IF num_nulls(type, schema) > 0 THEN
     RAISE EXCEPTION 'argument "%" is null', CASE WHEN type IS NULL THEN 'type' ELSE 'schema' END USING ERRCODE = 'null_value_not_allowed',
       HINT = 'SELECT odoo_events.define_type(''acme.logistics.customs_hold.placed.v1'', ''{"type": "object"}'');';
@@ -293,6 +294,7 @@ COMMENT ON FUNCTION odoo_events.define_type(text, json, text, jsonb, text, boole
 CREATE FUNCTION odoo_events.drop_type(type text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_type');
   PERFORM odoo_events._check_publish(drop_type.type);
   DELETE FROM odoo_events.own_type t WHERE t.type = drop_type.type;
   IF NOT FOUND THEN

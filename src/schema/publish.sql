@@ -99,7 +99,7 @@ CREATE TABLE odoo_events.quarantined (
 COMMENT ON TABLE odoo_events.quarantined IS 'changes that could not become events, and those that wait behind them';
 
 CREATE VIEW odoo_events.quarantine AS
-SELECT change_id, entity, record_id, at, reason, attempts FROM odoo_events.quarantined;
+SELECT change_id, entity, record_id, at, reason, attempts FROM odoo_events.quarantined WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy);
 COMMENT ON VIEW odoo_events.quarantine IS 'changes that could not become events; later changes of the same key wait behind them';
 
 CREATE FUNCTION odoo_events.requeue(ids bigint[] DEFAULT NULL) RETURNS bigint
@@ -107,6 +107,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   n bigint;
 BEGIN
+  PERFORM odoo_events._must_be_free('requeue');
   UPDATE odoo_events.quarantined q SET requeued = true
    WHERE NOT q.requeued AND (requeue.ids IS NULL OR q.change_id = ANY (requeue.ids));
   GET DIAGNOSTICS n = ROW_COUNT;
@@ -121,6 +122,7 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, 
 DECLARE
   n bigint;
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_quarantined');
   DELETE FROM odoo_events.quarantined q WHERE q.change_id = ANY (drop_quarantined.ids);
   GET DIAGNOSTICS n = ROW_COUNT;
   PERFORM odoo_events._audit('drop_quarantined', NULL, NULL, jsonb_build_object('ids', ids, 'changes', n));

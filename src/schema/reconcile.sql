@@ -275,7 +275,7 @@ COMMENT ON FUNCTION odoo_events._reconcile(text, timestamptz, boolean) IS 'inter
 CREATE FUNCTION odoo_events.reconcile(entity text DEFAULT NULL, since timestamptz DEFAULT NULL, repair boolean DEFAULT false,
   OUT entity text, OUT record_id int8, OUT odoo_state text, OUT last_event_state text, OUT note text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS 'SELECT r.entity, r.record_id, r.odoo_state, r.last_event_state, r.note FROM odoo_events._reconcile($1, $2, $3) r';
+AS 'SELECT r.entity, r.record_id, r.odoo_state, r.last_event_state, r.note FROM odoo_events._must_be_free(''reconcile'') f, odoo_events._reconcile($1, $2, $3) r';
 COMMENT ON FUNCTION odoo_events.reconcile(text, timestamptz, boolean) IS
 'records whose row and last event do not agree: capture was off, or failed; repair => true sends a snapshot event of each and acknowledges the gaps in capture_error; '
 'mode both: also what triggers and the WAL did not have alike, which repair forgets';

@@ -140,6 +140,35 @@ subtest 'operators stay inside' => sub {
 	is(sql(q{SELECT count(*) FROM odoo_events.dead WHERE subscription_id = (SELECT id FROM odoo_events.subscription_config WHERE name = 'b_all') AND company_id = 2}), '10', 'what is of others is untouched');
 	($out, $err) = as('clerk', q{SELECT odoo_events.config_export()});
 	like($err, qr/42501.*not for a role under a policy/s, 'the configuration is not for him');
+	my $job = sql(q{SELECT max(id) FROM odoo_events.replay_job});
+	sql(qq{UPDATE odoo_events.replay_job SET state = 'running', finished_at = NULL, created_by = 'free', companies = '{2}' WHERE id = $job});
+	($out, $err) = as('clerk', "SELECT odoo_events.cancel_replay($job)");
+	like($err, qr/42501.*replay $job concerns more/s, "nobody ends a replay of another company");
+	sql(qq{UPDATE odoo_events.replay_job SET companies = '{1}' WHERE id = $job});
+	($out, $err) = as('clerk', "SELECT odoo_events.cancel_replay($job)");
+	is($err, '', 'a replay of the own one can be ended');
+	# what is about the whole database
+	foreach my $call ('arm()', 'disarm()', q{backfill('transfer')}, 'cancel_backfill(1)', 'reconcile()', 'requeue()', q{drop_quarantined('{1}')}, q{erase('partner', 1, 'x')},
+		q{compare('x')}, q{drop_comparison('x')}, q{set_care('{odoo.*}', owner => 'me')}, q{announce('x', now(), now() + interval '1 hour')}, 'end_announcement(1)',
+		q{disable_event('odoo.logistics.shipment.dispatched.v1')}, q{enable_event('odoo.logistics.shipment.dispatched.v1')}, q{drop_event('acme.x.y.z.v1')}, q{drop_entity('x')},
+		q{define_type('acme.x.y.z.v1', '{}')}, q{define_event('acme.x.y.z.v1', 'transfer')})
+	{
+		($out, $err) = as('clerk', "SELECT odoo_events.$call");
+		like($err, qr/42501.*not for a role under a policy/s, "$call is not for him");
+	}
+	sql(q{GRANT SELECT ON odoo_events.subscription, odoo_events.replay_status, odoo_events.backfill_status, odoo_events.quarantine, odoo_events.comparison TO clerk, free});
+	sql(q{INSERT INTO odoo_events.backfill_job (entity, state, created_by, created_at, at, last_id) VALUES ('transfer', 'done', 'x', now(), now(), 0)});
+	($out) = as('clerk', q{SELECT string_agg(name, ' ' ORDER BY name) FROM odoo_events.subscription});
+	is($out, 'a_one b_all partner_a', 'the view subscription shows those that may get events of his');
+	sql(q{SELECT odoo_events.set_policy('clerk', may => '{operate}', subscriptions => '{a_one}')});
+	($out) = as('clerk', q{SELECT string_agg(name, ' ' ORDER BY name) FROM odoo_events.subscription});
+	is($out, 'a_one', 'by name, too');
+	($out) = as('clerk', q{SELECT count(*) FROM odoo_events.replay_status});
+	is($out, '0', 'replays of others are not shown');
+	($out) = as('clerk', q{SELECT (SELECT count(*) FROM odoo_events.backfill_status) + (SELECT count(*) FROM odoo_events.quarantine) + (SELECT count(*) FROM odoo_events.comparison)});
+	is($out, '0', 'nor what is about everything');
+	($out) = as('free', q{SELECT (SELECT count(*) FROM odoo_events.subscription) || ' ' || (SELECT count(*) > 0 FROM odoo_events.replay_status) || ' ' || (SELECT count(*) FROM odoo_events.backfill_status)});
+	is($out, '5 true 1', 'who is under no policy sees all');
 	cmp_ok(sql(q{SELECT value FROM odoo_events.metrics() WHERE name = 'odoo_events_denied_total' AND labels ->> 'role' = 'clerk'}), '>=', 5, 'refusals are counted');
 	ok($node->log_contains(qr/refused to role "clerk" by its policy/), 'and logged');
 };
