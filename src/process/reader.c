@@ -236,7 +236,8 @@ oe_reader_show(HeapTuple tup, TupleDesc desc)
 	text	   *type;
 	text	   *entity;
 
-	Assert(desc->natts == lengthof(v));
+	if (desc->natts != lengthof(v))
+		elog(ERROR, "an event was read with %d columns", desc->natts);
 	heap_deform_tuple(tup, desc, v, null);
 	ev.position = oe_reader.position = DatumGetInt64(v[0]);
 	type = DatumGetTextPP(v[2]);

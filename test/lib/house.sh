@@ -5,6 +5,7 @@
 #   - No files include one another in a circle; a .c file and its header count as one.
 #   - No header is longer than 250 lines, and none is called internal.h.
 #   - No two types of the library have the same name.
+#   - What is read into an array of fixed length is checked in every build: Assert() is no such check.
 #   - docs/errors.md is what test/lib/errors.pl makes of the sources.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -41,6 +42,7 @@ while (<>)
 		  if exists $rank{$from} && exists $rank{$to} && $rank{$to} > $rank{$from};
 		$uses{ unit($file) }{ unit($1) } = 1 if unit($file) ne unit($1);
 	}
+	push @problems, "$file:$.: Assert() is left out of production builds, and does not guard an array" if /\bAssert\(.*(natts|lengthof)/;
 	if (eof)
 	{
 		push @problems, "$file: $lines lines; a header has at most 250" if $file =~ /\.h$/ && $lines > 250;
