@@ -104,6 +104,16 @@ sub delivered
 	return status($node, $db, $name, 'lag_events = 0 AND position = odoo_events._last_position()');
 }
 
+# Kills the worker with -9, after which the server restarts itself, and waits until the next worker runs: before the server has noticed it still answers.
+sub kill_worker
+{
+	my ($node, $db) = @_;
+	my $pid = $node->safe_psql($db, 'SELECT pid FROM odoo_events.worker_status');
+	kill 'KILL', $pid;
+	$node->poll_query_until($db, "SELECT pid <> $pid FROM odoo_events.worker_status") or die 'no worker comes after one that was killed';
+	return;
+}
+
 # Starts a receiver ('python', the default, or 'node') on a free port; further arguments are given to the program.
 sub receiver
 {

@@ -246,7 +246,7 @@ tap_files() { # tap_files once|each|quick|few
     case "$1" in
       each) ! grep -q '^# once:' "$file" || continue ;;
       quick) ! for_check_all "$file" || continue ;;
-      few) case "$file" in */010_* | */031_* | */040_* | */062_*) ;; *) continue ;; esac ;;
+      few) case "$file" in */010_* | */031_* | */040_*) ;; *) continue ;; esac ;;
     esac
     basename "$file" .pl
   done
@@ -255,7 +255,7 @@ tap_files() { # tap_files once|each|quick|few
 # The jobs of one version as pool.py reads them: jobs VERSION AFTER PREFIX GROUP, where PREFIX goes before each command.
 jobs() {
   local version=$1 after=$2 prefix=$3 group=$4 part file
-  for part in regress isolation demo; do
+  for part in regress isolation $([ "$group" = few ] || echo demo); do
     printf '%s\t%s\t%s\n' "PostgreSQL $version: $part" "$after" "$prefix test/lib/check.sh $part"
   done
   for file in $(tap_files "$group"); do

@@ -141,8 +141,7 @@ subscribe('down', q{retry_schedule => '{1h}'});
 $receiver->misbehave({ path => '^/down$', status => 500 });
 sql('SELECT make(60)');
 ok(status('down', q{state = 'breaker_open' AND failed_total >= 20}), 'an open breaker probes');
-kill 'KILL', sql('SELECT pid FROM odoo_events.worker_status');
-$node->poll_query_until('postgres', 'SELECT true');
+OdooEvents::kill_worker($node, $db);
 ok(status('down', q{state = 'breaker_open' AND failed_total >= 23}), 'the next worker goes on probing');
 my @gaps = split /\n/, sql(q{SELECT extract(epoch FROM a.at - lag(a.at + a.duration, 1, p.opening) OVER (ORDER BY a.at)) * 1000
 	FROM odoo_events.attempt a, (SELECT openings[1] AS opening FROM odoo_events.subscription_progress WHERE name = 'down') p
