@@ -34,6 +34,7 @@
 #include "deliver/settle/measure.h"
 #include "deliver/settle/result.h"
 #include "deliver/settle/outcome.h"
+#include "deliver/settle/outcome_poll.h"
 #include "deliver/settle/settle.h"
 #include "deliver/subscription/configuration.h"
 #include "deliver/transport/http/http.h"
@@ -71,6 +72,7 @@ oe_deliver_init(void)
 	oe_transport_register(&oe_http_transport);
 	oe_transport_register(&oe_program_transport);
 	oe_transport_init(oe_result_take);
+	oe_polls_init();
 }
 
 int
@@ -283,7 +285,10 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 	if (oe_settle_due())
 		oe_settle_commit();
 	if (armed)
+	{
 		oe_outcomes_step(reload, last_position);
+		oe_polls_step(reload);
+	}
 	oe_measure_in_flight();
 }
 
@@ -371,7 +376,7 @@ oe_deliver_timeout(void)
 	{
 		if (oe_outbox_read_wanted(oe_last_position))
 			return 0;
-		next = Min(next, oe_outcomes_next(oe_last_position));
+		next = Min(next, Min(oe_outcomes_next(oe_last_position), oe_polls_next()));
 		dlist_foreach(it, &oe_delivery.subs)
 		{
 			OeSub	   *sub = dlist_container(OeSub, node, it.cur);

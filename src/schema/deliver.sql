@@ -55,7 +55,9 @@ CREATE TABLE odoo_events.subscription_config (
     outcome_types_like text[],                  -- the same as LIKE patterns
     on_reject      text NOT NULL DEFAULT 'retry', -- what follows when the event is at fault
     fields         text[],                      -- members of data that are sent; null: all
-    timezone       text                         -- whose clock the schedule goes by; null: UTC
+    timezone       text,                        -- whose clock the schedule goes by; null: UTC
+    outcome_status jsonpath DEFAULT '$.status', -- of the answer to a poll: processed, failed, or neither
+    keep_answers   boolean NOT NULL DEFAULT false -- of accepted requests, too
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config

@@ -564,7 +564,9 @@ CREATE FUNCTION odoo_events.subscribe(
   outcome_types  text[]     DEFAULT NULL,
   on_reject      text       DEFAULT 'retry',
   fields         text[]     DEFAULT NULL,
-  timezone       text       DEFAULT NULL
+  timezone       text       DEFAULT NULL,
+  outcome_status jsonpath   DEFAULT '$.status',
+  keep_answers   boolean    DEFAULT false
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -647,7 +649,9 @@ CREATE FUNCTION odoo_events.alter_subscription(
   outcome_types  text[]     DEFAULT NULL,
   on_reject      text       DEFAULT NULL,
   fields         text[]     DEFAULT NULL,
-  timezone       text       DEFAULT NULL
+  timezone       text       DEFAULT NULL,
+  outcome_status jsonpath   DEFAULT NULL,
+  keep_answers   boolean    DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS

@@ -44,7 +44,9 @@ SELECT c.name,
        c.outcome_types,
        c.on_reject,
        c.fields,
-       c.timezone
+       c.timezone,
+       c.outcome_status,
+       c.keep_answers
   FROM odoo_events.subscription_config c
  WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';

@@ -18,22 +18,27 @@ CREATE TABLE odoo_events.outcome_state (
     decided_by      text,
     reference       text,
     note            text,
+    location        text,                       -- where the outcome is asked for; may contain a token, therefore in no view
+    poll_at         timestamptz,                -- when next; null: never
+    polls           int4 NOT NULL DEFAULT 0,    -- how often it was
     PRIMARY KEY (subscription_id, event_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
 COMMENT ON TABLE odoo_events.outcome_state IS 'accepted events and what became of them; see the view outcome';
 CREATE INDEX outcome_due ON odoo_events.outcome_state (due_at) WHERE state = 'pending' AND told_at IS NULL;
 CREATE INDEX outcome_pending ON odoo_events.outcome_state (partitionkey, position) WHERE state = 'pending';
+CREATE INDEX outcome_poll ON odoo_events.outcome_state (poll_at) WHERE state = 'pending' AND poll_at IS NOT NULL;
+CREATE INDEX outcome_location ON odoo_events.outcome_state USING hash (location) WHERE state = 'pending' AND location IS NOT NULL;
 CREATE INDEX outcome_position ON odoo_events.outcome_state (position);
 
 CREATE VIEW odoo_events.outcome WITH (security_barrier) AS
 SELECT c.name AS subscription, o.event_id, o.position, o.type, o.subject, o.company_id, o.warehouse_id,
        CASE WHEN o.state = 'pending' AND (o.told_at IS NOT NULL OR o.due_at < now()) THEN 'overdue' ELSE o.state END AS state,
-       o.received_at, o.due_at, o.told_at, o.decided_at, o.decided_by, o.reference, o.note
+       o.received_at, o.due_at, o.told_at, o.decided_at, o.decided_by, o.reference, o.note, o.polls
   FROM odoo_events.outcome_state o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id
  WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
    AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), o.type, o.company_id, o.warehouse_id);
 COMMENT ON VIEW odoo_events.outcome IS
-'what became of events that receivers have accepted: pending, overdue, processed, failed; of subscriptions with outcomes => ''sql'' or ''event''';
+'what became of events that receivers have accepted: pending, overdue, processed, failed; of subscriptions with outcomes => ''poll'', ''sql'' or ''event''';
 
 CREATE FUNCTION odoo_events._outcome_event(o odoo_events.outcome_state, what text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -44,12 +49,23 @@ SELECT odoo_events._platform_event('odoo.platform.outcome.' || what || '.v1', c.
 $$;
 COMMENT ON FUNCTION odoo_events._outcome_event(odoo_events.outcome_state, text) IS 'internal: tells that an outcome is overdue, or that it failed';
 
--- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
-CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[]) RETURNS void
+-- As the receiver asks; else after a second, then each time twice as long, up to five minutes.
+CREATE FUNCTION odoo_events._poll_at(wait int4, polls int4) RETURNS timestamptz
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at)
-SELECT DISTINCT ON (c.id, o.id) c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, 'pending', clock_timestamp(), clock_timestamp() + c.outcome_within
-  FROM unnest(subscriptions, positions) r(id, position)
+SELECT clock_timestamp() + make_interval(secs => COALESCE(LEAST(GREATEST(wait, 1), 86400), LEAST(2 ^ LEAST(polls, 9), 300)))
+$$;
+COMMENT ON FUNCTION odoo_events._poll_at(int4, int4) IS 'internal: when an outcome is asked for next';
+
+-- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
+CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[], locations text[], notes text[], waits int4[], processed boolean[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at,
+                                            decided_at, decided_by, note, location, poll_at)
+SELECT DISTINCT ON (c.id, o.id) c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,
+       CASE WHEN r.processed THEN 'processed' ELSE 'pending' END, clock_timestamp(), clock_timestamp() + c.outcome_within,
+       CASE WHEN r.processed THEN clock_timestamp() END, CASE WHEN r.processed THEN 'odoo_events worker' END, r.note, r.location,
+       CASE WHEN r.location IS NOT NULL THEN odoo_events._poll_at(r.wait, 0) END
+  FROM unnest(subscriptions, positions, locations, notes, waits, processed) r(id, position, location, note, wait, processed)
   JOIN odoo_events.subscription_config c ON c.id = r.id
   JOIN odoo_events.outbox_all o ON o.position = r.position
  WHERE o.type NOT LIKE 'odoo.platform.%'
@@ -57,7 +73,9 @@ ON CONFLICT (subscription_id, event_id) DO UPDATE
    SET received_at = EXCLUDED.received_at,
        due_at = CASE WHEN t.state = 'processed' THEN t.due_at ELSE EXCLUDED.due_at END,
        told_at = CASE WHEN t.state = 'processed' THEN t.told_at END,
-       state = CASE WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END;
+       state = CASE WHEN EXCLUDED.state = 'processed' THEN 'processed' WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END,
+       decided_at = COALESCE(EXCLUDED.decided_at, t.decided_at), decided_by = COALESCE(EXCLUDED.decided_by, t.decided_by),
+       note = COALESCE(EXCLUDED.note, t.note), location = EXCLUDED.location, poll_at = EXCLUDED.poll_at, polls = 0;
 -- the event that is the outcome may have been faster, too
 UPDATE odoo_events.outcome_state s
    SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
@@ -65,7 +83,7 @@ UPDATE odoo_events.outcome_state s
  WHERE s.position = ANY (positions) AND s.subscription_id = ANY (subscriptions) AND s.state = 'pending' AND c.id = s.subscription_id AND c.outcomes = 'event'
    AND x.partitionkey = s.partitionkey AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like)
 $$;
-COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
+COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[], text[], text[], int4[], boolean[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
 
 -- A dead letter with its own copy, as if the endpoint had refused it.
 CREATE FUNCTION odoo_events._outcome_failed(o odoo_events.outcome_state) RETURNS void
@@ -115,6 +133,40 @@ BEGIN
   by_event := by_event AND EXISTS (SELECT 1 FROM odoo_events.outcome_state s WHERE s.state = 'pending');
 END $$;
 COMMENT ON FUNCTION odoo_events._outcomes_step(int8) IS 'internal: takes events that are outcomes, tells of what is overdue, forgets what has left the outbox';
+
+-- What polls answered.  All events with the same Location in a subscription came with one request, and have one outcome.
+CREATE FUNCTION odoo_events._outcomes_polled(subscriptions int4[], locations text[], states text[], notes text[], waits int4[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  o odoo_events.outcome_state;
+BEGIN
+  FOR o IN UPDATE odoo_events.outcome_state s
+              SET state = r.state, note = r.note, polls = s.polls + 1, poll_at = CASE WHEN r.state = 'pending' THEN odoo_events._poll_at(r.wait, s.polls + 1) END,
+                  decided_at = CASE WHEN r.state <> 'pending' THEN clock_timestamp() END, decided_by = CASE WHEN r.state <> 'pending' THEN 'odoo_events worker' END
+             FROM unnest(subscriptions, locations, states, notes, waits) r(id, location, state, note, wait)
+            WHERE s.subscription_id = r.id AND s.location = r.location AND s.state = 'pending' RETURNING s.* LOOP
+    IF o.state = 'failed' THEN
+      PERFORM odoo_events._outcome_failed(o);
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._outcomes_polled(int4[], text[], text[], text[], int4[]) IS 'internal: writes what receivers said of events that they had accepted';
+
+CREATE FUNCTION odoo_events._outcomes_to_poll(max int4) RETURNS TABLE (subscription_id int4, location text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT s.subscription_id, s.location
+  FROM odoo_events.outcome_state s JOIN odoo_events.subscription_config c ON c.id = s.subscription_id
+ WHERE s.state = 'pending' AND s.poll_at <= clock_timestamp() AND c.state = 'active' AND c.outcomes = 'poll'
+ GROUP BY s.subscription_id, s.location ORDER BY min(s.poll_at) LIMIT max
+$$;
+COMMENT ON FUNCTION odoo_events._outcomes_to_poll(int4) IS 'internal: which outcomes are to be asked for now';
+
+CREATE FUNCTION odoo_events._next_poll() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT min(s.poll_at) FROM odoo_events.outcome_state s JOIN odoo_events.subscription_config c ON c.id = s.subscription_id
+ WHERE s.state = 'pending' AND s.poll_at IS NOT NULL AND c.state = 'active' AND c.outcomes = 'poll'
+$$;
+COMMENT ON FUNCTION odoo_events._next_poll() IS 'internal: when an outcome is to be asked for next';
 
 CREATE FUNCTION odoo_events.confirm(name text, event_id uuid, outcome text DEFAULT 'processed', reference text DEFAULT NULL, note text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -173,19 +225,19 @@ COMMENT ON FUNCTION odoo_events._outcome_step(int4, uuid) IS 'internal: what tra
 CREATE FUNCTION odoo_events._check_outcomes(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF c.outcomes NOT IN ('none', 'body', 'sql', 'event') THEN
+  IF c.outcomes NOT IN ('none', 'body', 'poll', 'sql', 'event') THEN
     RAISE EXCEPTION 'argument "outcomes" is "%"', c.outcomes USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'none: a 2xx says processed; body: the answer says so; sql: the consumer calls confirm(); event: an event of outcome_types says so.';
+      HINT = 'none: a 2xx says processed; body: the answer says so; poll: its Location is asked; sql: the consumer calls confirm(); event: an event of outcome_types says so.';
   ELSIF c.outcomes <> 'none' AND c.url IS NULL THEN
     RAISE EXCEPTION 'argument "outcomes" needs a URL' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out: what a consumer acknowledges with ack() is processed.';
-  ELSIF c.outcomes = 'body' AND c.url !~* '^https?:' THEN
-    RAISE EXCEPTION 'argument "outcomes" is "body", and a broker answers nothing' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''sql''';
+  ELSIF c.outcomes IN ('body', 'poll') AND c.url !~* '^https?:' THEN
+    RAISE EXCEPTION 'argument "outcomes" is "%", and a broker answers nothing', c.outcomes USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''sql''';
   ELSIF (c.outcomes = 'event') <> (c.outcome_types IS NOT NULL) THEN
     RAISE EXCEPTION 'arguments "outcomes" and "outcome_types" do not fit' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'outcomes => ''event'', outcome_types => ''{odoo.procurement.*}''';
-  ELSIF c.outcome_within IS NOT NULL AND c.outcomes NOT IN ('sql', 'event') OR c.outcome_within NOT BETWEEN interval '1 s' AND interval '1 year' THEN
+  ELSIF c.outcome_within IS NOT NULL AND c.outcomes NOT IN ('poll', 'sql', 'event') OR c.outcome_within NOT BETWEEN interval '1 s' AND interval '1 year' THEN
     RAISE EXCEPTION 'argument "outcome_within" is %', c.outcome_within USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'Give 1 second to 1 year, with outcomes => ''sql'' or ''event''; 0 for no limit.';
+      HINT = 'Give 1 second to 1 year, with outcomes => ''poll'', ''sql'' or ''event''; 0 for no limit.';
   ELSIF c.accepted IS NOT NULL AND c.outcomes <> 'body' THEN
     RAISE EXCEPTION 'argument "accepted" needs outcomes => ''body''' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''body''';
   ELSIF c.on_reject NOT IN ('retry', 'dead', 'hold') THEN

@@ -18,6 +18,7 @@ object per line and request, written before the answer goes out. Started again w
                "reject": regex (the body of the answer lists the ids of the events whose subject matches under "rejected", with a reason)}
 Paths that begin with /token are an OAuth2 token endpoint for the client "client" with the secret "s3cret of the client" ("expires_in" of a rule, else
 3600; "token" is what it gives, else a new one each time); paths that begin with /oauth accept its latest two tokens only.  OPTIONS allows whatever origin asks.
+{id} in the value of a header of an answer is the request's webhook-id; GET of a path with /jobs/ in it is answered by the rules, too.
 Paths that misbehave by themselves: /status/503  /gone  /retry-after/2  /delay/1.5  /hang  /reset  /garbage  /flood/100000000  /drip/60
 --cert, --key   PEM files: https, TLS 1.2 and newer; with --tls 1.1 no newer one; --client-ca asks for a client's certificate
 """
@@ -329,7 +330,18 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1               # the answer leaves in one piece
 
     def do_GET(self):
-        self.answer(200, {"Content-Type": "text/plain"}, self.server.receiver.summary() + "\n")
+        """What became of what was accepted, by the rules; else a summary."""
+        receiver, headers = self.server.receiver, {k.lower(): v for k, v in self.headers.items()}
+        if "/jobs/" not in self.path:
+            return self.answer(200, {"Content-Type": "text/plain"}, receiver.summary() + "\n")
+        action = receiver.action(self.path, "", [])
+        stranger = self.path.startswith("/oauth") and headers.get("authorization") not in [f"Bearer {token}" for token in receiver.valid]
+        silent = any(action.get(k) for k in ("reset", "hang", "garbage", "flood", "drip", "fuzz", "drop", "endless"))
+        status = 0 if silent else 401 if stranger else action.get("status", 200)
+        receiver.note(self.path, headers | {":method": "GET"}, b"", [], None, status, [])
+        if silent:
+            return self.misbehave(action)
+        self.answer(status, action.get("headers", {}), action.get("body", ""))
 
     def do_OPTIONS(self):
         """CloudEvents validation handshake."""
@@ -386,7 +398,7 @@ class Handler(BaseHTTPRequestHandler):
         elif "raw" in action:
             self.connection.sendall(action["raw"].encode("latin-1"))
         else:
-            self.answer(status, action.get("headers", {}), rejections(action["reject"], events) if "reject" in action else action.get("body", ""))
+            self.answer(status, {name: value.replace("{id}", headers.get("webhook-id", "")) for name, value in action.get("headers", {}).items()}, rejections(action["reject"], events) if "reject" in action else action.get("body", ""))
 
     def answer(self, status, headers, text):
         data = text.encode()

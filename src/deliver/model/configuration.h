@@ -131,9 +131,11 @@ typedef struct OeConfiguration
 	int		   *successes;		/* statuses that acknowledge, beside 2xx */
 	int			nsuccesses;
 	char		outcomes;		/* what a 2xx means, and how it is known:
-								 * 'n'one, 'b'ody, 'l'ater */
+								 * 'n'one, 'b'ody, 'p'oll, 'l'ater by others */
 	void	   *accepted;		/* JsonPath; NULL: none */
 	void	   *rejected;		/* the same */
+	void	   *outcome_status; /* the same, of the answer to a poll */
+	bool		keep_answers;	/* the bodies of accepted requests, too */
 	char		on_reject;		/* what follows when the event is at fault:
 								 * 'r'etry, 'd'ead, 'h'old */
 	OeNetwork  *networks;

@@ -80,8 +80,10 @@ oe_received_add(int sub, int64 position)
 		else
 			oe_delivery.received = repalloc(oe_delivery.received, size * sizeof(OeReceived));
 	}
-	oe_delivery.received[oe_delivery.nreceived].sub = sub;
-	oe_delivery.received[oe_delivery.nreceived++].position = position;
+	oe_delivery.received[oe_delivery.nreceived++] = (OeReceived)
+	{
+		.sub = sub,.position = position,.wait = -1
+	};
 }
 
 /*
@@ -100,6 +102,9 @@ oe_results_clear(void)
 	for (int i = 0; i < oe_delivery.ndead_letters; i++)
 		if (oe_delivery.dead_letters[i].error)
 			pfree(oe_delivery.dead_letters[i].error);
+	for (int i = 0; i < oe_delivery.nreceived; i++)
+		if (oe_delivery.received[i].location)
+			pfree(oe_delivery.received[i].location);
 	oe_delivery.nattempts = 0;
 	oe_delivery.ndead_letters = 0;
 	oe_delivery.nreceived = 0;

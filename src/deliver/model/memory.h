@@ -68,6 +68,12 @@ typedef struct OeReceived
 {
 	int			sub;			/* id of the subscription */
 	int64		position;
+	char	   *location;		/* palloc'd, where its outcome is asked for;
+								 * NULL: nowhere */
+	const char *note;			/* why there is none, or what the answer says;
+								 * NULL: nothing */
+	int			wait;			/* seconds until it is asked for; -1: not told */
+	bool		processed;		/* the answer is the outcome */
 } OeReceived;
 
 /* Everything that delivery knows, and that is not in shared memory.  Owned by

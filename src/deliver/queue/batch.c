@@ -251,7 +251,7 @@ oe_batches_committed(OeSub *sub)
 void
 oe_item_delivered(OeItem *item, bool dry)
 {
-	if (item->sub->conf->outcomes == 'l' && !dry)
+	if ((item->sub->conf->outcomes == 'l' || item->sub->conf->outcomes == 'p') && !dry)
 		oe_received_add(item->sub->id, item->event->position);
 	if (item->replay != NULL)
 		oe_replay_settle(item->replay, item, !(dry && item->replay->dead_letters));

@@ -1,11 +1,13 @@
 /*
  * answer.c
- *	  Reads the body of a 2xx answer, for subscriptions with outcomes "body".
+ *	  Reads the body of a 2xx answer, for subscriptions with outcomes "body" and
+ *	  "poll".
  *
  * Worker only, in any or no transaction: reading JSON and matching a path keep
  * nothing but memory, so their errors are caught here.  The body comes from
  * outside: libjansson judges it first, strictly and with a bound on its depth.
- * A body that says nothing that can be relied on refuses the whole request.
+ * A body that says nothing that can be relied on refuses the whole request; as
+ * the answer to a poll it says nothing.
  */
 #include "postgres.h"
 
@@ -118,11 +120,19 @@ oe_reject(OeRequest *req, OeBodyVerdict *a, JsonbValue *v)
 	return true;
 }
 
-static void
-oe_answer_judge(OeRequest *req, OeBodyVerdict *a)
+static Jsonb *
+oe_answer_jsonb(OeRequest *req)
 {
 	char	   *text = pg_any_to_server(pnstrdup(req->response, req->response_len), req->response_len, PG_UTF8);
-	Jsonb	   *body = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+static void
+oe_answer_judge(OeRequest *req, void *arg)
+{
+	OeBodyVerdict *a = arg;
+	Jsonb	   *body = oe_answer_jsonb(req);
 	JsonbIterator *it;
 	JsonbValue	v;
 	JsonbIteratorToken token;
@@ -146,6 +156,36 @@ oe_answer_judge(OeRequest *req, OeBodyVerdict *a)
 }
 
 /*
+ * Has "judge" read the body.  Reading JSON and matching a path keep nothing but
+ * memory, so that an error needs no transaction to be caught.  False if the body
+ * cannot be judged.
+ */
+static bool
+oe_answer_watched(void (*judge) (OeRequest *req, void *arg), OeRequest *req, void *arg)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	bool		was = oe_watch_on();
+	volatile bool judged = false;
+
+	oe_watch_begin();
+	PG_TRY();
+	{
+		judge(req, arg);
+		(void) oe_watch_end();
+		judged = true;
+	}
+	PG_CATCH();
+	{
+		(void) oe_watch_end();
+		MemoryContextSwitchTo(cxt);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	oe_watch_off(was);
+	return judged;
+}
+
+/*
  * What the answer says of each event of the request.
  */
 void
@@ -153,35 +193,71 @@ oe_answer_read(OeRequest *req, OeBodyVerdict *a)
 {
 	MemoryContext old;
 	const char *invalid;
-	bool		was;
 
 	a->cxt = AllocSetContextCreate(oe_delivery.cxt, "odoo_events answer", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(a->cxt);
 	a->rejected = palloc0(sizeof(bool) * (req->batch ? req->batch->n : 1));
 	invalid = oe_answer_invalid(req);
+	if (invalid == NULL && !oe_answer_watched(oe_answer_judge, req, a))
+		invalid = "the answer could not be judged";
 	if (invalid != NULL)
-	{
 		oe_answer_refuse(req, a, invalid);
-		MemoryContextSwitchTo(old);
-		return;
-	}
-	was = oe_watch_on();
-	oe_watch_begin();
-	PG_TRY();
-	{
-		oe_answer_judge(req, a);
-		(void) oe_watch_end();
-	}
-	PG_CATCH();
-	{
-		(void) oe_watch_end();
-		MemoryContextSwitchTo(a->cxt);
-		FlushErrorState();
-		oe_answer_refuse(req, a, "the answer could not be judged");
-	}
-	PG_END_TRY();
-	oe_watch_off(was);
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Words of receivers for what is over; any other one says that it is not.
+ */
+static char
+oe_status_word(const char *word, int len)
+{
+	static const char *const processed[] = {"processed", "succeeded", "success", "successful", "completed", "complete", "done", "finished", "ok"};
+	static const char *const failed[] = {"failed", "failure", "error", "rejected", "cancelled", "canceled", "aborted"};
+
+	for (int i = 0; i < lengthof(processed); i++)
+		if ((int) strlen(processed[i]) == len && pg_strncasecmp(processed[i], word, len) == 0)
+			return 'p';
+	for (int i = 0; i < lengthof(failed); i++)
+		if ((int) strlen(failed[i]) == len && pg_strncasecmp(failed[i], word, len) == 0)
+			return 'f';
+	return 'w';
+}
+
+static void
+oe_outcome_judge(OeRequest *req, void *arg)
+{
+	char	   *outcome = arg;
+	Jsonb	   *body = oe_answer_jsonb(req);
+	JsonbValue *v;
+	Datum		found;
+
+	*outcome = 'w';
+	if (req->conf->outcome_status == NULL || !oe_path_call(jsonb_path_query_array, body, req->conf->outcome_status, &found))
+		return;
+	v = getIthJsonbValueFromContainer(&DatumGetJsonbP(found)->root, 0);
+	if (v != NULL && v->type == jbvBool)
+		*outcome = v->val.boolean ? 'p' : 'f';
+	else if (v != NULL && v->type == jbvString)
+		*outcome = oe_status_word(v->val.string.val, v->val.string.len);
+}
+
+/*
+ * What the answer to a poll says: 'p'rocessed, 'f'ailed, 'w'aits.  NULL, or why
+ * it says nothing.
+ */
+const char *
+oe_answer_outcome(OeRequest *req, char *outcome)
+{
+	MemoryContext cxt = AllocSetContextCreate(oe_delivery.cxt, "odoo_events answer", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	const char *invalid = oe_answer_invalid(req);
+
+	*outcome = 'w';
+	if (invalid == NULL && !oe_answer_watched(oe_outcome_judge, req, outcome))
+		invalid = "the answer could not be judged";
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	return invalid;
 }
 
 void

@@ -20,6 +20,7 @@ typedef struct OeBodyVerdict
 } OeBodyVerdict;
 
 extern void oe_answer_read(OeRequest *req, OeBodyVerdict *answer);
+extern const char *oe_answer_outcome(OeRequest *req, char *outcome);
 extern void oe_answer_free(OeBodyVerdict *answer);
 
 #endif							/* OE_DELIVER_SETTLE_ANSWER_H */

@@ -41,7 +41,7 @@ void
 oe_write_received(void)
 {
 	static SPIPlanPtr plan;
-	static const Oid types[] = {INT4OID, INT8OID};
+	static const Oid types[] = {INT4OID, INT8OID, TEXTOID, TEXTOID, INT4OID, BOOLOID};
 	int			n = oe_delivery.nreceived;
 	OeArrayColumn *c;
 
@@ -50,10 +50,16 @@ oe_write_received(void)
 	c = oe_columns(types, lengthof(types), n);
 	for (int i = 0; i < n; i++)
 	{
-		oe_columns_put(&c[0], i, Int32GetDatum(oe_delivery.received[i].sub), false);
-		oe_columns_put(&c[1], i, Int64GetDatum(oe_delivery.received[i].position), false);
+		OeReceived *r = &oe_delivery.received[i];
+
+		oe_columns_put(&c[0], i, Int32GetDatum(r->sub), false);
+		oe_columns_put(&c[1], i, Int64GetDatum(r->position), false);
+		oe_columns_put_text(&c[2], i, r->location);
+		oe_columns_put_text(&c[3], i, r->note);
+		oe_columns_put(&c[4], i, Int32GetDatum(r->wait), r->wait < 0);
+		oe_columns_put(&c[5], i, BoolGetDatum(r->processed), false);
 	}
-	oe_columns_run(&plan, "SELECT odoo_events._outcomes_open($1, $2)", c, lengthof(types), n);
+	oe_columns_run(&plan, "SELECT odoo_events._outcomes_open($1, $2, $3, $4, $5, $6)", c, lengthof(types), n);
 }
 
 void
@@ -71,7 +77,7 @@ oe_outcomes_wanted(void)
 	{
 		OeSub	   *sub = dlist_container(OeSub, node, it.cur);
 
-		if (sub->conf != NULL && sub->conf->outcomes == 'l')
+		if (sub->conf != NULL && (sub->conf->outcomes == 'l' || sub->conf->outcomes == 'p'))
 			return true;
 	}
 	return false;

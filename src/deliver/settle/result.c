@@ -32,6 +32,7 @@
 #include "deliver/settle/redact.h"
 #include "deliver/settle/result.h"
 #include "deliver/settle/span.h"
+#include "deliver/transport/http/poll.h"
 #include "deliver/transport/http/request.h"
 #include "deliver/transport/transport.h"
 
@@ -201,7 +202,7 @@ oe_note_attempt(OeRequest *req, const char *error, double took)
 	}
 	rows[n - 1].duration = took;
 	rows[n - 1].status = req->status;
-	if ((!req->acknowledged || error != NULL) && req->response_len > 0)
+	if ((!req->acknowledged || error != NULL || req->conf->keep_answers) && req->response_len > 0)
 		rows[n - 1].response = oe_shown_text(req, req->response, req->response_len, req->read > req->response_len, OE_RESPONSE_KEPT);
 	if (error != NULL)
 		rows[n - 1].error = MemoryContextStrdup(oe_delivery.cxt, error);
@@ -477,6 +478,27 @@ oe_take_answer(OeRequest *req, OeBodyVerdict *answer)
 }
 
 /*
+ * Notes where the outcome of the events that this request brought is asked for:
+ * oe_delivery.received[from...].  Whoever has nothing to wait for is done with
+ * them; a 202 without a Location cannot be asked.
+ */
+static void
+oe_note_received(OeRequest *req, int from)
+{
+	for (int i = from; i < oe_delivery.nreceived && req->location != NULL; i++)
+	{
+		OeReceived *r = &oe_delivery.received[i];
+
+		r->wait = req->retry_after;
+		r->processed = req->location[0] == '\0' && req->status != 202;
+		if (req->location[0] != '\0')
+			r->location = oe_poll_location(req->conf, req->location, &r->note);
+		else if (!r->processed)
+			r->note = "the answer has no Location to ask";
+	}
+}
+
+/*
  * Takes the result of a finished request, which its transport takes back
  * afterwards.
  */
@@ -487,6 +509,7 @@ oe_result_take(OeRequest *req)
 	OeBodyVerdict answer = {NULL, NULL, 0, NULL};
 	char	   *error;
 	double		took;
+	int			received;
 	OeOutcome	outcome;
 
 	oe_delivery.now = oe_clock();
@@ -498,6 +521,7 @@ oe_result_take(OeRequest *req)
 		oe_attempt_span(req, error);
 	oe_transport_ended(req);
 	oe_measure(req, took);
+	received = oe_delivery.nreceived;
 	outcome = oe_note_outcome(sub, req, (req->batch ? req->batch->n : 1) - answer.nrejected, error, took);
 	if (error != NULL)
 		pfree(error);
@@ -506,4 +530,5 @@ oe_result_take(OeRequest *req)
 	else
 		oe_single_answered(req, outcome);
 	oe_answer_free(&answer);
+	oe_note_received(req, received);
 }

@@ -29,6 +29,7 @@
 #include "deliver/queue/ordering_key.h"
 #include "deliver/queue/replay.h"
 #include "deliver/settle/outcome.h"
+#include "deliver/settle/outcome_poll.h"
 #include "deliver/settle/settle.h"
 #include "deliver/settle/write.h"
 
@@ -188,7 +189,10 @@ oe_settled(void)
 
 	oe_attempts_written();
 	if (oe_delivery.nreceived > 0)
+	{
 		oe_outcomes_wake();
+		oe_polls_wake();
+	}
 	oe_results_clear();
 	oe_commands_written();
 	dlist_foreach_modify(it, &oe_delivery.dirty_keys)

@@ -328,9 +328,12 @@ oe_conf_outcomes(OeConfiguration *conf, int row)
 	const char *on_reject = oe_col_text(row, "on_reject");
 
 	conf->successes = oe_col_ints(row, "success_statuses", &conf->nsuccesses);
-	conf->outcomes = outcomes == NULL || strcmp(outcomes, "none") == 0 ? 'n' : strcmp(outcomes, "body") == 0 ? 'b' : 'l';
+	conf->outcomes = outcomes == NULL || strcmp(outcomes, "none") == 0 ? 'n' : strcmp(outcomes, "body") == 0 ? 'b' :
+		strcmp(outcomes, "poll") == 0 ? 'p' : 'l';
 	conf->accepted = oe_col_path(row, "accepted");
 	conf->rejected = oe_col_path(row, "rejected");
+	conf->outcome_status = oe_col_path(row, "outcome_status");
+	conf->keep_answers = oe_col_bool(row, "keep_answers");
 	conf->on_reject = on_reject == NULL ? 'r' : on_reject[0];
 }
 

@@ -51,6 +51,8 @@ typedef struct OeRequest
 	int			read;			/* bytes of the answer, so far */
 	int			response_len;	/* bytes kept of it */
 	char	   *response;
+	char	   *location;		/* of the answer; empty: it has none; NULL:
+								 * the subscription does not poll */
 	const char *failed;			/* why there is no answer; NULL: there is one */
 } OeRequest;
 

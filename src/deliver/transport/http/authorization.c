@@ -383,8 +383,12 @@ oe_authorization_limit(OeConfiguration *conf, int per_minute)
 	{
 		OeSub	   *sub = dlist_head_element(OeHttpRequest, link, &conf->authorization->waiting)->common.sub;
 
-		sub->tokens = 0;
-		sub->tokens_at = oe_delivery.now;
+		/* a poll waits without one */
+		if (sub != NULL)
+		{
+			sub->tokens = 0;
+			sub->tokens_at = oe_delivery.now;
+		}
 	}
 }
 

@@ -170,6 +170,8 @@ oe_head_forget(OeHttpRequest *req)
 	req->common.retry_after = -1;
 	req->allowed_rate = 0;
 	req->common.abort_message = req->common.disable = req->allowed = req->answered_origin = false;
+	if (req->common.location != NULL)
+		req->common.location[0] = '\0';
 }
 
 /*
@@ -235,6 +237,11 @@ oe_note_header(OeHttpRequest *req, const char *line, size_t len)
 	{
 		req->common.abort_message = oe_value_is(value, vlen, "abort-message");
 		req->common.disable = oe_value_is(value, vlen, "disable");
+	}
+	else if (req->common.location != NULL && (value = oe_header_value(line, len, "location", &vlen)) != NULL && vlen < OE_LOCATION_MAX)
+	{
+		memcpy(req->common.location, value, vlen);
+		req->common.location[vlen] = '\0';
 	}
 }
 

@@ -21,6 +21,7 @@
 #include "deliver/transport/http/handle.h"
 #include "deliver/transport/http/http.h"
 #include "deliver/transport/http/multi.h"
+#include "deliver/transport/http/poll.h"
 #include "deliver/transport/http/prepare.h"
 #include "deliver/transport/http/request.h"
 #include "deliver/transport/transport.h"
@@ -165,9 +166,13 @@ oe_http_collect(void)
 	{
 		OeHttpRequest *req = dlist_head_element(OeHttpRequest, link, &oe_http.over);
 
-		if (req->kind != OE_DELIVERY)
+		if (req->kind == OE_ASK_TOKEN || req->kind == OE_ASK_HANDSHAKE)
 			oe_authorization_answered(req);
-		else if (!oe_authorization_retry(req))
+		else if (oe_authorization_retry(req))
+			continue;
+		else if (req->kind == OE_ASK_OUTCOME)
+			oe_poll_answered(req);
+		else
 			oe_transport_result(&req->common);
 	}
 }

@@ -80,11 +80,14 @@ oe_request_headers(OeHttpRequest *req)
 OeHttpRequest *
 oe_request_make(OeConfiguration *conf, OeRequestKind kind, int room)
 {
-	OeHttpRequest *req = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeHttpRequest) + room);
+	bool		located = kind == OE_DELIVERY && conf->outcomes == 'p';
+	OeHttpRequest *req = MemoryContextAllocZero(oe_delivery.cxt, sizeof(OeHttpRequest) + room + (located ? OE_LOCATION_MAX : 0));
 
 	req->kind = kind;
 	req->common.response = (char *) (req + 1);
 	req->response_room = room;
+	if (located)
+		req->common.location = req->common.response + room;
 	req->common.conf = conf;
 	req->plain = conf->plain;
 	if (kind == OE_DELIVERY)
@@ -226,6 +229,45 @@ oe_request_put(OeHttpRequest *req)
 }
 
 /*
+ * The token is copied, since the authorization's may go while the request is
+ * under way.
+ */
+static char *
+oe_request_token(OeHttpRequest *req)
+{
+	OeAuthorization *auth = req->common.conf->authorization;
+
+	if (auth == NULL || auth->token == NULL)
+		return NULL;
+	req->generation = auth->generation;
+	appendStringInfoString(oe_request_room(&req->common.token), auth->token);
+	return req->common.token.data;
+}
+
+/*
+ * A question for an outcome: who we are to the endpoint, and no body.
+ */
+static void
+oe_poll_prepare(OeHttpRequest *req)
+{
+	OeConfiguration *conf = req->common.conf;
+	char	   *token = oe_request_token(req);
+	struct curl_slist *list = curl_slist_append(NULL, "Accept: application/json");
+
+	for (int i = 0; i < conf->nheaders; i++)
+		list = curl_slist_append(list, conf->headers[i]);
+	if (token != NULL)
+		list = curl_slist_append(list, token);
+	oe_handle_ready(req);
+	oe_request_reset(req);
+	curl_slist_free_all(req->own_list);
+	req->own_list = list;
+	curl_easy_setopt(req->easy, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(req->easy, CURLOPT_URL, req->poll_url);
+	curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, list);
+}
+
+/*
  * The body of a batch: an array of events, each with the bytes of a single
  * request.
  */
@@ -256,17 +298,14 @@ oe_request_more_headers(OeHttpRequest *req, int nattributes)
 {
 	struct curl_slist *h = req->last_header;
 	char		previous[OE_ID_LEN];
-	OeAuthorization *auth = req->common.conf->authorization;
+	char	   *token = oe_request_token(req);
 	char	   *text = req->ce.data;
 
-	if (auth != NULL && auth->token != NULL)
+	if (token != NULL)
 	{
-		req->generation = auth->generation;
 		h->next = h + 1;
 		h = h->next;
-		/* a copy: the auth's may go while this is in a request */
-		appendStringInfoString(oe_request_room(&req->common.token), auth->token);
-		h->data = req->common.token.data;
+		h->data = token;
 	}
 	if (req->common.batch == NULL && oe_previous_id_find(req->common.item, previous))
 	{
@@ -324,6 +363,8 @@ oe_request_reset(OeHttpRequest *req)
 	req->common.status = req->header_bytes = req->common.read = req->common.response_len = 0;
 	req->retry_at = req->date = 0;
 	req->common.retry_after = -1;
+	if (req->common.location != NULL)
+		req->common.location[0] = '\0';
 	req->ends = 0;
 	req->common.failed = NULL;
 	req->common.started = oe_clock();
@@ -332,8 +373,8 @@ oe_request_reset(OeHttpRequest *req)
 /*
  * Makes everything that is sent.  In a dry run it becomes the response instead.
  */
-void
-oe_request_prepare(OeHttpRequest *req)
+static void
+oe_delivery_prepare(OeHttpRequest *req)
 {
 	OeOutboxEvent *first = req->common.batch ? req->common.batch->items[0]->event : req->common.item->event;
 	const char *id = req->common.batch ? req->common.batch->id : first->id;
@@ -359,4 +400,13 @@ oe_request_prepare(OeHttpRequest *req)
 	oe_request_more_headers(req, nattributes);
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(req->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) len);
+}
+
+void
+oe_request_prepare(OeHttpRequest *req)
+{
+	if (req->kind == OE_ASK_OUTCOME)
+		oe_poll_prepare(req);
+	else
+		oe_delivery_prepare(req);
 }

@@ -21,15 +21,18 @@
 #include "deliver/transport/request.h"
 
 typedef struct OeHttpRequest OeHttpRequest;
+typedef struct OePoll OePoll;
 
 #define OE_RESPONSE_KEPT 4096
 #define OE_RESPONSE_READ 65536
+#define OE_LOCATION_MAX 2048	/* with its end */
 
 typedef enum OeRequestKind
 {
 	OE_DELIVERY,
 	OE_ASK_TOKEN,
-	OE_ASK_HANDSHAKE
+	OE_ASK_HANDSHAKE,
+	OE_ASK_OUTCOME
 } OeRequestKind;
 
 typedef enum OeRequestPlace
@@ -51,7 +54,9 @@ struct OeHttpRequest
 	bool		renewed;		/* was answered 401 and is sent again with a
 								 * new token */
 	int			generation;		/* of the token it was sent with */
-	struct curl_slist *own_list;	/* headers of a token or handshake request */
+	struct curl_slist *own_list;	/* headers of what is not a delivery */
+	OePoll	   *poll;			/* of kind OE_ASK_OUTCOME: what is asked for, */
+	const char *poll_url;		/* and where; the poll's */
 	CURL	   *easy;
 	bool		added;			/* curl has worked with the handle */
 	int64		added_at;		/* us, monotonic */
