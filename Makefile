@@ -66,6 +66,7 @@ SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalo
 	slow_condition \
 	sla promise \
 	outcome \
+	acknowledge \
 	erase \
 	compare \
 	worker metrics setup paths observe \

@@ -14,6 +14,7 @@ CREATE TABLE thing (id int PRIMARY KEY, name text, state text, thing_id int UNIQ
 -- why what is not called here need not be: it changes nothing, or what it writes is no configuration and no order
 CREATE TEMP TABLE harmless (name text, why text);
 INSERT INTO harmless VALUES
+  ('pending', 'reads'),
   ('version', 'reads'), ('health', 'reads'), ('metrics', 'reads'), ('metrics_text', 'reads'), ('trace', 'reads'), ('diagnose', 'reads'), ('summary', 'reads'), ('explain', 'reads'), ('json_schema', 'reads'), ('asyncapi', 'reads'), ('event_catalog', 'reads'), ('page', 'reads'), ('published', 'reads'), ('requests', 'reads'), ('preload_line', 'reads'),
   ('emit', 'an event: the outbox says who'), ('capture', 'trigger'), ('capture_truncate', 'trigger'), ('publish', 'the worker''s work, now'),
   ('inclusion_proof', 'reads'), ('consistency_proof', 'reads'), ('archive', 'reads'),
@@ -60,6 +61,7 @@ INSERT INTO calls (name, what, sql) VALUES
   ('resume', 'resume', $$SELECT odoo_events.resume('wms')$$),
   ('retry_now', 'retry_now', $$SELECT odoo_events.retry_now('wms')$$),
   ('skip', 'skip', $$SELECT odoo_events.skip('wms', '{00000000-0000-8000-8000-000000000002}')$$),
+  ('acknowledge', 'acknowledge', $$SELECT odoo_events.acknowledge('wms', '{00000000-0000-8000-8000-000000000002}', 'file')$$),
   ('replay', 'replay', $$SELECT odoo_events.replay('wms', from_position => 1)$$),
   ('cancel_replay', 'cancel_replay', $$SELECT odoo_events.cancel_replay(1)$$),
   ('discard', 'discard', $$SELECT odoo_events.discard('wms', '{00000000-0000-8000-8000-000000000001}')$$),

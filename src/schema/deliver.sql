@@ -256,7 +256,7 @@ COMMENT ON TABLE odoo_events.replay_job IS 'replays and how far they are';
 CREATE TABLE odoo_events.command (
     id              int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     subscription_id int4 NOT NULL,
-    what            text NOT NULL,              -- retry_now, skip
+    what            text NOT NULL,              -- retry_now, skip, acknowledge
     positions       int8[] NOT NULL,
     by              text NOT NULL
 );

@@ -77,7 +77,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
 BEGIN
-  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = o.id;
+  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = o.id
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.acknowledged a WHERE a.subscription_id = c.id AND a.position = o.position);
   IF FOUND THEN
     step := w.state;
     at := w.next_attempt_at;
@@ -91,7 +92,8 @@ BEGIN
     detail := format('after %s attempts: %s', w.attempts, COALESCE(w.last_error, w.last_status::text));
     RETURN;
   END IF;
-  SELECT x.step, x.at, x.detail INTO step, at, detail FROM odoo_events._outcome_step(c.id, o.id) x;
+  SELECT x.step, x.at, x.detail INTO step, at, detail
+    FROM (SELECT * FROM odoo_events._acknowledged_step(c.id, o.position) UNION ALL SELECT * FROM odoo_events._outcome_step(c.id, o.id)) x WHERE x.step IS NOT NULL LIMIT 1;
   IF step IS NOT NULL THEN
     RETURN;
   END IF;

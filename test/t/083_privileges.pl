@@ -53,6 +53,8 @@ my %may = (
 	q{SELECT odoo_events.replay('wms', from_position => 0, dry_run => true)} => 'administrator operator',
 	q{SELECT odoo_events.discard('wms', '{}')} => 'administrator',
 	q{SELECT odoo_events.skip('wms', '{}')} => 'administrator',
+	q{SELECT * FROM odoo_events.pending('wms')} => 'administrator',
+	q{SELECT odoo_events.acknowledge('wms', '{}')} => 'administrator',
 	q{SELECT odoo_events.requeue()} => 'administrator',
 	q{SELECT odoo_events.disarm()} => 'administrator',
 	q{SELECT odoo_events.arm()} => 'administrator',

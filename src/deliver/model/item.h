@@ -133,6 +133,8 @@ typedef struct OeItem
 	int			attempts;		/* replays: requests made */
 	bool		single;			/* its batch was given up: it is tried once,
 								 * alone */
+	bool		by_hand;		/* it is settled without a dead letter where
+								 * it is not accepted */
 	char	   *skip_reason;	/* palloc'd; an operator skips it while it is
 								 * in a request: it is not retried */
 	int64		skip_order;		/* id of the command to skip it */

@@ -95,6 +95,9 @@ struct OeSub
 	double		read_pass;		/* the same of reading the backlog */
 	double		tokens;			/* of the rate limit */
 	TimestampTz tokens_at;		/* when they were counted; 0: never */
+	int64	   *acknowledged;	/* positions of events that somebody has
+								 * settled by hand, ascending; NULL: none */
+	int			nacknowledged;
 	int64		lost_from;		/* range that an overrun dropped, to be
 								 * written; */
 	int64		lost_to;		/* 0: none */

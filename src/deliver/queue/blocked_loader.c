@@ -20,6 +20,7 @@
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
+#include "deliver/queue/acknowledged.h"
 #include "deliver/queue/blocked_loader.h"
 #include "deliver/queue/filter.h"
 #include "deliver/queue/ordering_key.h"
@@ -82,7 +83,7 @@ oe_chain_row(OeKey *key, OeOutboxRow *row)
 	if (!key->sub->active)
 		return false;
 	/* what is being retried is retried whatever the filter says now */
-	if (key->attempts == 0 || row->position != key->blocked_from)
+	if (key->attempts == 0 || row->position != key->blocked_from || oe_is_acknowledged(key->sub, row->position))
 		verdict = oe_sub_judges(key->sub, row);
 	if (key->sub->active && verdict == OE_WANTED)
 		(void) oe_item_make(key->sub, key, oe_event_make(row), OE_BLOCKED);

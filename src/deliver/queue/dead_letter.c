@@ -19,13 +19,20 @@
 #include "deliver/queue/replay.h"
 
 /*
- * Makes a dead letter of an item.  Its key goes on when that is committed.
+ * Makes a dead letter of an item.  Its key goes on when that is committed.  What
+ * was settled by hand is none.
  */
 void
 oe_item_dead_letter(OeItem *item, int attempts, TimestampTz first_at, int status, const char *error)
 {
-	OeDeadLetter *d = oe_dead_letter_add();
+	OeDeadLetter *d;
 
+	if (item->by_hand)
+	{
+		oe_item_settle(item);
+		return;
+	}
+	d = oe_dead_letter_add();
 	d->sub = item->sub->id;
 	d->position = item->event->position;
 	d->id = item->event->uuid;

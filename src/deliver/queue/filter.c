@@ -26,6 +26,7 @@
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
+#include "deliver/queue/acknowledged.h"
 #include "deliver/queue/breaker.h"
 #include "deliver/queue/filter.h"
 
@@ -366,6 +367,8 @@ oe_sub_judges(OeSub *sub, OeOutboxRow *row)
 
 	if (row->type_len == sizeof(OE_PING) - 1 && memcmp(row->type, OE_PING, row->type_len) == 0)
 		return oe_is_ping_for(sub, row) ? OE_WANTED : OE_REFUSED;
+	if (sub->nacknowledged > 0 && oe_is_acknowledged(sub, row->position))
+		return OE_REFUSED;
 	named = oe_must_be_named(row);
 	for (int i = 0; i < conf->ntypes && !typed; i++)
 		typed = (!named || strncmp(conf->types[i], named, strlen(named)) == 0) &&

@@ -21,6 +21,7 @@
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
+#include "deliver/queue/acknowledged.h"
 #include "deliver/queue/batch.h"
 #include "deliver/queue/clock_shift.h"
 #include "deliver/queue/ordering_key.h"
@@ -231,6 +232,11 @@ oe_recover_item(OePending *p, OeOutboxRow *row)
 	OeKey	   *key;
 	OeItem	   *item;
 
+	if (oe_is_acknowledged(sub, row->position))
+	{
+		sub->dirty = true;
+		return;
+	}
 	key = oe_key_of(sub, row);
 	item = oe_item_make(sub, key, oe_event_make(row), OE_LIVE);
 	if (p->batch != NULL)

@@ -31,6 +31,7 @@
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
+#include "deliver/queue/acknowledged.h"
 #include "deliver/queue/breaker.h"
 #include "deliver/queue/command.h"
 #include "deliver/queue/cron.h"
@@ -501,6 +502,7 @@ oe_config_load(int64 last_position)
 	}
 	for (uint64 i = 0; i < SPI_processed; i++)
 		OPENSSL_cleanse(SPI_tuptable->vals[i]->t_data, SPI_tuptable->vals[i]->t_len);
+	oe_acknowledged_load();
 	if (nfresh > 0)
 		oe_recovery_read(fresh, nfresh, last_position);
 	dlist_foreach_modify(it, &oe_delivery.subs)

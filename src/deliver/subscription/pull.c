@@ -103,8 +103,22 @@ oe_sql_filter_passes(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(j.verdict == OE_WANTED);
 }
 
+static char **
+oe_texts(ArrayType *array, int *n)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	char	  **texts;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, n);
+	texts = palloc(sizeof(char *) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		texts[i] = nulls[i] ? "" : TextDatumGetCString(values[i]);
+	return texts;
+}
+
 /*
- * _rendered(event, classes, payload, clearance)
+ * _rendered(event, classes, payload, clearance), or with fields behind them
  */
 Datum
 oe_sql_rendered(PG_FUNCTION_ARGS)
@@ -112,8 +126,6 @@ oe_sql_rendered(PG_FUNCTION_ARGS)
 	OeConfiguration conf;
 	OeOutboxEvent event;
 	StringInfoData out;
-	Datum	   *names;
-	bool	   *nulls;
 	char	  **cleared;
 	int			n;
 
@@ -126,11 +138,10 @@ oe_sql_rendered(PG_FUNCTION_ARGS)
 	memset(&event, 0, sizeof(event));
 	conf.format = 's';
 	conf.thin = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(2)), "thin") == 0;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
-	cleared = palloc(sizeof(char *) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-		cleared[i] = nulls[i] ? "" : TextDatumGetCString(names[i]);
+	cleared = oe_texts(PG_GETARG_ARRAYTYPE_P(3), &n);
 	conf.clearance = oe_clearance_of(cleared, n);
+	if (PG_NARGS() > 4 && !PG_ARGISNULL(4))
+		conf.fields = oe_texts(PG_GETARG_ARRAYTYPE_P(4), &conf.nfields);
 	OE_FAULT("pull-rendered");
 	event.body = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	event.body_len = strlen(event.body);

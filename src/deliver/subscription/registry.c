@@ -57,5 +57,7 @@ oe_sub_free(OeSub *sub)
 	oe_conf_release(sub->conf);
 	if (sub->disable)
 		pfree(sub->disable);
+	if (sub->acknowledged)
+		pfree(sub->acknowledged);
 	pfree(sub);
 }
