@@ -69,6 +69,7 @@ SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalo
 	acknowledge \
 	erase \
 	compare \
+	cut_over \
 	worker metrics setup paths observe \
 	unblocked \
 	lineage contract define define_entity backfill reconcile \

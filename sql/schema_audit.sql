@@ -66,6 +66,8 @@ INSERT INTO calls (name, what, sql) VALUES
   ('cancel_replay', 'cancel_replay', $$SELECT odoo_events.cancel_replay(1)$$),
   ('discard', 'discard', $$SELECT odoo_events.discard('wms', '{00000000-0000-8000-8000-000000000001}')$$),
   ('ack', 'ack', $$SELECT odoo_events.ack('pull', max(f.position)) FROM odoo_events.fetch('pull') f$$),
+  ('cut_over', 'cut_over', $$SELECT odoo_events.cut_over('wms', 'spare')$$),
+  ('cut_back', 'cut_back', $$SELECT odoo_events.cut_back('spare', 'wms')$$),
   ('set_policy', 'set_policy', $$SELECT odoo_events.set_policy('pg_monitor', companies => '{1}')$$),
   ('drop_policy', 'drop_policy', $$SELECT odoo_events.drop_policy('pg_monitor')$$),
   ('set_environment', 'set_environment', $$SELECT odoo_events.set_environment('test', '{"wms_url": "https://203.0.113.7/x"}')$$),
@@ -104,6 +106,7 @@ BEGIN
     IF c.name = 'subscribe' THEN
       PERFORM pg_temp.events();
       PERFORM odoo_events.subscribe('pull', NULL, start_from => 'earliest');
+      PERFORM odoo_events.subscribe('spare', 'https://203.0.113.7/z', dry_run => true);
     END IF;
     RETURN QUERY
     SELECT c.name, c.what, a.object, a.who = session_user, a.at <= clock_timestamp(), concat_ws(' -> ', CASE WHEN a.old IS NOT NULL THEN 'from' END, CASE WHEN a.new IS NOT NULL THEN 'to' END)

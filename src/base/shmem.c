@@ -164,6 +164,10 @@ oe_slot_clear(OeSlot *slot, Oid dboid)
 	slot->parameters_at = 0;
 	slot->last_error_at = 0;
 	slot->published_until = 0;
+	pg_atomic_write_u32(&slot->freeze, 0);
+	slot->freeze_pid = 0;
+	slot->freezer = NULL;
+	slot->frozen = false;
 	pg_atomic_write_u32(&slot->wakes, 0);
 	pg_atomic_write_u32(&slot->journal_hint, 0);
 	pg_atomic_write_u32(&slot->nrules, 0);

@@ -94,6 +94,12 @@ typedef struct OeSlot
 	TimestampTz last_error_at;
 	TimestampTz published_until;	/* commit time up to which all is
 									 * published; 0 before the first cycle */
+	pg_atomic_uint32 freeze;	/* 1: a backend has subscriptions stand still
+								 * (deliver/freeze.c) */
+	int			freeze_pid;		/* process id of that backend; 0 for none */
+	PGPROC	   *freezer;		/* its latch; NULL for none */
+	int			freeze_subs[2]; /* ids of the subscriptions */
+	bool		frozen;			/* they do stand still */
 	pg_atomic_uint32 wakes;		/* OE_WAKE_... that the worker has not seen
 								 * yet */
 	pg_atomic_uint32 journal_hint;	/* ring member that writers try first */

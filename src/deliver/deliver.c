@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "base/watch.h"
 #include "deliver/deliver.h"
+#include "deliver/freeze.h"
 #include "deliver/model/clock.h"
 #include "deliver/model/configuration.h"
 #include "deliver/model/item.h"
@@ -262,8 +263,10 @@ oe_deliver_step(bool reload, bool armed, int64 last_position)
 	oe_delivery.now = oe_clock();
 	oe_armed = armed;
 	oe_last_position = last_position;
+	reload = oe_freeze_over() || reload;
 	if (reload || !oe_delivery.config_loaded)
 		oe_config_load(last_position);
+	oe_freeze_step();
 	if (armed)
 	{
 		dlist_foreach(it, &oe_delivery.subs)

@@ -17,6 +17,7 @@ BEGIN
   DELETE FROM odoo_events.subscription_peer e WHERE e.subscription_id = c.id;
   DELETE FROM odoo_events.outcome_state o WHERE o.subscription_id = c.id;
   DELETE FROM odoo_events.acknowledged a WHERE a.subscription_id = c.id;
+  DELETE FROM odoo_events.subscription_cut k WHERE c.id IN (k.from_id, k.to_id);
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription; its place, its secret and its dead letters are kept for 7 days, in which config_rollback() or config_apply() brings it back';

@@ -97,6 +97,11 @@ BEGIN
   IF step IS NOT NULL THEN
     RETURN;
   END IF;
+  detail := odoo_events._cut_step(c.id, o.position);
+  IF detail IS NOT NULL THEN
+    step := 'handed over';
+    RETURN;
+  END IF;
   IF o.position <= COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
     SELECT s.step, s.at, s.detail INTO step, at, detail FROM odoo_events._settled(c, o) s;
     RETURN;

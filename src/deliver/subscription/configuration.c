@@ -28,6 +28,7 @@
 #include "base/session.h"
 #include "deliver/message/signature.h"
 #include "deliver/model/configuration.h"
+#include "deliver/model/frozen.h"
 #include "deliver/model/item.h"
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
@@ -459,7 +460,7 @@ oe_sub_state(OeSub *sub, bool active, TimestampTz since)
 		pfree(sub->disable);
 		sub->disable = NULL;
 	}
-	sub->active = active && sub->disable == NULL;
+	sub->active = active && sub->disable == NULL && !oe_is_frozen(sub->id);
 	sub->state_since = since;
 }
 
@@ -491,6 +492,9 @@ oe_config_load(int64 last_position)
 		int			id = oe_col_int(i, "id", false);
 		OeSub	   *sub = oe_sub_find(id);
 
+		/* a backend changes its place, and it was forgotten for that */
+		if (sub == NULL && oe_is_frozen(id))
+			continue;
 		if (sub == NULL)
 			sub = oe_sub_make(id);
 		if (sub->conf == NULL || rebuild || sub->conf->version != oe_col_int(i, "version", true))
