@@ -66,7 +66,7 @@ INSERT INTO calls (name, what, sql) VALUES
   ('cancel_replay', 'cancel_replay', $$SELECT odoo_events.cancel_replay(1)$$),
   ('discard', 'discard', $$SELECT odoo_events.discard('wms', '{00000000-0000-8000-8000-000000000001}')$$),
   ('ack', 'ack', $$SELECT odoo_events.ack('pull', max(f.position)) FROM odoo_events.fetch('pull') f$$),
-  ('cut_over', 'cut_over', $$SELECT odoo_events.cut_over('wms', 'spare')$$),
+  ('cut_over', 'cut_over', $$SELECT odoo_events.cut_over('wms', 'spare', carry => true)$$),
   ('cut_back', 'cut_back', $$SELECT odoo_events.cut_back('spare', 'wms')$$),
   ('set_policy', 'set_policy', $$SELECT odoo_events.set_policy('pg_monitor', companies => '{1}')$$),
   ('drop_policy', 'drop_policy', $$SELECT odoo_events.drop_policy('pg_monitor')$$),

@@ -189,8 +189,10 @@ oe_freeze_begin(OeSlot *slot, int first, int second)
 		RegisterXactCallback(oe_freeze_xact, NULL);
 	registered = true;
 	oe_slots_lock(true);
-	by = slot->freeze_pid;
-	if (by == 0)
+	/* over and back in one transaction: they stand still already */
+	by = slot->freeze_pid == MyProcPid && slot->freeze_subs[0] + slot->freeze_subs[1] == first + second &&
+		(slot->freeze_subs[0] == first || slot->freeze_subs[0] == second) ? 0 : slot->freeze_pid;
+	if (slot->freeze_pid == 0)
 	{
 		slot->freeze_pid = MyProcPid;
 		slot->freezer = MyProc;
@@ -203,8 +205,9 @@ oe_freeze_begin(OeSlot *slot, int first, int second)
 	if (by != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("process %d is moving the place of subscriptions", by),
-				 errhint("SELECT pg_catalog.pg_stat_get_activity(%d);", by)));
+				 errmsg("process %d is moving the place of other subscriptions", by),
+				 errdetail("A transaction moves the places of two subscriptions at most."),
+				 errhint("SELECT * FROM pg_catalog.pg_stat_get_activity(%d);", by)));
 }
 
 /*
