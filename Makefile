@@ -77,6 +77,7 @@ SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalo
 	monitoring \
 	announce \
 	seal \
+	flow \
 	page \
 	event_catalog \
 	$(GOVERN:%=govern_%) \

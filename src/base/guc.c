@@ -49,6 +49,9 @@ int			oe_guc_on_full = OE_FULL_KEEP;
 int			oe_guc_connect_timeout = 5000;
 int			oe_guc_connection_max_age = 60;
 int			oe_guc_filter_timeout = 100;
+double		oe_guc_flow_factor = 2;
+double		oe_guc_flow_score = 2.5;
+char	   *oe_guc_flow_timezone = NULL;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
 
@@ -172,6 +175,19 @@ oe_check_language(char **newval, void **extra, GucSource source)
 	if (s[0] != '\0' && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@.-") == strlen(s))
 		return true;
 	GUC_check_errdetail("A language is named as Odoo names it, en_US or sr@latin for example.");
+	return false;
+}
+
+/*
+ * A time zone that PostgreSQL knows, or none.
+ */
+static bool
+oe_check_timezone(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0' || pg_tzset(*newval) != NULL)
+		return true;
+	GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
+	GUC_check_errdetail("There is no time zone \"%s\".", *newval);
 	return false;
 }
 
@@ -446,6 +462,21 @@ oe_guc_define(void)
 							&oe_guc_filter_timeout,
 							100, 10, 60000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomRealVariable("odoo_events.flow_factor",
+							 "How many times more, less or slower than usual a flow must be to be unusual.",
+							 NULL, &oe_guc_flow_factor,
+							 2, 1.1, 100,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("odoo_events.flow_score",
+							 "How many spreads away from what is expected a flow must be to be unusual; 0 for never.",
+							 "The spread is 1.4826 times the median distance from the median of the last eight weeks.",
+							 &oe_guc_flow_score,
+							 2.5, 0, 100,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("odoo_events.flow_timezone",
+							   "Time zone in which the same time of day is looked for in the weeks before; empty for log_timezone.",
+							   NULL, &oe_guc_flow_timezone, "",
+							   PGC_SIGHUP, 0, oe_check_timezone, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.four_eyes",
 							   "Comma-separated names of functions that need a second person's approve().",
 							   NULL, &oe_guc_four_eyes, "",

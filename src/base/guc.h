@@ -43,6 +43,10 @@ extern int	oe_guc_on_full;		/* odoo_events.on_full, OE_FULL_... */
 extern int	oe_guc_connect_timeout; /* odoo_events.connect_timeout, ms */
 extern int	oe_guc_connection_max_age;	/* odoo_events.connection_max_age, s */
 extern int	oe_guc_filter_timeout;	/* odoo_events.filter_timeout, ms */
+extern char *oe_guc_flow_timezone;	/* odoo_events.flow_timezone, '' for
+									 * log_timezone */
+extern double oe_guc_flow_score;	/* odoo_events.flow_score, 0: off */
+extern double oe_guc_flow_factor;	/* odoo_events.flow_factor */
 extern int	oe_guc_max_slot_wal;	/* odoo_events.max_slot_wal, MB */
 extern int	oe_guc_read_timeout;	/* odoo_events.read_timeout, ms */
 extern char *oe_guc_program_directory;	/* odoo_events.program_directory, ''

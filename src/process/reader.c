@@ -34,6 +34,7 @@
 #include "base/spi_row.h"
 #include "process/consumer.h"
 #include "process/document_index.h"
+#include "process/flow.h"
 #include "process/milestone.h"
 #include "process/promise.h"
 #include "process/reader.h"
@@ -52,7 +53,12 @@
 
 PG_FUNCTION_INFO_V1(oe_sql_read_behind);
 
-static const OeConsumer *const oe_consumers[] = {&oe_milestone_consumer, &oe_document_consumer, &oe_promise_consumer};
+static const OeConsumer *const oe_consumers[] = {
+	&oe_milestone_consumer,
+	&oe_document_consumer,
+	&oe_promise_consumer,
+	&oe_flow_consumer
+};
 
 StaticAssertDecl(lengthof(oe_consumers) <= OE_CONSUMERS_MAX, "too many consumers");
 

@@ -28,13 +28,14 @@ CREATE FUNCTION odoo_events._diagnose_health() RETURNS SETOF odoo_events._findin
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT odoo_events._verdict_rank(v.verdict) * 10 + CASE h.status WHEN 'critical' THEN 0 ELSE 5 END, v.verdict,
        CASE WHEN h."check" IN ('capture', 'gaps') THEN 'capture' WHEN h."check" IN ('worker', 'quarantine', 'journal', 'wal', 'outbox') THEN 'publish'
-            WHEN h."check" LIKE 'endpoint %' THEN 'endpoint' WHEN h."check" = 'loops' THEN 'receiver' WHEN h."check" = 'indexes' THEN 'odoo' ELSE 'configuration' END,
+            WHEN h."check" LIKE 'endpoint %' THEN 'endpoint' WHEN h."check" = 'loops' THEN 'receiver' WHEN h."check" = 'indexes' OR h."check" = 'flows' AND h.detail NOT LIKE 'subscription:%' THEN 'odoo'
+            WHEN h."check" = 'flows' THEN 'endpoint' ELSE 'configuration' END,
        NULL::timestamptz, CASE WHEN h."check" = 'disk' THEN now() + (SELECT min(d.full_in) FROM odoo_events._disk d) * interval '1 s'
                                WHEN h.detail LIKE 'its server''s certificate%' THEN (SELECT s.peer_expires_at FROM odoo_events._subscription_status s WHERE h."check" = 'endpoint ' || s.name) END, NULL::int4, NULL::int4,
        substring(h."check" FROM '^endpoint (.*)$'), NULL::text, h."check" || ': ' || h.detail, jsonb_build_object('check', h."check", 'status', h.status), h.hint
   FROM odoo_events.health() h,
        LATERAL (SELECT CASE WHEN h."check" = 'gaps' OR h."check" IN ('capture', 'roles') AND h.status = 'critical' THEN 'lost' WHEN h."check" IN ('arming', 'worker', 'quarantine') THEN 'late'
-                            WHEN h.detail LIKE 'is slow: %' THEN 'late' ELSE 'waiting' END AS verdict) v
+                            WHEN h.detail LIKE 'is slow: %' THEN 'late' WHEN h."check" = 'flows' THEN 'unknown' ELSE 'waiting' END AS verdict) v
  WHERE h.status <> 'ok' AND h."check" NOT LIKE 'subscription %' AND h."check" <> 'subscriptions'
 $$;
 COMMENT ON FUNCTION odoo_events._diagnose_health() IS 'internal: what health() warns of, but for subscriptions';

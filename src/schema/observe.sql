@@ -458,6 +458,7 @@ BEGIN
     'sunset()',
     'seal()',
     'announced()',
+    'flows()',
     'credentials()',
     'outbox()',
     'indexes(8388608)',

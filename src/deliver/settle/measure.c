@@ -18,6 +18,7 @@
 #include "deliver/model/memory.h"
 #include "deliver/model/subscription.h"
 #include "deliver/settle/measure.h"
+#include "deliver/settle/request_stats.h"
 #include "deliver/transport/request.h"
 
 static OeRequestOutcome
@@ -56,6 +57,7 @@ oe_measure(OeRequest *req, double took)
 	req->sub->outcomes[OE_REQUEST_RETRIES] += Max(req->sends - 1, 0);
 	if (req->attempt > 1)
 		req->sub->outcomes[OE_REQUEST_RETRIES]++;
+	oe_request_stats_add(req->sub->id, oe_delivery.now, req->batch ? req->batch->n : 1, Max(req->sends, 1), outcome == OE_REQUEST_DELIVERED, took);
 	if (slot == NULL)
 		return;
 	oe_histogram_add(&slot->metrics.delivery_duration, (int64) (took * 1000000));
