@@ -50,7 +50,7 @@ int			oe_guc_connect_timeout = 5000;
 int			oe_guc_connection_max_age = 60;
 int			oe_guc_filter_timeout = 100;
 double		oe_guc_flow_factor = 2;
-double		oe_guc_flow_score = 2.5;
+double		oe_guc_flow_score = 3;
 char	   *oe_guc_flow_timezone = NULL;
 int			oe_guc_restart_delay = 10000;
 char	   *oe_guc_webhook_origin = NULL;
@@ -471,7 +471,7 @@ oe_guc_define(void)
 							 "How many spreads away from what is expected a flow must be to be unusual; 0 for never.",
 							 "The spread is 1.4826 times the median distance from the median of the last eight weeks.",
 							 &oe_guc_flow_score,
-							 2.5, 0, 100,
+							 3, 0, 100,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("odoo_events.flow_timezone",
 							   "Time zone in which the same time of day is looked for in the weeks before; empty for log_timezone.",

@@ -37,9 +37,11 @@ typedef struct OeHistories
 {
 	OeFlowHistory *flows;
 	int			n;
+	int64		width;			/* of a bucket, in microseconds */
 	TimestampTz buckets[OE_JUDGE_BUCKETS];	/* week by week */
 	bool		known[OE_JUDGE_BUCKETS];
-	bool		with_requests[OE_JUDGE_BUCKETS];	/* the requests are known, too */
+	bool		with_requests[OE_JUDGE_BUCKETS];	/* the requests are known,
+													 * too */
 } OeHistories;
 
 /*
@@ -55,7 +57,7 @@ oe_history_buckets(OeHistories *h, TimestampTz bucket)
 	(void) oe_spi_keep_context(&plan, "SELECT ($1 AT TIME ZONE $2 - w * interval '7 days') AT TIME ZONE $2 FROM pg_catalog.generate_series(0, 8) w ORDER BY w", 2, types, values, NULL, true, 0);
 	for (int week = 0; week <= OE_JUDGE_WEEKS; week++)
 		for (int i = 0; i < OE_JUDGE_SPAN; i++)
-			h->buckets[week * OE_JUDGE_SPAN + i] = oe_spi_int8(week, 1) + (i - OE_JUDGE_NOW) * oe_bucket_width();
+			h->buckets[week * OE_JUDGE_SPAN + i] = oe_spi_int8(week, 1) + (i - OE_JUDGE_NOW) * h->width;
 }
 
 /* The place of a bucket; -1: none. */
@@ -64,7 +66,7 @@ oe_history_place(const OeHistories *h, TimestampTz bucket)
 {
 	for (int week = 0; week <= OE_JUDGE_WEEKS; week++)
 	{
-		int64		i = (bucket - h->buckets[week * OE_JUDGE_SPAN]) / oe_bucket_width();
+		int64		i = (bucket - h->buckets[week * OE_JUDGE_SPAN]) / h->width;
 
 		if (bucket >= h->buckets[week * OE_JUDGE_SPAN] && i < OE_JUDGE_SPAN)
 			return week * OE_JUDGE_SPAN + (int) i;
@@ -143,7 +145,7 @@ oe_history_counts(OeHistories *h, Datum buckets)
 	static SPIPlanPtr counts = NULL;
 	static SPIPlanPtr announced = NULL;
 	static const Oid types[2] = {TIMESTAMPTZARRAYOID, INT8OID};
-	Datum		values[2] = {buckets, Int64GetDatum(oe_bucket_width())};
+	Datum		values[2] = {buckets, Int64GetDatum(h->width)};
 
 	(void) oe_spi_keep_context(&counts, "SELECT s.flow, s.bucket, s.n, s.requests, s.failures, s.p95 FROM odoo_events.flow_stat_row s WHERE s.bucket = ANY ($1)", 1, types, values, NULL, true, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -161,7 +163,7 @@ oe_history_counts(OeHistories *h, Datum buckets)
 		cell->failures = oe_cell_int4(SPI_tuptable, i, 5);
 		cell->p95 = DatumGetFloat4(oe_cell(SPI_tuptable, i, 6, &isnull));
 	}
-	(void) oe_spi_keep_context(&announced, "SELECT a.flow, b.bucket FROM odoo_events._flow_announced($1) a, pg_catalog.unnest($1) b"
+	(void) oe_spi_keep_context(&announced, "SELECT a.flow, b.bucket FROM odoo_events._flow_announced($1) a, pg_catalog.unnest($1) b (bucket)"
 							   " WHERE b.bucket + $2 * interval '1 us' > a.since AND b.bucket < a.until", 2, types, values, NULL, true, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -174,13 +176,13 @@ oe_history_counts(OeHistories *h, Datum buckets)
 }
 
 static void
-oe_history_tell(ReturnSetInfo *rsinfo, TimestampTz bucket, int flow, const OeVerdict *v)
+oe_history_tell(const OeHistories *h, ReturnSetInfo *rsinfo, TimestampTz bucket, int flow, const OeFlowVerdict *v)
 {
 	Datum		values[8];
 	bool		nulls[8] = {false};
 
 	values[0] = Int32GetDatum(flow);
-	values[1] = TimestampTzGetDatum(bucket - (v->since - 1) * oe_bucket_width());
+	values[1] = TimestampTzGetDatum(bucket - (v->since - 1) * h->width);
 	values[2] = Float8GetDatum(v->n);
 	values[3] = Float8GetDatum(v->expected);
 	values[4] = Float8GetDatum(v->low);
@@ -195,7 +197,7 @@ oe_history_tell(ReturnSetInfo *rsinfo, TimestampTz bucket, int flow, const OeVer
  * flow 0; the caller leaves theirs out.
  */
 static bool
-oe_history_all_low(const OeHistories *h, const OeVerdict *counts, OeVerdict *all)
+oe_history_all_low(const OeHistories *h, const OeFlowVerdict *counts, OeFlowVerdict *all)
 {
 	int			expected = 0;
 	int			low = 0;
@@ -227,26 +229,26 @@ oe_history_all_low(const OeHistories *h, const OeVerdict *counts, OeVerdict *all
 static void
 oe_history_judge(const OeHistories *h, ReturnSetInfo *rsinfo, TimestampTz bucket)
 {
-	OeVerdict  *counts = palloc(sizeof(OeVerdict) * Max(h->n, 1));
-	OeVerdict	all;
+	OeFlowVerdict *counts = palloc(sizeof(OeFlowVerdict) * Max(h->n, 1));
+	OeFlowVerdict all;
 	bool		all_low;
 
 	for (int i = 0; i < h->n; i++)
 		counts[i] = oe_judge_count(&h->flows[i], oe_guc_flow_score, oe_guc_flow_factor);
 	all_low = oe_history_all_low(h, counts, &all);
 	if (all_low)
-		oe_history_tell(rsinfo, bucket, 0, &all);
+		oe_history_tell(h, rsinfo, bucket, 0, &all);
 	for (int i = 0; i < h->n; i++)
 	{
-		OeVerdict	slow = oe_judge_duration(&h->flows[i], oe_guc_flow_score, oe_guc_flow_factor);
-		OeVerdict	failing = oe_judge_failures(&h->flows[i], oe_guc_flow_score);
+		OeFlowVerdict slow = oe_judge_duration(&h->flows[i], oe_guc_flow_score, oe_guc_flow_factor);
+		OeFlowVerdict failing = oe_judge_failures(&h->flows[i], oe_guc_flow_score);
 
 		if (counts[i].kind != NULL && !(all_low && counts[i].score < 0 && !h->flows[i].of_requests))
-			oe_history_tell(rsinfo, bucket, h->flows[i].id, &counts[i]);
+			oe_history_tell(h, rsinfo, bucket, h->flows[i].id, &counts[i]);
 		if (slow.kind != NULL)
-			oe_history_tell(rsinfo, bucket, h->flows[i].id, &slow);
+			oe_history_tell(h, rsinfo, bucket, h->flows[i].id, &slow);
 		if (failing.kind != NULL)
-			oe_history_tell(rsinfo, bucket, h->flows[i].id, &failing);
+			oe_history_tell(h, rsinfo, bucket, h->flows[i].id, &failing);
 	}
 }
 
@@ -265,6 +267,7 @@ oe_sql_flow_judge(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (oe_guc_flow_score == 0)
 		return (Datum) 0;
+	h->width = oe_bucket_width();
 	SPI_connect();
 	MemoryContextSwitchTo(cxt);
 	oe_history_buckets(h, bucket);

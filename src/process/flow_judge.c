@@ -20,7 +20,7 @@
 #define OE_LEAST_SAMPLES 12
 #define OE_MOST_SAMPLES (OE_JUDGE_WEEKS * 3)
 /* An hour is one look at many, and not confirmed by a second one. */
-#define OE_HOUR_SCORE 2.5
+#define OE_HOUR_SCORE 2
 /* Fewer events than these mean nothing. */
 #define OE_LEAST_EXPECTED 10
 #define OE_LEAST_MORE 10
@@ -86,11 +86,11 @@ oe_failing_of(const OeFlowHistory *flow, int week, int at, int width, bool *know
  * their neighbours.  "floor" is the least spread, as a share of what is expected
  * and by itself.  *zeros: how many of those compared with had nothing.
  */
-static OeVerdict
+static OeFlowVerdict
 oe_compare(const OeFlowHistory *flow, OeMeasure measure, int at, int width, double share, double floor, int *zeros, int *nsamples)
 {
 	double		samples[OE_MOST_SAMPLES];
-	OeVerdict	v = {0};
+	OeFlowVerdict v = {0};
 	bool		known = true;
 	int			n = 0;
 
@@ -119,12 +119,12 @@ oe_compare(const OeFlowHistory *flow, OeMeasure measure, int at, int width, doub
 	return v;
 }
 
-static OeVerdict
+static OeFlowVerdict
 oe_judge_counts(const OeFlowHistory *flow, int at, int width, double score, double factor)
 {
 	int			zeros;
 	int			nsamples;
-	OeVerdict	v = oe_compare(flow, oe_count_of, at, width, 0, width == 1 ? 1 : 2, &zeros, &nsamples);
+	OeFlowVerdict v = oe_compare(flow, oe_count_of, at, width, 0, width == 1 ? 1 : 2, &zeros, &nsamples);
 
 	if (!v.judged)
 		return v;
@@ -142,12 +142,12 @@ oe_judge_counts(const OeFlowHistory *flow, int at, int width, double score, doub
 	return v;
 }
 
-OeVerdict
+OeFlowVerdict
 oe_judge_count(const OeFlowHistory *flow, double score, double factor)
 {
-	OeVerdict	v = oe_judge_counts(flow, OE_JUDGE_NOW, 1, score, factor);
-	OeVerdict	before = oe_judge_counts(flow, OE_JUDGE_NOW - 1, 1, score, factor);
-	OeVerdict	hour;
+	OeFlowVerdict v = oe_judge_counts(flow, OE_JUDGE_NOW, 1, score, factor);
+	OeFlowVerdict before = oe_judge_counts(flow, OE_JUDGE_NOW - 1, 1, score, factor);
+	OeFlowVerdict hour;
 
 	v.since = 2;
 	if (v.kind != NULL && before.kind != NULL && (v.score > 0) == (before.score > 0))
@@ -161,10 +161,10 @@ oe_judge_count(const OeFlowHistory *flow, double score, double factor)
 /*
  * A figure that is unusual only when it is high, twice in a row.
  */
-static OeVerdict
+static OeFlowVerdict
 oe_judge_high(const OeFlowHistory *flow, OeMeasure measure, const char *kind, double score, double factor, double share, double floor, double more)
 {
-	OeVerdict	v = {0};
+	OeFlowVerdict v = {0};
 
 	for (int at = OE_JUDGE_NOW - 1; at <= OE_JUDGE_NOW; at++)
 	{
@@ -180,13 +180,13 @@ oe_judge_high(const OeFlowHistory *flow, OeMeasure measure, const char *kind, do
 	return v;
 }
 
-OeVerdict
+OeFlowVerdict
 oe_judge_duration(const OeFlowHistory *flow, double score, double factor)
 {
 	return oe_judge_high(flow, oe_duration_of, "slow", score, factor, 0.1, 0.05, OE_LEAST_SLOWER);
 }
 
-OeVerdict
+OeFlowVerdict
 oe_judge_failures(const OeFlowHistory *flow, double score)
 {
 	return oe_judge_high(flow, oe_failing_of, "failing", score, 1, 0, 0.05, OE_LEAST_FAILING);

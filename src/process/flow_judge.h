@@ -38,7 +38,7 @@ typedef struct OeFlowHistory
 } OeFlowHistory;
 
 /* The numbers behind a judgement. */
-typedef struct OeVerdict
+typedef struct OeFlowVerdict
 {
 	const char *kind;			/* silence drop spike slow failing; NULL:
 								 * nothing is unusual */
@@ -51,15 +51,15 @@ typedef struct OeVerdict
 	double		high;
 	double		score;
 	bool		judged;			/* there is enough to compare with */
-} OeVerdict;
+} OeFlowVerdict;
 
 /* How much came. */
-extern OeVerdict oe_judge_count(const OeFlowHistory *flow, double score, double factor);
+extern OeFlowVerdict oe_judge_count(const OeFlowHistory *flow, double score, double factor);
 
 /* How long requests took, or publication did. */
-extern OeVerdict oe_judge_duration(const OeFlowHistory *flow, double score, double factor);
+extern OeFlowVerdict oe_judge_duration(const OeFlowHistory *flow, double score, double factor);
 
 /* Which share of the requests failed. */
-extern OeVerdict oe_judge_failures(const OeFlowHistory *flow, double score);
+extern OeFlowVerdict oe_judge_failures(const OeFlowHistory *flow, double score);
 
 #endif							/* OE_PROCESS_FLOW_JUDGE_H */

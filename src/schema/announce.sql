@@ -115,6 +115,8 @@ BEGIN
                           FROM odoo_events.audit a WHERE a.at >= start AND a.what IN ('subscribe', 'alter_subscription', 'unsubscribe', 'pause', 'resume', 'disable', 'set_care', 'define', 'drop definition', 'arm', 'disarm', 'attach', 'detach')
                         HAVING count(*) > 0);
   said := said || ARRAY(SELECT format('%s was announced by %s, from %s to %s.', a.reason, a.announced_by, a.since, a.until) FROM odoo_events.announcement a WHERE a.until >= start AND a.since <= clock_timestamp() ORDER BY a.since LIMIT 2);
+  said := said || ARRAY(SELECT format('%s flows were unusual; the latest: %s.', count(*), (array_agg(odoo_events._anomaly_text(a) ORDER BY a.told_at DESC))[1])
+                          FROM odoo_events.anomaly a WHERE COALESCE(a.until, 'infinity') >= start HAVING count(*) > 0);
   IF to_regclass('odoo_events.exception') IS NOT NULL THEN
     EXECUTE 'SELECT ARRAY(SELECT format(''%s exceptions arose or were open, %s of them are closed.'', count(*), count(*) FILTER (WHERE e.closed_at IS NOT NULL))
                FROM odoo_events.exception e WHERE COALESCE(e.closed_at, ''infinity'') >= $1 HAVING count(*) > 0)' INTO more USING start;

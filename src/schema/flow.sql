@@ -82,7 +82,7 @@ $$;
 COMMENT ON FUNCTION odoo_events._flow_announced(timestamptz[]) IS 'internal: what announce() said of each flow, that may concern these buckets';
 
 CREATE FUNCTION odoo_events._flow_judge(bucket timestamptz, OUT flow int4, OUT since timestamptz, OUT n float8, OUT expected float8, OUT low float8, OUT high float8, OUT score float8, OUT kind text)
-RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_flow_judge';
+RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE SET enable_seqscan = off SET enable_hashjoin = off SET jit = off AS 'MODULE_PATHNAME', 'oe_sql_flow_judge';
 COMMENT ON FUNCTION odoo_events._flow_judge(timestamptz) IS 'internal: the flows of which a closed bucket is unusual, with the numbers that say so';
 
 CREATE FUNCTION odoo_events._flow_tell(a odoo_events.flow_anomaly) RETURNS void
@@ -147,7 +147,7 @@ $$;
 COMMENT ON FUNCTION odoo_events._flow_tidy() IS 'internal: forgets buckets, anomalies and flows that are too old to be compared with';
 
 CREATE VIEW odoo_events.flow_stat WITH (security_barrier) AS
-SELECT odoo_events._flow_name(f) AS flow, f.type, f.warehouse_id, c.name AS subscription, s.bucket, s.n, s.requests, s.failures, s.p50, s.p95
+SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' || c.name) AS flow, f.type, f.warehouse_id, c.name AS subscription, s.bucket, s.n, s.requests, s.failures, s.p50, s.p95
   FROM odoo_events.flow_stat_row s
   JOIN odoo_events.flow f ON f.id = s.flow
   LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
@@ -158,7 +158,7 @@ COMMENT ON VIEW odoo_events.flow_stat IS
 'of a request or from commit to outbox; eleven weeks; a flow and bucket without a row had nothing';
 
 CREATE VIEW odoo_events.anomaly WITH (security_barrier) AS
-SELECT odoo_events._flow_name(f) AS flow, a.since, a.n, a.expected, a.low, a.high, a.score, a.kind, a.until, a.told_at, f.type, f.warehouse_id, c.name AS subscription
+SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' || c.name, '*') AS flow, a.since, a.n, a.expected, a.low, a.high, a.score, a.kind, a.until, a.told_at, f.type, f.warehouse_id, c.name AS subscription
   FROM odoo_events.flow_anomaly a
   LEFT JOIN odoo_events.flow f ON f.id = a.flow
   LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
