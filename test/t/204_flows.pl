@@ -56,7 +56,14 @@ OdooEvents->load($node, $db, 'odoo19');
 sql(q{SELECT odoo_events.attach()});
 $receiver->subscribe($node, $db, 'watch', '/watch', q{types => '{odoo.platform.flow.*}'});
 $receiver->subscribe($node, $db, 'carrier', '/carrier', q{types => '{test.plant.parcel.*}', ordering => 'none', max_in_flight => 16});
-sub events { my ($type, $n) = @_; sql(qq{SELECT odoo_events.emit('test.plant.$type.done.v1', '$type/' || i, '{}') FROM generate_series(1, $n) i}); return }
+my $calls = 0;
+sub events
+{
+	my ($type, $n) = @_;
+	$calls++;
+	sql(qq{SELECT odoo_events.emit('test.plant.$type.done.v1', '$type/$calls-' || i, '{}') FROM generate_series(1, $n) i});
+	return;
+}
 
 # What the outbox says of the buckets that are closed.
 my $differs = q{WITH account AS (SELECT o.type, COALESCE(o.warehouse_id, 0) AS warehouse, to_timestamp(floor(extract(epoch FROM o.time))) AS bucket, count(*) AS n FROM odoo_events.outbox_all o
