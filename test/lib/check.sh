@@ -2,7 +2,7 @@
 # The tests.  The last line is "N passed, N failed"; the exit status is 0 when nothing failed.
 #
 #   check.sh                       what a contributor runs, on the PostgreSQL of $PG_CONFIG; it says what it leaves out
-#   check.sh all                   everything: on PostgreSQL 17, 18 and 19 too (chroots), and "make demo" on bare machines; needs root
+#   check.sh all                   everything: on PostgreSQL 16 (a part; wheel.sh), 17, 18 and 19 too (chroots), "make demo" on bare machines; needs root
 #   check.sh format|house|regress|isolation|tap|fuzz|demo [NAME...]
 #                                  one part; NAMEs choose tests by the beginning of their names ("tap 030")
 #
