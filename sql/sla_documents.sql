@@ -53,7 +53,7 @@ SELECT odoo_events._read_behind() >= 0 AS read;
 CREATE ROLE regress_sla_dock IN ROLE pg_monitor;
 GRANT USAGE ON SCHEMA odoo_events TO regress_sla_dock;
 GRANT SELECT ON odoo_events.promise, odoo_events.exception, odoo_events.cycle_time TO regress_sla_dock;
-GRANT EXECUTE ON FUNCTION odoo_events._text_hash, odoo_events._waits_for, odoo_events._care, odoo_events.define_sla, odoo_events.take_exception, odoo_events.pause_promise, odoo_events.diagnose TO regress_sla_dock;
+GRANT EXECUTE ON FUNCTION odoo_events._text_hash, odoo_events._promise_waits_for, odoo_events._care, odoo_events.define_sla, odoo_events.take_exception, odoo_events.pause_promise, odoo_events.diagnose TO regress_sla_dock;
 SELECT odoo_events.set_policy('regress_sla_dock', may => '{read}', warehouses => '{2}');
 SET SESSION AUTHORIZATION regress_sla_dock;
 SELECT sla, document, warehouse_id, state FROM odoo_events.promise ORDER BY 1, 2;

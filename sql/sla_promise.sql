@@ -93,7 +93,15 @@ SELECT document, state, due_at - started_at AS given FROM odoo_events.promise WH
 SELECT odoo_events.drop_sla('ship');
 SELECT odoo_events._read_behind() >= 0 AS read;
 SELECT document, state FROM odoo_events.promise WHERE sla = 'ship' AND document = 'order:7';
-SELECT sla, n FROM odoo_events.cycle_time ORDER BY 1;
+SELECT sla, n, late FROM odoo_events.cycle_time ORDER BY 1;
+-- a week that is over is added up once, and stays the same
+CREATE TABLE before AS SELECT sla, n, p50, p90, p95, late FROM odoo_events.cycle_time;
+UPDATE odoo_events.promise_0 SET started_at = started_at - interval '14 days', ended_at = ended_at - interval '14 days' WHERE state IN ('met', 'met_late');
+SELECT odoo_events._read_behind() >= 0 AS read;
+SELECT odoo_events._read_behind() >= 0 AS read;
+SELECT count(*) > 0 AS kept, bool_and(week < now() - interval '13 days') AS of_weeks_before FROM odoo_events.cycle_week;
+SELECT count(*) AS different FROM (TABLE before EXCEPT SELECT sla, n, p50, p90, p95, late FROM odoo_events.cycle_time) x;
+SELECT count(*) = (SELECT count(*) FROM before) AS nothing_twice FROM odoo_events.cycle_time;
 
 -- who did what
 SELECT what, count(*) FROM odoo_events.audit_log WHERE what ~ 'promise|exception' GROUP BY 1 ORDER BY 1;

@@ -48,6 +48,7 @@ static TimestampTz oe_promise_next = DT_NOEND;
 static TimestampTz oe_escalated = 0;	/* when that was looked for last */
 static bool oe_requests = false;	/* somebody may have asked for a pause */
 static bool oe_escalates = false;	/* somebody's care has an escalation */
+static TimestampTz oe_week_ends = DT_NOEND; /* when _cycle_weeks() is due */
 
 /* ---- telling ---- */
 
@@ -358,6 +359,7 @@ oe_promise_load(void)
 	oe_promises_load();
 	oe_promise_next = 0;		/* the clock is looked at once */
 	oe_requests = true;
+	oe_week_ends = oe_slas_any() ? 0 : DT_NOEND;
 	(void) oe_spi_keep_context(NULL, "SELECT EXISTS (SELECT FROM odoo_events.care_rule c WHERE c.escalation IS NOT NULL)", 0, NULL, NULL, NULL, true, 1);
 	oe_escalates = oe_cell_bool(SPI_tuptable, 0, 1);
 }
@@ -436,6 +438,11 @@ oe_promise_write(TimestampTz now, bool done)
 	}
 	oe_promises_flush();
 	OE_FAULT("promise-written");
+	if (done && oe_week_ends <= now)
+	{
+		(void) oe_spi_keep_context(NULL, "SELECT odoo_events._cycle_weeks()", 0, NULL, NULL, NULL, false, 1);
+		oe_week_ends = (TimestampTz) oe_spi_int8(0, 1);
+	}
 	if (done && oe_escalates && now - oe_escalated > OE_ESCALATE_MS * INT64CONST(1000))
 	{
 		oe_escalated = now;
@@ -446,7 +453,7 @@ oe_promise_write(TimestampTz now, bool done)
 static TimestampTz
 oe_promise_next_time(void)
 {
-	return Min(oe_promise_next, oe_escalates ? oe_escalated + OE_ESCALATE_MS * INT64CONST(1000) + 1 : DT_NOEND);
+	return Min(Min(oe_promise_next, oe_week_ends), oe_escalates ? oe_escalated + OE_ESCALATE_MS * INT64CONST(1000) + 1 : DT_NOEND);
 }
 
 const OeConsumer oe_promise_consumer = {

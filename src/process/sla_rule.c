@@ -68,6 +68,12 @@ oe_slas_load(MemoryContext cxt)
 	MemoryContextSwitchTo(old);
 }
 
+bool
+oe_slas_any(void)
+{
+	return oe_nslas > 0;
+}
+
 OeSla *
 oe_sla_find(int id)
 {

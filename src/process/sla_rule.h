@@ -46,6 +46,7 @@ typedef struct OeSlaRoles
 /* Reader's trusted transaction.  The terms that are in force, and those that
  * open promises have kept. */
 extern void oe_slas_load(MemoryContext cxt);
+extern bool oe_slas_any(void);
 extern OeSla *oe_sla_find(int id);
 
 /* The SLAs in which a type has a role; NULL if in none. */

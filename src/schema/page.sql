@@ -24,28 +24,36 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb '{
  "de": {"Operations": "Betrieb", "Integration": "Integration", "Document": "Beleg",
   "Does the machine run?": "Läuft die Maschine?", "Which partner, which document?": "Welcher Partner, welcher Beleg?",
- 
   "Where is this one?": "Wo ist dieser?", "nothing": "nichts", "statement": "Anweisung", "made at": "erstellt am", "times in": "Zeiten in",
   "period": "Zeitraum", "all is well": "alles in Ordnung", "needs a look": "bitte ansehen", "needs help now": "braucht jetzt Hilfe",
   "What needs attention": "Was Aufmerksamkeit braucht", "From capture to delivery": "Von der Erfassung zur Zustellung", "Events published": "Veröffentlichte Ereignisse",
   "Storage": "Speicher", "Replication slots": "Replikationsslots", "What expires within 90 days": "Was in 90 Tagen abläuft", "Last changes of the configuration": "Letzte Änderungen der Konfiguration",
   "Requests by subscription and hour": "Anfragen je Abonnement und Stunde", "Subscriptions": "Abonnements", "What waits longest": "Was am längsten wartet",
   "Dead letters by answer and type": "Unzustellbar nach Antwort und Typ", "The ten worst documents": "Die zehn schlimmsten Belege",
- 
- 
+  "Warehouse": "Lager", "Business": "Geschäft", "What is late at my dock?": "Was ist an meiner Rampe zu spät?", "Do we keep what we promised?": "Halten wir, was wir versprochen haben?",
+  "Promises at risk and broken": "Gefährdete und gebrochene Zusagen", "Cycle times": "Durchlaufzeiten", "Shortages": "Fehlmengen", "Lots on hold": "Gesperrte Lose",
+  "Promises kept": "Gehaltene Zusagen", "Kept week by week": "Gehalten, Woche für Woche", "Exceptions by cause": "Ausnahmen nach Ursache", "Changes that await approval": "Änderungen, die auf Zustimmung warten",
+  "Agreement with the former interface": "Übereinstimmung mit der früheren Schnittstelle", "Verdict": "Befund",
+  "left out: it is about everything, and a policy restricts you": "ausgelassen: es betrifft alles, und eine Richtlinie beschränkt Sie",
+  "left out: no policy of yours lets you read events": "ausgelassen: keine Richtlinie lässt Sie Ereignisse lesen",
+  "company": "Firma", "warehouse": "Lager",
   "Time line": "Zeitlinie", "Every step": "Jeder Schritt",
   "ok": "in Ordnung", "slow": "langsam", "rejected": "abgelehnt", "failed": "fehlgeschlagen", "silent": "still"},
  "fr": {"Operations": "Exploitation", "Integration": "Intégration", "Document": "Document",
   "Does the machine run?": "La machine tourne-t-elle ?", "Which partner, which document?": "Quel partenaire, quel document ?",
- 
   "Where is this one?": "Où est celui-ci ?", "nothing": "rien", "statement": "requête", "made at": "établi le", "times in": "heures de",
   "period": "période", "all is well": "tout va bien", "needs a look": "à regarder", "needs help now": "à traiter tout de suite",
   "What needs attention": "Ce qui demande attention", "From capture to delivery": "De la capture à la livraison", "Events published": "Événements publiés",
   "Storage": "Stockage", "Replication slots": "Slots de réplication", "What expires within 90 days": "Ce qui expire dans 90 jours", "Last changes of the configuration": "Dernières modifications de la configuration",
   "Requests by subscription and hour": "Requêtes par abonnement et par heure", "Subscriptions": "Abonnements", "What waits longest": "Ce qui attend le plus",
   "Dead letters by answer and type": "Rebuts par réponse et par type", "The ten worst documents": "Les dix pires documents",
- 
- 
+  "Warehouse": "Entrepôt", "Business": "Affaires", "What is late at my dock?": "Qu’est-ce qui est en retard à mon quai ?", "Do we keep what we promised?": "Tenons-nous nos promesses ?",
+  "Promises at risk and broken": "Promesses menacées et rompues", "Cycle times": "Délais", "Shortages": "Manques", "Lots on hold": "Lots bloqués",
+  "Promises kept": "Promesses tenues", "Kept week by week": "Tenues, semaine par semaine", "Exceptions by cause": "Exceptions par cause", "Changes that await approval": "Modifications en attente d’accord",
+  "Agreement with the former interface": "Accord avec l’ancienne interface", "Verdict": "Verdict",
+  "left out: it is about everything, and a policy restricts you": "omis : cela concerne tout, et une règle vous restreint",
+  "left out: no policy of yours lets you read events": "omis : aucune règle ne vous laisse lire des événements",
+  "company": "société", "warehouse": "entrepôt",
   "Time line": "Chronologie", "Every step": "Chaque étape",
   "ok": "bon", "slow": "lent", "rejected": "refusé", "failed": "échoué", "silent": "muet"}}'
 $$;
@@ -320,70 +328,153 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._page_keys(text) IS 'internal: keys of the documents that have this name, this key, or this event';
 
--- Times are shown in the server's zone.
-CREATE FUNCTION odoo_events._page_zone() RETURNS text
+-- Times are shown in this zone: that of the warehouse's calendar, else the server's.
+CREATE FUNCTION odoo_events._page_zone(warehouse_id int4) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT COALESCE((SELECT g.reset_val FROM pg_settings g WHERE g.name = 'TimeZone'), 'UTC')
+SELECT COALESCE((SELECT c.timezone FROM odoo_events.calendar_def c WHERE _page_zone.warehouse_id = ANY (c.warehouses)),
+                (SELECT g.reset_val FROM pg_settings g WHERE g.name = 'TimeZone'), 'UTC')
 $$;
-COMMENT ON FUNCTION odoo_events._page_zone() IS 'internal: the time zone that pages show';
+COMMENT ON FUNCTION odoo_events._page_zone(int4) IS 'internal: the time zone that a page shows';
 
--- What each page shows, in order.  {since}, {until} and {what} are literals of the call.
-CREATE FUNCTION odoo_events._page_sections(role text) RETURNS TABLE (n int, kind text, title text, statement text)
+-- What each page shows, in order.  {since}, {until} and {what} are literals of the call, {whose:x} are conditions of its company and warehouse on
+-- x, for what has one.  "needs" is about callers under a policy: "read" where one has to let them read events, "all" where what is shown cannot be told apart by company and warehouse.
+CREATE FUNCTION odoo_events._page_sections(role text) RETURNS TABLE (n int, kind text, title text, needs text, statement text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $page$
-SELECT s.n, s.kind, s.title, btrim(s.statement, E'\n') FROM (VALUES
- ('operations', 1, 'lamp', 'What needs attention', $$
+SELECT s.n, s.kind, s.title, s.needs, btrim(s.statement, E'\n') FROM (VALUES
+ ('operations', 1, 'lamp', 'What needs attention', NULL, $$
 SELECT h.status, h."check", h.detail, h.hint FROM odoo_events.health() h
  WHERE h.status <> 'ok' ORDER BY h.status, h."check" LIMIT 40$$),
- ('operations', 2, 'table', 'From capture to delivery', $$
+ ('operations', 2, 'table', 'From capture to delivery', NULL, $$
 SELECT w.state, w.publish_lag, s.name AS subscription, s.state AS delivery, s.lag_events, s.oldest_pending_age, s.delivered_total, s.failed_total
   FROM odoo_events.worker_status w LEFT JOIN odoo_events.subscription_status s ON true ORDER BY s.lag_events DESC NULLS LAST, s.name LIMIT 40$$),
- ('operations', 3, 'curve', 'Events published', $$
+ ('operations', 3, 'curve', 'Events published', 'all', $$
 SELECT p.at, p.value FROM odoo_events.published({since}, {until}) p$$),
- ('operations', 4, 'table', 'Storage', $$
+ ('operations', 4, 'table', 'Storage', 'all', $$
 SELECT s.part, s.segments, pg_catalog.pg_size_pretty(s.bytes) AS size, s.oldest, s.held_by FROM odoo_events.storage s ORDER BY s.bytes DESC$$),
- ('operations', 5, 'table', 'Replication slots', $$
+ ('operations', 5, 'table', 'Replication slots', 'all', $$
 SELECT r.slot_name, r.active, r.wal_status, pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(
          CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, r.restart_lsn)) AS keeps
   FROM pg_catalog.pg_replication_slots r WHERE r.database = pg_catalog.current_database() OR r.database IS NULL ORDER BY r.slot_name$$),
- ('operations', 6, 'table', 'What expires within 90 days', $$
+ ('operations', 6, 'table', 'What expires within 90 days', NULL, $$
 SELECT s.name AS subscription, s.expires_at FROM odoo_events.subscription_status s
  WHERE s.expires_at < pg_catalog.now() + interval '90 days' ORDER BY s.expires_at LIMIT 40$$),
- ('operations', 7, 'table', 'Last changes of the configuration', $$
+ ('operations', 7, 'table', 'Last changes of the configuration', NULL, $$
 SELECT a.at, a.who, a.what, a.object FROM odoo_events.audit_log a ORDER BY a.at DESC LIMIT 15$$),
- ('integration', 1, 'heat', 'Requests by subscription and hour', $$
+ ('integration', 1, 'heat', 'Requests by subscription and hour', NULL, $$
 SELECT r.name, r.hour, r.state, r.n FROM odoo_events.requests({since}, {until}) r$$),
- ('integration', 2, 'table', 'Subscriptions', $$
+ ('integration', 2, 'table', 'Subscriptions', NULL, $$
 SELECT s.name, s.state, s.state_reason, c.owner, c.contact, s.p50, s.p95, s.lag_events, s.oldest_pending_age, s.blocked_keys, s.dead_letters, s.last_status
   FROM odoo_events.subscription_status s JOIN odoo_events.subscription c ON c.name = s.name ORDER BY s.lag_events DESC NULLS LAST, s.name LIMIT 60$$),
- ('integration', 3, 'table', 'What waits longest', $$
+ ('integration', 3, 'table', 'What waits longest', NULL, $$
 SELECT w.subscription, w.since, w.subject, w.type, w.state, w.attempts, w.next_attempt_at, w.last_error
   FROM odoo_events.waiting w ORDER BY w.since, w.position LIMIT 20$$),
- ('integration', 4, 'table', 'Dead letters by answer and type', $$
+ ('integration', 4, 'table', 'Dead letters by answer and type', NULL, $$
 SELECT d.subscription, d.last_status AS answer, d.type, pg_catalog.count(*) AS n, pg_catalog.min(d.first_at) AS since, pg_catalog.max(d.last_error) AS last_error
   FROM odoo_events.dead_letter d GROUP BY d.subscription, d.last_status, d.type ORDER BY n DESC, d.subscription, d.type LIMIT 40$$),
- ('integration', 5, 'lines', 'The ten worst documents', $$
+ ('integration', 5, 'lines', 'The ten worst documents', 'read', $$
 SELECT e.label, k.kind, k.at, k.until, k.good
   FROM (SELECT DISTINCT ON (o.partitionkey, w.subscription) o.subject || ' > ' || w.subscription AS label, o."time", o.recordedtime, w.next_attempt_at, w.since
           FROM odoo_events.waiting w JOIN odoo_events.outbox o ON o.position = w.position ORDER BY o.partitionkey, w.subscription, o.position) e
        CROSS JOIN LATERAL (VALUES ('waits', e.recordedtime, pg_catalog.now(), false), ('committed', e."time", NULL, NULL), ('published', e.recordedtime, NULL, true)) k(kind, at, until, good)
  WHERE e."time" IN (SELECT x."time" FROM odoo_events.waiting v JOIN odoo_events.outbox x ON x.position = v.position ORDER BY x.position LIMIT 10)
  ORDER BY e.since LIMIT 60$$),
- ('document', 1, 'lines', 'Time line', $$
+ ('warehouse', 1, 'table', 'Promises at risk and broken', NULL, $$
+SELECT x.due_at, x.state, x.sla, x.document, x.warehouse_id AS warehouse, odoo_events._promise_waits_for(x.id) AS waits_for
+  FROM (SELECT p.* FROM odoo_events.promise p
+         WHERE p.state IN ('at_risk', 'breached'){whose:p}
+         ORDER BY p.due_at LIMIT 60) x ORDER BY x.due_at$$),
+ ('warehouse', 2, 'table', 'Promises kept', NULL, $$
+SELECT s.name AS sla, x.kept, x.broken, round(100.0 * x.kept / NULLIF(x.kept + x.broken, 0), 1) AS kept_percent, round(100 * s.objective, 1) AS objective_percent,
+       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent, x.open
+  FROM odoo_events.sla s
+       LEFT JOIN (SELECT p.sla, count(*) FILTER (WHERE p.state = 'met') AS kept, count(*) FILTER (WHERE p.state IN ('met_late', 'breached')) AS broken,
+                         count(*) FILTER (WHERE p.state IN ('open', 'paused', 'at_risk')) AS open
+                    FROM odoo_events.promise p
+                   WHERE (p.state IN ('met', 'met_late') AND p.ended_at > {since} OR p.state IN ('open', 'paused', 'at_risk', 'breached')){whose:p}
+                   GROUP BY p.sla) x ON x.sla = s.name
+ ORDER BY s.name LIMIT 60$$),
+ ('warehouse', 3, 'table', 'Cycle times', NULL, $$
+SELECT c.sla, c.week, c.warehouse_id AS warehouse, c.n, c.p50, c.p90, c.p95, c.late
+  FROM odoo_events.cycle_time c
+ WHERE c.week > current_date - 84{whose:c}
+ ORDER BY c.week DESC, c.sla, c.warehouse_id LIMIT 60$$),
+ ('warehouse', 4, 'table', 'Shortages', 'read', $$
+SELECT x."time" AS since, x.subject AS document, x.type
+  FROM (SELECT DISTINCT ON (o.partitionkey) o."time", o.subject, o.type
+          FROM odoo_events.outbox o
+         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 20000
+           AND o.type ~ '[.](components_short|components_available|goods_short|goods_available|depleted|went_negative|completed|dispatched|cancelled|deleted)[.]v|[.]stock_level[.]'{whose:o}
+         ORDER BY o.partitionkey, o.position DESC) x
+ WHERE x.type ~ '[.](components_short|goods_short|depleted|went_negative)[.]v' ORDER BY x."time" LIMIT 60$$),
+ ('warehouse', 5, 'table', 'Lots on hold', 'read', $$
+SELECT x."time" AS since, x.subject AS lot
+  FROM (SELECT DISTINCT ON (o.partitionkey) o."time", o.subject, o.type
+          FROM odoo_events.outbox o
+         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 20000 AND o.type LIKE ANY ('{odoo.inventory.lot.held.v%,odoo.inventory.lot.released.v%}'){whose:o}
+         ORDER BY o.partitionkey, o.position DESC) x
+ WHERE x.type LIKE '%.held.v%' ORDER BY x."time" LIMIT 60$$),
+ ('business', 1, 'table', 'Promises kept', NULL, $$
+SELECT s.name AS sla, x.kept, x.broken, round(100.0 * x.kept / NULLIF(x.kept + x.broken, 0), 1) AS kept_percent, round(100 * s.objective, 1) AS objective_percent,
+       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent, x.open
+  FROM odoo_events.sla s
+       LEFT JOIN (SELECT p.sla, count(*) FILTER (WHERE p.state = 'met') AS kept, count(*) FILTER (WHERE p.state IN ('met_late', 'breached')) AS broken,
+                         count(*) FILTER (WHERE p.state IN ('open', 'paused', 'at_risk')) AS open
+                    FROM odoo_events.promise p
+                   WHERE (p.state IN ('met', 'met_late') AND p.ended_at > {since} OR p.state IN ('open', 'paused', 'at_risk', 'breached')){whose:p}
+                   GROUP BY p.sla) x ON x.sla = s.name
+ ORDER BY s.name LIMIT 60$$),
+ ('business', 2, 'curve', 'Kept week by week', NULL, $$
+SELECT c.week::timestamptz AS at, round(100.0 * (sum(c.n) - sum(c.late)) / sum(c.n), 1) AS value
+  FROM odoo_events.cycle_time c
+ WHERE c.week > current_date - 84{whose:c}
+ GROUP BY c.week ORDER BY c.week$$),
+ ('business', 3, 'table', 'Cycle times', NULL, $$
+SELECT c.sla, c.company_id AS company, c.warehouse_id AS warehouse, sum(c.n) AS n, sum(c.p50 * c.n) / sum(c.n) AS median_about, max(c.p95) AS worst_p95_of_a_week, sum(c.late) AS late
+  FROM odoo_events.cycle_time c
+ WHERE c.week > current_date - 84{whose:c}
+ GROUP BY c.sla, c.company_id, c.warehouse_id ORDER BY c.sla, c.company_id, c.warehouse_id LIMIT 60$$),
+ ('business', 4, 'table', 'Exceptions by cause', NULL, $$
+SELECT e.layer, e.cause, COALESCE(e.sla, e.subscription) AS concerns, CASE WHEN e.sla IS NULL THEN e.count ELSE x.n END AS n, COALESCE(x.document, e.document) AS worst_document,
+       COALESCE(x.since, e.since) AS since, e.owner, e.assigned_to
+  FROM odoo_events.exception e CROSS JOIN LATERAL (
+         SELECT count(*) AS n, min(p.due_at) AS since, (array_agg(p.document ORDER BY p.due_at, p.id))[1] AS document FROM odoo_events.promise p
+          WHERE p.sla = e.sla AND p.state = 'breached'{whose:p}) x
+ WHERE e.closed_at IS NULL AND (e.sla IS NULL OR x.n > 0) ORDER BY since LIMIT 40$$),
+ ('business', 5, 'table', 'Changes that await approval', NULL, $$
+SELECT p.id, p.at, p.who, p.function, p.statement FROM odoo_events.proposal p WHERE p.decided_at IS NULL ORDER BY p.id LIMIT 40$$),
+ ('business', 6, 'table', 'Agreement with the former interface', 'all', $$
+SELECT c.name AS comparison, c.day, c.n, c.same, round(100 * c.agreement, 2) AS agreement_percent, c.ready
+  FROM odoo_events.comparison c ORDER BY c.day DESC, c.name LIMIT 40$$),
+ ('document', 1, 'table', 'Verdict', NULL, $$
+SELECT d.verdict, d.layer, d.since, d.due_at, d.owner, d.finding, d.next FROM odoo_events.diagnose({what}) d LIMIT 40$$),
+ ('document', 2, 'lines', 'Time line', NULL, $$
 SELECT COALESCE(t.subscription, 'Odoo') AS label, t.step || ' ' || COALESCE(t.type, '') AS kind, t.at, NULL::timestamptz AS until,
        CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^(2[0-9][0-9]|after) ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
   FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t WHERE t.at IS NOT NULL ORDER BY t.subscription NULLS FIRST, t.at LIMIT 400$$),
- ('document', 2, 'table', 'Every step', $$
+ ('document', 3, 'table', 'Every step', NULL, $$
 SELECT t.at, t.step, t.type, t.subscription, t.detail
   FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t ORDER BY t.at DESC NULLS LAST LIMIT 100$$)
-) s(role, n, kind, title, statement) WHERE s.role = _page_sections.role
+) s(role, n, kind, title, needs, statement) WHERE s.role = _page_sections.role
 $page$;
 COMMENT ON FUNCTION odoo_events._page_sections(text) IS 'internal: the sections of a page: how they are drawn and the statement that they show';
 
-CREATE FUNCTION odoo_events._page_section(language text, kind text, title text, statement text) RETURNS text
+CREATE FUNCTION odoo_events._page_left_out(language text, title text, why text, statement text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT '<section aria-label="' || t || '"><h2>' || t || '</h2><p class="warn">' || odoo_events._page_text(language, why) || '</p>' || odoo_events._page_statement(language, statement) || '</section>'
+  FROM odoo_events._page_text(language, title) t
+$$;
+COMMENT ON FUNCTION odoo_events._page_left_out(text, text, text, text) IS 'internal: a section of a page that cannot be shown, and why';
+
+CREATE FUNCTION odoo_events._page_section(language text, kind text, title text, needs text, statement text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   section text;
 BEGIN
+  IF needs = 'all' AND odoo_events._policies(NULL) IS NOT NULL THEN
+    RETURN odoo_events._page_left_out(language, title, 'left out: it is about everything, and a policy restricts you', statement);
+  ELSIF needs = 'read' AND odoo_events._policies('{read}') = '[]' THEN
+    RETURN odoo_events._page_left_out(language, title, 'left out: no policy of yours lets you read events', statement);
+  END IF;
   CASE kind
     WHEN 'curve' THEN RETURN odoo_events._page_curve(language, title, statement);
     WHEN 'lines' THEN RETURN odoo_events._page_lines(language, title, statement);
@@ -398,15 +489,15 @@ BEGIN
   END IF;
   RETURN section;
 EXCEPTION WHEN lock_not_available THEN
-  RETURN '<section aria-label="' || odoo_events._page_text(language, title) || '"><h2>' || odoo_events._page_text(language, title) || '</h2><p class="warn">'
-      || odoo_events._page_text(language, 'cannot be shown: another session locks what it reads') || '</p>' || odoo_events._page_statement(language, statement) || '</section>';
+  RETURN odoo_events._page_left_out(language, title, 'cannot be shown: another session locks what it reads', statement);
 END $$;
-COMMENT ON FUNCTION odoo_events._page_section(text, text, text, text) IS 'internal: one section of a page; it does not wait for locks';
+COMMENT ON FUNCTION odoo_events._page_section(text, text, text, text, text) IS 'internal: one section of a page; it does not wait for locks';
 
 CREATE FUNCTION odoo_events._page_title(role text, OUT title text, OUT question text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT t.title, t.question
   FROM (VALUES ('operations', 'Operations', 'Does the machine run?'), ('integration', 'Integration', 'Which partner, which document?'),
+               ('warehouse', 'Warehouse', 'What is late at my dock?'), ('business', 'Business', 'Do we keep what we promised?'),
                ('document', 'Document', 'Where is this one?')) t(role, title, question)
  WHERE t.role = _page_title.role
 $$;
@@ -417,10 +508,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF (SELECT t.title FROM odoo_events._page_title(role) t) IS NULL THEN
     RAISE EXCEPTION 'there is no page "%" (argument "role")', role USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'SELECT odoo_events.page(''operations'');  -- or integration, document';
-  ELSIF num_nonnulls(company_id, warehouse_id) > 0 THEN
+      HINT = 'SELECT odoo_events.page(''operations'');  -- or integration, warehouse, business, document';
+  ELSIF role NOT IN ('warehouse', 'business') AND num_nonnulls(company_id, warehouse_id) > 0 THEN
     RAISE EXCEPTION 'page "%" shows all companies and warehouses: argument "%" has no effect', role, CASE WHEN company_id IS NULL THEN 'warehouse_id' ELSE 'company_id' END
-      USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.page();';
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.page(''warehouse'', warehouse_id => 1);';
   ELSIF period IS NULL OR period <= interval '0' OR period > interval '92 days' THEN
     RAISE EXCEPTION 'argument "period" is %: a page covers more than nothing and at most 92 days', period USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.page(period => ''24 h'');';
@@ -439,27 +530,29 @@ CREATE FUNCTION odoo_events.page(role text DEFAULT 'operations', period interval
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' AS $$
 DECLARE
   spoken text := COALESCE(page.language, 'en');
-  zone   text := odoo_events._page_zone();
+  zone   text := odoo_events._page_zone(page.warehouse_id);
+  whose  text := concat(' AND COALESCE(\1.company_id = ' || page.company_id || ', true)', ' AND COALESCE(\1.warehouse_id = ' || page.warehouse_id || ', true)');
   titles record;
   body   text;
 BEGIN
-  PERFORM odoo_events._must_be_free('page');
   PERFORM odoo_events._page_check(page.role, page.period, page.company_id, page.warehouse_id, page.what, page.language);
   PERFORM set_config('TimeZone', zone, true);           -- until the end of this function, because of its SET clause
   SELECT * INTO titles FROM odoo_events._page_title(page.role);
-  SELECT string_agg(odoo_events._page_section(spoken, s.kind, s.title,
-           replace(replace(replace(s.statement, '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())),
-             '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
+  SELECT string_agg(odoo_events._page_section(spoken, s.kind, s.title, s.needs,
+           replace(replace(replace(regexp_replace(s.statement, '[{]whose:(\w)[}]', whose, 'g'),
+             '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())), '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
            E'\n' ORDER BY s.n)
     INTO body FROM odoo_events._page_sections(page.role) s;
   RETURN odoo_events._page_document(spoken, concat_ws(' - ', COALESCE(odoo_events._page_texts() -> spoken ->> titles.title, titles.title), left(regexp_replace(page.what, '[^[:alnum:]/_.: -]', '', 'g'), 30), left(current_database(), 20)),
     '<header><h1>' || odoo_events._page_text(spoken, titles.title) || COALESCE(': ' || odoo_events._html_value(page.what, 80), '') || '</h1><p class="sub">'
-    || odoo_events._page_text(spoken, titles.question) || ' ' || odoo_events._html_value(current_database(), 40) || ', '
+    || odoo_events._page_text(spoken, titles.question) || ' '
+    || COALESCE(odoo_events._page_text(spoken, 'company') || ' ' || page.company_id || ', ', '') || COALESCE(odoo_events._page_text(spoken, 'warehouse') || ' ' || page.warehouse_id || ', ', '') || odoo_events._html_value(current_database(), 40) || ', '
     || odoo_events._page_text(spoken, 'made at') || ' <time datetime="' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '">' || to_char(now(), 'YYYY-MM-DD HH24:MI') || '</time> ('
     || odoo_events._page_text(spoken, 'times in') || ' ' || odoo_events._html(zone) || '), '
     || odoo_events._page_text(spoken, 'period') || ' ' || odoo_events._html(page.period::text)
     || E'</p></header>\n<main>\n' || body || E'\n</main>');
 END $$;
 COMMENT ON FUNCTION odoo_events.page(text, interval, int4, int4, text, text) IS
-'one HTML document for a role (operations, integration, document): no script, nothing loaded from elsewhere; each figure has its statement; period: at most 92 days; '
+'one HTML document for a role (operations, integration, warehouse, business, document): no script, nothing loaded from elsewhere; each figure has its statement; '
+'period: at most 92 days; company_id, warehouse_id: only for warehouse and business; within the caller''s policy; '
 'what: the document, for role document; language: en, de or fr';

@@ -33,7 +33,7 @@ BEGIN
       )$f$, i);
     EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.promise_%s IS %L', i, 'promises, a row for each change, read through the view promise');
     EXECUTE pg_catalog.format('CREATE INDEX promise_%s_document ON odoo_events.promise_%s (document)', i, i);
-    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_state ON odoo_events.promise_%s (state, due_at)', i, i);
+    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_state ON odoo_events.promise_%s (state, ended_at)', i, i);
   END LOOP;
 END $$;
 
@@ -48,18 +48,17 @@ CREATE VIEW odoo_events.promise_row AS
   UNION ALL SELECT 14 AS member, * FROM odoo_events.promise_14 UNION ALL SELECT 15 AS member, * FROM odoo_events.promise_15;
 COMMENT ON VIEW odoo_events.promise_row IS 'internal: all members of the ring of promises';
 
+-- A promise that is closed does not change any more, and open ones are in two members (see above): nothing has to be sorted, and conditions go
+-- down to the indexes.
 CREATE VIEW odoo_events.promise_last AS
-SELECT DISTINCT ON (p.id) p.* FROM odoo_events.promise_row p ORDER BY p.id, p.n DESC;
-COMMENT ON VIEW odoo_events.promise_last IS 'internal: promises as they are now';
-
--- Open promises are in two members (see above), so that those that are wrong are found by an index, however many were kept in a year.
-CREATE VIEW odoo_events.promise_wrong AS
+SELECT p.* FROM odoo_events.promise_row p WHERE p.state IN ('met', 'met_late', 'cancelled')
+UNION ALL
 SELECT p.* FROM odoo_events.promise_row p
- WHERE p.state IN ('at_risk', 'breached')
+ WHERE p.state IN ('open', 'paused', 'at_risk', 'breached')
    AND p.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL))
    AND NOT EXISTS (SELECT 1 FROM odoo_events.promise_row l WHERE l.id = p.id AND l.n > p.n
                       AND l.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL)));
-COMMENT ON VIEW odoo_events.promise_wrong IS 'internal: promises that are open and at risk or broken';
+COMMENT ON VIEW odoo_events.promise_last IS 'internal: promises as they are now';
 
 CREATE VIEW odoo_events.promise WITH (security_barrier) AS
 SELECT p.id, p.sla, p.document, p.company_id, p.warehouse_id, p.started_at, p.first_due_at, p.due_at, p.ended_at, p.state, p.told_at FROM odoo_events.promise_last p
@@ -67,16 +66,55 @@ SELECT p.id, p.sla, p.document, p.company_id, p.warehouse_id, p.started_at, p.fi
 COMMENT ON VIEW odoo_events.promise IS
 'the instances of SLAs, one per document: open, paused, at_risk, breached (and still open), met, met_late, cancelled; told_at: when the breach was told';
 
-CREATE VIEW odoo_events.cycle_time WITH (security_barrier) AS
-SELECT p.sla, p.company_id, p.warehouse_id, date_trunc('week', p.ended_at)::date AS week, count(*) AS n,
+-- Weeks that are over.  Filled once a week, so that a trend of months does not read each promise.
+CREATE TABLE odoo_events.cycle_week (
+    id           int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sla          text NOT NULL,
+    company_id   int4,
+    warehouse_id int4,
+    week         date NOT NULL,                 -- its Monday, UTC
+    n            int8 NOT NULL,
+    p50          interval NOT NULL,
+    p90          interval NOT NULL,
+    p95          interval NOT NULL,
+    late         int8 NOT NULL
+);
+CREATE INDEX cycle_week_week ON odoo_events.cycle_week (week);
+COMMENT ON TABLE odoo_events.cycle_week IS 'cycle times of weeks that are over, read through the view cycle_time';
+
+-- Promises that ended from the first week on that is not in the table.
+CREATE VIEW odoo_events.cycle_new AS
+SELECT p.sla, p.company_id, p.warehouse_id, date_trunc('week', p.ended_at AT TIME ZONE 'UTC')::date AS week, count(*) AS n,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p50,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p90,
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p95
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p95,
+       count(*) FILTER (WHERE p.state = 'met_late') AS late
   FROM odoo_events.promise_last p
- WHERE p.state IN ('met', 'met_late') AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+ WHERE p.state IN ('met', 'met_late') AND p.ended_at >= COALESCE((SELECT max(w.week) + 7 FROM odoo_events.cycle_week w)::timestamp AT TIME ZONE 'UTC', '-infinity')
  GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW odoo_events.cycle_new IS 'internal: cycle times of weeks that are not yet in cycle_week';
+
+CREATE VIEW odoo_events.cycle_time WITH (security_barrier) AS
+SELECT c.sla, c.company_id, c.warehouse_id, c.week, c.n, c.p50, c.p90, c.p95, c.late
+  FROM (SELECT w.sla, w.company_id, w.warehouse_id, w.week, w.n, w.p50, w.p90, w.p95, w.late FROM odoo_events.cycle_week w
+        UNION ALL SELECT w.sla, w.company_id, w.warehouse_id, w.week, w.n, w.p50, w.p90, w.p95, w.late FROM odoo_events.cycle_new w) c
+ WHERE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', c.company_id, c.warehouse_id);
 COMMENT ON VIEW odoo_events.cycle_time IS
-'how long what SLAs count took from start to end, per company, warehouse and week (its Monday, UTC): number, median, 90th and 95th percentile; time of the clock, pauses included';
+'how long what SLAs count took from start to end, per company, warehouse and week (its Monday, UTC): number, median, 90th and 95th percentile; time of the clock, pauses included; '
+'late: how many of them were late';
+
+-- Called by the reader when it has read everything up to now; answers when it wants to be called again.
+CREATE FUNCTION odoo_events._cycle_weeks() RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  monday constant date := date_trunc('week', now() AT TIME ZONE 'UTC' - interval '1 hour');
+BEGIN
+  INSERT INTO odoo_events.cycle_week (sla, company_id, warehouse_id, week, n, p50, p90, p95, late)
+  SELECT c.sla, c.company_id, c.warehouse_id, c.week, c.n, c.p50, c.p90, c.p95, c.late FROM odoo_events.cycle_new c WHERE c.week < monday;
+  DELETE FROM odoo_events.cycle_week w WHERE w.week < now() - current_setting('odoo_events.process_retention')::interval;
+  RETURN (monday + 7)::timestamp AT TIME ZONE 'UTC' + interval '1 hour';
+END $$;
+COMMENT ON FUNCTION odoo_events._cycle_weeks() IS 'internal: notes cycle times of weeks that have been over for an hour; when that is to be done again';
 
 -- What a document has reached last: what the promise waits behind.
 CREATE FUNCTION odoo_events._waits_for(terms int4, correlation text) RETURNS text
@@ -86,6 +124,14 @@ SELECT concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms 
                    WHERE s.root = odoo_events._text_hash(correlation) ORDER BY s.position DESC LIMIT 1))
 $$;
 COMMENT ON FUNCTION odoo_events._waits_for(int4, text) IS 'internal: the event types that a promise waits for, and the last milestone of its process';
+
+CREATE FUNCTION odoo_events._promise_waits_for(id int8) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._waits_for(p.terms, p.correlationid)
+  FROM (SELECT r.* FROM odoo_events.promise_row r WHERE r.id = _promise_waits_for.id ORDER BY r.n DESC LIMIT 1) p
+ WHERE p.state IN ('open', 'paused', 'at_risk', 'breached') AND odoo_events._allows(odoo_events._policies('{read,operate,approve}'), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+$$;
+COMMENT ON FUNCTION odoo_events._promise_waits_for(int8) IS 'internal: what a promise waits for that the caller may see; for views and pages';
 
 -- Called in the transaction that changes the promise, so that it is told once.
 CREATE FUNCTION odoo_events._promise_tell(kind text, id int8, terms int4, document text, partitionkey text, subject text, correlation text, started timestamptz,
@@ -154,12 +200,12 @@ COMMENT ON SEQUENCE odoo_events.exception_note_n_seq IS 'internal: numbers of ex
 -- its cause, so that it can be taken before it is known how long it will be; what happens after it was closed opens it again.
 CREATE VIEW odoo_events.exception_open AS
 SELECT odoo_events._text_hash('sla ' || s.sla) AS id, 'odoo'::text AS layer, 'promise broken' AS cause, s.sla, NULL::text AS subscription, w.document, s.count, s.since, s.last_at,
-       s.since AS due_at, odoo_events._waits_for(w.terms, w.correlationid) AS waits_for, s.terms, NULL::text AS owner, NULL::text AS contact, NULL::text AS runbook
+       s.since AS due_at, odoo_events._promise_waits_for(s.worst) AS waits_for, s.terms, NULL::text AS owner, NULL::text AS contact, NULL::text AS runbook
   FROM (SELECT p.sla, (array_agg(p.id ORDER BY p.due_at, p.id))[1] AS worst, count(*) AS count, min(p.due_at) AS since, max(p.due_at) AS last_at, max(p.terms) AS terms
-          FROM odoo_events.promise_wrong p
+          FROM odoo_events.promise_last p
          WHERE p.state = 'breached' AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
          GROUP BY p.sla) s
-       CROSS JOIN LATERAL (SELECT r.document, r.terms, r.correlationid FROM odoo_events.promise_row r WHERE r.id = s.worst ORDER BY r.n DESC LIMIT 1) w
+       CROSS JOIN LATERAL (SELECT r.document FROM odoo_events.promise_row r WHERE r.id = s.worst ORDER BY r.n DESC LIMIT 1) w
 UNION ALL
 SELECT odoo_events._text_hash('subscription ' || s.name), 'endpoint', s.state, NULL, s.name, NULL, s.lag_events, s.state_since, s.state_since, NULL,
        COALESCE(s.last_error, s.state_reason), NULL, c.owner, c.contact, c.runbook

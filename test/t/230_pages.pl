@@ -49,7 +49,11 @@ sub statements
 	return @found;
 }
 
-$node->safe_psql($db, 'SELECT odoo_events.attach()');
+$node->safe_psql($db, q{
+SELECT odoo_events.attach();
+SELECT odoo_events.define_calendar('plant', 'Asia/Kathmandu', '{"mon": ["00:00-24:00"], "tue": ["00:00-24:00"], "wed": ["00:00-24:00"], "thu": ["00:00-24:00"], "fri": ["00:00-24:00"], "sat": ["00:00-24:00"], "sun": ["00:00-24:00"]}', warehouses => '{1}');
+SELECT odoo_events.define_sla('order-to-shipment', '{odoo.sales.sales_order.confirmed.v1}', '{odoo.logistics.shipment.dispatched.v1}', within => '1 ms', owner => 'Dock');
+SELECT odoo_events.define_sla('pick', '{odoo.logistics.*.confirmed.v1}', '{odoo.logistics.*.dispatched.v1,odoo.logistics.*.completed.v1}', document => 'key', within => '1 hour', calendar => 'warehouse')});
 $receiver->subscribe($node, $db, 'wms', '/wms');
 $receiver->subscribe($node, $db, 'carrier', '/carrier', qq{types => '{odoo.logistics.*,test.*}', owner => '$literal', contact => '$literal'});
 $receiver->misbehave({ path => '/carrier', type => 'dispatched', status => 422, body => $hostile }, { path => '/carrier', type => 'confirmed', status => 503 });
@@ -60,7 +64,7 @@ $node->safe_psql($db, 'SELECT odoo_events.publish()');
 ok(OdooEvents::delivered($node, $db, 'wms'), 'everything is delivered to one subscription');
 ok($node->poll_query_until($db, q{SELECT count(*) > 0 FROM odoo_events.waiting WHERE subscription = 'carrier' AND attempts > 0}), 'and waits at the other');
 
-my @roles = qw(operations integration document);
+my @roles = qw(operations integration warehouse business document);
 my %pages;
 foreach my $role (@roles)
 {
@@ -102,7 +106,7 @@ subtest 'each statement can be pasted' => sub {
 		push @failed, "$statement: $error" if $status != 0;
 		$n++;
 	}
-	cmp_ok($n, '>', 40, "$n statements are shown");
+	cmp_ok($n, '>', 60, "$n statements are shown");
 	is("@failed", '', 'none fails');
 };
 
@@ -114,6 +118,54 @@ subtest 'figures are those of the views' => sub {
 	is($node->safe_psql($db, q{SELECT sum(n) FROM odoo_events.requests(now() - interval '1 day', now()) WHERE name = 'wms'}),
 		$node->safe_psql($db, q{SELECT count(*) FROM odoo_events.attempt WHERE subscription = 'wms'}), 'requests() counts the attempts');
 	like($pages{'operations-de'}, qr/lang="de".*<h1>Betrieb/s, 'German is spoken');
+	my ($kept, $broken) = split /\|/, $node->safe_psql($db, q{SELECT count(*) FILTER (WHERE state = 'met'), count(*) FILTER (WHERE state IN ('breached', 'met_late')) FROM odoo_events.promise WHERE sla = 'order-to-shipment'});
+	cmp_ok($broken, '>', 0, "$broken promises are broken");
+	like($pages{$_}, qr{<td><bdi>order-to-shipment</bdi></td><td class="n">$kept</td><td class="n">$broken</td>}, "$_ counts them") foreach qw(warehouse-en business-en);
+	my $n = $node->safe_psql($db, q{SELECT count(*) FROM odoo_events.promise WHERE state IN ('at_risk', 'breached')});
+	my ($table) = $pages{'warehouse-en'} =~ m{<h2>Promises at risk and broken</h2>(.*?)</section>}s;
+	is(scalar(() = $table =~ /<td class="b (?:bad|warn)">/g), $n, "the warehouse's page names all $n that are open");
+	like($pages{'document-en'}, qr{<h2>Verdict</h2>.*?<td class="b warn"><bdi>late</bdi></td>}s, 'the verdict of the document is that its promise was broken');
+};
+
+# Shipments of both warehouses; the recordings have none of the second.
+sub shipment { my ($id, $kind) = @_; return qq{INSERT INTO stock_picking SELECT (jsonb_populate_record(p, '{"id": $id, "name": "LOAD/$id", "picking_type_id": $kind, "state": "assigned", "backorder_id": null, "sale_id": null}')).* FROM stock_picking p ORDER BY p.id LIMIT 1;}; }
+$node->safe_psql($db, q{SELECT odoo_events.define_sla('load', '{odoo.logistics.shipment.ready.v1}', '{odoo.logistics.shipment.dispatched.v1}', document => 'key', within => '1 ms')});
+$node->safe_psql($db, $_) foreach shipment(9001, 2), shipment(9002, 18), shipment(9003, 18), q{UPDATE stock_picking SET state = 'done' WHERE id = 9003}, 'SELECT odoo_events.publish()';
+ok($node->poll_query_until($db, q{SELECT array_agg(state ORDER BY document) = '{breached,breached,met_late}' FROM odoo_events.promise WHERE sla = 'load'}), 'promises of two warehouses');
+
+subtest 'company and warehouse choose what warehouse and business show' => sub {
+	my $one = page('warehouse-1', q{page('warehouse', warehouse_id => 1)});
+	my $two = page('warehouse-2', q{page('warehouse', company_id => 1, warehouse_id => 2)});
+	my $business = page('business-2', q{page('business', warehouse_id => 2)});
+	like($one, qr/transfer:9001/, 'what is of the warehouse');
+	unlike($one, qr/transfer:9002/, 'and nothing of the other');
+	like($two, qr/transfer:9002/, 'and the other way round');
+	unlike($two, qr/transfer:9001/, 'nothing of the first');
+	like($two, qr{<td><bdi>load</bdi></td><td class="n">0</td><td class="n">2</td>}, 'figures, too');
+	like($business, qr{<td><bdi>promise broken</bdi></td><td><bdi>load</bdi></td><td class="n">1</td><td><bdi>transfer:9002}, 'exceptions as well');
+	like($one, qr/warehouse 1, .*times in Asia\/Kathmandu/, 'times are those of the calendar');
+	unlike(page('business-3', q{page('business', company_id => 3)}), qr/transfer:9/, 'another company has promised nothing');
+	is(judge(qw(warehouse-1 warehouse-2 business-2)), 'nothing', 'nothing is found');
+	my $failed = join ' ', grep { ($node->psql($db, $_))[0] != 0 } map { statements($_) } $one, $two, $business;
+	is($failed, '', 'their statements can be pasted');
+};
+
+subtest 'under a policy a page shows what that allows' => sub {
+	$node->safe_psql($db, q{CREATE ROLE dock LOGIN; GRANT USAGE ON SCHEMA odoo_events TO dock; GRANT EXECUTE ON FUNCTION odoo_events.page TO dock;
+		SELECT odoo_events.set_policy('dock', may => '{operate}', warehouses => '{2}')});
+	my $as = sub { return $node->safe_psql($db, "SELECT odoo_events.page($_[0])", extra_params => [ '-U', 'dock' ]) };
+	my $page = $as->(q{'warehouse'});
+	like($page, qr/transfer:9002/, 'his warehouse');
+	unlike($page, qr/transfer:9001/, 'no other');
+	like($page, qr{Shortages</h2><p class="warn">left out: no policy of yours lets you read events}, 'and no events');
+	my $order = $node->safe_psql($db, q{SELECT document FROM odoo_events.promise WHERE sla = 'order-to-shipment' AND warehouse_id = 1 LIMIT 1});
+	unlike($as->(qq{'document', what => '$order'}), qr/is breached|is met late/, 'nor documents of others');
+	my $operations = $as->(q{'operations'});
+	like($operations, qr{$_</h2><p class="warn">left out: it is about everything}, "$_ is left out") foreach 'Storage', 'Events published';
+	open my $fh, '>', "$dir/dock.html";
+	print $fh "$operations\n";
+	close $fh;
+	is(judge('dock'), 'nothing', 'nothing is found');
 };
 
 subtest 'a page does not wait for a lock' => sub {
