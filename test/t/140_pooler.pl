@@ -1,4 +1,5 @@
 # Behind pgbouncer in transaction mode one client's settings do not reach the next one.
+# check-all: pgbouncer must be installed
 # once: the pooler speaks the same protocol to every version; sql/capture_off.sql has the settings themselves
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# check-all: ten weeks of flows
 # Flows: counted five minutes by five minutes as the outbox says, once each whatever is broken off; what is unusual is told by an event,
 # in health(), metrics() and diagnose(), with its numbers; ten weeks with what was planted in them, and no false alarm.
 use strict;

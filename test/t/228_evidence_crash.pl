@@ -1,4 +1,5 @@
 # once: what commits together is the same in every version of PostgreSQL
+# check-all: it crashes at fault points
 # Killed before and after a checkpoint is signed, written and committed, with or without the server: whatever checkpoints outsiders have got are
 # beginnings of one another, and of the log as it is.  A promoted standby and a copy begin logs of their own.
 use strict;
