@@ -48,6 +48,10 @@ oe_amqp_good(OeRabbit *r, amqp_rpc_reply_t reply)
 	return false;
 }
 
+/*
+ * A socket for the server, with TLS where the URL says so; NULL: it cannot be
+ * made, and r->error may say why.
+ */
 static amqp_socket_t *
 oe_amqp_socket(OeRabbit *r, const OeServer *server)
 {
@@ -184,6 +188,11 @@ oe_amqp_send(OeRabbit *r, unsigned window)
 		}
 }
 
+/*
+ * Publishes and reads until the connection is lost or closed.  While "careful"
+ * is above zero one message at a time is under way, so that the one which
+ * closes the channel is known; it counts down with each that passed.
+ */
 static void
 oe_amqp_serve(OeRabbit *r, unsigned *careful)
 {
@@ -235,6 +244,10 @@ oe_amqp_blame(OeRabbit *r, unsigned *careful)
 		*careful = r->under_way + 1;
 }
 
+/*
+ * The thread of a connection: one session after the other, each with the next
+ * host of the URL.
+ */
 static void
 oe_amqp_run(OeConnection *c)
 {

@@ -45,6 +45,10 @@ oe_amqp_headers(const OeMessage *m, amqp_table_entry_t * entries)
 	return n;
 }
 
+/*
+ * Sets a property of a message, if there is a value and it fits into the short
+ * string that the protocol has for it.
+ */
 static void
 oe_amqp_property(amqp_basic_properties_t * p, amqp_flags_t flag, amqp_bytes_t * field, OeString value)
 {
@@ -54,6 +58,10 @@ oe_amqp_property(amqp_basic_properties_t * p, amqp_flags_t flag, amqp_bytes_t * 
 	*field = oe_amqp_bytes(value);
 }
 
+/*
+ * Gives a message to the library.  It is under way from then on, and is
+ * answered by its confirm, by its return, or when the connection is lost.
+ */
 void
 oe_amqp_publish(OeRabbit *r, OeMessage *m)
 {
@@ -111,6 +119,10 @@ oe_amqp_publish(OeRabbit *r, OeMessage *m)
 		snprintf(r->error, sizeof(r->error), "%s", amqp_error_string2(rc));
 }
 
+/*
+ * Keeps the code and the words with which the broker closed the channel or the
+ * connection.
+ */
 void
 oe_amqp_closed(OeRabbit *r, const amqp_method_t * method)
 {
@@ -173,6 +185,10 @@ oe_amqp_same(OeString s, amqp_bytes_t bytes)
 	return s.len == bytes.len && memcmp(s.data, bytes.bytes, s.len) == 0;
 }
 
+/*
+ * Is this the message that came back?  By its routing key and the id that
+ * oe_amqp_publish() gave it.
+ */
 static bool
 oe_amqp_is_returned(const OeMessage *m, const void *argument)
 {
@@ -224,6 +240,10 @@ oe_amqp_returned(OeRabbit *r, const amqp_basic_return_t * method)
 	amqp_bytes_free(text);
 }
 
+/*
+ * Handles one frame of the broker; those that carry contents are read where
+ * they are expected.
+ */
 void
 oe_amqp_frame(OeRabbit *r, const amqp_frame_t * frame)
 {

@@ -120,6 +120,10 @@ oe_kafka_send_alone(OeKafka *k, OeMessage *m)
 		oe_retry(m, false, "too many messages were in batches that were too large");
 }
 
+/*
+ * Called by the library, within rd_kafka_poll(), for each message that has an
+ * end.
+ */
 void
 oe_kafka_delivered(rd_kafka_t * producer, const rd_kafka_message_t * report, void *opaque)
 {
@@ -178,6 +182,7 @@ oe_kafka_ask(OeKafka *k, const char *topic)
 	return code;
 }
 
+/* Asks for the topic and answers with what the cluster says of it. */
 static void
 oe_kafka_ping(OeKafka *k, OeMessage *m)
 {
@@ -295,6 +300,10 @@ oe_kafka_serve(OeKafka *k)
 	close(pipes[1]);
 }
 
+/*
+ * The thread of a connection: one producer after the other, a new one only
+ * when the library has given up.
+ */
 static void
 oe_kafka_run(OeConnection *c)
 {

@@ -36,6 +36,9 @@ oe_set_number(OeSettings *s, const char *name, long long value)
 	oe_set(s, name, text);
 }
 
+/*
+ * Keeps the latest error for the text of answers; any thread of the library.
+ */
 void
 oe_kafka_error(OeKafka *k, const char *text)
 {
@@ -67,6 +70,7 @@ oe_kafka_connect(int fd, const struct sockaddr *addr, int len, const char *id, v
 	return rc == EINPROGRESS ? 0 : rc;
 }
 
+/* Called by the library, within rd_kafka_poll(). */
 static void
 oe_kafka_error_callback(rd_kafka_t * producer, int code, const char *reason, void *opaque)
 {
@@ -92,6 +96,10 @@ oe_kafka_log(const rd_kafka_t * producer, int level, const char *facility, const
 		fprintf(stderr, "odoo_events_kafka: %s: %s\n", producer != NULL ? rd_kafka_name(producer) : "", text);
 }
 
+/*
+ * Called by the library when it needs a token: before the first login, and
+ * when most of its life is over.
+ */
 static void
 oe_kafka_token(rd_kafka_t * producer, const char *unused, void *opaque)
 {

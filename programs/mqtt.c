@@ -64,6 +64,7 @@ oe_mqtt_for_good(int reason)
 		reason == MQTT_RC_RETAIN_NOT_SUPPORTED || reason == MQTT_RC_QOS_NOT_SUPPORTED;
 }
 
+/* CONNACK: takes the limits that the broker sets. */
 static void
 oe_mqtt_connected(struct mosquitto *mosq, void *opaque, int reason, int flags, const mosquitto_property * props)
 {
@@ -90,6 +91,10 @@ oe_mqtt_connected(struct mosquitto *mosq, void *opaque, int reason, int flags, c
 	k->accepted = true;
 }
 
+/*
+ * The connection is over.  A reason that the broker gave is kept, since a
+ * packet that was too large is known by it alone.
+ */
 static void
 oe_mqtt_disconnected(struct mosquitto *mosq, void *opaque, int reason, const mosquitto_property * props)
 {
@@ -109,6 +114,7 @@ oe_mqtt_disconnected(struct mosquitto *mosq, void *opaque, int reason, const mos
 		snprintf(k->error, sizeof(k->error), "the connection was lost: %s", mosquitto_strerror(reason));
 }
 
+/* PUBACK: the message has its answer, unless it was given up before. */
 static void
 oe_mqtt_published(struct mosquitto *mosq, void *opaque, int mid, int reason, const mosquitto_property * props)
 {
@@ -267,6 +273,10 @@ oe_mqtt_too_large(OeClient *k)
 		oe_refuse(m, "%s: %s (%zu bytes)", m->topic.data, k->error, m->body.len);
 }
 
+/*
+ * Publishes and reads until the connection is lost or closed.  With a full
+ * window new messages do not end the wait, only the broker does.
+ */
 static void
 oe_mqtt_serve(OeClient *k)
 {
@@ -379,6 +389,10 @@ oe_mqtt_session(OeClient *k, const OeServer *server, char *why, size_t room)
 	return k->accepted;
 }
 
+/*
+ * The thread of a connection: one session after the other, each with the next
+ * host of the URL.
+ */
 static void
 oe_mqtt_run(OeConnection *c)
 {

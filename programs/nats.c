@@ -63,6 +63,7 @@ oe_nats_for_good(long long code)
 	}
 }
 
+/* A stream has refused the message: for good, or for reasons of the server. */
 static void
 oe_nats_refused_ack(OeMessage *m, json_t * error)
 {
@@ -94,6 +95,10 @@ oe_nats_judge(OeSession *s, OeMessage *m, natsMsg * reply)
 	json_decref(json);
 }
 
+/*
+ * Nobody has answered the subject.  Why is asked by the thread of the
+ * connection, since a callback of the library may not wait.
+ */
 static void
 oe_nats_no_stream(OeSession *s, OeMessage *m)
 {
@@ -139,6 +144,9 @@ oe_nats_flag(OeSession *s, bool *flag)
 	oe_connection_wake(s->connection);
 }
 
+/*
+ * Called by the library, in a thread of its own, when the connection is over.
+ */
 static void
 oe_nats_closed(natsConnection * nc, void *closure)
 {
@@ -154,6 +162,10 @@ oe_nats_closed(natsConnection * nc, void *closure)
 	oe_nats_flag(s, &s->closed);
 }
 
+/*
+ * Called by the library when no callback of the subscription is at work any
+ * more.
+ */
 static void
 oe_nats_complete(void *closure)
 {
@@ -221,6 +233,10 @@ oe_nats_message(OeSession *s, OeMessage *m, natsMsg * *result)
 	return status;
 }
 
+/*
+ * Publishes with a reply subject that ends in the number of the message, by
+ * which the answer finds it.
+ */
 static void
 oe_nats_publish(OeSession *s, OeMessage *m)
 {
@@ -272,6 +288,7 @@ oe_nats_stream_of(OeSession *s, const char *subject, char *stream, size_t room)
 	return result;
 }
 
+/* Asks which stream keeps the subject. */
 static void
 oe_nats_ping(OeSession *s, OeMessage *m)
 {
@@ -328,6 +345,10 @@ oe_nats_lost(OeSession *s)
 	return lost;
 }
 
+/*
+ * Publishes until the connection is lost or closed; answers come in a thread
+ * of the library.
+ */
 static void
 oe_nats_serve(OeSession *s)
 {
@@ -419,6 +440,10 @@ oe_nats_session(OeSession *s, const OeServer *server, char *why, size_t room)
 	return status == NATS_OK;
 }
 
+/*
+ * The thread of a connection: one session after the other, each with the next
+ * server of the URL.
+ */
 static void
 oe_nats_run(OeConnection *c)
 {

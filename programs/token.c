@@ -27,6 +27,10 @@ oe_token_start(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/*
+ * Called by libcurl with pieces of the answer; one that is too long ends the
+ * transfer.
+ */
 static size_t
 oe_token_write(char *data, size_t size, size_t n, void *opaque)
 {
@@ -92,6 +96,10 @@ oe_token_subject(const char *token, const char *otherwise)
 	return result;
 }
 
+/*
+ * Takes the token out of the answer; *why says what is wrong with it, never
+ * the token.
+ */
 static bool
 oe_token_parse(const OeConfig *config, const OeAnswer *a, long status, OeToken *token, char *why, size_t room)
 {
@@ -113,6 +121,10 @@ oe_token_parse(const OeConfig *config, const OeAnswer *a, long status, OeToken *
 	return token->value != NULL && token->subject != NULL;
 }
 
+/*
+ * The request.  Neither redirects nor proxies are followed, which could lead
+ * around the address policy.
+ */
 static bool
 oe_token_ask(const OeConfig *config, CURL *curl, const char *form, OeToken *token, char *why, size_t room)
 {
@@ -151,6 +163,9 @@ oe_token_ask(const OeConfig *config, CURL *curl, const char *form, OeToken *toke
 	return ok;
 }
 
+/*
+ * A new token.  The caller frees it with oe_token_free(), which overwrites it.
+ */
 bool
 oe_token_get(const OeConfig *config, OeToken *token, char *why, size_t room)
 {

@@ -25,6 +25,10 @@ static char oe_buffers[2][OE_BUFFER];
 static char *oe_buffer = oe_buffers[0];
 static size_t oe_used;
 
+/*
+ * The thread that writes.  It sends one buffer while others fill the second
+ * one.
+ */
 static void *
 oe_write_answers(void *unused)
 {
@@ -58,6 +62,7 @@ oe_write_answers(void *unused)
 	return NULL;
 }
 
+/* Starts the thread that writes; without it the program cannot work. */
 void
 oe_answer_start(void)
 {
@@ -96,6 +101,10 @@ oe_put_text(OeFrame *f, const char *text)
 		f->bytes[f->len++] = (unsigned char) text[i] < ' ' ? ' ' : text[i];
 }
 
+/*
+ * Completes a frame and hands it to the thread that writes; waits while the
+ * buffer is full.
+ */
 static void
 oe_send(OeFrame *f)
 {
@@ -142,6 +151,7 @@ oe_answer_state(uint32_t connection, bool up, const char *text)
 	oe_send(&f);
 }
 
+/* The answer to a message: K, F or T of frame.h. */
 void
 oe_answer_item(char kind, uint64_t item, bool persisted, const char *text)
 {

@@ -76,6 +76,10 @@ oe_connection_free(OeConnection *c)
 	free(c);
 }
 
+/*
+ * The thread of a connection.  It owns the connection and frees it when run()
+ * has returned, whoever else has forgotten it by then.
+ */
 static void *
 oe_connection_thread(void *argument)
 {
@@ -161,6 +165,10 @@ oe_fail_locked(OeConnection *c, const char *text)
 	pthread_cond_broadcast(&c->room);
 }
 
+/*
+ * Answers with "retry" all that waits or is under way; for the thread of the
+ * connection when its session is over.
+ */
 void
 oe_connection_fail(OeConnection *c, const char *format,...)
 {
@@ -188,6 +196,7 @@ oe_connection_close(OeConnection *c, const char *why)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* Is the thread to return from run()? */
 bool
 oe_connection_closing(OeConnection *c)
 {
@@ -227,6 +236,10 @@ oe_connection_full(OeConnection *c)
 	return full;
 }
 
+/*
+ * Takes a message over from the reading thread, and wakes the thread of the
+ * connection if it waits.
+ */
 void
 oe_connection_queue(OeConnection *c, OeMessage *m)
 {

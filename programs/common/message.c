@@ -60,6 +60,10 @@ oe_terminate(OeString *s)
 		s->data[s->len] = '\0';
 }
 
+/*
+ * The strings of the message point into a copy of the payload, which is
+ * allocated with it.
+ */
 OeMessage *
 oe_message_parse(const char *payload, size_t len, uint32_t *connection)
 {
@@ -120,6 +124,10 @@ oe_message_header(const OeMessage *m, const char *name)
 	return none;
 }
 
+/*
+ * An attribute of the event, by whichever of the names the CloudEvents
+ * bindings give it.
+ */
 OeString
 oe_message_event_header(const OeMessage *m, const char *attribute)
 {

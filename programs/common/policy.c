@@ -80,6 +80,10 @@ oe_unwrap(OeCidr *a)
 	a->v6 = false;
 }
 
+/*
+ * Is it an address that is not public: private, loopback, link-local,
+ * reserved?  Of an ISATAP address the IPv4 address in it counts, too.
+ */
 static bool
 oe_is_special(const OeCidr *a)
 {
@@ -98,6 +102,7 @@ oe_is_special(const OeCidr *a)
 	return false;
 }
 
+/* The rule itself.  Addresses of families other than IP are never allowed. */
 bool
 oe_policy_allows(const OePolicy *policy, const struct sockaddr *addr)
 {
@@ -200,6 +205,7 @@ oe_real_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return (int) syscall(SYS_connect, fd, addr, len);
 }
 
+/* For libraries that ask before they connect; the caller gets an errno. */
 int
 oe_policy_connect(const OePolicy *policy, int fd, const struct sockaddr *addr, socklen_t len)
 {

@@ -26,7 +26,6 @@
 #define OE_VERSION "unknown"
 #endif
 
-#define OE_MEMORY_MAX (1024ul * 1024 * 1024)
 #define OE_READ_MIN (256 * 1024)
 
 static const OeLibrary *oe_library;
@@ -38,12 +37,13 @@ static size_t oe_input_size;
 static size_t oe_input_used;
 
 /*
- * What the process must not be able to do, and with whom it ends.
+ * What the process must not be able to do, and with whom it ends.  The worker
+ * has set most of it before it started the program, and the limit of memory,
+ * which is a setting of its own; here it holds whoever starts the program.
  */
 static void
 oe_confine(void)
 {
-	struct rlimit memory = {OE_MEMORY_MAX, OE_MEMORY_MAX};
 	struct rlimit core = {0, 0};
 	int			fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
@@ -52,7 +52,6 @@ oe_confine(void)
 	signal(SIGPIPE, SIG_IGN);
 	/* each arena reserves 64 MB of the address space, which is limited */
 	mallopt(M_ARENA_MAX, 2);
-	setrlimit(RLIMIT_DATA, &memory);
 	/* a core would contain credentials */
 	setrlimit(RLIMIT_CORE, &core);
 	prctl(PR_SET_DUMPABLE, 0);
@@ -75,6 +74,10 @@ oe_check_worker(void)
 		_exit(0);
 }
 
+/*
+ * Ends the program: after a frame that makes no sense nothing that follows can
+ * be trusted.
+ */
 static void
 oe_protocol_error(const char *what)
 {
@@ -92,6 +95,10 @@ oe_get_integer(const unsigned char *at, int bytes)
 	return value;
 }
 
+/*
+ * The place in the list that points to this connection, or the end of the
+ * list.
+ */
 static OeConnection **
 oe_find(uint32_t id)
 {
@@ -114,6 +121,10 @@ oe_close(uint32_t id, const char *why)
 	oe_connection_close(c, why);
 }
 
+/*
+ * Opens a connection, or replaces one whose configuration has changed; the
+ * same configuration again does nothing.
+ */
 static void
 oe_configure(const unsigned char *payload, size_t len)
 {
@@ -143,6 +154,11 @@ oe_configure(const unsigned char *payload, size_t len)
 	free(text);
 }
 
+/*
+ * Queues a message.  While its connection is full the program reads no more,
+ * which the worker sees by its socket; only the end of the worker is looked
+ * for.
+ */
 static void
 oe_message(const unsigned char *payload, size_t len)
 {
@@ -219,6 +235,10 @@ oe_frames(void)
 	return want;
 }
 
+/*
+ * Reads what the worker has sent, at least one byte, and makes room for the
+ * frame that is expected.
+ */
 static void
 oe_read(size_t want)
 {
@@ -242,6 +262,7 @@ oe_read(size_t want)
 	oe_input_used += n;
 }
 
+/* The first frame: who we are, and which protocol we speak. */
 static void
 oe_hello(void)
 {

@@ -26,6 +26,10 @@ oe_tls_verify(int ok, X509_STORE_CTX * store)
 	return ok;
 }
 
+/*
+ * What was wrong with the certificate tells more than what OpenSSL says of the
+ * handshake, so it comes first.
+ */
 const char *
 oe_tls_error(void)
 {
@@ -40,6 +44,7 @@ oe_tls_error(void)
 	return text;
 }
 
+/* Trusts the certificates of the text; without one those of the system. */
 static bool
 oe_tls_authorities(SSL_CTX * context, const char *pem)
 {

@@ -191,6 +191,10 @@ oe_topic_takes(const char *kind, unsigned char c)
 	return true;
 }
 
+/*
+ * What a name in a template stands for; "none" where the event has no such
+ * thing.
+ */
 static void
 oe_expand_one(StringInfo out, const char *name, int len, const OeMessage *m, const OeOutboxEvent *event)
 {

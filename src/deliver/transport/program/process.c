@@ -182,6 +182,10 @@ oe_program_fork(const char *path, int fd)
 	return pid;
 }
 
+/*
+ * A process that is to end is waited for later; with too many of them it is
+ * killed at once.
+ */
 static void
 oe_note_dying(pid_t pid)
 {

@@ -245,6 +245,7 @@ oe_program_show(OeSub *sub, OeItem *item, int attempt)
 	pfree(attributes.data);
 }
 
+/* OeTransport.start.  Brokers get no batches: subscribe() has seen to that. */
 static void
 oe_program_item(OeSub *sub, OeItem *item, OeBatch *batch, int attempt)
 {
@@ -424,6 +425,10 @@ oe_program_init(void)
 	oe_wait_on(OE_WAITER_PROGRAM, oe_program_on_ready);
 }
 
+/*
+ * OeTransport.poll: reads what programs have said, gives up what has waited
+ * too long, sends what waits, and hands over results.
+ */
 static void
 oe_program_poll(void)
 {
@@ -454,6 +459,7 @@ oe_program_poll(void)
 		oe_transport_result(&dlist_head_element(OeProgramRequest, link, &oe_over)->common);
 }
 
+/* OeTransport.timeout. */
 static long
 oe_program_timeout(void)
 {
@@ -516,6 +522,10 @@ oe_program_close_connection(OeSub *sub)
 		oe_program_leave(program);
 }
 
+/*
+ * OeTransport.release: the configuration that was sent to the program has
+ * credentials in it.
+ */
 static void
 oe_program_release(OeConfiguration *conf)
 {
