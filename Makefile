@@ -25,7 +25,8 @@ check: ; @test/lib/check.sh
 check-all: ; @test/lib/check.sh all
 check-long: ; @ROUNDS=$${ROUNDS:-1000} TAP_TIMEOUT=0 test/lib/check.sh tap 021 04 097 098 && \
 	ROUNDS=$$(($${ROUNDS:-1000} / 5)) TAP_TIMEOUT=0 test/lib/check.sh tap 131 && \
-	ROUNDS=$$(($${ROUNDS:-1000} / 5)) TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=7200 test/lib/check.sh tap 185 187 188 && \
+	ROUNDS=$$(($${ROUNDS:-1000} / 5)) TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=7200 test/lib/check.sh tap 185 187 188 240 && \
+	for broker in nats kafka amqp; do BROKER=$$broker ROUNDS=$$(($${ROUNDS:-1000} / 5)) TAP_TIMEOUT=0 PG_TEST_TIMEOUT_DEFAULT=600 test/lib/check.sh tap 189 || exit 1; done && \
 	CHANGES=$${CHANGES:-1000000} PG_TEST_TIMEOUT_DEFAULT=3600 TAP_TIMEOUT=0 test/lib/check.sh tap 023 && \
 	MINUTES=$${MINUTES:-60} TAP_TIMEOUT=0 test/lib/check.sh tap 022 && \
 	ROUNDS=$$(($${ROUNDS:-1000} * 10)) TAP_TIMEOUT=0 test/lib/check.sh tap 094 && \

@@ -12,7 +12,7 @@ use OdooProgram;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = OdooEvents->node('hosts', '');
+my $node = OdooEvents->node('hosts', "odoo_events.program_memory = '2GB'\n");
 my ($db, $keys, $emitted) = ('plant', 10, 0);
 $node->safe_psql('postgres', "CREATE DATABASE $db");
 $node->safe_psql($db, 'CREATE EXTENSION odoo_events; SELECT odoo_events.arm()');
@@ -77,6 +77,14 @@ subtest 'NATS, and the outcome of what it took' => sub {
 	$broker->nats_request('$JS.API.STREAM.CREATE.ACME', '{"name":"ACME","storage":"file","subjects":["acme.>"]}');
 	story('mesh', $broker, 'nats://%s/acme.{entity}.{verb}', '', sub { map { $_->{body} } $broker->nats_stream('ACME') });
 	my $url = 'nats://127.0.0.1:' . $broker->port . '/acme.{entity}';
+	subscribe('limited', "'$url'");
+	emit(1);
+	ok(OdooEvents::delivered($node, $db, 'limited'), 'a program runs');
+	my $worker = $node->safe_psql($db, 'SELECT pid FROM odoo_events.worker_status');
+	my ($program) = split ' ', OdooBroker::read_file("/proc/$worker/task/$worker/children");
+	my %limit = OdooBroker::read_file("/proc/$program/limits") =~ /^(Max address space|Max data size)\s+(\S+)/mg;
+	is_deeply(\%limit, { 'Max address space' => 2147483648, 'Max data size' => 'unlimited' }, 'its limit of memory is the one of odoo_events.program_memory and no other');
+	$node->safe_psql($db, q{SELECT odoo_events.unsubscribe('limited')});
 	subscribe('asked', "'$url', outcomes => 'sql', outcome_within => '1 h'");
 	subscribe('told', "'$url', outcomes => 'event', outcome_types => '{acme.moved.parcel.arrived.v1}'");
 	emit(1);
