@@ -45,9 +45,9 @@ def sql(text, db="bench", role="postgres"):
     return r.stdout.strip()
 
 
-def wait(query, timeout=600):
+def wait(query, db="bench", timeout=600):
     end = time.monotonic() + timeout
-    while sql(query) != "t":
+    while sql(query, db) != "t":
         if time.monotonic() > end:
             sys.exit(f"timed out: {query}")
         time.sleep(0.02)
