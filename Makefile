@@ -96,7 +96,8 @@ JANSSON_LIBS := $(if $(shell grep -l '^\#include <jansson.h>' $(SRCS)),$(or $(sh
 PG_CPPFLAGS = -I$(CURDIR)/src -DOE_VERSION='"$(EXTVERSION)"' $(if $(FAULTS),-DOE_FAULTS) $(CURL_CFLAGS)
 SHLIB_LINK = -lcurl -lssl -lcrypto $(JANSSON_LIBS)
 # WERROR=1 is what CI builds with; users get the warnings as warnings.
-PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type \
+# Tests run with memory on the stack that was never set filled with a pattern, so that nothing works by luck.
+PG_CFLAGS = -std=gnu11 $(if $(FAULTS),-ftrivial-auto-var-init=pattern) -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type \
 	-Wno-declaration-after-statement $(if $(WERROR),-Werror)
 
 # For installcheck.  The server must preload the library and have odoo_events.databases = 'none-such', so that no worker publishes first.  What else it

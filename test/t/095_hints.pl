@@ -139,6 +139,8 @@ sub sla { my ($name, $wrong, $right) = @_; my $call = "SELECT odoo_events.define
 sub paused { my ($until, $why) = @_; return "SELECT odoo_events.pause_promise(id, $until, reason => $why) FROM odoo_events.promise WHERE document = 'd3' AND sla = 'late'"; }
 my $slot = q{SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL};
 my @cases = (
+	# what a status view reads
+	[ q{SELECT odoo_events._read_care(5)} ],
 	# the catalog
 	[ q{SELECT odoo_events.define_entity('Certificate', 'quality_certificate')}, q{SELECT odoo_events.define_entity('quality_certificate', 'quality_certificate')} ],
 	[ "$define, domain => 'Q')", "$define, domain => 'quality', name_column => 'name', state_column => 'state', open_states => '{draft}')" ],
