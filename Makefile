@@ -64,6 +64,7 @@ SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalo
 	account \
 	samples \
 	quiet \
+	readers \
 	slow_condition \
 	sla promise \
 	outcome \

@@ -461,6 +461,7 @@ BEGIN
     'flows()',
     'credentials()',
     'outbox()',
+    $c$readers('15 minutes')$c$,
     'indexes(8388608)',
     'paths()'] LOOP
     BEGIN

@@ -33,10 +33,11 @@ BEGIN
      AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND c.relkind IN ('r', 'p', 'v')
    ORDER BY c.relnamespace <> 'odoo_events'::regnamespace, k.relation LIMIT 1;
   RAISE EXCEPTION '% cannot be read now: %', what,
-      COALESCE(format('%s has locked %s', COALESCE('session ' || l.pid, 'a prepared transaction'), l.relation), 'another session has locked one of its tables')
+      CASE WHEN l.relation IS NULL THEN 'another session has locked one of its tables' ELSE format('%s has locked %s', COALESCE('session ' || l.pid, 'a prepared transaction'), l.relation) END
     USING ERRCODE = 'lock_not_available',
-          HINT = COALESCE(format('SELECT pid, usename, state, xact_start, query FROM pg_catalog.pg_stat_activity WHERE pid = %s;', l.pid),
-                          'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
+          HINT = CASE WHEN l.pid IS NOT NULL THEN format('SELECT pid, usename, state, xact_start, query FROM pg_catalog.pg_stat_activity WHERE pid = %s;', l.pid)
+                      WHEN l.relation IS NOT NULL THEN 'SELECT gid, owner, prepared FROM pg_catalog.pg_prepared_xacts ORDER BY prepared;'
+                      ELSE 'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;' END;
 END $$;
 COMMENT ON FUNCTION odoo_events._locked_out(text) IS 'internal: raises which lock of whom is in the way';
 

@@ -129,6 +129,30 @@ subtest 'a view of a locked table says who is in the way, and waits no longer th
 	}
 };
 
+subtest 'a lock that nobody holds' => sub {
+	my $dba = session('postgres', ['LOCK TABLE odoo_events.capture_rule IN ACCESS EXCLUSIVE MODE', q{PREPARE TRANSACTION 'locks'}]);
+	$dba->quit;
+	my ($ret, $out, $err) = $node->psql('plant', 'SELECT * FROM odoo_events.capture_status');
+	like($err, qr/capture_status cannot be read now: a prepared transaction has locked odoo_events.capture_rule/, 'is told of');
+	like($err, qr/HINT:  SELECT gid, owner, prepared FROM pg_catalog.pg_prepared_xacts/, 'and where to look');
+	$node->safe_psql('plant', q{ROLLBACK PREPARED 'locks'});
+};
+
+subtest 'who has read the event log and does not end is named' => sub {
+	my $reader = session('postgres', ['SELECT count(*) FROM odoo_events.outbox']);
+	my $pid = $reader->query_safe('SELECT pg_backend_pid()');
+	my ($detail, $hint) = split /\|/, $node->safe_psql('plant', q{SELECT detail, hint FROM odoo_events._health_readers('0') WHERE detail ~ 'outbox' LIMIT 1});
+	like($detail, qr/^session $pid of role postgres has kept .*outbox.* from being emptied since /, 'a session');
+	is($node->safe_psql('plant', "$hint") ne '', 1, 'which the hint shows');
+	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events.health() WHERE "check" = 'readers'}), '0', 'for a while that is as it should be');
+	$reader->query_safe(q{PREPARE TRANSACTION 'reader'});
+	$reader->quit;
+	like($node->safe_psql('plant', q{SELECT detail FROM odoo_events._health_readers('0') WHERE detail ~ 'outbox'}), qr/^prepared transaction 'reader' of role postgres has kept .*outbox/, 'one that nobody holds');
+	is($node->safe_psql('plant', $node->safe_psql('plant', q{SELECT hint FROM odoo_events._health_readers('0') WHERE detail ~ 'prepared' LIMIT 1})) =~ /\|reader\|/, 1, 'which the hint shows, too');
+	$node->safe_psql('plant', q{ROLLBACK PREPARED 'reader'});
+	is($node->safe_psql('plant', q{SELECT count(*) FROM odoo_events._health_readers('0') WHERE detail ~ 'prepared'}), '0', 'and then it is gone');
+};
+
 subtest 'nobody but the views calls what they read' => sub {
 	my ($ret, $out, $err) = $node->psql('plant', 'SELECT * FROM odoo_events._read_subscription_status(1)', extra_params => [ '-U', 'watch' ]);
 	like($err, qr/this function is for a status view/, 'a guess is refused');
