@@ -148,8 +148,8 @@ class Script:
         self.made.append(new.text)
 
     def makes_new_tables(self, new):
-        """Is it a block that makes tables of which the old version has none?"""
-        names = re.findall(r"CREATE TABLE (odoo_events\.\w+_)%s", new.bare)
+        """Is it a block that makes tables or sequences of which the old version has none?"""
+        names = re.findall(r"CREATE (?:TABLE (?=\S+%s)|SEQUENCE )(odoo_events\.\w+)", new.bare)
         return bool(names) and not any(name in old.bare for name in names for old in self.old.values())
 
     def is_covered(self, new):
