@@ -58,7 +58,7 @@ OBJS = $(SRCS:.c=.o)
 # The catalog's rows follow its tables, a file per part of the business; references first, since the others point to them.
 CATALOG = reference stock manufacturing trade maintenance finance master units process epcis versions
 DELIVER = secret warnings transport subscribe operate views storage pull
-GOVERN = config policy proposal revision contract
+GOVERN = config policy proposal kinds revision contract
 SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalog_%) publish process deliver govern_shelf $(DELIVER:%=deliver_%) \
 	care \
 	account \

@@ -26,6 +26,15 @@ SELECT sum(n) >= 18 AS some, bool_or(ready) AS ready FROM odoo_events.comparison
 SELECT odoo_events.note_legacy('wms', NULL);
 SELECT * FROM odoo_events.compare('none');
 SELECT what, object FROM odoo_events.audit_log WHERE what LIKE '%comparison' ORDER BY at;
+-- what a dump carries, and what comes back of it
+SELECT odoo_events.config_export('{comparison}');
+CREATE TEMP TABLE dumped AS SELECT * FROM odoo_events.saved_config WHERE id LIKE 'comparison%';
+DELETE FROM odoo_events.comparison_rule;
+SELECT count(*) FROM odoo_events.saved_config WHERE id LIKE 'comparison%';
+INSERT INTO odoo_events.saved_config SELECT * FROM dumped;
+SELECT odoo_events.config_export('{comparison}');
+SELECT action, path, is_now, wanted FROM odoo_events.config_diff('{"comparison": {"wms": {"subscription": "wms", "key": "$.data.order.name", "tolerance": "300 s", "ready": 0.95}}}');
+SELECT odoo_events.config_apply('{"comparison": {"wms": {"subscription": "wms", "key": "$.data.order.name", "tolerance": "no"}}}');
 SELECT odoo_events.drop_comparison('wms');
 SELECT odoo_events.drop_comparison('wms');
 SELECT count(*) FROM odoo_events.legacy;

@@ -12,7 +12,8 @@ COMMENT ON TABLE odoo_events.legacy IS 'what the interface that is being replace
 CREATE INDEX legacy_flow ON odoo_events.legacy (flow, at);
 
 CREATE TABLE odoo_events.comparison_rule (
-    name         text PRIMARY KEY,
+    id           text PRIMARY KEY,              -- md5 of name: a key of saved_config is letters, digits and "_"
+    name         text NOT NULL UNIQUE,
     subscription text NOT NULL,
     key          jsonpath NOT NULL,
     fields       jsonb NOT NULL,
@@ -20,8 +21,10 @@ CREATE TABLE odoo_events.comparison_rule (
     ready        numeric NOT NULL
 );
 COMMENT ON TABLE odoo_events.comparison_rule IS 'how facts of an old interface are compared with events of a subscription; the flow has the name of the comparison';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.comparison_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.comparison_rule
-  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define comparison', 'define comparison', 'drop comparison', 'name');
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define comparison', 'define comparison', 'drop comparison', 'id,name');
 
 CREATE FUNCTION odoo_events.note_legacy(flow text, key text, type text DEFAULT NULL, at timestamptz DEFAULT now(), fields jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -59,7 +62,7 @@ BEGIN
         HINT = 'fields => ''{"quantity": "$.data.move.quantity"}''';
     END;
   END LOOP;
-  INSERT INTO odoo_events.comparison_rule AS r VALUES (name, subscription, key, fields, tolerance, ready)
+  INSERT INTO odoo_events.comparison_rule AS r VALUES (md5(name), name, subscription, key, fields, tolerance, ready)
   ON CONFLICT ON CONSTRAINT comparison_rule_pkey DO UPDATE
      SET subscription = EXCLUDED.subscription, key = EXCLUDED.key, fields = EXCLUDED.fields, tolerance = EXCLUDED.tolerance, ready = EXCLUDED.ready WHERE or_replace;
   IF NOT FOUND THEN

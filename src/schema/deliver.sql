@@ -57,7 +57,8 @@ CREATE TABLE odoo_events.subscription_config (
     fields         text[],                      -- members of data that are sent; null: all
     timezone       text,                        -- whose clock the schedule goes by; null: UTC
     outcome_status jsonpath DEFAULT '$.status', -- of the answer to a poll: processed, failed, or neither
-    keep_answers   boolean NOT NULL DEFAULT false -- of accepted requests, too
+    keep_answers   boolean NOT NULL DEFAULT false, -- of accepted requests, too
+    outcome_calendar text                       -- whose open hours outcome_within counts; null: all time
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config

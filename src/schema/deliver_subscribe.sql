@@ -359,6 +359,7 @@ BEGIN
   c.outcome_types := NULLIF(c.outcome_types, '{}');
   c.fields := NULLIF(c.fields, '{}');
   c.outcome_within := NULLIF(c.outcome_within, '0');
+  c.outcome_calendar := NULLIF(c.outcome_calendar, '');
   c.allow_networks := COALESCE(c.allow_networks, '{}');
   c.schedule := NULLIF(c.schedule, '');
   c.timezone := NULLIF(c.timezone, '');
@@ -566,7 +567,8 @@ CREATE FUNCTION odoo_events.subscribe(
   fields         text[]     DEFAULT NULL,
   timezone       text       DEFAULT NULL,
   outcome_status jsonpath   DEFAULT '$.status',
-  keep_answers   boolean    DEFAULT false
+  keep_answers   boolean    DEFAULT false,
+  outcome_calendar text     DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -651,7 +653,8 @@ CREATE FUNCTION odoo_events.alter_subscription(
   fields         text[]     DEFAULT NULL,
   timezone       text       DEFAULT NULL,
   outcome_status jsonpath   DEFAULT NULL,
-  keep_answers   boolean    DEFAULT NULL
+  keep_answers   boolean    DEFAULT NULL,
+  outcome_calendar text     DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS

@@ -46,7 +46,8 @@ SELECT c.name,
        c.fields,
        c.timezone,
        c.outcome_status,
-       c.keep_answers
+       c.keep_answers,
+       c.outcome_calendar
   FROM odoo_events.subscription_config c
  WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
 COMMENT ON VIEW odoo_events.subscription IS 'configuration of the subscriptions, without any secret';

@@ -56,13 +56,22 @@ SELECT clock_timestamp() + make_interval(secs => COALESCE(LEAST(GREATEST(wait, 1
 $$;
 COMMENT ON FUNCTION odoo_events._poll_at(int4, int4) IS 'internal: when an outcome is asked for next';
 
+-- From our 2xx, by the clock or in open hours; by the clock, too, where a warehouse has no calendar.
+CREATE FUNCTION odoo_events._outcome_due(c odoo_events.subscription_config, warehouse_id int4) RETURNS timestamptz
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN k.id IS NULL THEN clock_timestamp() + c.outcome_within
+            WHEN c.outcome_within IS NOT NULL THEN odoo_events._add_within(k, clock_timestamp(), c.outcome_within, NULL) END
+  FROM odoo_events._sla_calendar(c.outcome_calendar, warehouse_id) k
+$$;
+COMMENT ON FUNCTION odoo_events._outcome_due(odoo_events.subscription_config, int4) IS 'internal: when the outcome of an event that was accepted now is overdue';
+
 -- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
 CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[], locations text[], notes text[], waits int4[], processed boolean[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at,
                                             decided_at, decided_by, note, location, poll_at)
 SELECT DISTINCT ON (c.id, o.id) c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,
-       CASE WHEN r.processed THEN 'processed' ELSE 'pending' END, clock_timestamp(), clock_timestamp() + c.outcome_within,
+       CASE WHEN r.processed THEN 'processed' ELSE 'pending' END, clock_timestamp(), odoo_events._outcome_due(c, o.warehouse_id),
        CASE WHEN r.processed THEN clock_timestamp() END, CASE WHEN r.processed THEN 'odoo_events worker' END, r.note, r.location,
        CASE WHEN r.location IS NOT NULL THEN odoo_events._poll_at(r.wait, 0) END
   FROM unnest(subscriptions, positions, locations, notes, waits, processed) r(id, position, location, note, wait, processed)
@@ -223,7 +232,7 @@ $$;
 COMMENT ON FUNCTION odoo_events._outcome_step(int4, uuid) IS 'internal: what trace() says of an accepted event; null where no outcome is awaited';
 
 CREATE FUNCTION odoo_events._check_outcomes(c odoo_events.subscription_config) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF c.outcomes NOT IN ('none', 'body', 'poll', 'sql', 'event') THEN
     RAISE EXCEPTION 'argument "outcomes" is "%"', c.outcomes USING ERRCODE = 'invalid_parameter_value',
@@ -238,6 +247,10 @@ BEGIN
   ELSIF c.outcome_within IS NOT NULL AND c.outcomes NOT IN ('poll', 'sql', 'event') OR c.outcome_within NOT BETWEEN interval '1 s' AND interval '1 year' THEN
     RAISE EXCEPTION 'argument "outcome_within" is %', c.outcome_within USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give 1 second to 1 year, with outcomes => ''poll'', ''sql'' or ''event''; 0 for no limit.';
+  ELSIF c.outcome_calendar IS NOT NULL AND c.outcome_within IS NULL THEN
+    RAISE EXCEPTION 'argument "outcome_calendar" needs outcome_within' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcome_within => ''4 h''';
+  ELSIF c.outcome_calendar <> 'warehouse' AND NOT EXISTS (SELECT 1 FROM odoo_events.calendar_def d WHERE d.name = c.outcome_calendar) THEN
+    RAISE EXCEPTION 'there is no calendar "%"', c.outcome_calendar USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.calendar;  -- or ''warehouse'', for that of the event''s warehouse';
   ELSIF c.accepted IS NOT NULL AND c.outcomes <> 'body' THEN
     RAISE EXCEPTION 'argument "accepted" needs outcomes => ''body''' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''body''';
   ELSIF c.on_reject NOT IN ('retry', 'dead', 'hold') THEN

@@ -53,6 +53,11 @@ my %things = (
 	undefine => sub { return q{odoo_events.drop_event(type) FROM odoo_events.event_type WHERE type = 'acme.logistics.transfer.urgent.v1'} },
 	policy => sub { return "odoo_events.set_policy('odoo'" . join('', map { ", $_" } maybe("may => '{read,operate}'"), maybe("companies => '{1,2}'"), maybe("types => '{odoo.logistics.*}'")) . ')' },
 	free => sub { return "odoo_events.drop_policy(role) FROM odoo_events.policy" },
+	calendar => sub { return "odoo_events.define_calendar('" . pick('early', 'late') . "', 'Europe/Brussels', '{\"mon\": [\"0" . pick(6, 7) . ":00-22:00\"]}'" . join('', map { ", $_" } maybe("holidays => '{2026-12-25}'")) . ')' },
+	sla => sub { return "odoo_events.define_sla('ship', '{odoo.sales.sales_order.confirmed.v1}', '{odoo.logistics.shipment.dispatched.v1}', or_replace => true"
+		  . join('', map { ", $_" } maybe("within => '1 day 2 h'"), maybe("cut_off => '14:00'"), maybe("filter => '\$.data.sales_order.id > 7'"), maybe("objective => 0.95")) . ')' },
+	comparison => sub { return "odoo_events.define_comparison('old', name, key => '\$.data.transfer.name', or_replace => true" . join('', map { ", $_" } maybe("tolerance => '90 s'"), maybe("fields => '{\"a\": \"\$.data.a\"}'"))
+		  . ") FROM odoo_events.subscription ORDER BY name LIMIT 1" },
 	care => sub { return "odoo_events.set_care(types => '{odoo.logistics.*}', owner => '" . pick('Ann', 'Bob', '') . "', criticality => " . int(rand(3) + 1) . ')' },
 );
 my @history;
@@ -95,7 +100,7 @@ subtest 'random configurations' => sub {
 };
 
 subtest 'the effect of a change is counted in the outbox' => sub {
-	sql(q{SELECT odoo_events.config_apply('{"subscription": {}, "policy": {}, "definition": {}, "care": {}}', dry_run => false, prune => true)});
+	sql(q{SELECT odoo_events.config_apply('{"subscription": {}, "policy": {}, "definition": {}, "care": {}, "sla": {}, "calendar": {}, "comparison": {}}', dry_run => false, prune => true)});
 	is(sql('SELECT count(*) FROM odoo_events.subscription'), '0', 'prune removes what is not named');
 	OdooEvents->replay($node, 'plant', 'odoo19-sales');
 	ok($node->poll_query_until('plant', 'SELECT odoo_events._last_position() > 60'), 'events are there');

@@ -28,7 +28,7 @@ sub subscribe
 sub accepts { my ($name, $location) = @_; return { path => "^/$name\$", status => 202, headers => { Location => $location // "/jobs/$name/{id}" } } }
 my @away = map { accepts(@$_) } [ 'elsewhere', 'http://other.example.com/jobs/1' ], [ 'scheme', 'https://127.0.0.1/jobs/1' ], [ 'credentials', 'http://a:b@127.0.0.1/jobs/1' ], [ 'nonsense', 'http://[x' ];
 my @rules = (
-	(map { accepts($_) } 'soon', 'late', 'fails', 'lost', 'epcis', 'hangs', 'policy', 'restart'), @away, accepts('batch'), accepts('oauthed', '/oauth/jobs/1'),
+	(map { accepts($_) } 'soon', 'late', 'fails', 'lost', 'epcis', 'hangs', 'policy', 'restart', 'hours'), @away, accepts('batch'), accepts('oauthed', '/oauth/jobs/1'),
 	{ path => '^/nowhere$', status => 202 }, { path => '^/atonce$', status => 200, body => '{"order": "WMS-7"}' },
 	{ path => '^/jobs/soon/', status => 200, headers => { 'Retry-After' => '1' }, body => '{"status": "running"}', times => 2 },
 	{ path => '^/jobs/(soon|batch)/', status => 200, body => '{"status": "Completed"}' }, { path => '^/oauth/jobs/', status => 200, body => '{"status": "done"}' },
@@ -57,6 +57,15 @@ subtest 'a Location of another origin is not asked' => sub {
 	awaits("SELECT state = 'pending' AND note ~ '$_->[1]' FROM odoo_events.outcome WHERE event_id = '$id{$_->[0]}'", "$_->[0]: $_->[1]")
 	  foreach [ 'elsewhere', 'another origin' ], [ 'scheme', 'another origin' ], [ 'credentials', 'credentials in it' ], [ 'nonsense', 'is no URL' ];
 	is(scalar(() = asked('/jobs/1')), 0, 'nothing was sent there');
+};
+
+subtest 'outcomes are due in open hours' => sub {
+	sql(q{SELECT odoo_events.define_calendar('never', 'UTC', '{"sun": ["00:00-00:01"]}')});
+	like(($node->psql($db, q{SELECT odoo_events.alter_subscription('late', outcome_calendar => 'none')}))[2], qr/there is no calendar "none"/, 'an unknown calendar is refused');
+	subscribe('hours', q{outcome_within => '1s', outcome_calendar => 'never'});
+	my $id = emit('hours', 'h1');
+	awaits("SELECT EXTRACT(isodow FROM due_at AT TIME ZONE 'UTC') = 7 AND due_at > received_at FROM odoo_events.outcome WHERE event_id = '$id'", 'the next second that is open is a Sunday\'s');
+	sql(q{SELECT odoo_events.unsubscribe('hours')});
 };
 
 subtest 'the receiver is asked until it says processed' => sub {

@@ -6,7 +6,7 @@ ALTER TABLE odoo_events.subscription_config ADD COLUMN outcomes text NOT NULL DE
   ADD COLUMN rejected jsonpath DEFAULT '$.rejected[*]', ADD COLUMN accepted jsonpath, ADD COLUMN outcome_types text[], ADD COLUMN outcome_types_like text[],
   ADD COLUMN on_reject text NOT NULL DEFAULT 'retry', ADD COLUMN fields text[];
 ALTER TABLE odoo_events.subscription_config ADD COLUMN timezone text;
-ALTER TABLE odoo_events.subscription_config ADD COLUMN outcome_status jsonpath DEFAULT '$.status', ADD COLUMN keep_answers boolean NOT NULL DEFAULT false;
+ALTER TABLE odoo_events.subscription_config ADD COLUMN outcome_status jsonpath DEFAULT '$.status', ADD COLUMN keep_answers boolean NOT NULL DEFAULT false, ADD COLUMN outcome_calendar text;
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
