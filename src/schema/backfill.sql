@@ -11,12 +11,14 @@ CREATE TABLE odoo_events.backfill_job (
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
     at         timestamptz NOT NULL,                        -- of the last step
-    attempts   int4 NOT NULL DEFAULT 0                      -- at the current step, also one that ended the worker
+    attempts   int4 NOT NULL DEFAULT 0,                     -- at the current step, also one that ended the worker
+    subscriptions int4[]                                    -- that the snapshots are for; null: all
 );
 COMMENT ON TABLE odoo_events.backfill_job IS 'backfills and how far they are; one step is one transaction';
 
 CREATE VIEW odoo_events.backfill_status AS
-SELECT b.id, b.entity, b.predicate, b.state, b.rows, NULLIF(b.last_id, -9223372036854775808) AS last_id, b.error, b.created_by, b.created_at, b.at
+SELECT b.id, b.entity, b.predicate, b.state, b.rows, NULLIF(b.last_id, -9223372036854775808) AS last_id, b.error, b.created_by, b.created_at, b.at,
+       ARRAY(SELECT c.name FROM odoo_events.subscription_config c WHERE c.id = ANY (b.subscriptions) ORDER BY c.name) AS subscriptions
   FROM odoo_events.backfill_job b
  WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy);
 COMMENT ON VIEW odoo_events.backfill_status IS 'backfills and how far they are; rows counts the snapshots that were asked for';
@@ -33,10 +35,12 @@ CREATE FUNCTION odoo_events._snapshot(rule text, entity text, ids int8[]) RETURN
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_snapshot';
 COMMENT ON FUNCTION odoo_events._snapshot(text, text, int8[]) IS 'internal: asks for snapshot events of these rows in this transaction';
 
-CREATE FUNCTION odoo_events.backfill(entity text, predicate text DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION odoo_events.backfill(entity text, predicate text DEFAULT NULL, subscriptions text[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   job bigint;
+  unknown text;
+  receivers int4[];
 BEGIN
   PERFORM odoo_events._must_be_free('backfill');
   PERFORM odoo_events._check_entities(ARRAY[backfill.entity], 'entity');
@@ -49,15 +53,22 @@ BEGIN
       USING ERRCODE = 'wrong_object_type', HINT = 'SELECT odoo_events.backfill(''stock_level'');  -- what it sums up';
   END IF;
   PERFORM odoo_events._check_predicate(backfill.entity, backfill.predicate);
-  INSERT INTO odoo_events.backfill_job (entity, predicate, created_by, created_at, at)
-  VALUES (backfill.entity, backfill.predicate, session_user, clock_timestamp(), clock_timestamp()) RETURNING id INTO job;
-  PERFORM odoo_events._audit('backfill', backfill.entity, NULL, jsonb_strip_nulls(jsonb_build_object('id', job, 'predicate', backfill.predicate)));
+  IF subscriptions IS NOT NULL THEN
+    SELECT n INTO unknown FROM unnest(subscriptions) n WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.name = n) LIMIT 1;
+    IF FOUND OR subscriptions = '{}' THEN
+      RAISE EXCEPTION 'argument "subscriptions" names no subscription: %', COALESCE(unknown, '{}') USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.subscription;';
+    END IF;
+    receivers := ARRAY(SELECT c.id FROM odoo_events.subscription_config c WHERE c.name = ANY (subscriptions) ORDER BY c.id);
+  END IF;
+  INSERT INTO odoo_events.backfill_job (entity, predicate, created_by, created_at, at, subscriptions)
+  VALUES (backfill.entity, backfill.predicate, session_user, clock_timestamp(), clock_timestamp(), receivers) RETURNING id INTO job;
+  PERFORM odoo_events._audit('backfill', backfill.entity, NULL, jsonb_strip_nulls(jsonb_build_object('id', job, 'predicate', backfill.predicate, 'subscriptions', subscriptions)));
   PERFORM odoo_events._wake('config');
   RETURN job;
 END $$;
-COMMENT ON FUNCTION odoo_events.backfill(text, text) IS
+COMMENT ON FUNCTION odoo_events.backfill(text, text, text[]) IS
 'asks for a snapshot event of each row that there is (predicate: SQL over the table''s columns, run with the rights of the database''s owner); the worker does it '
-'in small steps; answers the id in backfill_status';
+'in small steps; subscriptions: the snapshots are for these alone; answers the id in backfill_status';
 
 CREATE FUNCTION odoo_events.cancel_backfill(id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -176,7 +176,7 @@ BEGIN
           SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time", v.verdict
             FROM odoo_events.outbox_all o
                  CROSS JOIN LATERAL (SELECT CASE WHEN filtered THEN odoo_events._filter_verdict(odoo_events._company_event(o.event, o.classes, c.companies), c.filter) END AS verdict OFFSET 0) v
-           WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
+           WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position AND NOT odoo_events._for_others(o.classes, c.id)
              AND o.type LIKE ANY (c.types_like)
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
                       WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it

@@ -49,6 +49,13 @@ CREATE FUNCTION odoo_events._rendered(event text, classes text, payload text, cl
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_rendered';
 COMMENT ON FUNCTION odoo_events._rendered(text, text, text, text[]) IS 'internal: an event as a subscription of format structured gets it';
 
+-- As filter.c has it: the classes of an event that is for some subscriptions alone begin with their numbers.
+CREATE FUNCTION odoo_events._for_others(classes text, subscription int4) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(left(classes, 2) = '>:' AND NOT subscription::text = ANY (string_to_array(substr(split_part(classes, ' ', 1), 3), ',')), false)
+$$;
+COMMENT ON FUNCTION odoo_events._for_others(text, int4) IS 'internal: is an event for other subscriptions alone';
+
 CREATE FUNCTION odoo_events._company_event(event text, classes text, companies int4[]) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_company_event';
 COMMENT ON FUNCTION odoo_events._company_event(text, text, int4[]) IS

@@ -55,7 +55,7 @@ my %things = (
 	free => sub { return "odoo_events.drop_policy(role) FROM odoo_events.policy" },
 	calendar => sub { return "odoo_events.define_calendar('" . pick('early', 'late') . "', 'Europe/Brussels', '{\"mon\": [\"0" . pick(6, 7) . ":00-22:00\"]}'" . join('', map { ", $_" } maybe("holidays => '{2026-12-25}'")) . ')' },
 	sla => sub { return "odoo_events.define_sla('ship', '{odoo.sales.sales_order.confirmed.v1}', '{odoo.logistics.shipment.dispatched.v1}', or_replace => true"
-		  . join('', map { ", $_" } maybe("within => '1 day 2 h'"), maybe("cut_off => '14:00'"), maybe("filter => '\$.data.sales_order.id > 7'"), maybe("objective => 0.95")) . ')' },
+		  . join('', map { ", $_" } maybe("within => '1 day 2 h'"), maybe("companies => '{1,2}'"), maybe("filter => '\$.data.sales_order.id > 7'"), maybe("objective => 0.95")) . ')' },
 	comparison => sub { return "odoo_events.define_comparison('old', name, key => '\$.data.transfer.name', or_replace => true" . join('', map { ", $_" } maybe("tolerance => '90 s'"), maybe("fields => '{\"a\": \"\$.data.a\"}'"))
 		  . ") FROM odoo_events.subscription ORDER BY name LIMIT 1" },
 	care => sub { return "odoo_events.set_care(types => '{odoo.logistics.*}', owner => '" . pick('Ann', 'Bob', '') . "', criticality => " . int(rand(3) + 1) . ')' },

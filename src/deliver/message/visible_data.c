@@ -37,8 +37,8 @@ oe_class_named(const char *classes, const char *owner, int owner_len, const char
 		const char *name = p + 2;
 		int			len = end - name;
 
-		if (*p == '@')
-			;					/* no class: company.c */
+		if (*p == '@' || *p == '>')
+			;					/* no class: company.c, filter.c */
 		else if (owner == NULL ? len == field_len && memcmp(name, field, len) == 0
 				 : len == owner_len + 1 + field_len && memcmp(name, owner, owner_len) == 0 && name[owner_len] == '.' &&
 				 memcmp(name + owner_len + 1, field, field_len) == 0)
@@ -349,7 +349,7 @@ oe_data_as_is(const OeConfiguration *conf, const char *classes)
 		return false;
 	for (const char *p = classes; p != NULL && *p != '\0';)
 	{
-		if (*p != '@' && !oe_cleared(conf, *p - '0'))
+		if (*p != '@' && *p != '>' && !oe_cleared(conf, *p - '0'))
 			return false;
 		p = strchr(p, ' ');
 		p = p ? p + 1 : NULL;

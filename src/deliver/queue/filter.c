@@ -354,6 +354,30 @@ oe_company_verdict(OeSub *sub, OeOutboxRow *row)
 }
 
 /*
+ * Is the event for other subscriptions alone?  Its classes begin with ">:7,9"
+ * then.
+ */
+static bool
+oe_is_for_others(const OeSub *sub, const OeOutboxRow *row)
+{
+	const char *p = row->classes;
+	const char *end = p + row->classes_len;
+
+	if (p == NULL || row->classes_len < 2 || *p != '>')
+		return false;
+	for (p++; p < end && (*p == ':' || *p == ',');)
+	{
+		int			id = 0;
+
+		for (p++; p < end && *p >= '0' && *p <= '9'; p++)
+			id = id * 10 + (*p - '0');
+		if (id == sub->id)
+			return false;
+	}
+	return true;
+}
+
+/*
  * Does the subscription want the event, as far as that can be said?  It may be
  * inactive afterwards, if judging took too long too often: then the event is
  * left for later.
@@ -367,7 +391,7 @@ oe_sub_judges(OeSub *sub, OeOutboxRow *row)
 
 	if (row->type_len == sizeof(OE_PING) - 1 && memcmp(row->type, OE_PING, row->type_len) == 0)
 		return oe_is_ping_for(sub, row) ? OE_WANTED : OE_REFUSED;
-	if (sub->nacknowledged > 0 && oe_is_acknowledged(sub, row->position))
+	if ((sub->nacknowledged > 0 && oe_is_acknowledged(sub, row->position)) || oe_is_for_others(sub, row))
 		return OE_REFUSED;
 	named = oe_must_be_named(row);
 	for (int i = 0; i < conf->ntypes && !typed; i++)

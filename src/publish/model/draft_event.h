@@ -58,6 +58,8 @@ typedef struct OeDraftEvent
 	const char *model;
 	int			class;
 	int64		company;		/* 0: none */
+	const char *addressed;		/* subscriptions that it is for alone, as
+								 * column classes has them: ">:7,9"; NULL: all */
 	char	   *per_company;	/* members that hold a value per company, as
 								 * member_classes.c writes them; NULL: none */
 	char	   *truncated;		/* names of members that are cut, quoted; NULL */

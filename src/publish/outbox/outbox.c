@@ -63,13 +63,15 @@ oe_slot_int4(TupleTableSlot *slot, int column, int64 value)
 }
 
 /*
- * The classes of an event's members, and which of them hold a value per
- * company; NULL where all are internal and none does.
+ * Which subscriptions an event is for, the classes of its members, and which of
+ * them hold a value per company; NULL where it is for all, all are internal and
+ * none does.
  */
 static const char *
 oe_event_classes(const OeDraftEvent *ev)
 {
 	const char *const texts[] = {
+		ev->addressed,			/* first: filter.c looks at the first byte */
 		ev->def && ev->def->class != OE_CLASS_INTERNAL ? psprintf("%d:*", ev->def->class) : NULL,
 		ev->e ? ev->e->member_classes : NULL,
 		ev->per_company

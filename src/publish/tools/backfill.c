@@ -87,6 +87,8 @@ typedef struct OeStepWork
 	char	   *entity;
 	OeEntity   *e;
 	char	   *predicate;
+	char	   *asked;			/* what a request says: the entity, and whom
+								 * the snapshots are for */
 	int64		last_id;
 	int			attempt;		/* the number of this one, at the same rows */
 	bool		counts;			/* the attempts are counted */
@@ -114,8 +116,9 @@ oe_step_job(OeCycle *cy, OeStepWork *w)
 	w->counts = oe_own_column("backfill_job", "attempts");
 	(void) oe_spi_keep_context(NULL, psprintf("UPDATE odoo_events.backfill_job b SET %s"
 											  " WHERE b.id = (SELECT j.id FROM odoo_events.backfill_job j WHERE j.state = 'running' ORDER BY j.id LIMIT 1)"
-											  " RETURNING b.id::text, b.entity, b.predicate, b.last_id::text, %s",
-											  w->counts ? "attempts = b.attempts + 1" : "at = b.at", w->counts ? "b.attempts::text" : "'1'"),
+											  " RETURNING b.id::text, b.entity, b.predicate, b.last_id::text, %s, b.entity || %s",
+											  w->counts ? "attempts = b.attempts + 1" : "at = b.at", w->counts ? "b.attempts::text" : "'1'",
+											  w->counts ? "COALESCE(' >:' || pg_catalog.array_to_string(b.subscriptions, ','), '')" : "''"),
 							   0, NULL, NULL, NULL, false, 0);
 	found = SPI_processed == 1;
 	if (found)
@@ -129,6 +132,7 @@ oe_step_job(OeCycle *cy, OeStepWork *w)
 		w->predicate = w->predicate ? MemoryContextStrdup(cy->cxt, w->predicate) : NULL;
 		w->last_id = strtoll(SPI_getvalue(tup, desc, 4), NULL, 10);
 		w->attempt = atoi(SPI_getvalue(tup, desc, 5));
+		w->asked = MemoryContextStrdup(cy->cxt, SPI_getvalue(tup, desc, 6));
 		w->e = oe_entity_find(cy->cat, w->entity);
 	}
 	oe_own_end(&s);
@@ -271,7 +275,7 @@ oe_step_write(OeCycle *cy, OeStepWork *w, int64 from)
 	if (SPI_processed == 1)
 	{
 		for (int i = 0; i < w->n; i++)
-			oe_note_snapshot(w->e->rule->name, w->entity, w->ids[i]);
+			oe_note_snapshot(w->e->rule->name, w->asked, w->ids[i]);
 		if (w->failure || w->finished)
 			oe_step_completed(w);
 	}

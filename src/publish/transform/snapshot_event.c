@@ -3,7 +3,9 @@
  *	  Snapshot events: the state of one row, whatever happened to it.
  *
  * As-owner transaction.  A journal row with op S asks for such an event.  It has
- * only the id of the record; the row itself is read when the event is made.  An
+ * only the id of the record, and the name of the entity; behind it, after a
+ * space, the subscriptions that the event is for alone, as column classes has
+ * them.  The row itself is read when the event is made.  An
  * event with a higher position of the same key is therefore never older.
  */
 #include "postgres.h"
@@ -22,8 +24,11 @@
 static OeEntity *
 oe_snapshot_entity(OeCycle *cy, OeChange *c)
 {
-	OeEntity   *e = c->new_text ? oe_entity_find(cy->cat, c->new_text) : NULL;
+	char	   *space = c->new_text ? strchr(c->new_text, ' ') : NULL;
+	OeEntity   *e = NULL;
 
+	if (c->new_text != NULL)
+		e = oe_entity_find(cy->cat, space ? pnstrdup(c->new_text, space - c->new_text) : c->new_text);
 	return e && e->rule == c->rule ? e : NULL;
 }
 
@@ -76,4 +81,5 @@ oe_snapshot_event(OeCycle *cy, OeTx *tx, OeChange *c)
 	if (row && e->id_column)
 		(void) oe_text_int(oe_row_find(row, e->id_column), &ev->record_id);
 	ev->read_later = true;
+	ev->addressed = strchr(c->new_text, ' ') ? strchr(c->new_text, ' ') + 1 : NULL;
 }

@@ -23,7 +23,7 @@ ALTER TABLE odoo_events.replay_job ADD COLUMN companies int4[];
 ALTER TABLE odoo_events.replay_job ADD COLUMN warehouses int4[];
 
 -- covers: odoo_events.backfill_job
-ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
+ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0, ADD COLUMN subscriptions int4[];
 
 -- it calls _captured_table(text[]), which has another argument by now
 DROP VIEW odoo_events.capture_status;
