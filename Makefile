@@ -77,6 +77,7 @@ SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalo
 	lineage contract define define_entity backfill reconcile \
 	diagnose \
 	monitoring \
+	promise_metrics \
 	announce \
 	seal \
 	flow \

@@ -155,7 +155,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   family text;
 BEGIN
-  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch', 'announced', 'flow'] LOOP
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch', 'announced', 'flow', 'promise'] LOOP
     BEGIN
       RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m', family);
     EXCEPTION WHEN lock_not_available THEN

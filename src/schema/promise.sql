@@ -190,7 +190,8 @@ CREATE TABLE odoo_events.exception_note (
     action text NOT NULL CHECK (action IN ('take', 'close', 'escalate')),
     who    text,
     cause  text,
-    note   text
+    note   text,
+    took   interval                             -- since the exception began
 );
 CREATE INDEX exception_note_id ON odoo_events.exception_note (id, n);
 COMMENT ON TABLE odoo_events.exception_note IS 'who took and closed exceptions, and which were escalated';
@@ -239,7 +240,8 @@ CREATE FUNCTION odoo_events.take_exception(id bigint, who text DEFAULT NULL) RET
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM odoo_events._check_exception(id);
-  INSERT INTO odoo_events.exception_note (id, at, action, who) VALUES (id, clock_timestamp(), 'take', COALESCE(who, session_user));
+  INSERT INTO odoo_events.exception_note (id, at, action, who, took)
+  SELECT e.id, clock_timestamp(), 'take', COALESCE(take_exception.who, session_user), clock_timestamp() - e.since FROM odoo_events.exception_open e WHERE e.id = take_exception.id;
   PERFORM odoo_events._audit('take_exception', id::text, NULL, jsonb_build_object('who', COALESCE(who, session_user)));
 END $$;
 COMMENT ON FUNCTION odoo_events.take_exception(bigint, text) IS 'somebody looks after an exception, so that it is not escalated; without a name, the caller.  42704: there is none';
@@ -251,7 +253,8 @@ BEGIN
   IF COALESCE(cause, '') = '' THEN
     RAISE EXCEPTION 'argument "cause" is empty' USING ERRCODE = 'invalid_parameter_value', HINT = 'Say what it was, for the statistics.';
   END IF;
-  INSERT INTO odoo_events.exception_note (id, at, action, who, cause, note) VALUES (id, clock_timestamp(), 'close', session_user, cause, note);
+  INSERT INTO odoo_events.exception_note (id, at, action, who, cause, note, took)
+  SELECT e.id, clock_timestamp(), 'close', session_user, close_exception.cause, close_exception.note, clock_timestamp() - e.since FROM odoo_events.exception_open e WHERE e.id = close_exception.id;
   PERFORM odoo_events._audit('close_exception', id::text, NULL, jsonb_build_object('cause', cause, 'note', note));
 END $$;
 COMMENT ON FUNCTION odoo_events.close_exception(bigint, text, text) IS 'an exception is dealt with; a broken promise that is due later opens it again.  42704: there is none';

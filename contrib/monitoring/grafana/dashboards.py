@@ -29,7 +29,7 @@ def panels():
 def chosen(expression):
     """The expression for the databases that are chosen in the dashboard."""
     choice = 'database=~"$database"'
-    for name in ("state", "outcome"):
+    for name in ("state", "outcome", "result", "period"):
         expression = expression.replace("{" + name, "{" + choice + ", " + name)
     return expression.replace("{}", "{" + choice + "}").replace("[]", "[$__rate_interval]")
 
