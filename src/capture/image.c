@@ -12,6 +12,7 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -151,8 +152,10 @@ oe_tuples_differ_slow(const OeRowLayout *layout, HeapTuple old, HeapTuple new,
 bool
 oe_significant(const OeRowLayout *layout, const uint64 *changed)
 {
+	bool		fresh = unlikely(layout->fresh != NULL) && layout->fresh_xid == GetTopTransactionIdIfAny();
+
 	for (int i = 0; i < oe_nwords(layout->ncols); i++)
-		if (changed[i] & layout->significant[i])
+		if (changed[i] & layout->significant[i] & ~(fresh ? layout->fresh[i] : 0))
 			return true;
 	return false;
 }
@@ -187,6 +190,13 @@ oe_tuples_differ(const OeRowLayout *layout, HeapTuple old, HeapTuple new, uint64
 		differ = true;
 	}
 	return differ;
+}
+
+bool
+oe_column_fresh(const OeRowLayout *layout, int column)
+{
+	return unlikely(layout->fresh != NULL) && layout->fresh_xid == GetTopTransactionIdIfAny() &&
+		oe_bit_test(layout->fresh, column);
 }
 
 bool

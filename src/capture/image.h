@@ -42,6 +42,10 @@ extern bool oe_significant(const OeRowLayout *layout, const uint64 *changed);
 extern bool oe_tuples_differ(const OeRowLayout *layout, HeapTuple old, HeapTuple new,
 							 uint64 *changed);
 
+/* Whether this transaction itself added, renamed or retyped a column: what it
+ * holds is no change then. */
+extern bool oe_column_fresh(const OeRowLayout *layout, int column);
+
 /* The id of a row; false if it is null. */
 extern bool oe_tuple_id(const OeRowLayout *layout, HeapTuple tup, int64 *id);
 

@@ -4,7 +4,7 @@
  *	  rows.
  *
  * A layout lists the columns that are captured, by name, attribute number and
- * type.  It never changes.  When the table or the rule changes, rules.c makes
+ * type.  What it describes never changes.  When the table or the rule changes, rules.c makes
  * a new one; the old one lives until the transaction ends, because change
  * records of the transaction point to it.
  */
@@ -63,6 +63,9 @@ typedef struct OeRowLayout
 	uint64	   *significant;	/* bit per column, as in change records of
 								 * updates */
 	OeLayoutStep *steps;		/* maxatt of them; NULL: walk the general way */
+	uint64	   *fresh;			/* columns that transaction fresh_xid added,
+								 * renamed or retyped; NULL: none */
+	TransactionId fresh_xid;
 	struct OeTarget *target;	/* valid in transaction number target_tx only */
 	uint64		target_tx;
 	uint64		void_before;	/* position: change records before it are

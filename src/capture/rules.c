@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "base/json.h"
 #include "base/oe.h"
@@ -249,6 +250,31 @@ oe_row_layout_make(Relation rel, const char *rule, ArrayType *significant,
 }
 
 /*
+ * Notes the columns that this transaction has added, renamed or retyped.  What
+ * fills them then is the script of an upgrade, and no business: told as
+ * changes, it would be a storm of corrections of all that ever was.
+ */
+static void
+oe_layout_note_fresh(OeRowLayout *layout)
+{
+	for (int i = 0; i < layout->ncols; i++)
+	{
+		HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(layout->relid), Int16GetDatum(layout->cols[i].attnum));
+		bool		mine = HeapTupleIsValid(tup) &&
+			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tup->t_data));
+
+		if (HeapTupleIsValid(tup))
+			ReleaseSysCache(tup);
+		if (!mine)
+			continue;
+		if (layout->fresh == NULL)
+			layout->fresh = MemoryContextAllocZero(layout->cxt, oe_nwords(layout->ncols) * sizeof(uint64));
+		oe_bit_set(layout->fresh, i);
+		layout->fresh_xid = GetTopTransactionIdIfAny();
+	}
+}
+
+/*
  * Reads the row of a rule and makes the layout; raises when there is none.
  */
 static OeRowLayout *
@@ -296,6 +322,8 @@ oe_rule_read(Relation rel, const char *rule)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("capture rule \"%s\" does not exist", rule),
 				 errhint("SELECT odoo_events.detach(); SELECT odoo_events.attach();")));
+	if (!rel->rd_createSubid)
+		oe_layout_note_fresh(layout);
 	return layout;
 }
 

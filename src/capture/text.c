@@ -108,7 +108,8 @@ oe_json_difference(StringInfo buf, OeRowLayout *was, const OeRowValues *before,
 		Datum		value = j < 0 ? (Datum) 0 : oe_column_value(before, old);
 		bool		isnull = j < 0 || oe_column_null(before, old);
 
-		if (oe_same_across(old, value, isnull, col, oe_column_value(after, col), oe_column_null(after, col)))
+		if (oe_column_fresh(is, i) ||
+			oe_same_across(old, value, isnull, col, oe_column_value(after, col), oe_column_null(after, col)))
 			continue;
 		oe_json_member(buf, old, value, isnull);
 		significant |= col->significant;
@@ -134,7 +135,7 @@ oe_json_recorded_difference(StringInfo buf, const OeChangeRecord *record)
 	old.t_data = (HeapTupleHeader) ((char *) record + record->old_image);
 	appendStringInfoCharMacro(buf, '{');
 	for (int i = 0; i < layout->ncols; i++)
-		if (oe_bit_test(changed, i))
+		if (oe_bit_test(changed, i) && !oe_column_fresh(layout, i))
 		{
 			bool		isnull;
 			Datum		value = heap_getattr(&old, layout->cols[i].attnum, layout->desc, &isnull);
