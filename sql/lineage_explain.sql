@@ -36,7 +36,7 @@ SELECT * FROM why('manufacturing_order', 1);
 SELECT odoo_events.publish();
 SELECT * FROM why('manufacturing_order', 1);
 -- a column that does not count; a condition that is false, and which part of it
-UPDATE mrp_production SET priority = '1';
+UPDATE mrp_production SET company_id = 1;
 SELECT * FROM why('manufacturing_order', 1) WHERE step = 'journal';
 UPDATE mrp_production SET reservation_state = 'waiting';
 SELECT odoo_events.publish();
@@ -55,7 +55,7 @@ SELECT * FROM why('manufacturing_order', 1) WHERE verdict = 'gap';
 CREATE TABLE res_company (id int PRIMARY KEY, name text);
 ALTER TABLE res_company OWNER TO regress_publish_owner;
 REVOKE ALL ON res_company FROM regress_publish_owner;
-UPDATE mrp_production SET company_id = 1, state = 'to_close';
+UPDATE mrp_production SET company_id = 2, state = 'to_close';
 SELECT odoo_events.publish();
 SELECT * FROM why('manufacturing_order', 1) WHERE step IN ('quarantine', 'publish');
 SELECT step, type, subscription, regexp_replace(detail, '(transaction|change|id) [0-9a-f-]+$', '\1 <n>') AS detail FROM odoo_events.trace(key => 'manufacturing_order:1') WHERE step <> 'quarantined';

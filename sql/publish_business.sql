@@ -7,6 +7,23 @@
 \set db publish_business
 \set last false
 \! rm -f publish_business.seen
+-- what else was recorded, by the types that it shows
+\set seen_day :srcdir /test/publish/seen_day.sql
+\set base odoo15-base
+\set trace odoo15-all
+\i :seen_day
+\set base odoo16-base
+\set trace odoo16-all
+\i :seen_day
+\set base odoo17-base
+\set trace odoo17-all
+\i :seen_day
+\set base odoo18-base
+\set trace odoo18-all
+\i :seen_day
+\set base odoo19-base
+\set trace odoo19-plant
+\i :seen_day
 \set base odoo19-base
 \set trace odoo19-sales
 \i :business_day

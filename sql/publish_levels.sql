@@ -25,7 +25,10 @@ SELECT xid, net.id, CASE WHEN new IS NULL THEN 'removed' WHEN (new->>'quantity')
                      WHEN (new->>'quantity')::numeric = 0 AND (old->>'quantity')::numeric > 0 THEN 'depleted' ELSE 'changed' END AS verb
   FROM net JOIN stock_location l ON l.id = coalesce(new->>'location_id', old->>'location_id')::int
  WHERE tab = 'stock_quant' AND l.usage IN ('internal', 'transit')
-   AND (old IS NULL OR new IS NULL OR old->>'quantity' <> new->>'quantity' OR old->>'reserved_quantity' <> new->>'reserved_quantity');
+   AND (old IS NULL OR new IS NULL OR old->>'quantity' <> new->>'quantity' OR old->>'reserved_quantity' <> new->>'reserved_quantity')
+UNION ALL
+SELECT xid, net.id, 'replenished' FROM net JOIN stock_location l ON l.id = (new->>'location_id')::int
+ WHERE tab = 'stock_quant' AND l.usage IN ('internal', 'transit') AND (new->>'quantity')::numeric > 0 AND coalesce((old->>'quantity')::numeric, 0) <= 0;
 CREATE VIEW told AS SELECT odootx AS xid, record_id::int AS id, split_part(type, '.', 4) AS verb FROM odoo_events.outbox WHERE entity = 'stock_level';
 SELECT * FROM (SELECT * FROM levels EXCEPT ALL SELECT * FROM told) x ORDER BY 1, 2, 3;
 SELECT * FROM (SELECT * FROM told EXCEPT ALL SELECT * FROM levels) x ORDER BY 1, 2, 3;

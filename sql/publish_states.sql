@@ -44,7 +44,7 @@ SELECT DISTINCT epcis_disposition FROM odoo_events.event_def WHERE epcis_disposi
 SELECT type, variant FROM odoo_events.event_def WHERE coalesce(description, '') = '' OR coalesce(owner, '') = '' OR rank IS NULL OR classification IS NULL;
 SELECT type FROM odoo_events.event_type WHERE coalesce(description, '') = '' OR owner IS NULL OR classification IS NULL OR cardinality(fields) IS NULL;
 SELECT owner, field FROM odoo_events.field WHERE classification IS NULL;
-SELECT entity, part FROM odoo_events.part p WHERE NOT EXISTS (SELECT FROM odoo_events.field f WHERE f.owner = p.owner);
+SELECT entity, part FROM odoo_events.part p WHERE p.owner <> 'none' AND NOT EXISTS (SELECT FROM odoo_events.field f WHERE f.owner = p.owner);
 -- people and money are marked as such
 SELECT owner, field, classification FROM odoo_events.field
  WHERE field ~ '(^|_)(price|cost|amount|total|subtotal|discount|value)(_|$)' AND classification <> 'confidential'

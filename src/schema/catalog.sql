@@ -62,7 +62,8 @@ COMMENT ON TABLE odoo_events.milestone IS 'ladder of an entity: gates are crosse
 -- row there before and after, and it or any of its parts changed: decided per document; where only parts changed there is
 -- neither $.old nor $.new, and the row is read when published).
 -- summed: rows that an entity sums up changed; once per publishing and sum, as it is when read.
--- condition: jsonpath over $.old, $.new: the row; $.refs.<link column>.<field>: only of what never changes; $.parts.<part>[*]:
+-- condition: jsonpath over $.old, $.new: the row; $.refs.<link column>.<field>: only of what never changes; $.were: the same of the
+-- old row's links; $.parts.<part>[*]:
 -- {old, new, refs} of the transaction's net changes of the document's parts; $marked.<mark>[*]: ids in the table "marked"; $tx.<rule>.<id>: {old, new} of any captured row; and, for
 -- "touched", $.rows.<part>[*]: rows of the parts that the transaction left alone as they are when published, so look only at
 -- columns that are set once, or at $.since: whether one of them was written again since the transaction began (write_date).  Of the definitions of one "choice" the first that matches is taken.  emit false: the match says
@@ -137,8 +138,10 @@ CREATE TABLE odoo_events.part (
 COMMENT ON TABLE odoo_events.part IS 'rows that belong to a document';
 
 -- What an event carries.  sources: first that the row has; path, 'column@state' and 'column@!state' (zero unless in that state),
--- 'sum(part.column)', 'many(table.key=value)' for a relation table (alone; an array of what "reference" names), '#word' for
--- what is computed (kind, purpose, document, reservation).  "reference" of a path: show this of the row, and not what "link" says.
+-- 'sum(part.column)', 'first(part.path)' of the first row of a part, 'many(table.key=value)' for a relation table (alone; an array of
+-- what "reference" names), '#word' for what is computed (kind, purpose, document, reservation, merged_from, merged_into).  'source?column':
+-- only where that column has a value; '-source': only where no column of the sources before it exists.  "reference" of a path: show
+-- this of the row, and not what "link" says.
 CREATE TABLE odoo_events.field (
     owner       text NOT NULL,
     position    int NOT NULL,

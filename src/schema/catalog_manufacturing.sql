@@ -2,8 +2,13 @@
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('mrp_production', '{mrp_production}',
+<<<<<<< HEAD
  '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name}',
  '{product_uom_qty,origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
+=======
+ '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name,priority,user_id}',
+ '{origin,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
+>>>>>>> e8c48c7 (Tell of packages, batches, counts and merges; know transit from inter-company)
 ('mrp_workorder', '{mrp_workorder}',
  '{state,production_availability,workcenter_id,operation_id,production_id,date_start,date_planned_start,qty_produced}',
  '{name,sequence,duration_expected,duration,date_finished,date_planned_finished,create_uid,write_uid}'),
@@ -30,10 +35,10 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column,
                                 one_event, change_columns, keys, warehouse, correlation) VALUES
 ('manufacturing_order', 'manufacturing', 'mrp.production', 'mrp_production', '{mrp_production,stock_move,stock_move_line,mrp_workorder,mrp_workcenter_productivity}', 'name', 'state', '{draft}',
  '{confirmed,planned,progress,to_close}', '{cancel}', false,
- '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_start,date_deadline}', '{}',
+ '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_start,date_deadline,priority,user_id}', '{}',
  '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_line_id.order_id,manufacturing_order=id}'),
 ('work_order', 'manufacturing', 'mrp.workorder', 'mrp_workorder', '{mrp_workorder,mrp_workcenter_productivity}', NULL, 'state', '{}',
- '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{}', '{manufacturing_order=production_id}',
+ '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{date_planned_start,date_start}', '{manufacturing_order=production_id}',
  '{production_id.picking_type_id.warehouse_id}', '{sales_order=production_id.sale_line_id.order_id,manufacturing_order=production_id}'),
 ('work_center', 'manufacturing', 'mrp.workcenter', 'mrp_workcenter', '{mrp_workcenter,mrp_workcenter_productivity}', 'name', 'working_state', '{}', '{}', '{}',
  false, '{}', '{}', '{}', '{}'),
@@ -80,6 +85,7 @@ SELECT 'odoo.manufacturing.work_order.' || d.verb || '.v1', d.variant, 'work_ord
   ('ready', 2, 'updated', NULL, '$.new.state == "ready" && $.new.production_availability != null && !($.old.state == "ready" && $.old.production_availability != null)', 70, false, 'it can be started'),
   ('blocked', 1, 'inserted', NULL, '($.new.state == "blocked" || $.new.state == "pending" || $.new.state == "waiting") && $.new.production_availability != null', 70, false, 'it waits for another one, or for components'),
   ('blocked', 2, 'updated', NULL, '($.new.state == "blocked" || $.new.state == "pending" || $.new.state == "waiting") && $.new.production_availability != null && !(($.old.state == "blocked" || $.old.state == "pending" || $.old.state == "waiting") && $.old.production_availability != null)', 70, false, 'it waits for another one, or for components'),
+  ('rescheduled', 1, 'updated', NULL, '$.new.production_availability != null && $.old.state == $.new.state && ($.new.state == "pending" || $.new.state == "waiting" || $.new.state == "ready" || $.new.state == "blocked") && ($.old.date_planned_start != $.new.date_planned_start || !exists($.new.date_planned_start) && $.old.date_start != $.new.date_start)', 69, false, 'its planned start moved'),
   ('started', 1, 'milestone', 'started', NULL, 71, false, 'somebody began to work on it'),
   ('resumed', 1, 'touched', NULL, 'exists($.parts.time[*] ? (!exists(@.old) && @.new.date_end == null)) && !exists($.new ? (@.state != "progress")) && !exists($.old ? (@.state != "progress"))', 72, false, 'somebody began to work on it again'),
   ('progressed', 1, 'updated', NULL, '$.new.qty_produced > $.old.qty_produced', 73, false, 'more of it is produced'),
@@ -88,6 +94,7 @@ SELECT 'odoo.manufacturing.work_order.' || d.verb || '.v1', d.variant, 'work_ord
   ('cancelled', 1, 'cancelled', NULL, '$.old.production_availability != null', 75, false, 'it was cancelled')
   ) AS d (verb, variant, occasion, milestone, condition, rank, lines, description);
 UPDATE odoo_events.event_def SET watches = '{date_end,workorder_id}' WHERE entity = 'work_order' AND occasion = 'touched';
+UPDATE odoo_events.event_def SET with_changes = true WHERE type = 'odoo.manufacturing.work_order.rescheduled.v1';
 
 INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, description) VALUES
 ('odoo.manufacturing.work_center.blocked.v1', 'work_center', 'updated', NULL, '$.new.working_state == "blocked" && $.old.working_state != "blocked"', 40, true, 'the machine is down'),
@@ -119,7 +126,7 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('line.component', 1, 'product', '{product_id}', 'internal'), ('line.component', 2, 'state', '{state}', 'internal'), ('line.component', 3, 'demand', '{product_uom_qty}', 'internal'),
 ('line.component', 4, 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'), ('line.component', 5, 'done', '{quantity@done,sum(detail.qty_done)}', 'internal'),
 ('line.component', 6, 'unit', '{product_uom}', 'internal'), ('line.component', 7, 'from', '{location_id}', 'internal'), ('line.component', 8, 'to', '{location_dest_id}', 'internal'),
-('line.component', 9, 'work_order', '{workorder_id}', 'internal'),
+('line.component', 9, 'work_order', '{workorder_id}', 'internal'), ('line.component', 10, 'bom_line', '{bom_line_id}', 'internal'),
 ('line.operation', 1, 'name', '{name}', 'internal'), ('line.operation', 2, 'state', '{state}', 'internal'), ('line.operation', 3, 'work_center', '{workcenter_id}', 'internal'),
 ('line.operation', 4, 'sequence', '{sequence}', 'internal'), ('line.operation', 5, 'planned_start', '{date_planned_start}', 'internal'),
 ('line.operation', 6, 'date_start', '{date_start}', 'internal'), ('line.operation', 7, 'date_finished', '{date_finished}', 'internal'),
@@ -150,7 +157,8 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('manufacturing_order', 18, 'to', '{location_dest_id}', 'internal'), ('manufacturing_order', 19, 'picking_type', '{picking_type_id}', 'internal'),
 ('manufacturing_order', 20, 'warehouse', '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'), ('manufacturing_order', 21, 'company', '{company_id}', 'internal'),
 ('manufacturing_order', 22, 'user', '{user_id}', 'personal'), ('manufacturing_order', 23, 'subcontractor', '{subcontractor_id}', 'personal'),
-('manufacturing_order', 24, 'backorder_sequence', '{backorder_sequence}', 'internal');
+('manufacturing_order', 24, 'backorder_sequence', '{backorder_sequence}', 'internal'), ('manufacturing_order', 26, 'merged_from', '{#merged_from}', 'internal'),
+('manufacturing_order', 27, 'merged_into', '{#merged_into}', 'internal'), ('work_order', 14, 'cost_per_hour', '{workcenter_id.cost_per_hour}', 'confidential');
 
 INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
 ('manufacturing_order', 25, 'lots', '{many(mrp_production_stock_lot_rel.mrp_production_id=stock_lot_id)}', 'lot'),

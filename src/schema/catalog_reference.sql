@@ -7,7 +7,7 @@ INSERT INTO odoo_events.reference (reference, tables) VALUES
 ('transfer', '{stock_picking}'), ('manufacturing_order', '{mrp_production}'), ('bill_of_materials', '{mrp_bom}'), ('work_center', '{mrp_workcenter}'),
 ('work_order', '{mrp_workorder}'), ('stock_move', '{stock_move}'), ('sales_order', '{sale_order}'), ('sales_order_line', '{sale_order_line}'),
 ('purchase_order', '{purchase_order}'), ('purchase_order_line', '{purchase_order_line}'), ('scrap', '{stock_scrap}'), ('unbuild_order', '{mrp_unbuild}'),
-('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('scrap_reason', '{stock_scrap_reason_tag}'), ('procurement_group', '{procurement_group}');
+('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('bom_line', '{mrp_bom_line}'), ('scrap_reason', '{stock_scrap_reason_tag}'), ('procurement_group', '{procurement_group}');
 
 INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
 ('product', 1, 'sku', '{default_code}', true, NULL), ('product', 2, 'barcode', '{barcode}', true, NULL),
@@ -25,7 +25,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('warehouse', 1, 'code', '{code}', true, NULL), ('warehouse', 2, 'name', '{name}', true, NULL), ('warehouse', 3, 'partner_id', '{partner_id}', false, 'partner'),
 ('location', 5, 'quality_of', '{parent_path^stock_warehouse.wh_qc_stock_loc_id}', false, 'warehouse'),
 ('location', 6, 'input_of', '{parent_path^stock_warehouse.wh_input_stock_loc_id}', false, 'warehouse'),
-('location', 7, 'output_of', '{parent_path^stock_warehouse.wh_output_stock_loc_id}', false, 'warehouse'),
+('location', 7, 'output_of', '{parent_path^stock_warehouse.wh_output_stock_loc_id}', false, 'warehouse'), ('location', 8, 'company_id', '{company_id}', false, 'company'),
 ('picking_type', 1, 'name', '{name}', true, NULL), ('picking_type', 2, 'code', '{code}', true, NULL),
 ('picking_type', 3, 'warehouse_id', '{warehouse_id}', false, 'warehouse'),
 ('picking_type', 4, 'pick_type_id', '{warehouse_id>stock_warehouse.pick_type_id}', false, NULL),
@@ -46,6 +46,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('manufacturing_order', 6, 'production_group_id', '{production_group_id}', false, NULL), ('manufacturing_order', 7, 'procurement_group_id', '{procurement_group_id}', false, 'procurement_group'),
 ('bill_of_materials', 1, 'code', '{code}', true, NULL),
 ('work_center', 1, 'code', '{code}', true, NULL), ('work_center', 2, 'name', '{resource_id>resource_resource.name,name}', true, NULL),
+('work_center', 3, 'cost_per_hour', '{costs_hour}', false, NULL), ('bom_line', 1, 'quantity', '{product_qty}', true, NULL), ('bom_line', 2, 'per', '{bom_id>mrp_bom.product_qty}', true, NULL),
 ('work_order', 1, 'name', '{name}', true, NULL),
 ('stock_move', 0, 'transfer', '{picking_id>stock_picking.name}', true, NULL), ('stock_move', 1, 'picking_id', '{picking_id}', false, 'transfer'),
 ('stock_move', 2, 'raw_material_production_id', '{raw_material_production_id}', false, 'manufacturing_order'),
@@ -53,9 +54,9 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('stock_move', 4, 'product_id', '{product_id}', false, 'product'), ('stock_move', 5, 'scrap_id', '{scrap_id}', false, 'scrap'),
 ('stock_move', 6, 'scrapped', '{scrapped}', false, NULL),
 ('sales_order', 1, 'name', '{name}', true, NULL), ('sales_order', 2, 'customer_reference', '{client_order_ref}', true, NULL),
-('sales_order_line', 1, 'order_id', '{order_id}', false, 'sales_order'),
+('sales_order_line', 1, 'order_id', '{order_id}', false, 'sales_order'), ('sales_order_line', 2, 'product_id', '{product_id}', false, 'product'),
 ('purchase_order', 1, 'name', '{name}', true, NULL), ('purchase_order', 2, 'vendor_reference', '{partner_ref}', true, NULL),
-('purchase_order_line', 1, 'order_id', '{order_id}', false, 'purchase_order'),
+('purchase_order_line', 1, 'order_id', '{order_id}', false, 'purchase_order'), ('purchase_order_line', 2, 'product_id', '{product_id}', false, 'product'),
 ('scrap', 1, 'name', '{name}', true, NULL),
 ('unbuild_order', 1, 'name', '{name}', true, NULL), ('unbuild_order', 2, 'mo_id', '{mo_id}', false, 'manufacturing_order'),
 ('repair_order', 1, 'name', '{name}', true, NULL), ('repair_order', 2, 'sale_order_line_id', '{sale_order_line_id}', false, 'sales_order_line'),

@@ -2,8 +2,8 @@
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('stock_picking', '{stock_picking}',
- '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id,name}',
- '{origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
+ '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id,name,priority,user_id,batch_id}',
+ '{origin,move_type,company_id,date_done,weight,sale_id,group_id,create_uid,write_uid}'),
 ('stock_move', '{stock_move}',
  '{state,product_id,product_uom,product_uom_qty,quantity,value,location_id,location_dest_id,partner_id,picking_id,raw_material_production_id,production_id,repair_line_type,date,date_deadline}',
  '{product_qty,reference,origin,company_id,picking_type_id,warehouse_id,picked,scrap_id,scrapped,is_inventory,inventory_name,origin_returned_move_id,unbuild_id,consume_unbuild_id,repair_id,sale_line_id,purchase_line_id,bom_line_id,byproduct_id,workorder_id,operation_id,group_id,procure_method,create_uid,write_uid}'),
@@ -12,9 +12,9 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
  '{quantity_product_uom,product_qty=reserved_qty,product_uom_id,company_id,production_id,workorder_id,expiration_date,write_uid}'),
 ('stock_picking_batch', '{stock_picking_batch}', '{state}', '{name,description,scheduled_date,picking_type_id,user_id,company_id,is_wave,create_uid,write_uid}'),
 ('stock_scrap', '{stock_scrap}', '{state}',
- '{name,origin,product_id,product_uom_id,scrap_qty,lot_id,package_id,owner_id,location_id,scrap_location_id,picking_id,production_id,workorder_id,date_done,company_id,create_uid,write_uid}'),
+ '{name,origin,product_id,product_uom_id,scrap_qty,lot_id,package_id,owner_id,location_id,scrap_location_id,picking_id,production_id,workorder_id,move_id,date_done,company_id,create_uid,write_uid}'),
 ('stock_lot', '{stock_lot,stock_production_lot}', '{name,ref,expiration_date,use_date,removal_date,alert_date}', '{product_id,company_id,create_uid,write_uid}'),
-('stock_package', '{stock_package,stock_quant_package}', '{name}', '{location_id,parent_package_id,company_id,create_uid,write_uid}'),
+('stock_package', '{stock_package,stock_quant_package}', '{name,location_id,parent_package_id}', '{company_id,create_uid,write_uid}'),
 ('stock_quant', '{stock_quant}', '{quantity,reserved_quantity}', '{product_id,location_id,lot_id,package_id,owner_id,company_id,write_uid}'),
 ('ir_attachment', '{ir_attachment}', '{res_model,res_id,res_field}', '{name,mimetype,file_size,create_uid}');
 
@@ -32,7 +32,7 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('stock_move', 'company_id', 'company'), ('stock_move', 'picking_type_id', 'picking_type'), ('stock_move', 'warehouse_id', 'warehouse'),
 ('stock_move', 'scrap_id', 'scrap'), ('stock_move', 'unbuild_id', 'unbuild_order'), ('stock_move', 'consume_unbuild_id', 'unbuild_order'),
 ('stock_move', 'repair_id', 'repair_order'), ('stock_move', 'sale_line_id', 'sales_order_line'), ('stock_move', 'purchase_line_id', 'purchase_order_line'),
-('stock_move', 'workorder_id', 'work_order'), ('stock_move', 'write_uid', 'user'), ('stock_move', 'origin_returned_move_id', 'stock_move'), ('stock_move', 'group_id', 'procurement_group'),
+('stock_move', 'bom_line_id', 'bom_line'), ('stock_move', 'workorder_id', 'work_order'), ('stock_move', 'write_uid', 'user'), ('stock_move', 'origin_returned_move_id', 'stock_move'), ('stock_move', 'group_id', 'procurement_group'),
 ('stock_picking', 'group_id', 'procurement_group'),
 ('stock_move_line', 'product_id', 'product'), ('stock_move_line', 'product_uom_id', 'unit'), ('stock_move_line', 'lot_id', 'lot'),
 ('stock_move_line', 'package_id', 'package'), ('stock_move_line', 'result_package_id', 'package'), ('stock_move_line', 'owner_id', 'partner'),
@@ -52,20 +52,20 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 
 INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
                                 one_event, change_columns, keys, warehouse, correlation) VALUES
-('stock_move', 'inventory', 'stock.move', 'stock_move', '{stock_move,stock_move_line}', NULL, 'state', '{draft}',
+('stock_move', 'inventory', 'stock.move', 'stock_move', '{stock_move,stock_move_line,stock_scrap}', NULL, 'state', '{draft}',
  '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{quantity}',
  '{transfer=picking_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id,manufacturing_order=consume_unbuild_id.mo_id,repair_order=repair_id}',
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}',
  '{sales_order=sale_line_id.order_id,purchase_order=purchase_line_id.order_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id}'),
 ('transfer', 'logistics', 'stock.picking', 'stock_picking', '{stock_picking,stock_move,stock_move_line,ir_attachment}', 'name', 'state', '{draft}',
- '{waiting,confirmed,assigned}', '{cancel}', false, '{name,partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline}', '{}',
+ '{waiting,confirmed,assigned}', '{cancel}', false, '{name,partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline,priority,user_id}', '{}',
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_id}'),
 ('transfer_batch', 'logistics', 'stock.picking.batch', 'stock_picking_batch', '{stock_picking_batch,stock_picking}', 'name', 'state', '{draft}', '{in_progress}', '{cancel}',
  false, '{}', '{}', '{picking_type_id.warehouse_id}', '{}'),
 ('scrap', 'inventory', 'stock.scrap', 'stock_scrap', '{stock_scrap}', 'name', 'state', '{draft}', '{}', '{}',
  false, '{}', '{transfer=picking_id,manufacturing_order=production_id}', '{location_id.warehouse_id}', '{sales_order=picking_id.sale_id,manufacturing_order=production_id}'),
 ('lot', 'inventory', 'stock.lot', 'stock_lot', '{stock_lot,stock_move_line}', 'name', NULL, '{}', '{}', '{}', false, '{name,ref,expiration_date,use_date,removal_date,alert_date}', '{}', '{}', '{}'),
-('package', 'inventory', 'stock.package', 'stock_package', '{stock_package}', 'name', NULL, '{}', '{}', '{}', false, '{}', '{}', '{location_id.warehouse_id}', '{}'),
+('package', 'inventory', 'stock.package', 'stock_package', '{stock_package}', 'name', NULL, '{}', '{}', '{}', false, '{name,location_id,parent_package_id}', '{}', '{location_id.warehouse_id}', '{}'),
 ('stock_level', 'inventory', 'stock.quant', 'stock_quant', '{stock_quant}', NULL, NULL, '{}', '{}', '{}', false, '{quantity,reserved_quantity}', '{}', '{location_id.warehouse_id}', '{}');
 
 INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
@@ -78,21 +78,29 @@ INSERT INTO odoo_events.entity_kind (entity, precedence, kind, purpose, conditio
 ('transfer', 1, 'vendor_return', NULL, '$.refs.location_dest_id.usage == "supplier"'),
 ('transfer', 2, 'customer_return', NULL, '$.refs.location_id.usage == "customer"'),
 ('transfer', 3, 'dropship', NULL, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"'),
-('transfer', 4, 'shipment', NULL, '$.refs.picking_type_id.code == "outgoing"'),
-('transfer', 5, 'receipt', NULL, '$.refs.picking_type_id.code == "incoming"'),
-('transfer', 6, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
-('transfer', 7, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
-('transfer', 8, 'pack', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pack_type_id'),
-('transfer', 9, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id || $.refs.location_dest_id.quality_of != null && $.refs.location_id.quality_of == null'),
-('transfer', 10, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id
+-- Goods between warehouses go by a transit location: one of the company's own, or the one between companies, which belongs to none.
+-- What an outgoing type brings to a location of one's own goes to a subcontractor.
+('transfer', 4, 'shipment', 'inter_company', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit" && $.refs.location_dest_id.company_id == null'),
+('transfer', 5, 'shipment', 'transit', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit"'),
+('transfer', 6, 'shipment', 'subcontractor', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "internal"'),
+('transfer', 7, 'shipment', NULL, '$.refs.picking_type_id.code == "outgoing"'),
+('transfer', 8, 'receipt', 'inter_company', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit" && $.refs.location_id.company_id == null'),
+('transfer', 9, 'receipt', 'transit', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit"'),
+('transfer', 10, 'receipt', 'subcontractor', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "internal"'),
+('transfer', 11, 'receipt', NULL, '$.refs.picking_type_id.code == "incoming"'),
+('transfer', 12, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
+('transfer', 13, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
+('transfer', 14, 'pack', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pack_type_id'),
+('transfer', 15, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id || $.refs.location_dest_id.quality_of != null && $.refs.location_id.quality_of == null'),
+('transfer', 16, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id
   || ($.refs.location_id.quality_of != null || $.refs.location_id.input_of != null) && $.refs.location_dest_id.quality_of == null && $.refs.location_dest_id.input_of == null && $.refs.location_dest_id.output_of == null && $.refs.location_dest_id.usage == "internal"'),
-('transfer', 11, 'transfer', 'resupply', '$.new.picking_type_id == $.refs.picking_type_id.resupply_type_id'),
-('transfer', 12, 'transfer', 'internal', NULL);
+('transfer', 17, 'transfer', 'resupply', '$.new.picking_type_id == $.refs.picking_type_id.resupply_type_id'),
+('transfer', 18, 'transfer', 'internal', NULL);
 
 -- The ledger of movements: one event per done move, the first that matches.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, emit, extra, description)
 SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move', 'milestone', 'done', 'done', d.precedence, d.condition::jsonpath, 60, true,
-       d.verb <> 'counted', d.extra::jsonb, d.description
+       true, d.extra::jsonb, d.description
   FROM (VALUES
   (1, 'used_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "add" || !exists($.new.repair_line_type) && $.refs.location_dest_id.usage == "production")', NULL, 'a part went into a repair'),
   (2, 'removed_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "remove" || !exists($.new.repair_line_type) && $.refs.location_id.usage == "production" && ($.new.scrapped == true || $.refs.location_dest_id.usage == "inventory"))', NULL, 'a part was taken out and thrown away'),
@@ -103,7 +111,7 @@ SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move',
   (7, 'consumed', 1, '$.new.raw_material_production_id != null', NULL, 'a component was consumed by a manufacturing order'),
   (8, 'produced', 1, '$.new.production_id != null && $.new.product_id == $.refs.production_id.product_id', NULL, 'a manufacturing order produced its product'),
   (9, 'byproduct_produced', 1, '$.new.production_id != null', NULL, 'a manufacturing order produced a by-product'),
-  (10, 'counted', 1, '$.new.is_inventory == true && $.new.product_uom_qty == 0', NULL, 'a count that equals the stock: no event'),
+  (10, 'counted', 1, '$.new.is_inventory == true && $.new.product_uom_qty == 0', NULL, 'a count found what was expected: nothing moved'),
   (11, 'relocated', 1, '$.new.is_inventory == true && $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "internal"', NULL, 'stock was moved by its quant or lot'),
   (12, 'adjusted', 1, '($.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_id.usage == "inventory") && $.refs.location_id.usage == "inventory"', '{"direction":"gain"}', 'a count found more'),
   (13, 'adjusted', 2, '$.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_dest_id.usage == "inventory"', '{"direction":"loss"}', 'a count found less'),
@@ -113,7 +121,9 @@ SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move',
   (17, 'shipped', 1, '$.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
   (18, 'issued', 1, '$.refs.location_id.usage == "internal" && ($.refs.location_dest_id.usage == "production" || $.refs.location_dest_id.usage == "inventory")', NULL, 'goods were issued for own use'),
   (19, 'recovered', 1, '($.refs.location_id.usage == "production" || $.refs.location_id.usage == "inventory") && $.refs.location_dest_id.usage == "internal"', NULL, 'goods came back from own use'),
-  (20, 'transferred', 1, NULL, NULL, 'goods moved inside, or between warehouses by way of a transit location')
+  (20, 'transferred', 1, '$.refs.location_id.usage != "transit" && $.refs.location_dest_id.usage == "transit"', '{"transit":"into"}', 'goods are on their way to another warehouse or company'),
+  (21, 'transferred', 2, '$.refs.location_id.usage == "transit" && $.refs.location_dest_id.usage != "transit"', '{"transit":"out_of"}', 'goods arrived from another warehouse or company'),
+  (22, 'transferred', 3, NULL, NULL, 'goods moved inside')
   ) AS d (precedence, verb, variant, condition, extra, description);
 
 INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, with_changes, enabled, on_by_default, description) VALUES
@@ -178,6 +188,7 @@ INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, c
 ('odoo.logistics.transfer_batch.started.v1', 1, 'transfer_batch', 'milestone', 'started', 'started', 1,
  'exists($tx.stock_picking.* ? (@.new.batch_id == $.new.id && (!exists(@.old) || @.old.state != @.new.state))) && !exists($.old) && !($.new.is_wave == true && $.new.user_id != null)', 50, true, '{"auto":true}', 'transfers are worked on together'),
 ('odoo.logistics.transfer_batch.started.v1', 2, 'transfer_batch', 'milestone', 'started', 'started', 2, NULL, 50, true, '{"auto":false}', 'transfers are worked on together'),
+('odoo.logistics.transfer_batch.changed.v1', 1, 'transfer_batch', 'changed', NULL, NULL, 1, NULL, 30, true, NULL, 'a transfer came into a batch that is worked on, or was taken out of it'),
 ('odoo.logistics.transfer_batch.completed.v1', 1, 'transfer_batch', 'milestone', 'completed', NULL, 1, NULL, 80, true, NULL, 'all transfers of a batch are done'),
 ('odoo.logistics.transfer_batch.cancelled.v1', 1, 'transfer_batch', 'cancelled', NULL, NULL, 1, NULL, 80, true, NULL, 'a batch was cancelled');
 
@@ -196,8 +207,17 @@ INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, r
 ('odoo.inventory.lot.created.v1', 1, 'lot', 'inserted', NULL, 10, false, true, true, 'a lot or serial number was made'),
 ('odoo.inventory.lot.changed.v1', 1, 'lot', 'updated', NULL, 30, true, false, false, 'name, reference or dates of a lot were changed'),
 ('odoo.inventory.package.created.v1', 1, 'package', 'inserted', NULL, 10, false, true, true, 'a package was made'),
+('odoo.inventory.package.renamed.v1', 1, 'package', 'updated', '$.old.name != $.new.name', 20, true, true, true, 'a package has another name: its label, or its SSCC'),
+('odoo.inventory.package.nested.v1', 1, 'package', 'updated', '$.new.parent_package_id != null && $.old.parent_package_id != $.new.parent_package_id', 21, true, true, true, 'a package was put into a larger one'),
+('odoo.inventory.package.nested.v1', 2, 'package', 'inserted', '$.new.parent_package_id != null', 21, true, true, true, 'a package was made inside a larger one'),
+('odoo.inventory.package.unnested.v1', 1, 'package', 'updated', '$.old.parent_package_id != null && $.new.parent_package_id == null', 21, true, true, true, 'a package was taken out of a larger one'),
+('odoo.inventory.package.moved.v1', 1, 'package', 'updated', '$.new.location_id != null && $.old.location_id != $.new.location_id', 62, true, true, true, 'a package, with all that is in it, is at another place; the first one when it was filled'),
+('odoo.inventory.package.moved.v1', 2, 'package', 'inserted', '$.new.location_id != null', 62, true, true, true, 'a package was filled by the transaction that made it'),
+('odoo.inventory.package.emptied.v1', 1, 'package', 'updated', '$.old.location_id != null && $.new.location_id == null', 62, true, true, true, 'nothing is left in a package'),
 ('odoo.inventory.scrap.posted.v1', 1, 'scrap', 'milestone', NULL, 61, false, true, true, 'goods were scrapped');
 UPDATE odoo_events.event_def SET milestone = 'posted' WHERE type = 'odoo.inventory.scrap.posted.v1';
+UPDATE odoo_events.event_def SET with_changes = true, with_lines = true WHERE entity = 'package' AND type <> 'odoo.inventory.package.created.v1';
+UPDATE odoo_events.event_def SET with_changes = true WHERE type = 'odoo.logistics.transfer_batch.changed.v1';
 
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, choice, precedence, condition, rank, with_changes, enabled, on_by_default, description)
 SELECT 'odoo.inventory.stock_level.' || d.verb || '.v1', d.variant, 'stock_level', d.occasion, 'level', d.precedence,
@@ -211,9 +231,19 @@ SELECT 'odoo.inventory.stock_level.' || d.verb || '.v1', d.variant, 'stock_level
   ('changed', 2, 'updated', 4, '', 'quantity or reserved quantity at a location')
   ) AS d (verb, variant, occasion, precedence, condition, description);
 
+-- There is some of it again: told beside "changed", whatever it was before.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, choice, condition, rank, with_changes, enabled, on_by_default, description) VALUES
+('odoo.inventory.stock_level.replenished.v1', 1, 'stock_level', 'inserted', 'replenished', '($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit") && $.new.quantity > 0', 61, true, false, false, 'some of the product is there again'),
+('odoo.inventory.stock_level.replenished.v1', 2, 'stock_level', 'updated', 'replenished', '($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit") && $.new.quantity > 0 && $.old.quantity <= 0', 61, true, false, false, 'some of the product is there again');
+
+-- What is in a package: read when published, since quants are captured for stock levels only.
 INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, condition, counted, tx_only) VALUES
+('package', 'content', 1, 'stock_quant', '{package_id}', 'line.content', '$.new.quantity != 0', false, false),
+('package', 'package', 2, 'stock_package', '{parent_package_id}', 'line.package', NULL, false, false);
+-- To Odoo 16 the scrap order names its movement, and not the other way round.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, condition, counted, tx_only) VALUES
+('stock_move', 'scrap', 2, 'stock_scrap', '{move_id}', 'none', NULL, false, true),
 ('transfer', 'attachment', 3, 'ir_attachment', '{res_id}', 'line.attachment', '$.new.res_model == "stock.picking"', false, true),
-('transfer_batch', 'transfer', 1, 'stock_picking', '{batch_id}', 'line.transfer', NULL, false, false),
 ('lot', 'movement', 1, 'stock_move_line', '{lot_id}', 'line.movement', '$.new.state == "done"', false, true);
 
 INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, schedule_columns) VALUES
@@ -223,6 +253,10 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 ('transfer', 'detail', 2, 'stock_move_line', '{move_id}', 'line.move', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', true,
  '{lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id,quantity,product_uom_qty}', '{}');
 
+-- Whatever the state of the transfer: only which batch it is in counts.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, state_column, live_states, counted, change_columns) VALUES
+('transfer_batch', 'transfer', 1, 'stock_picking', '{batch_id}', 'line.transfer', '-', '{*}', true, '{name}');
+
 INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
 ('transfer', 1, 'name', '{name}', 'internal'), ('transfer', 2, 'kind', '{#kind}', 'internal'), ('transfer', 3, 'purpose', '{#purpose}', 'internal'),
 ('transfer', 4, 'state', '{state}', 'internal'), ('transfer', 5, 'reservation', '{#reservation}', 'internal'), ('transfer', 6, 'priority', '{priority}', 'internal'),
@@ -231,7 +265,7 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('transfer', 12, 'picking_type', '{picking_type_id}', 'internal'), ('transfer', 13, 'warehouse', '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'),
 ('transfer', 14, 'company', '{company_id}', 'internal'), ('transfer', 15, 'from', '{location_id}', 'internal'), ('transfer', 16, 'to', '{location_dest_id}', 'internal'),
 ('transfer', 17, 'partner', '{partner_id}', 'personal'), ('transfer', 18, 'owner', '{owner_id}', 'personal'), ('transfer', 19, 'user', '{user_id}', 'personal'),
-('transfer', 20, 'backorder_of', '{backorder_id}', 'internal'), ('transfer', 21, 'return_of', '{return_id}', 'internal'), ('transfer', 22, 'batch', '{batch_id}', 'internal'),
+('transfer', 20, 'backorder_of', '{backorder_id}', 'internal'), ('transfer', 21, 'return_of', '{return_id,-first(move.origin_returned_move_id.picking_id)}', 'internal'), ('transfer', 22, 'batch', '{batch_id}', 'internal'),
 ('transfer', 23, 'carrier', '{carrier_id}', 'internal'), ('transfer', 24, 'tracking', '{carrier_tracking_ref}', 'internal'), ('transfer', 25, 'weight', '{weight}', 'internal'),
 ('transfer', 26, 'sales_order', '{sale_id}', 'internal'), ('transfer', 27, 'has_deadline_issue', '{has_deadline_issue}', 'internal'),
 ('line.move', 1, 'product', '{product_id}', 'internal'), ('line.move', 2, 'state', '{state}', 'internal'), ('line.move', 3, 'demand', '{product_uom_qty}', 'internal'),
@@ -249,10 +283,10 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('stock_move', 8, 'from', '{location_id}', 'internal'), ('stock_move', 9, 'to', '{location_dest_id}', 'internal'), ('stock_move', 10, 'document', '{#document}', 'internal'),
 ('stock_move', 11, 'origin', '{origin}', 'internal'), ('stock_move', 12, 'date', '{date}', 'internal'), ('stock_move', 13, 'picking_type', '{picking_type_id}', 'internal'),
 ('stock_move', 14, 'warehouse', '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'),
-('stock_move', 15, 'company', '{company_id}', 'internal'), ('stock_move', 16, 'partner', '{partner_id}', 'personal'), ('stock_move', 17, 'scrap', '{scrap_id}', 'internal'),
+('stock_move', 15, 'company', '{company_id}', 'internal'), ('stock_move', 16, 'partner', '{partner_id}', 'personal'),
 ('stock_move', 18, 'unbuild_order', '{unbuild_id,consume_unbuild_id}', 'internal'), ('stock_move', 19, 'repair_order', '{repair_id}', 'internal'),
 ('stock_move', 20, 'work_order', '{workorder_id}', 'internal'), ('stock_move', 21, 'sales_order_line', '{sale_line_id}', 'internal'),
-('stock_move', 22, 'purchase_order_line', '{purchase_line_id}', 'internal'), ('stock_move', 23, 'reason', '{inventory_name}', 'internal'),
+('stock_move', 22, 'purchase_order_line', '{purchase_line_id}', 'internal'), ('stock_move', 23, 'reason', '{inventory_name,-reference?is_inventory}', 'internal'),
 ('stock_move', 24, 'return_of', '{origin_returned_move_id}', 'internal'),
 ('line.attachment', 1, 'name', '{name}', 'internal'), ('line.attachment', 2, 'field', '{res_field}', 'internal'), ('line.attachment', 3, 'mimetype', '{mimetype}', 'internal'),
 ('line.attachment', 4, 'size', '{file_size}', 'internal'),
@@ -285,7 +319,15 @@ INSERT INTO odoo_events.field (owner, position, field, sources, reference)
 SELECT o.owner, o.position + f.position, f.field, f.sources::text[], 'stock_move'
   FROM (VALUES ('line.move', 15), ('stock_move', 25)) AS o (owner, position),
        (VALUES (0, 'comes_from', '{many(stock_move_move_rel.move_dest_id=move_orig_id)}'), (1, 'goes_to', '{many(stock_move_move_rel.move_orig_id=move_dest_id)}')) AS f (position, field, sources);
+-- What the customer ordered, or the vendor sells, where this is a part of a kit; and the line of the kit's bill of materials.
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
+('line.move', 17, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'), ('line.move', 18, 'bom_line', '{bom_line_id}'),
+('stock_move', 27, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'), ('stock_move', 28, 'bom_line', '{bom_line_id}'),
+('line.content', 1, 'product', '{product_id}'), ('line.content', 2, 'quantity', '{quantity}'), ('line.content', 3, 'reserved', '{reserved_quantity}'), ('line.content', 4, 'lot', '{lot_id}'),
+('line.content', 5, 'location', '{location_id}'), ('line.package', 1, 'name', '{name}'), ('line.package', 2, 'location', '{location_id}');
+INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES ('line.content', 6, 'owner', '{owner_id}', 'personal');
 INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
+('stock_move', 17, 'scrap', '{scrap_id,-first(scrap.id)}', 'scrap'),
 ('scrap', 16, 'reasons', '{many(stock_scrap_stock_scrap_reason_tag_rel.stock_scrap_id=stock_scrap_reason_tag_id)}', 'scrap_reason');
 
 -- What is there, free, coming and going of a product in a warehouse: locations inside it that are its own stock.

@@ -1,13 +1,13 @@
 -- catalog_trade: purchases and sales.
 
-INSERT INTO odoo_events.reference (reference, tables) VALUES ('currency', '{res_currency}');
-INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALUES ('currency', 1, 'code', '{name}');
+INSERT INTO odoo_events.reference (reference, tables) VALUES ('currency', '{res_currency}'), ('requisition', '{purchase_requisition}');
+INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALUES ('currency', 1, 'code', '{name}'), ('requisition', 1, 'name', '{name}');
 
 -- Amounts are significant because a line's price or quantity is a change of its order: then the order's state is known.
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('purchase_order', '{purchase_order}',
- '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total,name}',
- '{origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+ '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,mail_reception_declined,locked,amount_total,name,priority,user_id}',
+ '{origin,requisition_id,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,company_id,create_uid,write_uid,write_date}'),
 ('purchase_order_line', '{purchase_order_line}',
  '{order_id,state,product_id,product_qty,product_uom_id=product_uom,price_unit,date_planned,qty_received}',
  '{product_uom_qty,name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
@@ -20,7 +20,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 
 INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('purchase_order', 'id', 'purchase_order'), ('purchase_order', 'partner_id', 'partner'), ('purchase_order', 'dest_address_id', 'partner'), ('purchase_order', 'picking_type_id', 'picking_type'),
-('purchase_order', 'currency_id', 'currency'), ('purchase_order', 'user_id', 'user'), ('purchase_order', 'company_id', 'company'), ('purchase_order', 'write_uid', 'user'),
+('purchase_order', 'currency_id', 'currency'), ('purchase_order', 'requisition_id', 'requisition'), ('purchase_order', 'user_id', 'user'), ('purchase_order', 'company_id', 'company'), ('purchase_order', 'write_uid', 'user'),
 ('purchase_order_line', 'order_id', 'purchase_order'), ('purchase_order_line', 'product_id', 'product'), ('purchase_order_line', 'product_uom_id', 'unit'),
 ('purchase_order_line', 'sale_line_id', 'sales_order_line'), ('purchase_order_line', 'company_id', 'company'),
 ('sale_order', 'id', 'sales_order'), ('sale_order', 'partner_id', 'partner'), ('sale_order', 'partner_shipping_id', 'partner'), ('sale_order', 'carrier_id', 'carrier'),
@@ -32,7 +32,7 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
                                 change_columns, warehouse, correlation) VALUES
 ('purchase_order', 'procurement', 'purchase.order', 'purchase_order', '{purchase_order,purchase_order_line,stock_move}', 'name', 'state', '{draft}', '{purchase,done}', '{cancel}',
- '{name,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
+ '{name,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,priority,user_id}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
 ('sales_order', 'sales', 'sale.order', 'sale_order', '{sale_order,sale_order_line}', 'name', 'state', '{draft}', '{sale,done}', '{cancel}',
  '{name,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy}', '{warehouse_id}', '{sales_order=id}');
 
@@ -64,7 +64,8 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
   ('created', 1, 'milestone', 'created', NULL, 1, NULL, 10, '{*}', false, false, NULL, NULL, 'a request for quotation was made'),
   ('sent', 1, 'milestone', 'sent', NULL, 1, NULL, 11, '{*}', false, false, NULL, NULL, 'the request went to the vendor'),
   ('approval_requested', 1, 'milestone', 'approval_requested', NULL, 1, NULL, 12, '{*}', true, true, NULL, NULL, 'its amount needs an approval'),
-  ('confirmed', 1, 'milestone', 'confirmed', NULL, 1, NULL, 20, '{*}', true, true, NULL, NULL, 'goods were ordered'),
+  ('confirmed', 1, 'milestone', 'confirmed', 'confirmed', 1, '$.old.state == "to approve"', 20, '{*}', true, true, NULL, NULL, 'goods were ordered: the order was approved by who did it'),
+  ('confirmed', 2, 'milestone', 'confirmed', 'confirmed', 2, NULL, 20, '{*}', true, true, NULL, NULL, 'goods were ordered'),
   ('changed', 1, 'changed', NULL, NULL, 1, NULL, 30, '{}', true, true, NULL, NULL, 'what is ordered, where to or for how much was changed'),
   ('rescheduled', 1, 'touched', NULL, NULL, 1,
    '($.old.state == "purchase" || $.old.state == "done") && ($.new.state == "purchase" || $.new.state == "done")
@@ -78,6 +79,7 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
      || $.new.mail_reception_confirmed == true && !($.old.mail_reception_confirmed == true))
     && !exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
    40, '{}', false, true, NULL, NULL, 'the vendor acknowledged it; Odoo setting the mark itself on a receipt is none'),
+  ('declined', 1, 'updated', NULL, NULL, 1, '$.new.mail_reception_declined == true && !($.old.mail_reception_declined == true)', 40, '{}', false, true, NULL, NULL, 'the vendor says that he cannot deliver it so (from 18)'),
   ('received', 1, 'touched', NULL, 'receipt', 1,
    '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))
     && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
@@ -108,9 +110,10 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
    80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived, in the transaction that ordered it'),
   ('locked', 1, 'updated', NULL, NULL, 1, '$.new.locked == true && !($.old.locked == true) || $.old.state == "purchase" && $.new.state == "done"',
    81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
-  ('unlocked', 1, 'updated', NULL, NULL, 1, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "purchase"',
+  ('unlocked', 1, 'updated', NULL, NULL, 1, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "purchase" && !($.new.locked == true)',
    81, '{}', false, true, NULL, NULL, 'it can be changed again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 1, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled, or its approval refused'),
+  ('cancelled', 2, 'updated', NULL, NULL, 1, '$.old.state == "draft" && $.new.state == "cancel"', 82, '{*}', true, false, NULL, NULL, 'a draft was cancelled, or merged into another request for quotation'),
   ('reopened', 1, 'updated', NULL, NULL, 1, '$.old.state == "cancel" && $.new.state != "cancel"', 15, '{*}', false, true, NULL, NULL, 'a cancelled order is a request for quotation again'),
   ('deleted', 1, 'deleted', NULL, NULL, 1, '$.old.state != null && $.old.state != "draft"', 82, '{*}', false, true, NULL, NULL, 'an order that was no draft was deleted'),
   ('deleted', 2, 'deleted', NULL, NULL, 1, '$.old.state == null || $.old.state == "draft"', 82, '{*}', false, false, NULL, NULL, 'a draft was deleted')
@@ -132,7 +135,7 @@ SELECT pg_catalog.format('odoo.sales.sales_order.%s.v1', d.verb), d.variant, 'sa
   ('delivery_reversed', 1, 'touched', NULL, 'exists($.parts.line[*] ? (@.new.qty_delivered < @.old.qty_delivered))',
    80, '{}', true, true, NULL, NULL, 'less of it counts as delivered than before: goods came back, or a delivery was corrected'),
   ('locked', 1, 'updated', NULL, '$.new.locked == true && !($.old.locked == true) || $.old.state == "sale" && $.new.state == "done"', 81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
-  ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale"', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
+  ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale" && !($.new.locked == true)', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled'),
   ('reopened', 1, 'updated', NULL, '$.old.state == "cancel" && $.new.state != "cancel"', 15, '{*}', false, true, NULL, NULL, 'a cancelled order is a quotation again'),
   ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 82, '{*}', false, true, NULL, NULL, 'an order that was no draft was deleted'),
@@ -177,3 +180,38 @@ SELECT f.owner, pg_catalog.row_number() OVER (PARTITION BY f.owner ORDER BY f.n)
 INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
 ('purchase_order', 24, 'delivery_address', '{dest_address_id,picking_type_id.warehouse_id.partner_id}', 'personal', 'address'),
 ('sales_order', 22, 'delivery_address', '{partner_shipping_id}', 'personal', 'address');
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
+('purchase_order', 25, 'requisition', '{requisition_id}'), ('purchase_order', 26, 'merged_into', '{#merged_into}');
+UPDATE odoo_events.event_def SET extra = '{"approved":true}' WHERE type = 'odoo.procurement.purchase_order.confirmed.v1' AND variant = 1;
+
+-- Blanket orders and purchase templates of the module purchase_requisition; to 17 the state of a confirmed one is "ongoing",
+-- "in_progress" or "open".
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('purchase_requisition', '{purchase_requisition}', '{state,vendor_id,user_id,date_end}',
+ '{name,origin,reference,requisition_type,type_id,ordering_date,date_start,schedule_date,currency_id,warehouse_id,picking_type_id,company_id,create_uid,write_uid}'),
+('purchase_requisition_line', '{purchase_requisition_line}', '{requisition_id,product_id,product_qty,price_unit}', '{product_uom_id,schedule_date,company_id,write_uid}');
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('purchase_requisition', 'vendor_id', 'partner'), ('purchase_requisition', 'user_id', 'user'), ('purchase_requisition', 'currency_id', 'currency'), ('purchase_requisition', 'warehouse_id', 'warehouse'),
+('purchase_requisition', 'picking_type_id', 'picking_type'), ('purchase_requisition', 'company_id', 'company'), ('purchase_requisition', 'write_uid', 'user'),
+('purchase_requisition_line', 'requisition_id', 'requisition'), ('purchase_requisition_line', 'product_id', 'product'), ('purchase_requisition_line', 'product_uom_id', 'unit'),
+('purchase_requisition_line', 'company_id', 'company');
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states, change_columns, warehouse) VALUES
+('requisition', 'procurement', 'purchase.requisition', 'purchase_requisition', '{purchase_requisition,purchase_requisition_line}', 'name', 'state', '{draft}', '{ongoing,in_progress,open,confirmed}', '{cancel}',
+ '{vendor_id,user_id,date_end}', '{warehouse_id,picking_type_id.warehouse_id}');
+INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
+('requisition', 1, 'confirmed', '{ongoing,in_progress,open,confirmed}', true), ('requisition', 2, 'closed', '{done}', true);
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, live_states, counted, change_columns) VALUES
+('requisition', 'line', 1, 'purchase_requisition_line', '{requisition_id}', 'line.requisition', '{*}', true, '{product_id,product_qty,price_unit}');
+INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, rank, covers, with_lines, with_changes, description)
+SELECT 'odoo.procurement.requisition.' || d.verb || '.v1', 'requisition', d.occasion, d.milestone, d.rank, d.covers::text[], true, true, d.description
+  FROM (VALUES
+  ('confirmed', 'milestone', 'confirmed', 20, '{*}', 'a blanket order or a purchase template is in force'),
+  ('changed', 'changed', NULL, 30, '{}', 'vendor, lines, end or responsible of one in force were changed'),
+  ('closed', 'milestone', 'closed', 80, '{*}', 'it has ended'),
+  ('cancelled', 'cancelled', NULL, 82, '{*}', 'it was cancelled')) AS d (verb, occasion, milestone, rank, covers, description);
+INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
+('requisition', 1, 'name', '{name}', 'internal'), ('requisition', 2, 'state', '{state}', 'internal'), ('requisition', 3, 'type', '{requisition_type}', 'internal'), ('requisition', 4, 'vendor', '{vendor_id}', 'personal'),
+('requisition', 5, 'reference', '{reference,origin}', 'internal'), ('requisition', 6, 'start', '{date_start,ordering_date}', 'internal'), ('requisition', 7, 'end', '{date_end}', 'internal'),
+('requisition', 8, 'buyer', '{user_id}', 'personal'), ('requisition', 9, 'warehouse', '{warehouse_id,picking_type_id.warehouse_id}', 'internal'), ('requisition', 10, 'company', '{company_id}', 'internal'),
+('requisition', 11, 'currency', '{currency_id}', 'internal'), ('line.requisition', 1, 'product', '{product_id}', 'internal'), ('line.requisition', 2, 'quantity', '{product_qty}', 'internal'),
+('line.requisition', 3, 'unit', '{product_uom_id}', 'internal'), ('line.requisition', 4, 'price_unit', '{price_unit}', 'confidential');

@@ -76,13 +76,16 @@ COMMENT ON FUNCTION odoo_events._reference_json(text) IS 'internal: JSON Schema 
 CREATE FUNCTION odoo_events._source_json(source text, rule text, reference text, base text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  path text[] := string_to_array(split_part(source, '@', 1), '.');
+  -- what it says about when to look at it does not matter here
+  path text[] := string_to_array(split_part(split_part(ltrim(source, '-'), '?', 1), '@', 1), '.');
   r    odoo_events.capture_rule;
   ref  text;
   t    jsonb;
 BEGIN
   IF source LIKE 'sum(%' THEN
     RETURN '{"type": ["number", "string"]}';
+  ELSIF source LIKE '%first(%' THEN
+    RETURN '{"anyOf": [{"$ref": "' || base || 'ref_' || reference || '"}, {"type": "null"}]}';     -- null: the sources before it tell the type
   ELSIF source LIKE 'many(%' THEN
     RETURN jsonb_build_object('type', 'array', 'items', COALESCE('{"$ref": "' || base || 'ref_' || reference || '"}', '{"type": "integer"}')::jsonb);
   END IF;
@@ -117,6 +120,8 @@ BEGIN
       WHEN '#purpose' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.purpose) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose IS NOT NULL))
       WHEN '#reservation' THEN jsonb '{"enum": ["full", "partial", "none"]}'
       WHEN '#earlier' THEN jsonb '{"const": true}'
+      WHEN '#merged_into' THEN jsonb '{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}'
+      WHEN '#merged_from' THEN jsonb '{"type": "array", "items": {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}}'
       WHEN '#document' THEN jsonb '{"type": "object", "required": ["entity", "id"], "properties": {"entity": {"type": "string"}, "id": {"type": "integer"}, "name": {"type": "string"}}}'
       ELSE '{}' END;
   END IF;
@@ -192,7 +197,7 @@ BEGIN
              'fields', jsonb '{"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}}'))))
       || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items', CASE count(*) WHEN 1 THEN jsonb_agg(odoo_events._part_json(p, base)) -> 0
                            ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(p, base) ORDER BY p.position)) END))
-                     FROM odoo_events.part p WHERE p.entity = e.entity AND p.within IS NULL HAVING count(*) > 0), '{}')));
+                     FROM odoo_events.part p WHERE p.entity = e.entity AND p.within IS NULL AND p.owner <> 'none' HAVING count(*) > 0), '{}')));
   RETURN defs || COALESCE((SELECT jsonb_object_agg('ref_' || r.reference, odoo_events._reference_json(r.reference)) FROM odoo_events.reference r
                             WHERE position('"' || base || 'ref_' || r.reference || '"' IN defs::text) > 0), '{}');
 END $$;

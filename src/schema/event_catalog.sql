@@ -85,7 +85,7 @@ BEGIN
                      FROM (SELECT d.type, min(d.rank) AS rank FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.emit GROUP BY d.type) t), '')
       || '<details><summary>Members of data.' || odoo_events._html(name) || '</summary>' || COALESCE(odoo_events._catalog_fields(e.entity, data #> ARRAY['properties', name, 'properties']), '')
       || COALESCE((SELECT string_agg('<h4>Lines: ' || odoo_events._html(p.part) || '</h4>' || COALESCE(odoo_events._catalog_fields(p.owner, odoo_events._part_json(p, '#/$defs/') -> 'properties'), ''), '' ORDER BY p.position)
-                     FROM odoo_events.part p WHERE p.entity = e.entity), '')
+                     FROM odoo_events.part p WHERE p.entity = e.entity AND p.owner <> 'none'), '')
       || '</details><details><summary>Example of data</summary><pre><code>' || odoo_events._html(COALESCE(jsonb_pretty(odoo_events._schema_example(data, definitions)), '{}')) || '</code></pre></details></section>';
 END $$;
 COMMENT ON FUNCTION odoo_events._catalog_entity(odoo_events.entity) IS 'internal: an entity and its event types as a part of an HTML page';

@@ -3,7 +3,6 @@ CREATE VIEW changed_rows AS SELECT *, old->>'state' AS s1, new->>'state' AS s2 F
 CREATE VIEW derived AS
 SELECT xid, 'stock_move' AS entity, id, 'done' AS milestone FROM changed_rows
  WHERE tab = 'stock_move' AND s2 = 'done' AND s1 IS DISTINCT FROM 'done'
-   AND NOT (coalesce((new->>'is_inventory')::boolean, false) AND (new->>'product_uom_qty')::numeric = 0)
 UNION ALL
 SELECT xid, 'transfer', id, m FROM changed_rows,
 LATERAL (VALUES ('confirmed', coalesce(s1, 'draft') = 'draft' AND s2 IN ('waiting', 'confirmed', 'assigned', 'done')),
@@ -57,6 +56,11 @@ UNION ALL
 SELECT xid, 'work_order', id, 'progressed' FROM changed_rows
  WHERE tab = 'mrp_workorder' AND (new->>'qty_produced')::numeric > (old->>'qty_produced')::numeric
 UNION ALL
+-- planned for another time, once its order is released; from 17 on the planned start is the start until it begins
+SELECT xid, 'work_order', id, 'rescheduled' FROM changed_rows
+ WHERE tab = 'mrp_workorder' AND s1 = s2 AND s2 IN ('pending', 'waiting', 'ready', 'blocked') AND new->>'production_availability' IS NOT NULL
+   AND CASE WHEN new ? 'date_planned_start' THEN old->>'date_planned_start' IS DISTINCT FROM new->>'date_planned_start' ELSE old->>'date_start' IS DISTINCT FROM new->>'date_start' END
+UNION ALL
 -- paused: an entry ended, none is open, no change of state; resumed: one began, in progress before and after
 SELECT t.xid, 'work_order', t.wo, m
   FROM (SELECT DISTINCT xid, (new->>'workorder_id')::int AS wo,
@@ -84,7 +88,19 @@ SELECT xid, 'scrap', id, 'posted' FROM changed_rows WHERE tab = 'stock_scrap' AN
 UNION ALL
 SELECT xid, 'lot', id, 'created' FROM net WHERE tab IN ('stock_lot', 'stock_production_lot') AND old IS NULL AND new IS NOT NULL
 UNION ALL
-SELECT xid, 'package', id, 'created' FROM net WHERE tab IN ('stock_package', 'stock_quant_package') AND old IS NULL AND new IS NOT NULL
+SELECT xid, 'package', id, m FROM net,
+LATERAL (VALUES ('created', old IS NULL), ('renamed', old->>'name' <> new->>'name'), ('moved', new->>'location_id' IS NOT NULL AND old->>'location_id' IS DISTINCT FROM new->>'location_id'),
+                ('emptied', old->>'location_id' IS NOT NULL AND new->>'location_id' IS NULL), ('nested', new->>'parent_package_id' IS NOT NULL AND old->>'parent_package_id' IS DISTINCT FROM new->>'parent_package_id'),
+                ('unnested', old->>'parent_package_id' IS NOT NULL AND new->>'parent_package_id' IS NULL)) AS v (m, holds)
+ WHERE tab IN ('stock_package', 'stock_quant_package') AND new IS NOT NULL AND holds
+UNION ALL
+-- a batch that is worked on before and after: a transfer came, went, or has another name
+SELECT DISTINCT c.xid, 'transfer_batch', c.batch, 'changed'
+  FROM (SELECT p.xid, x.batch::int FROM changed_rows p, LATERAL (VALUES (p.old->>'batch_id'), (p.new->>'batch_id')) AS x (batch)
+         WHERE p.tab = 'stock_picking' AND x.batch IS NOT NULL AND (p.old->>'batch_id', p.old->>'name') IS DISTINCT FROM (p.new->>'batch_id', p.new->>'name')) c,
+LATERAL (SELECT (SELECT a.new->>'state' FROM audit a WHERE a.tab = 'stock_picking_batch' AND a.id = c.batch AND a.xid < c.xid ORDER BY a.seq DESC LIMIT 1) AS before,
+                (SELECT a.new->>'state' FROM audit a WHERE a.tab = 'stock_picking_batch' AND a.id = c.batch AND a.xid <= c.xid ORDER BY a.seq DESC LIMIT 1) AS after) s
+ WHERE s.before = 'in_progress' AND s.after = 'in_progress'
 UNION ALL
 SELECT DISTINCT xid, 'lot', (l.new->>'lot_id')::int, m FROM changed_rows l
   JOIN stock_location f ON f.id = (l.new->>'location_id')::int JOIN stock_location t ON t.id = (l.new->>'location_dest_id')::int,

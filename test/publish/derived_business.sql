@@ -57,10 +57,10 @@ LATERAL (VALUES
   ('sent', s2 = 'sent' AND s1 IS DISTINCT FROM 'sent'),
   ('approval_requested', s2 = 'to approve' AND s1 IS DISTINCT FROM 'to approve'),
   ('confirmed', s2 IN ('purchase', 'done') AND coalesce(s1, '') NOT IN ('purchase', 'done')),
-  ('cancelled', s2 = 'cancel' AND s1 NOT IN ('draft', 'cancel')),
+  ('cancelled', s2 = 'cancel' AND s1 <> 'cancel'), ('declined', o IS NOT NULL AND (n->>'mail_reception_declined')::boolean AND NOT coalesce((o->>'mail_reception_declined')::boolean, false)),
   ('reopened', s1 = 'cancel' AND s2 <> 'cancel'),
   ('deleted', o IS NOT NULL AND n IS NULL AND own),
-  ('changed', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_ref', 'dest_address_id', 'picking_type_id'))),
+  ('changed', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (changed OR own AND differs(o, n, 'partner_id', 'partner_ref', 'dest_address_id', 'picking_type_id', 'priority', 'user_id'))),
   ('rescheduled', s1 IN ('purchase', 'done') AND s2 IN ('purchase', 'done') AND (moved OR own AND differs(o, n, 'date_planned'))),
   ('acknowledged', o IS NOT NULL AND NOT grew AND EXISTS (SELECT FROM unnest('{acknowledged,mail_reminder_confirmed,mail_reception_confirmed}'::text[]) k WHERE (n->>k)::boolean AND NOT coalesce((o->>k)::boolean, false))),
   ('received', complete), ('partially_received', grew AND NOT complete),
@@ -84,11 +84,13 @@ LATERAL (VALUES
  WHERE tab = 'sale_order' AND holds
 UNION ALL
 SELECT xid, 'maintenance.maintenance_request.' || v.verb, id FROM changes,
+-- Odoo 15 keeps the date when a request is opened again: then the stage tells
+LATERAL (SELECT coalesce((SELECT s.done FROM maintenance_stage s WHERE s.id = (o->>'stage_id')::int), false) AS was_done, coalesce((SELECT s.done FROM maintenance_stage s WHERE s.id = (n->>'stage_id')::int), false) AS is_done) d,
 LATERAL (VALUES
   ('opened', o IS NULL), ('scheduled', n->>'schedule_date' IS NOT NULL AND differs(o, n, 'schedule_date', 'schedule_end')),
   ('assigned', n->>'user_id' IS NOT NULL AND differs(o, n, 'user_id')), ('stage_changed', o->'stage_id' <> n->'stage_id'),
   ('blocked', o->>'kanban_state' <> 'blocked' AND n->>'kanban_state' = 'blocked'), ('unblocked', o->>'kanban_state' = 'blocked' AND n->>'kanban_state' <> 'blocked'),
-  ('closed', o->>'close_date' IS NULL AND o IS NOT NULL AND n->>'close_date' IS NOT NULL), ('reopened', o->>'close_date' IS NOT NULL AND n->>'close_date' IS NULL),
+  ('closed', o IS NOT NULL AND n->>'close_date' IS NOT NULL AND (o->>'close_date' IS NULL OR is_done AND NOT was_done)), ('reopened', o->>'close_date' IS NOT NULL AND (n->>'close_date' IS NULL OR was_done AND NOT is_done)),
   ('archived', NOT (o->>'archive')::boolean AND (n->>'archive')::boolean), ('restored', (o->>'archive')::boolean AND NOT (n->>'archive')::boolean)) AS v (verb, holds)
  WHERE tab = 'maintenance_request' AND n IS NOT NULL AND holds
 UNION ALL

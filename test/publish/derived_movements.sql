@@ -10,6 +10,7 @@ SELECT m.xid, 'stock_move' AS entity, m.id,
             WHEN r.repair THEN 'repaired'
             WHEN m.new->>'raw_material_production_id' IS NOT NULL THEN 'consumed'
             WHEN p.id IS NOT NULL THEN CASE WHEN p.product_id = (m.new->>'product_id')::int THEN 'produced' ELSE 'byproduct_produced' END
+            WHEN m.new ? 'is_inventory' AND r.counted AND (m.new->>'product_uom_qty')::numeric = 0 THEN 'counted'
             WHEN r.counted AND f.usage = 'internal' AND t.usage = 'internal' THEN 'relocated'
             WHEN r.counted THEN 'adjusted'
             WHEN f.usage || '>' || t.usage = 'supplier>customer' THEN 'dropshipped'
@@ -33,7 +34,7 @@ LATERAL (SELECT m.new->>'repair_id' IS NOT NULL AS repair,
                 m.new->>'scrap_id' IS NOT NULL OR coalesce((m.new->>'scrapped')::boolean, false) AS scrap,
                 CASE WHEN m.new ? 'is_inventory' THEN (m.new->>'is_inventory')::boolean
                      ELSE m.new->>'picking_id' IS NULL AND 'inventory' IN (f.usage, t.usage) END AS counted) r
- WHERE m.tab = 'stock_move' AND m.s2 = 'done' AND m.s1 IS DISTINCT FROM 'done' AND NOT (coalesce((m.new->>'is_inventory')::boolean, false) AND (m.new->>'product_uom_qty')::numeric = 0)
+ WHERE m.tab = 'stock_move' AND m.s2 = 'done' AND m.s1 IS DISTINCT FROM 'done'
 UNION ALL
 SELECT xid, 'transfer', id, v.verb FROM changed_rows,
 LATERAL (VALUES ('backordered', old IS NULL AND new->>'backorder_id' IS NOT NULL AND s2 NOT IN ('draft', 'cancel')),

@@ -35,6 +35,9 @@ END $$;
 CREATE FUNCTION masked(event text) RETURNS json LANGUAGE sql AS $$
 SELECT regexp_replace(regexp_replace(event, '"(lines_read_at|asof|time|recordedtime)":"[^"]*"', '"\1":"2026-11-21T10:00:00.000000Z"', 'g'), '"odootx":"?[0-9]+"?', '"odootx":"735"')::json
 $$;
+-- which versions of Odoo have a table, by their models
+CREATE TABLE model (tab text, col text, type text, first int, last int);
+\copy model FROM PROGRAM 'cat "$PG_ABS_SRCDIR/test/odoo/columns.tsv"'
 \pset format unaligned
 \pset tuples_only on
 \o events.md
@@ -43,7 +46,7 @@ SELECT '# Events
 Generated from the catalog and from recorded days of real Odoo; a test compares (`publish_business`). Types are `odoo.<domain>.<entity>.<verb>.v1`. In your database
 `SELECT * FROM odoo_events.event_type` is the list, `json_schema(type)` the contract of each ([sql-api.md](sql-api.md)), `define_event()` adds your own ([own-events.md](own-events.md)).
 
-- *Shown by*: a recorded day of real Odoo 14 or 19 in which it happens. *Made*: no recording has it (Odoo Enterprise, other modules, other versions), so it is tested on tables made for it.
+- *Shown by*: a recorded day of real Odoo 14 to 19 in which it happens. *Made*: no recording has it (Odoo Enterprise, other modules, other versions), so it is tested on tables made for it.
   *Not yet seen*: neither; it is built from what is known of Odoo.
 - *Lines*: the event carries the document''s lines, all of them; `data.lines_read_at` says when those were read that the transaction left alone.
 - *EPCIS*: business step / disposition of the Core Business Vocabulary 2.0. *Class*: the highest class of what it may carry; fields without one are internal.
@@ -53,12 +56,22 @@ Generated from the catalog and from recorded days of real Odoo; a test compares 
 - `complete` of orders says whether all that was ordered has come, of every line. It is left out where the transaction left lines alone and none of its own falls short.
 - What the extension tells of itself (`odoo.platform.*`) stands in [monitoring.md](monitoring.md). Each entity also has `snapshot` (`backfill()`, `reconcile()`): the row as it stands, without lines.
 
-' || count(*) || ' types: ' || count(*) FILTER (WHERE s.real) || ' are shown by a recording, ' || count(*) FILTER (WHERE NOT s.real) || ' on made tables, ' || count(*) FILTER (WHERE s.real IS NULL) || ' are not yet seen.'
+' || count(*) || ' types: ' || count(*) FILTER (WHERE s.real) || ' are shown by a recording, ' || count(*) FILTER (WHERE NOT s.real) || ' on made tables, ' || count(*) FILTER (WHERE s.real IS NULL) || ' are not yet seen.
+
+Questions of a business, and the event that answers each, are in [odoo.md](odoo.md#ten-questions-and-the-event-that-answers); a test answers them from the events of every recording, and compares with the tables of Odoo.'
   FROM odoo_events.event_type t LEFT JOIN (SELECT type, bool_or(recording <> 'made') AS real FROM seen GROUP BY type) s USING (type);
 CREATE TEMP TABLE e AS
 SELECT COALESCE(e.label, e.entity) AS label, e.entity, e.label IS NOT NULL AS further, e.domain, e.model, r.tables,
        array_position('{inventory,logistics,manufacturing,procurement,sales,maintenance,repair,quality,finance,master_data}', e.domain) AS n
   FROM odoo_events.entity e JOIN odoo_events.capture_rule r USING (rule) WHERE e.builtin;
+SELECT E'\nHow many types of each entity the recordings of a version show, of all that it has. *made*: only tables made for it show them. *by columns*: no recording, but the models of the version have the table and the columns. -: the version, or its Community edition, has no such table.\n\n| entity | 14 | 15 | 16 | 17 | 18 | 19 |\n|---|---|---|---|---|---|---|';
+SELECT '| ' || x.label || ' | ' || string_agg(CASE WHEN x.n > 0 THEN x.n || ' of ' || x.types WHEN x.made THEN '*made*' WHEN x.known THEN '*by columns*' ELSE '-' END, ' | ' ORDER BY x.v) || ' |'
+  FROM (SELECT e.label, min(e.n) AS n_domain, min(e.domain) AS domain, v.v, count(DISTINCT d.type) AS types, count(DISTINCT d.type) FILTER (WHERE s.recording LIKE 'odoo' || v.v || '-%') AS n,
+               coalesce(bool_or(s.recording = 'made'), false) AND coalesce(bool_and(s.recording = 'made' OR s.recording IS NULL), false) AS made,
+               bool_or(EXISTS (SELECT FROM model m WHERE m.tab = ANY (e.tables) AND v.v BETWEEN m.first AND m.last)) AS known
+          FROM e CROSS JOIN generate_series(14, 19) AS v (v) JOIN odoo_events.event_def d ON d.entity = e.entity AND d.emit AND d.builtin LEFT JOIN seen s ON s.type = d.type
+         GROUP BY e.label, v.v) x
+ GROUP BY x.label, x.n_domain, x.domain ORDER BY x.n_domain, x.domain, x.label;
 SELECT E'\n| domain | entity | events |\n|---|---|---|';
 SELECT '| ' || domain || ' | [' || label || '](#' || domain || '-' || label || ') | '
        || (SELECT string_agg(DISTINCT split_part(short(d.type), '.', 3), ', ') FROM odoo_events.event_def d JOIN e x USING (entity) WHERE x.domain = e.domain AND x.label = e.label AND d.emit AND d.builtin) || ' |'

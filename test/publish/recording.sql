@@ -49,6 +49,14 @@ SELECT DISTINCT 'purchase', o.type, o.subject, o.correlationid, p.correlationid
  WHERE o.entity = 'stock_move' AND o.correlationid IS DISTINCT FROM p.correlationid ORDER BY 2, 3;
 SELECT 'roots', entity, record_id, string_agg(DISTINCT coalesce(correlationid, 'none'), ' '), min(subject) FROM odoo_events.outbox GROUP BY 2, 3, partitionkey HAVING count(DISTINCT coalesce(correlationid, '')) > 1 ORDER BY 2, 3;
 SELECT 'no process', split_part(type, '.', 3), count(*) FROM odoo_events.outbox WHERE correlationid IS NULL AND split_part(type, '.', 2) IN ('logistics', 'manufacturing', 'procurement', 'sales', 'repair') AND entity NOT IN ('transfer_batch', 'work_center') GROUP BY 2 ORDER BY 2;
+\echo '-- scrapped movements that name their scrap order, of all; transfers that name the one that they return; reasons of counts; parts of kits'
+SELECT 'scrap', count(*) FILTER (WHERE event->'data'->'stock_move'->'scrap'->>'name' IS NOT NULL), count(*) FROM odoo_events.outbox WHERE type LIKE '%.stock_move.scrapped.%';
+SELECT DISTINCT 'return', subject, event->'data'->'transfer'->'return_of'->>'name' FROM odoo_events.outbox WHERE type ~ '(customer_return|vendor_return).confirmed' ORDER BY 2;
+SELECT DISTINCT 'reason', event->'data'->'stock_move'->>'reason' FROM odoo_events.outbox WHERE type ~ 'stock_move.(adjusted|counted)' ORDER BY 2;
+SELECT 'kit', l->'kit'->>'sku', l->'product'->>'sku', l->'bom_line'->>'quantity', count(*) FROM odoo_events.outbox, json_array_elements(event->'data'->'lines') l WHERE type LIKE '%.shipment.dispatched.%' AND l->>'kit' IS NOT NULL GROUP BY 2, 3, 4 ORDER BY 2, 3;
+\echo '-- ten questions, answered by events as by the tables: no difference'
+\set questions :srcdir /test/publish/questions.sql
+\i :questions
 \echo '-- columns that the catalog misses, what is not published, what the tables say otherwise: none'
 SELECT entity, relation, missing_columns, note FROM odoo_events.capture_status WHERE missing_columns IS NOT NULL OR note IS NOT NULL ORDER BY 1;
 SELECT entity, record_id, reason FROM odoo_events.quarantine;

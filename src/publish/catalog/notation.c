@@ -32,6 +32,8 @@ oe_add_words(OeWords *to, const OeWords *from)
 		oe_add_word(&to->words, &to->n, from->words[i]);
 	for (int i = 0; i < from->nrefs; i++)
 		oe_add_word(&to->refs, &to->nrefs, from->refs[i]);
+	for (int i = 0; i < from->nwere; i++)
+		oe_add_word(&to->were, &to->nwere, from->were[i]);
 }
 
 void
@@ -40,6 +42,7 @@ oe_note_words(OeWords *words, const char *text)
 	char		word[NAMEDATALEN];
 	int			n = 0;
 	bool		refs = false;
+	bool		were = false;
 
 	for (const char *p = text;; p++)
 	{
@@ -55,7 +58,10 @@ oe_note_words(OeWords *words, const char *text)
 			oe_add_word(&words->words, &words->n, word);
 			if (refs)
 				oe_add_word(&words->refs, &words->nrefs, word);
+			if (were)
+				oe_add_word(&words->were, &words->nwere, word);
 			refs = strcmp(word, "refs") == 0;
+			were = strcmp(word, "were") == 0;
 			n = 0;
 		}
 		if (*p == '\0')
@@ -170,6 +176,13 @@ oe_parse_source(char *s, OeSource *src)
 	char	   *at;
 
 	memset(src, 0, sizeof(*src));
+	src->instead = s[0] == '-';
+	s += src->instead ? 1 : 0;
+	if ((at = strchr(s, '?')) != NULL)
+	{
+		*at++ = '\0';
+		src->given = at;
+	}
 	if (s[0] == '#')
 	{
 		src->kind = OE_SOURCE_COMPUTED;
@@ -190,6 +203,20 @@ oe_parse_source(char *s, OeSource *src)
 		src->part = src->path.column;
 		src->path.column = src->path.nhops ? src->path.hops[0] : "";
 		src->path.nhops = 0;
+		return;
+	}
+	if (strncmp(s, "first(", 6) == 0)
+	{
+		src->kind = OE_SOURCE_FIRST;
+		s[strlen(s) - 1] = '\0';
+		at = strchr(s, '.');
+		if (at == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("source \"%s\" of the catalog is not of the form first(part.path)", s)));
+		*at++ = '\0';
+		src->part = s + 6;
+		src->path = oe_parse_path(at);
 		return;
 	}
 	if (strncmp(s, "many(", 5) == 0)

@@ -24,6 +24,8 @@ typedef struct OeWords
 	uint64		mask;			/* of all tags: oe_tag_bit() */
 	int			nrefs;			/* those that stand behind $.refs */
 	char	  **refs;
+	int			nwere;			/* those that stand behind $.were */
+	char	  **were;
 } OeWords;
 
 typedef struct OePredicate
@@ -125,6 +127,7 @@ typedef enum OeSourceKind
 {
 	OE_SOURCE_PATH,
 	OE_SOURCE_SUM,
+	OE_SOURCE_FIRST,
 	OE_SOURCE_MANY,
 	OE_SOURCE_COMPUTED
 } OeSourceKind;
@@ -133,10 +136,13 @@ typedef struct OeSource
 {
 	OeSourceKind kind;
 	OePath		path;			/* SUM: column; COMPUTED: word in column */
-	const char *part;			/* SUM */
+	const char *part;			/* SUM, FIRST */
 	OeMany		many;
 	const char *state;			/* '@state', '@!state' */
 	bool		negate;
+	const char *given;			/* '?column': only where that column has a value */
+	bool		instead;		/* '-': only where no column of the sources
+								 * before exists */
 } OeSource;
 
 typedef struct OeField

@@ -78,6 +78,9 @@ typedef struct OeTx
 	List	   *doc_list;		/* OeDoc *, in the order in which they were
 								 * found */
 	List	   *events;			/* OeDraftEvent * */
+	List	   *survivors;		/* OeChange *: may have taken others in
+								 * (render/merged.c) */
+	OeCatalogRule *survivors_of;	/* rule of these; NULL: not looked for */
 } OeTx;
 
 /* Called for each change that is looked at, as soon as Odoo's tables are known;

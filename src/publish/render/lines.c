@@ -72,18 +72,72 @@ oe_sum(List *inner, const char *part, const char *column, OeText *result)
 }
 
 /*
+ * What the first row of a part has at the end of a path; false: none has.
+ */
+static bool
+oe_first(OeCycle *cy, List *inner, const OeSource *src, OeText *value, OeReference **ref)
+{
+	ListCell   *lc;
+
+	foreach(lc, inner)
+	{
+		OeRendered *r = lfirst(lc);
+		const OeText *t;
+
+		if (strcmp(r->part->name, src->part) != 0)
+			continue;
+		if (strcmp(src->path.column, "id") == 0)
+		{
+			*value = oe_text_of(psprintf(INT64_FORMAT, r->id));
+			return true;
+		}
+		t = oe_path_follow(cy, r->part->rule, r->row, &src->path, ref);
+		if (!oe_text_null(t))
+		{
+			*value = *t;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* May a source be looked at, by what else the row has? */
+static bool
+oe_source_given(const OeSource *src, const OeJsonRow *row, bool exists)
+{
+	const OeText *given = src->given ? oe_row_find(row, src->given) : NULL;
+
+	if (src->instead && exists)
+		return false;
+	return src->given == NULL || (!oe_text_null(given) && given->s[0] != 'f');
+}
+
+/*
  * The value of a field: that of the first source that the row has.
  */
 bool
 oe_field_value(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, const char *state_column,
 			   OeField *f, List *inner, OeText *value, OeReference **ref)
 {
+	bool		exists = false;
+	bool		passed_over = false;
+
 	for (int i = 0; i < f->nsources; i++)
 	{
 		OeSource   *src = &f->sources[i];
 		const OeText *t;
 
 		*ref = NULL;
+		if (!oe_source_given(src, row, exists))
+		{
+			passed_over = true;
+			continue;
+		}
+		if (src->kind == OE_SOURCE_FIRST && oe_first(cy, inner, src, value, ref))
+		{
+			*ref = f->reference ? f->reference : *ref;
+			return true;
+		}
 		if (src->kind == OE_SOURCE_SUM)
 		{
 			if (!oe_sum(inner, src->part, src->path.column, value))
@@ -100,12 +154,24 @@ oe_field_value(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, const cha
 		}
 		else
 			continue;
+<<<<<<< HEAD
+=======
+		t = oe_path_follow(cy, rule, row, &src->path, ref);
+		exists |= t != NULL;
+		if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
+			continue;
+		if (f->reference)
+			*ref = f->reference;
+		*value = *t;
+>>>>>>> e8c48c7 (Tell of packages, batches, counts and merges; know transit from inter-company)
 		if (src->state && state_column &&
 			oe_text_is(oe_row_find(row, state_column), src->state) == src->negate)
 			*value = oe_text_of("0");
 		return true;
 	}
-	return false;
+	*ref = NULL;
+	*value = oe_text_of("null");
+	return exists && passed_over;
 }
 
 /*
@@ -284,7 +350,7 @@ oe_gather_inner(OeCycle *cy, OeDraftEvent *ev, OeRendered *outer)
 	{
 		OePart	   *p = ev->e->parts[i];
 
-		if (p->within && strcmp(p->within, outer->part->owner->name) == 0)
+		if (p->within && outer->part->owner && strcmp(p->within, outer->part->owner->name) == 0)
 			outer->inner = oe_gather(cy, ev, outer->inner, p, outer->id);
 	}
 	list_sort(outer->inner, oe_rendered_cmp);
@@ -347,6 +413,9 @@ oe_write_lines(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, List *lines)
 		OeRendered *r = lfirst(lc);
 		bool		first = false;
 
+		/* a part without fields serves conditions and first() only */
+		if (r->part->owner == NULL)
+			continue;
 		if (!first_line)
 			appendStringInfoChar(buf, ',');
 		first_line = false;

@@ -28,6 +28,7 @@
 #include "publish/odoo/rows.h"
 #include "publish/odoo/shown_values.h"
 #include "publish/render/lines.h"
+#include "publish/render/merged.h"
 #include "publish/render/render.h"
 #include "publish/transform/correlation.h"
 #include "publish/transform/entity.h"
@@ -41,7 +42,7 @@
 static double
 oe_line_number(OeCycle *cy, OeRendered *r, const char *name, bool *has)
 {
-	for (int i = 0; i < r->part->owner->nfields; i++)
+	for (int i = 0; r->part->owner && i < r->part->owner->nfields; i++)
 	{
 		OeField    *f = &r->part->owner->fields[i];
 		OeText		value;
@@ -179,6 +180,10 @@ oe_write_computed(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, bool *first, Oe
 
 	if (strcmp(word, "document") == 0)
 		oe_write_document(cy, ev, buf, first);
+	else if (strcmp(word, "merged_into") == 0)
+		oe_write_merged_into(cy, ev, buf, first, f->name);
+	else if (strcmp(word, "merged_from") == 0)
+		oe_write_merged_from(cy, ev, buf, first, f->name);
 	else if (strcmp(word, "kind") == 0)
 		s = ev->kind;
 	else if (strcmp(word, "purpose") == 0)
@@ -503,7 +508,7 @@ oe_prepare_row(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, int64 id,
 
 		if (owner->fields[i].sources[0].kind == OE_SOURCE_MANY)
 			oe_prepare_many(cy, &owner->fields[i], id);
-		if (owner->fields[i].sources[0].kind != OE_SOURCE_PATH)
+		if (owner->fields[i].sources[0].kind == OE_SOURCE_MANY || owner->fields[i].sources[0].kind == OE_SOURCE_COMPUTED)
 			continue;
 		if (oe_field_value(cy, rule, row, state_column, &owner->fields[i], inner, &value, &ref) &&
 			ref && oe_text_int(&value, &other))

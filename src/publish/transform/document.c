@@ -99,7 +99,7 @@ oe_part_document(OeCycle *cy, OeTx *tx, OePart *part, const OeJsonRow *row, int6
 		OePart	   *outer = e->parts[i];
 		const OeJsonRow *r;
 
-		if (outer->within || strcmp(outer->owner->name, part->within) != 0)
+		if (outer->within || outer->owner == NULL || strcmp(outer->owner->name, part->within) != 0)
 			continue;
 		r = oe_container_row(cy, tx, outer->rule, container);
 		if (r && oe_direct_parent(outer, r, id))
@@ -206,7 +206,8 @@ oe_part_moved(OeTx *tx, OePart *part, OeChange *c, int64 before, int64 after)
 	}
 	if (!part->counted)
 		return;
-	if (was && (is || c->new.n == 0 || oe_text_in(to, part->ngone, part->gone)))
+	/* deleted, cancelled, another document's, or nobody's */
+	if (was && (is || after == 0 || oe_text_in(to, part->ngone, part->gone)))
 		oe_came_or_went(oe_document_of(tx, part->entity, before, c), part, c, false);
 	if (is)
 		oe_came_or_went(oe_document_of(tx, part->entity, after, c), part, c, true);

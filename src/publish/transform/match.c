@@ -46,6 +46,8 @@ oe_match_prepare(OeCycle *cy, OeTx *tx, OeChange *c)
 		return;
 	if (c->rule->entities || c->rule->parts)
 		oe_refs_wanted(cy, c->rule, c->new.n > 0 ? &c->new : &c->old);
+	if (c->rule->entities && c->op == 'U')
+		oe_were_wanted(cy, c->rule, &c->old);
 	foreach(lc, c->rule->entities)
 		(void) oe_entity_key(cy, lfirst(lc), c->new.n > 0 ? &c->new : &c->old, c->record_id, true);
 	foreach(lc, c->rule->parts)

@@ -57,10 +57,10 @@ oe_doc_written(OeDoc *doc)
 }
 
 static bool
-oe_ref_word(const OeWords *words, const char *column)
+oe_named(int n, char **words, const char *column)
 {
-	for (int i = 0; i < words->nrefs; i++)
-		if (strcmp(words->refs[i], column) == 0)
+	for (int i = 0; i < n; i++)
+		if (strcmp(words[i], column) == 0)
 			return true;
 	return false;
 }
@@ -231,23 +231,30 @@ oe_push_row(OeJsonb *st, const char *name, const OeJsonRow *row, const OeWords *
 	oe_push_members(st, row, words);
 }
 
+/* "name": {column: the row that the column refers to} */
 static void
-oe_push_refs(OeCycle *cy, OeJsonb *st, OeCatalogRule *rule, const OeJsonRow *row, const OeWords *words)
+oe_push_linked(OeCycle *cy, OeJsonb *st, const char *name, int n, char **columns, OeCatalogRule *rule, const OeJsonRow *row, const OeWords *words)
 {
-	oe_push_key(st, "refs", 4);
+	oe_push_key(st, name, strlen(name));
 	oe_push_jsonb(st, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < words->nrefs; i++)
+	for (int i = 0; i < n; i++)
 	{
-		OeReference *link = oe_link_of(rule, words->refs[i]);
+		OeReference *link = oe_link_of(rule, columns[i]);
 		OeJsonRow  *ref;
 		int64		id;
 
-		if (link == NULL || !oe_text_int(oe_row_find(row, words->refs[i]), &id) ||
+		if (link == NULL || !oe_text_int(oe_row_find(row, columns[i]), &id) ||
 			(ref = oe_reference_row(cy, link, id)) == NULL)
 			continue;
-		oe_push_row(st, words->refs[i], ref, words);
+		oe_push_row(st, columns[i], ref, words);
 	}
 	oe_push_jsonb(st, WJB_END_OBJECT, NULL);
+}
+
+static void
+oe_push_refs(OeCycle *cy, OeJsonb *st, OeCatalogRule *rule, const OeJsonRow *row, const OeWords *words)
+{
+	oe_push_linked(cy, st, "refs", words->nrefs, words->refs, rule, row, words);
 }
 
 /* "parts": {part: [{"old", "new", "refs"}]}: what the transaction did to them. */
@@ -338,6 +345,8 @@ oe_root(OeCycle *cy, OePredicate *p, OePredicateInput *s)
 		oe_push_row(&st, "new", s->new, words);
 	if (words->nrefs > 0 && (s->new || s->old))
 		oe_push_refs(cy, &st, s->rule, s->new && s->new->n > 0 ? s->new : s->old, words);
+	if (words->nwere > 0 && s->old && s->old->n > 0)
+		oe_push_linked(cy, &st, "were", words->nwere, words->were, s->rule, s->old, words);
 	if (s->doc && s->doc->e->uses_parts)
 		oe_push_parts(cy, &st, s->doc, words);
 	if (s->doc && s->doc->e->uses_rows)
@@ -511,15 +520,30 @@ oe_predicate_holds_row(OeCycle *cy, OePredicate *p, OeTx *tx, OeCatalogRule *rul
 /*
  * Asks for the references that predicates may look at.
  */
-void
-oe_refs_wanted(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row)
+static void
+oe_links_wanted(OeCycle *cy, int n, char **words, OeCatalogRule *rule, const OeJsonRow *row)
 {
 	for (int i = 0; i < rule->nlinks; i++)
 	{
 		int64		id;
 
-		if (oe_ref_word(&cy->cat->words, rule->links[i].column) &&
+		if (oe_named(n, words, rule->links[i].column) &&
 			oe_text_int(oe_row_find(row, rule->links[i].column), &id))
 			(void) oe_reference_row(cy, rule->links[i].reference, id);
 	}
+}
+
+void
+oe_refs_wanted(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row)
+{
+	oe_links_wanted(cy, cy->cat->words.nrefs, cy->cat->words.refs, rule, row);
+}
+
+/*
+ * The same of the row as it was, for "$.were".
+ */
+void
+oe_were_wanted(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *old)
+{
+	oe_links_wanted(cy, cy->cat->words.nwere, cy->cat->words.were, rule, old);
 }

@@ -38,6 +38,7 @@ extern const char *oe_predicate_type;
 extern bool oe_predicate_holds(OeCycle *cy, OePredicate *p, OePredicateInput *s);
 extern bool oe_predicate_holds_row(OeCycle *cy, OePredicate *p, OeTx *tx, OeCatalogRule *rule, const OeJsonRow *row);
 extern void oe_refs_wanted(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row);
+extern void oe_were_wanted(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *old);
 extern char *oe_predicate_seen(OeCycle *cy, OePredicate *p, OePredicateInput *s);
 
 #endif							/* OE_PUBLISH_TRANSFORM_PREDICATE_H */
