@@ -1,6 +1,7 @@
 -- Odoo 15 becomes 16, 17, 18 and 19 while everything is attached: tables and columns renamed, retyped, added and filled, within one
 -- transaction and with one for each statement.  Nothing that was done before is lost or told otherwise, and what an upgrade writes
 -- is no business.
+-- check-all: four upgrades
 \getenv srcdir PG_ABS_SRCDIR
 \set setup :srcdir /test/publish/setup.sql
 \set become :srcdir /test/publish/become.sql

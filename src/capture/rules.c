@@ -261,7 +261,7 @@ oe_layout_note_fresh(OeRowLayout *layout)
 	{
 		HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(layout->relid), Int16GetDatum(layout->cols[i].attnum));
 		bool		mine = HeapTupleIsValid(tup) &&
-			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tup->t_data));
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tup->t_data));
 
 		if (HeapTupleIsValid(tup))
 			ReleaseSysCache(tup);

@@ -1,4 +1,5 @@
 -- catalog_versions: columns that only some versions of Odoo have, or some modules; capture_status does not miss them elsewhere.
+-- And the versions of the types.
 UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
   FROM (VALUES
   ('stock_picking', '{return_id,group_id,carrier_id,carrier_tracking_ref,weight,sale_id,batch_id}'),
@@ -33,3 +34,8 @@ UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
   ('mrp_routing_workcenter', '{active}')
   ) AS v (rule, columns)
  WHERE capture_rule.rule OPERATOR(pg_catalog.=) v.rule;
+
+-- 1.1: members were added since 0.1.0.  Types that are new begin with 1.0.
+UPDATE odoo_events.event_def SET minor = 1
+ WHERE entity = ANY ('{transfer,stock_move,manufacturing_order,work_order,unbuild_order,purchase_order,sales_order,equipment}')
+   AND type !~ '[.](goods_short|goods_available|emptied|counted|declined|receipt_reversed|delivery_reversed)[.]v1$' AND type <> 'odoo.manufacturing.work_order.rescheduled.v1';

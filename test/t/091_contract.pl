@@ -109,7 +109,7 @@ SQL
 $node->safe_psql($db, 'SELECT odoo_events.publish()');
 my $cancelled = lines($db, 'versions', q{SELECT event FROM odoo_events.outbox_all WHERE type LIKE '%.cancelled.v_' ORDER BY position DESC LIMIT 2});
 is($node->safe_psql($db, q{SELECT string_agg(v, ',' ORDER BY v) FROM (SELECT regexp_replace(event->>'dataschema', '.*\.(v\d)/', '\1/') AS v
-   FROM odoo_events.outbox ORDER BY position DESC LIMIT 2) x}), 'v1/1.0.json,v2/2.3.json', 'both versions are emitted, with their schemas');
+   FROM odoo_events.outbox ORDER BY position DESC LIMIT 2) x}), 'v1/1.1.json,v2/2.3.json', 'both versions are emitted, with their schemas');
 my $schemas = lines($db, 'versions.schemas', $schemas_query);
 my $asyncapi = lines($db, 'versions.asyncapi', 'SELECT odoo_events.asyncapi()');
 ($status, $output) = node('validate', $schemas, $asyncapi, $cancelled);

@@ -140,7 +140,8 @@ typedef struct OeSource
 	OeMany		many;
 	const char *state;			/* '@state', '@!state' */
 	bool		negate;
-	const char *given;			/* '?column': only where that column has a value */
+	const char *given;			/* '?column': only where that column has a
+								 * value */
 	bool		instead;		/* '-': only where no column of the sources
 								 * before exists */
 } OeSource;
