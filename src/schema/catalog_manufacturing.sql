@@ -2,13 +2,8 @@
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('mrp_production', '{mrp_production}',
-<<<<<<< HEAD
- '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name}',
- '{product_uom_qty,origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
-=======
  '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name,priority,user_id}',
- '{origin,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
->>>>>>> e8c48c7 (Tell of packages, batches, counts and merges; know transit from inter-company)
+ '{product_uom_qty,origin,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
 ('mrp_workorder', '{mrp_workorder}',
  '{state,production_availability,workcenter_id,operation_id,production_id,date_start,date_planned_start,qty_produced}',
  '{name,sequence,duration_expected,duration,date_finished,date_planned_finished,create_uid,write_uid}'),
@@ -126,7 +121,7 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('line.component', 1, 'product', '{product_id}', 'internal'), ('line.component', 2, 'state', '{state}', 'internal'), ('line.component', 3, 'demand', '{product_uom_qty}', 'internal'),
 ('line.component', 4, 'reserved', '{quantity@!done,sum(detail.product_uom_qty)}', 'internal'), ('line.component', 5, 'done', '{quantity@done,sum(detail.qty_done)}', 'internal'),
 ('line.component', 6, 'unit', '{product_uom}', 'internal'), ('line.component', 7, 'from', '{location_id}', 'internal'), ('line.component', 8, 'to', '{location_dest_id}', 'internal'),
-('line.component', 9, 'work_order', '{workorder_id}', 'internal'), ('line.component', 10, 'bom_line', '{bom_line_id}', 'internal'),
+('line.component', 9, 'work_order', '{workorder_id}', 'internal'),
 ('line.operation', 1, 'name', '{name}', 'internal'), ('line.operation', 2, 'state', '{state}', 'internal'), ('line.operation', 3, 'work_center', '{workcenter_id}', 'internal'),
 ('line.operation', 4, 'sequence', '{sequence}', 'internal'), ('line.operation', 5, 'planned_start', '{date_planned_start}', 'internal'),
 ('line.operation', 6, 'date_start', '{date_start}', 'internal'), ('line.operation', 7, 'date_finished', '{date_finished}', 'internal'),

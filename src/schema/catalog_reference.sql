@@ -7,7 +7,7 @@ INSERT INTO odoo_events.reference (reference, tables) VALUES
 ('transfer', '{stock_picking}'), ('manufacturing_order', '{mrp_production}'), ('bill_of_materials', '{mrp_bom}'), ('work_center', '{mrp_workcenter}'),
 ('work_order', '{mrp_workorder}'), ('stock_move', '{stock_move}'), ('sales_order', '{sale_order}'), ('sales_order_line', '{sale_order_line}'),
 ('purchase_order', '{purchase_order}'), ('purchase_order_line', '{purchase_order_line}'), ('scrap', '{stock_scrap}'), ('unbuild_order', '{mrp_unbuild}'),
-('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('bom_line', '{mrp_bom_line}'), ('scrap_reason', '{stock_scrap_reason_tag}'), ('procurement_group', '{procurement_group}');
+('repair_order', '{repair_order}'), ('loss', '{mrp_workcenter_productivity_loss}'), ('stock_move_line', '{stock_move_line}'), ('scrap_reason', '{stock_scrap_reason_tag}'), ('procurement_group', '{procurement_group}');
 
 INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
 ('product', 1, 'sku', '{default_code}', true, NULL), ('product', 2, 'barcode', '{barcode}', true, NULL),
@@ -46,7 +46,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('manufacturing_order', 6, 'production_group_id', '{production_group_id}', false, NULL), ('manufacturing_order', 7, 'procurement_group_id', '{procurement_group_id}', false, 'procurement_group'),
 ('bill_of_materials', 1, 'code', '{code}', true, NULL),
 ('work_center', 1, 'code', '{code}', true, NULL), ('work_center', 2, 'name', '{resource_id>resource_resource.name,name}', true, NULL),
-('work_center', 3, 'cost_per_hour', '{costs_hour}', false, NULL), ('bom_line', 1, 'quantity', '{product_qty}', true, NULL), ('bom_line', 2, 'per', '{bom_id>mrp_bom.product_qty}', true, NULL),
+('work_center', 3, 'cost_per_hour', '{costs_hour}', false, NULL),
 ('work_order', 1, 'name', '{name}', true, NULL),
 ('stock_move', 0, 'transfer', '{picking_id>stock_picking.name}', true, NULL), ('stock_move', 1, 'picking_id', '{picking_id}', false, 'transfer'),
 ('stock_move', 2, 'raw_material_production_id', '{raw_material_production_id}', false, 'manufacturing_order'),

@@ -13,7 +13,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('stock_picking_batch', '{stock_picking_batch}', '{state}', '{name,description,scheduled_date,picking_type_id,user_id,company_id,is_wave,create_uid,write_uid}'),
 ('stock_scrap', '{stock_scrap}', '{state}',
  '{name,origin,product_id,product_uom_id,scrap_qty,lot_id,package_id,owner_id,location_id,scrap_location_id,picking_id,production_id,workorder_id,move_id,date_done,company_id,create_uid,write_uid}'),
-('stock_lot', '{stock_lot,stock_production_lot}', '{name,ref,expiration_date,use_date,removal_date,alert_date}', '{product_id,company_id,create_uid,write_uid}'),
+('stock_lot', '{stock_lot,stock_production_lot}', '{name,ref,expiration_date,use_date,removal_date,alert_date,product_expiry_reminded}', '{product_id,company_id,create_uid,write_uid}'),
 ('stock_package', '{stock_package,stock_quant_package}', '{name,location_id,parent_package_id}', '{company_id,create_uid,write_uid}'),
 ('stock_quant', '{stock_quant}', '{quantity,reserved_quantity}', '{product_id,location_id,lot_id,package_id,owner_id,company_id,write_uid}'),
 ('ir_attachment', '{ir_attachment}', '{res_model,res_id,res_field}', '{name,mimetype,file_size,create_uid}');
@@ -32,7 +32,7 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('stock_move', 'company_id', 'company'), ('stock_move', 'picking_type_id', 'picking_type'), ('stock_move', 'warehouse_id', 'warehouse'),
 ('stock_move', 'scrap_id', 'scrap'), ('stock_move', 'unbuild_id', 'unbuild_order'), ('stock_move', 'consume_unbuild_id', 'unbuild_order'),
 ('stock_move', 'repair_id', 'repair_order'), ('stock_move', 'sale_line_id', 'sales_order_line'), ('stock_move', 'purchase_line_id', 'purchase_order_line'),
-('stock_move', 'bom_line_id', 'bom_line'), ('stock_move', 'workorder_id', 'work_order'), ('stock_move', 'write_uid', 'user'), ('stock_move', 'origin_returned_move_id', 'stock_move'), ('stock_move', 'group_id', 'procurement_group'),
+('stock_move', 'workorder_id', 'work_order'), ('stock_move', 'write_uid', 'user'), ('stock_move', 'origin_returned_move_id', 'stock_move'), ('stock_move', 'group_id', 'procurement_group'),
 ('stock_picking', 'group_id', 'procurement_group'),
 ('stock_move_line', 'product_id', 'product'), ('stock_move_line', 'product_uom_id', 'unit'), ('stock_move_line', 'lot_id', 'lot'),
 ('stock_move_line', 'package_id', 'package'), ('stock_move_line', 'result_package_id', 'package'), ('stock_move_line', 'owner_id', 'partner'),
@@ -205,7 +205,8 @@ SELECT 'odoo.inventory.lot.' || d.verb || '.v1', d.variant, 'lot', d.occasion,
 UPDATE odoo_events.event_def SET watches = '{state}' WHERE entity = 'lot' AND occasion = 'touched';
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, rank, with_changes, enabled, on_by_default, description) VALUES
 ('odoo.inventory.lot.created.v1', 1, 'lot', 'inserted', NULL, 10, false, true, true, 'a lot or serial number was made'),
-('odoo.inventory.lot.changed.v1', 1, 'lot', 'updated', NULL, 30, true, false, false, 'name, reference or dates of a lot were changed'),
+('odoo.inventory.lot.changed.v1', 1, 'lot', 'updated', '$.old.name != $.new.name || $.old.ref != $.new.ref || $.old.expiration_date != $.new.expiration_date || $.old.use_date != $.new.use_date || $.old.removal_date != $.new.removal_date || $.old.alert_date != $.new.alert_date', 30, true, false, false, 'name, reference or dates of a lot were changed'),
+('odoo.inventory.lot.expiry_alerted.v1', 1, 'lot', 'updated', '$.new.product_expiry_reminded == true && !($.old.product_expiry_reminded == true)', 31, false, true, true, 'Odoo warns that the alert date of a lot has been reached'),
 ('odoo.inventory.package.created.v1', 1, 'package', 'inserted', NULL, 10, false, true, true, 'a package was made'),
 ('odoo.inventory.package.renamed.v1', 1, 'package', 'updated', '$.old.name != $.new.name', 20, true, true, true, 'a package has another name: its label, or its SSCC'),
 ('odoo.inventory.package.nested.v1', 1, 'package', 'updated', '$.new.parent_package_id != null && $.old.parent_package_id != $.new.parent_package_id', 21, true, true, true, 'a package was put into a larger one'),
@@ -319,10 +320,10 @@ INSERT INTO odoo_events.field (owner, position, field, sources, reference)
 SELECT o.owner, o.position + f.position, f.field, f.sources::text[], 'stock_move'
   FROM (VALUES ('line.move', 15), ('stock_move', 25)) AS o (owner, position),
        (VALUES (0, 'comes_from', '{many(stock_move_move_rel.move_dest_id=move_orig_id)}'), (1, 'goes_to', '{many(stock_move_move_rel.move_orig_id=move_dest_id)}')) AS f (position, field, sources);
--- What the customer ordered, or the vendor sells, where this is a part of a kit; and the line of the kit's bill of materials.
+-- What the customer ordered, or the vendor sells, where this is a part of a kit.
 INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
-('line.move', 17, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'), ('line.move', 18, 'bom_line', '{bom_line_id}'),
-('stock_move', 27, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'), ('stock_move', 28, 'bom_line', '{bom_line_id}'),
+('line.move', 17, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'),
+('stock_move', 27, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'),
 ('line.content', 1, 'product', '{product_id}'), ('line.content', 2, 'quantity', '{quantity}'), ('line.content', 3, 'reserved', '{reserved_quantity}'), ('line.content', 4, 'lot', '{lot_id}'),
 ('line.content', 5, 'location', '{location_id}'), ('line.package', 1, 'name', '{name}'), ('line.package', 2, 'location', '{location_id}');
 INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES ('line.content', 6, 'owner', '{owner_id}', 'personal');

@@ -88,6 +88,8 @@ SELECT xid, 'scrap', id, 'posted' FROM changed_rows WHERE tab = 'stock_scrap' AN
 UNION ALL
 SELECT xid, 'lot', id, 'created' FROM net WHERE tab IN ('stock_lot', 'stock_production_lot') AND old IS NULL AND new IS NOT NULL
 UNION ALL
+SELECT xid, 'lot', id, 'expiry_alerted' FROM net WHERE tab IN ('stock_lot', 'stock_production_lot') AND NOT coalesce((old->>'product_expiry_reminded')::boolean, old IS NULL) AND (new->>'product_expiry_reminded')::boolean
+UNION ALL
 SELECT xid, 'package', id, m FROM net,
 LATERAL (VALUES ('created', old IS NULL), ('renamed', old->>'name' <> new->>'name'), ('moved', new->>'location_id' IS NOT NULL AND old->>'location_id' IS DISTINCT FROM new->>'location_id'),
                 ('emptied', old->>'location_id' IS NOT NULL AND new->>'location_id' IS NULL), ('nested', new->>'parent_package_id' IS NOT NULL AND old->>'parent_package_id' IS DISTINCT FROM new->>'parent_package_id'),

@@ -146,6 +146,7 @@ oe_field_value(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, const cha
 		else if (src->kind == OE_SOURCE_PATH)
 		{
 			t = oe_path_follow(cy, rule, row, &src->path, ref);
+			exists |= t != NULL;
 			if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
 				continue;
 			if (f->reference)
@@ -154,16 +155,6 @@ oe_field_value(OeCycle *cy, OeCatalogRule *rule, const OeJsonRow *row, const cha
 		}
 		else
 			continue;
-<<<<<<< HEAD
-=======
-		t = oe_path_follow(cy, rule, row, &src->path, ref);
-		exists |= t != NULL;
-		if (t == NULL || (oe_text_null(t) && i + 1 < f->nsources))
-			continue;
-		if (f->reference)
-			*ref = f->reference;
-		*value = *t;
->>>>>>> e8c48c7 (Tell of packages, batches, counts and merges; know transit from inter-company)
 		if (src->state && state_column &&
 			oe_text_is(oe_row_find(row, state_column), src->state) == src->negate)
 			*value = oe_text_of("0");
