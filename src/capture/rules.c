@@ -17,10 +17,12 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -250,6 +252,46 @@ oe_row_layout_make(Relation rel, const char *rule, ArrayType *significant,
 }
 
 /*
+ * Was there a column of the same number, name and type before this transaction?
+ * "before" shows the catalog as it was then: a rewrite of the table writes all
+ * rows of pg_attribute again, so their xmin alone does not tell.
+ */
+static bool
+oe_column_was_there(Relation attributes, Snapshot before, Oid relid, Form_pg_attribute column)
+{
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tup;
+	bool		same = false;
+
+	ScanKeyInit(&key[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&key[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(column->attnum));
+	scan = systable_beginscan(attributes, AttributeRelidNumIndexId, true, before, 2, key);
+	if (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		Form_pg_attribute was = (Form_pg_attribute) GETSTRUCT(tup);
+
+		same = !was->attisdropped && was->atttypid == column->atttypid && namestrcmp(&was->attname, NameStr(column->attname)) == 0;
+	}
+	systable_endscan(scan);
+	return same;
+}
+
+/* Did this transaction write the column's row of pg_attribute? */
+static bool
+oe_column_written(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	bool		mine;
+
+	if (!HeapTupleIsValid(tup))
+		return false;
+	mine = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tup->t_data));
+	ReleaseSysCache(tup);
+	return mine;
+}
+
+/*
  * Notes the columns that this transaction has added, renamed or retyped.  What
  * fills them then is the script of an upgrade, and no business: told as
  * changes, it would be a storm of corrections of all that ever was.
@@ -257,21 +299,32 @@ oe_row_layout_make(Relation rel, const char *rule, ArrayType *significant,
 static void
 oe_layout_note_fresh(OeRowLayout *layout)
 {
+	Relation	attributes = NULL;
+	Snapshot	before = NULL;
+
 	for (int i = 0; i < layout->ncols; i++)
 	{
-		HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(layout->relid), Int16GetDatum(layout->cols[i].attnum));
-		bool		mine = HeapTupleIsValid(tup) &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tup->t_data));
+		AttrNumber	attnum = layout->cols[i].attnum;
 
-		if (HeapTupleIsValid(tup))
-			ReleaseSysCache(tup);
-		if (!mine)
+		if (!oe_column_written(layout->relid, attnum))
+			continue;
+		if (attributes == NULL)
+		{
+			attributes = table_open(AttributeRelationId, AccessShareLock);
+			before = RegisterSnapshot(GetLatestSnapshot());
+			before->curcid = FirstCommandId;
+		}
+		if (oe_column_was_there(attributes, before, layout->relid, TupleDescAttr(layout->desc, attnum - 1)))
 			continue;
 		if (layout->fresh == NULL)
 			layout->fresh = MemoryContextAllocZero(layout->cxt, oe_nwords(layout->ncols) * sizeof(uint64));
 		oe_bit_set(layout->fresh, i);
 		layout->fresh_xid = GetTopTransactionIdIfAny();
 	}
+	if (attributes == NULL)
+		return;
+	UnregisterSnapshot(before);
+	table_close(attributes, AccessShareLock);
 }
 
 /*

@@ -37,5 +37,6 @@ UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
 
 -- 1.1: members were added since 0.1.0.  Types that are new begin with 1.0.
 UPDATE odoo_events.event_def SET minor = 1
- WHERE entity = ANY ('{transfer,stock_move,manufacturing_order,work_order,unbuild_order,purchase_order,sales_order,equipment}')
-   AND type !~ '[.](goods_short|goods_available|emptied|counted|declined|receipt_reversed|delivery_reversed)[.]v1$' AND type <> 'odoo.manufacturing.work_order.rescheduled.v1';
+ WHERE entity = ANY ('{transfer,stock_move,manufacturing_order,work_order,unbuild_order,purchase_order,sales_order,equipment,scrap,lot,stock_level,availability,
+                       repair_order,bill_of_materials}')
+   AND type !~ '[.](goods_short|goods_available|emptied|counted|declined|receipt_reversed|delivery_reversed|expiry_alerted|replenished)[.]v1$' AND type <> 'odoo.manufacturing.work_order.rescheduled.v1';
