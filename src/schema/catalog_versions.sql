@@ -17,7 +17,7 @@ UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
   ('sale_order_line', '{is_delivery,customer_lead}'),
   ('maintenance_request', '{schedule_end,workcenter_id,production_id,workorder_id}'),
   ('maintenance_equipment', '{location_id,workcenter_id,cost}'),
-  ('purchase_requisition', '{reference,requisition_type,type_id,ordering_date,date_start,schedule_date,warehouse_id,picking_type_id}'),
+  ('purchase_requisition', '{origin,reference,requisition_type,type_id,ordering_date,date_start,schedule_date,warehouse_id,picking_type_id}'),
   ('purchase_requisition_line', '{schedule_date}'),
   ('repair_order', '{priority,schedule_date,under_warranty,picking_type_id,sale_order_id,sale_order_line_id,location_dest_id,parts_location_id}'),
   ('quality_check', '{title,measure,control_date,picking_id,production_id,workorder_id,alert_id,lot_id}'),

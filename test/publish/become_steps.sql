@@ -12,7 +12,7 @@ GRANT SELECT ON become.step TO regress_publish_owner;
 -- what is renamed: "column" is null for a table
 CREATE TABLE become.renamed (version int, tab text, col text, name text);
 INSERT INTO become.renamed VALUES
-(16, 'stock_production_lot', NULL, 'stock_lot'), (16, 'stock_location_route', NULL, 'stock_route'), (16, 'stock_move_line', 'product_uom_qty', 'reserved_uom_qty'),
+(16, 'stock_production_lot', NULL, 'stock_lot'), (16, 'stock_location_route', NULL, 'stock_route'), (16, 'stock_move_line', 'product_uom_qty', 'reserved_uom_qty'), (16, 'stock_move_line', 'product_qty', 'reserved_qty'),
 (17, 'stock_move_line', 'qty_done', 'quantity'), (17, 'mrp_production', 'date_planned_start', 'date_start'), (17, 'mrp_production', 'date_planned_finished', 'date_finished'),
 (17, 'mrp_workorder', 'date_planned_start', 'date_start'), (17, 'mrp_workorder', 'date_planned_finished', 'date_finished'),
 (19, 'stock_quant_package', NULL, 'stock_package'), (19, 'purchase_order_line', 'product_uom', 'product_uom_id'), (19, 'sale_order_line', 'product_uom', 'product_uom_id');

@@ -1,6 +1,8 @@
 -- The ten questions of docs/odoo.md, answered from events alone and from Odoo's tables at the end of the recording.  What differs is
 -- printed, as question, thing, answer of the events, answer of Odoo.
-CREATE VIEW heard AS SELECT position, entity, record_id::int AS id, split_part(type, '.', 3) AS kind, split_part(type, '.', 4) AS verb, event::jsonb -> 'data' AS data FROM odoo_events.outbox;
+CREATE TABLE heard AS SELECT position, entity, record_id::int AS id, split_part(type, '.', 3) AS kind, split_part(type, '.', 4) AS verb, event::jsonb -> 'data' AS data FROM odoo_events.outbox;
+CREATE INDEX ON heard (entity, id, position);
+ANALYZE heard;
 CREATE FUNCTION answers(question text) RETURNS TABLE (thing text, told text, odoo text) LANGUAGE plpgsql AS $$
 BEGIN
   CASE question
