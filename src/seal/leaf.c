@@ -18,6 +18,7 @@
 #include "utils/uuid.h"
 
 #include "base/classification.h"
+#include "base/compat.h"
 #include "deliver/message/body.h"
 #include "deliver/model/configuration.h"
 #include "deliver/model/item.h"

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "seal/merkle.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_merkle_root);

@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "base/fault.h"
 
 PG_FUNCTION_INFO_V1(oe_sql_seal_sign);
