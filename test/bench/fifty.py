@@ -18,10 +18,6 @@ a = p.parse_args()
 NAMES = [f"plant{i}" for i in range(a.databases)]
 
 
-def pids(pattern):
-    return [int(x) for x in subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True).stdout.split()]
-
-
 start(f"max_worker_processes = {a.databases * 2 + 20}\nodoo_events.max_databases = {a.databases + 10}\nodoo_events.attempt_detail = 'batch'\n")
 broker = None
 try:
@@ -37,7 +33,8 @@ try:
         sql("SELECT odoo_events.emit('acme.test.thing.made.v1', 'thing/0', '{}')", name)
     for name in NAMES:
         wait("SELECT delivered_total > 0 AND lag_events = 0 FROM odoo_events.subscription_status WHERE name = 'backbone'", name)
-    workers, programs = pids("odoo_events worker"), pids("odoo_events_kafka$")
+    workers = [int(pid) for pid in sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'odoo_events worker' AND datname LIKE 'plant%'", "postgres").split()]
+    programs = [int(pid) for worker in workers for pid in subprocess.run(["pgrep", "-P", str(worker)], capture_output=True, text=True).stdout.split()]
     for what, of in (("workers", workers), ("helper programs", programs)):
         each = [memory(pid) for pid in of]
         report(f"{len(of)} {what}", f"{sum(each):.0f}", f"MB that are no file's and not shared, {sum(each) / len(of):.1f} each, at most {max(each):.1f}")

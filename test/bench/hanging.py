@@ -39,7 +39,7 @@ try:
     broker = Broker("kafka")
     for i in range(10):
         subscribe(f"web{i}", "timeout => '5s'", f"w{i}")
-    broker.subscribe("bus", "now", more=", timeout => '5s', retry_schedule => array_fill('1s'::interval, ARRAY[1000])")
+    broker.subscribe("bus", "now", more=", timeout => '5s', retry_schedule => array_fill('1s'::interval, ARRAY[100])")
     healthy()
     quiet, loud = [], []
     for _ in range(a.rounds):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All benchmarks on private servers, one after another, a quarter of an hour on a quiet machine; prints a table, which docs/benchmarks.md explains.
 #
-#   run.sh [publish|pipeline|misbehave|delivery|scale|decode|backfill ...]
+#   run.sh [publish|pipeline|misbehave|delivery|scale|decode|backfill|brokers ...]
 #
 # BACKLOG (default 3000000): events behind one of 1,000 subscriptions; ten million take 25 GB and five minutes more.
 # PROTOTYPE: the bare libcurl poster to compare with (delivery.py says how it is called).
@@ -31,6 +31,7 @@ run() {
     delivery) part "single events, and slow receivers" python3 delivery.py --parts subscriptions,latency ${PROTOTYPE:+--prototype "$PROTOTYPE"} ;;
     scale) part "many subscriptions" python3 scale.py --backlog "${BACKLOG:-3000000}" ;;
     decode) part "output plugin" python3 decode.py --changes 100000 --rounds 1 ;;
+    brokers) part "into brokers" python3 backbone.py; part "beside a broker that hangs" python3 hanging.py; part "many databases" python3 fifty.py ;;
     backfill) part "a backfill beside who writes" ./backfill.sh ;;
     *) sed -n '2,8p' run.sh; exit 2 ;;
   esac

@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use JSON::PP;
+use List::Util qw(min);
 use OdooBroker;
 use OdooEvents;
 use OdooProgram;
@@ -20,20 +21,20 @@ my $seed = $ENV{SEED} || time;
 plan skip_all => "the helper program for $kind is not installed" unless OdooProgram::path($kind);
 my %real = (
 	nats => sub {
-		my $b = OdooBroker->nats or return;
-		my $answer = $b->nats_request('$JS.API.STREAM.CREATE.ODOO', '{"name":"ODOO","subjects":["acme.>"],"storage":"file","duplicate_window":3600000000000}');
+		my $real = OdooBroker->nats or return;
+		my $answer = $real->nats_request('$JS.API.STREAM.CREATE.ODOO', '{"name":"ODOO","subjects":["acme.>"],"storage":"file","duplicate_window":3600000000000}');
 		die $answer if $answer =~ /"error"/;
-		return ($b, 'nats://127.0.0.1:' . $b->port, '/acme.{entity}.{verb}', '"stream": "ODOO"', sub { map { $_->{body} } $b->nats_stream('ODOO') });
+		return ($real, 'nats://127.0.0.1:' . $real->port, '/acme.{entity}.{verb}', '"stream": "ODOO"', sub { map { $_->{body} } $real->nats_stream('ODOO') });
 	},
 	kafka => sub {
-		my $b = OdooBroker->kafka or return;
-		$b->kafka_admin('create', 'acme', 3);
-		return ($b, 'kafka://127.0.0.1:' . $b->port, '/acme', '', sub { map { $_->{value} } sort { $a->{partition} <=> $b->{partition} || $a->{offset} <=> $b->{offset} } map { decode_json($_) } split /\n/, $b->kafka_admin('read', 'acme') });
+		my $real = OdooBroker->kafka or return;
+		$real->kafka_admin('create', 'acme', 3);
+		return ($real, 'kafka://127.0.0.1:' . $real->port, '/acme', '', sub { map { $_->{value} } sort { $a->{partition} <=> $b->{partition} || $a->{offset} <=> $b->{offset} } map { decode_json($_) } split /\n/, $real->kafka_admin('read', 'acme') });
 	},
 	amqp => sub {
-		my $b = OdooBroker->rabbitmq or return;
-		$b->rabbit('setup', 'acme', 'ledger', '#');
-		return ($b, 'amqp://127.0.0.1:' . $b->port, '/%2F', '"exchange": "acme"', sub { map { decode_json($_)->{body} } split /\n/, $b->rabbit('read', 'ledger') });
+		my $real = OdooBroker->rabbitmq or return;
+		$real->rabbit('setup', 'acme', 'ledger', '#');
+		return ($real, 'amqp://127.0.0.1:' . $real->port, '/%2F', '"exchange": "acme"', sub { map { decode_json($_)->{body} } split /\n/, $real->rabbit('read', 'ledger') });
 	});
 my ($broker, $url, $topic, $transport, $read) = $real{$kind}->();
 plan skip_all => "the broker of $kind is not installed" unless $broker;
@@ -71,7 +72,14 @@ subtest "each event is in $kind and in order, though everything on its way was k
 	}
 	my @numbers = map { decode_json($_)->{data}{n} } $read->();
 	my %again = $kind eq 'nats' ? () : map { $_ => $rounds } @numbers;
-	is_deeply([ OdooProgram::judge(\@numbers, $n, $keys, \%again) ], [], 'the broker has each event, in order of its key' . ($kind eq 'nats' ? ', once' : ''));
+	my @wrong = OdooProgram::judge(\@numbers, $n, $keys, \%again);
+	is_deeply(\@wrong, [], 'the broker has each event, in order of its key' . ($kind eq 'nats' ? ', once' : ''));
+	# the messages around what is wrong, and what the worker noted of them
+	foreach my $i (map { /^(\d+)/ ? $1 : () } @wrong[ 0 .. min(2, $#wrong) ])
+	{
+		diag(join "\n", $broker->kafka_admin('read', 'acme') =~ /^.*\\"n\\": (?:@{[ join '|', $i, $i - $keys, $i + $keys ]})\}.*$/mg) if $kind eq 'kafka';
+		diag($node->safe_psql('plant', "SELECT a.* FROM odoo_events.attempt a JOIN odoo_events.outbox o ON o.id = a.event_id WHERE o.partitionkey = 'parcel:' || $i % $keys ORDER BY a.at DESC LIMIT 12"));
+	}
 	note(scalar(@numbers) - $n . " of $n came twice");
 };
 
