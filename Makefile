@@ -84,6 +84,8 @@ SCHEMA = base audit govern_base seal_base capture wal catalog $(CATALOG:%=catalo
 	page \
 	event_catalog \
 	$(GOVERN:%=govern_%) \
+	retention \
+	residency \
 	grants
 SCHEMA_FILES = $(SCHEMA:%=src/schema/%.sql)
 

@@ -49,6 +49,8 @@ INSERT INTO calls (name, what, sql) VALUES
   ('define_comparison', 'define comparison', $$SELECT odoo_events.define_comparison('old', 'wms', '$.data.x')$$),
   ('drop_comparison', 'drop comparison', $$SELECT odoo_events.drop_comparison('old')$$),
   ('seal', 'seal', $$SELECT odoo_events.seal()$$),
+  ('set_retention', 'set_retention', $$SELECT odoo_events.set_retention('personal', '90 days', dry_run => false)$$),
+  ('set_residency', 'set_residency', $$SELECT odoo_events.set_residency('{confidential}', networks => '{203.0.113.0/24}')$$),
   ('erase', 'erase', $$SELECT odoo_events.erase('user', 7, 'ticket', dry_run => false)$$),
   ('announce', 'announce', $$SELECT odoo_events.announce('stocktake', now(), now() + interval '1 h')$$),
   ('end_announcement', 'end_announcement', $$SELECT odoo_events.end_announcement(1)$$),

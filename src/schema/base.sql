@@ -57,7 +57,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
   target regclass := (SELECT t.oid FROM pg_class t WHERE t.relnamespace = 'odoo_events'::regnamespace AND t.relname = saved ->> 'table'
-                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config', 'care_rule', 'comparison_rule', 'calendar_def', 'sla_def', 'policy_rule', 'revision', 'own_type', 'accepted_contract'));
+                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config', 'care_rule', 'comparison_rule', 'calendar_def', 'sla_def', 'policy_rule', 'revision', 'own_type', 'accepted_contract', 'residency_rule', 'retention_rule'));
   columns text;
 BEGIN
   IF target IS NOT NULL THEN

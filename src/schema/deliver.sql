@@ -58,13 +58,14 @@ CREATE TABLE odoo_events.subscription_config (
     timezone       text,                        -- whose clock the schedule goes by; null: UTC
     outcome_status jsonpath DEFAULT '$.status', -- of the answer to a poll: processed, failed, or neither
     keep_answers   boolean NOT NULL DEFAULT false, -- of accepted requests, too
-    outcome_calendar text                       -- whose open hours outcome_within counts; null: all time
+    outcome_calendar text,                      -- whose open hours outcome_within counts; null: all time
+    residence      cidr[]                       -- where its data may go: from set_residency(); null: anywhere
 );
 COMMENT ON TABLE odoo_events.subscription_config IS 'subscriptions: configuration without secrets; read it through the view subscription';
 CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
-  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,outcome_types_like,overlap_until,auth_expires_at,tls_expires_at');
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,outcome_types_like,residence,overlap_until,auth_expires_at,tls_expires_at');
 SELECT pg_catalog.pg_extension_config_dump('odoo_events.subscription_id_seq', '');
 
 -- Written by _store_secret() only, with rows that logical decoding does not see.

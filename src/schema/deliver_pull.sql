@@ -75,6 +75,7 @@ BEGIN
       HINT = 'SELECT name FROM odoo_events.subscription lists them.';
   END IF;
   PERFORM odoo_events._must_be_whole(c, 'fetch', '{consume}', true);
+  PERFORM odoo_events._check_residence(c);
   IF c.url IS NOT NULL THEN
     RAISE EXCEPTION 'subscription "%" has a URL that its events are sent to', name USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', name || '-pull');

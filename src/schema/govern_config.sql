@@ -9,7 +9,7 @@
 
 CREATE VIEW odoo_events._config_kind AS
 SELECT v.kind, v.place
-  FROM (VALUES ('definition', 10), ('type', 20), ('policy', 30), ('calendar', 40), ('subscription', 50), ('sla', 55), ('care', 60), ('comparison', 70)) v(kind, place);
+  FROM (VALUES ('definition', 10), ('type', 20), ('policy', 30), ('calendar', 40), ('residency', 45), ('subscription', 50), ('sla', 55), ('care', 60), ('comparison', 70), ('retention', 80)) v(kind, place);
 COMMENT ON VIEW odoo_events._config_kind IS 'internal: kinds of configuration; they are applied in the order of place, and removed in the reverse one';
 
 -- ---- values that differ from one environment to the next ----

@@ -19,6 +19,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO odoo_events.disk_sample (part, at, free, total) SELECT d.part, clock_timestamp(), d.free, d.total FROM odoo_events._disk_space() d ON CONFLICT DO NOTHING;
   DELETE FROM odoo_events.disk_sample d WHERE d.at < clock_timestamp() - interval '6 hours';
+  PERFORM odoo_events._retain();
 END $$;
 COMMENT ON FUNCTION odoo_events._sample() IS 'internal: the worker calls it once a minute';
 

@@ -140,6 +140,8 @@ typedef struct OeConfiguration
 								 * 'r'etry, 'd'ead, 'h'old */
 	OeNetwork  *networks;
 	int			nnetworks;
+	OeNetwork  *residence;		/* where its data may go at all */
+	int			nresidence;		/* 0: anywhere */
 	char	  **headers;		/* each "Name: value" */
 	char	  **header_values;	/* the same, values alone */
 	int			nheaders;

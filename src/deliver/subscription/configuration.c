@@ -407,6 +407,9 @@ oe_conf_make(int row)
 	d = oe_col(row, "allow_networks", &isnull);
 	if (!isnull)
 		conf->networks = oe_networks_from_array(DatumGetArrayTypeP(d), &conf->nnetworks);
+	d = oe_col(row, "residence", &isnull);
+	if (!isnull)
+		conf->residence = oe_networks_from_array(DatumGetArrayTypeP(d), &conf->nresidence);
 	if (oe_conf_headers(conf, row) && oe_conf_auth(conf, row) && oe_conf_tls(conf, row))
 		oe_conf_signers(conf, row);
 	MemoryContextSwitchTo(old);

@@ -178,21 +178,42 @@ oe_address_allowed(const struct sockaddr *addr, bool plain, const OeNetwork *net
 	return !plain && !oe_address_special(&a);
 }
 
+/*
+ * A numeric address in text; false if it is none.
+ */
+static bool
+oe_address_parse(const char *text, struct sockaddr_storage *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+	addr->ss_family = AF_INET;
+	if (inet_pton(AF_INET, text, &((struct sockaddr_in *) addr)->sin_addr) == 1)
+		return true;
+	addr->ss_family = AF_INET6;
+	return inet_pton(AF_INET6, text, &((struct sockaddr_in6 *) addr)->sin6_addr) == 1;
+}
+
 bool
 oe_address_text_allowed(const char *text, bool plain, const OeNetwork *nets, int n)
 {
-	struct sockaddr_in in4;
-	struct sockaddr_in6 in6;
+	struct sockaddr_storage addr;
 
-	memset(&in4, 0, sizeof(in4));
-	memset(&in6, 0, sizeof(in6));
-	in4.sin_family = AF_INET;
-	in6.sin6_family = AF_INET6;
-	if (inet_pton(AF_INET, text, &in4.sin_addr) == 1)
-		return oe_address_allowed((struct sockaddr *) &in4, plain, nets, n);
-	if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
-		return oe_address_allowed((struct sockaddr *) &in6, plain, nets, n);
-	return false;
+	return oe_address_parse(text, &addr) && oe_address_allowed((struct sockaddr *) &addr, plain, nets, n);
+}
+
+bool
+oe_address_resident(const struct sockaddr *addr, const OeNetwork *nets, int n)
+{
+	OeAddress	a;
+
+	return n == 0 || (oe_address_from(addr, &a) && oe_address_listed(&a, nets, n));
+}
+
+bool
+oe_address_text_resident(const char *text, const OeNetwork *nets, int n)
+{
+	struct sockaddr_storage addr;
+
+	return n == 0 || (oe_address_parse(text, &addr) && oe_address_resident((struct sockaddr *) &addr, nets, n));
 }
 
 OeNetwork *

@@ -31,4 +31,8 @@ extern bool oe_address_allowed(const struct sockaddr *addr, bool plain,
 extern bool oe_address_text_allowed(const char *text, bool plain,
 									const OeNetwork *nets, int n);
 
+/* Is it in one of these networks?  Without any: yes. */
+extern bool oe_address_resident(const struct sockaddr *addr, const OeNetwork *nets, int n);
+extern bool oe_address_text_resident(const char *text, const OeNetwork *nets, int n);
+
 #endif							/* OE_DELIVER_TRANSPORT_HTTP_ADDRESS_H */

@@ -38,6 +38,18 @@ static int	oe_used_max_age = 0;
 static bool oe_reusable = false;	/* handles are; oe_handle_init() */
 
 /*
+ * May the subscription send to this address? Of a proxy nobody knows where it
+ * sends to, so that it is no way to where only some networks are allowed.
+ */
+static bool
+oe_may_reach(const OeConfiguration *conf, bool allowed, bool resident)
+{
+	if (oe_used_proxy[0] != '\0')
+		return conf->nresidence == 0;
+	return allowed && resident;
+}
+
+/*
  * Applies the address policy after the name was resolved and before the socket
  * is opened, where it cannot be circumvented.
  */
@@ -45,11 +57,12 @@ static curl_socket_t
 oe_on_open(void *clientp, curlsocktype purpose, struct curl_sockaddr *addr)
 {
 	OeHttpRequest *req = clientp;
+	const OeConfiguration *conf = req->common.conf;
 	int			room = OE_RESPONSE_READ;
 	int			fd;
 
-	if (oe_used_proxy[0] == '\0' &&
-		!oe_address_allowed(&addr->addr, req->plain, req->common.conf->networks, req->common.conf->nnetworks))
+	if (!oe_may_reach(conf, oe_address_allowed(&addr->addr, req->plain, conf->networks, conf->nnetworks),
+					  oe_address_resident(&addr->addr, conf->residence, conf->nresidence)))
 	{
 		req->refused = true;
 		return CURL_SOCKET_BAD;
@@ -79,9 +92,10 @@ static int
 oe_on_prereq(void *clientp, char *ip, char *local_ip, int port, int local_port)
 {
 	OeHttpRequest *req = clientp;
+	const OeConfiguration *conf = req->common.conf;
 
-	if (oe_used_proxy[0] == '\0' &&
-		!oe_address_text_allowed(ip, req->plain, req->common.conf->networks, req->common.conf->nnetworks))
+	if (!oe_may_reach(conf, oe_address_text_allowed(ip, req->plain, conf->networks, conf->nnetworks),
+					  oe_address_text_resident(ip, conf->residence, conf->nresidence)))
 	{
 		req->refused = true;
 		return CURL_PREREQFUNC_ABORT;

@@ -106,7 +106,8 @@ static const char *
 oe_request_error(OeHttpRequest *req, CURLcode code)
 {
 	if (req->refused)
-		return "address is outside allow_networks";
+		return req->common.conf->nresidence > 0 ? "address is outside allow_networks, or outside the networks of set_residency()" :
+			"address is outside allow_networks";
 	if (code == CURLE_OPERATION_TIMEDOUT && strncmp(req->errbuf, "Failed to resolve host", strlen("Failed to resolve host")) == 0)
 		return "timed out while another request was connecting";
 	if (req->errbuf[0] != '\0')

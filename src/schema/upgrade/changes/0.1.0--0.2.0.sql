@@ -7,6 +7,7 @@ ALTER TABLE odoo_events.subscription_config ADD COLUMN outcomes text NOT NULL DE
   ADD COLUMN on_reject text NOT NULL DEFAULT 'retry', ADD COLUMN fields text[];
 ALTER TABLE odoo_events.subscription_config ADD COLUMN timezone text;
 ALTER TABLE odoo_events.subscription_config ADD COLUMN outcome_status jsonpath DEFAULT '$.status', ADD COLUMN keep_answers boolean NOT NULL DEFAULT false, ADD COLUMN outcome_calendar text;
+ALTER TABLE odoo_events.subscription_config ADD COLUMN residence cidr[];
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
