@@ -47,7 +47,7 @@ subtest 'personal data go to some networks and hosts only' => sub {
 	is(at('/inside'), $inside, 'nothing arrives');
 	my $tcp = sub { my (undef, $o, $e) = $node->psql($db, q{SELECT count(*) FROM odoo_events.fetch('pull')}, connstr => "host=127.0.0.1 port=" . $node->port . " dbname=$db"); return $o . $e };
 	like($tcp->(), qr/may not go to 127.0.0.1/, 'nor may a consumer fetch them from there');
-	sql(q{SELECT * FROM odoo_events.set_residency('{personal}', networks => '{127.0.0.1/32}'); SELECT odoo_events.retry_now('inside')});
+	sql(q{SELECT * FROM odoo_events.set_residency('{personal}', networks => '{127.0.0.1/32}'); SELECT odoo_events.retry_now('inside'); SELECT odoo_events.retry_now('dead')});
 	like($tcp->(), qr/^\d+$/, 'but from another address');
 	ok(arrives('/inside', $inside), 'what waited arrives when it may');
 	is(sql(q{SELECT string_agg(subscription, ' ' ORDER BY 1) FROM odoo_events.set_residency('{personal}', hosts => '{*.example.com}') WHERE effect LIKE 'paused by%'}), 'dead inside pull', 'another host pauses subscriptions');
