@@ -95,6 +95,7 @@ BEGIN
   SELECT c.id, o.position, o.id, clock_timestamp(), session_user, note FROM odoo_events.outbox_all o
    WHERE o.id = ANY (wanted) ON CONFLICT ON CONSTRAINT acknowledged_pkey DO NOTHING;
   DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (dead_ids);
+  PERFORM pg_advisory_xact_lock(odoo_events._outcome_key(c.id, x.i)) FROM (SELECT u AS i FROM unnest(waiting_ids) u ORDER BY u) x;
   UPDATE odoo_events.outcome_state s SET state = 'processed', decided_at = clock_timestamp(), decided_by = session_user, note = acknowledge.note, poll_at = NULL
    WHERE s.subscription_id = c.id AND s.event_id = ANY (waiting_ids);
   -- what the worker has in memory

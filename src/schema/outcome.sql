@@ -65,35 +65,6 @@ SELECT CASE WHEN k.id IS NULL THEN clock_timestamp() + c.outcome_within
 $$;
 COMMENT ON FUNCTION odoo_events._outcome_due(odoo_events.subscription_config, int4) IS 'internal: when the outcome of an event that was accepted now is overdue';
 
--- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
-CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[], locations text[], notes text[], waits int4[], processed boolean[]) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at,
-                                            decided_at, decided_by, note, location, poll_at)
-SELECT DISTINCT ON (c.id, o.id) c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,
-       CASE WHEN r.processed THEN 'processed' ELSE 'pending' END, clock_timestamp(), odoo_events._outcome_due(c, o.warehouse_id),
-       CASE WHEN r.processed THEN clock_timestamp() END, CASE WHEN r.processed THEN 'odoo_events worker' END, r.note, r.location,
-       CASE WHEN r.location IS NOT NULL THEN odoo_events._poll_at(r.wait, 0) END
-  FROM unnest(subscriptions, positions, locations, notes, waits, processed) r(id, position, location, note, wait, processed)
-  JOIN odoo_events.subscription_config c ON c.id = r.id
-  JOIN odoo_events.outbox_all o ON o.position = r.position
- WHERE o.type NOT LIKE 'odoo.platform.%'
-ON CONFLICT (subscription_id, event_id) DO UPDATE
-   SET received_at = EXCLUDED.received_at,
-       due_at = CASE WHEN t.state = 'processed' THEN t.due_at ELSE EXCLUDED.due_at END,
-       told_at = CASE WHEN t.state = 'processed' THEN t.told_at END,
-       state = CASE WHEN EXCLUDED.state = 'processed' THEN 'processed' WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END,
-       decided_at = COALESCE(EXCLUDED.decided_at, t.decided_at), decided_by = COALESCE(EXCLUDED.decided_by, t.decided_by),
-       note = COALESCE(EXCLUDED.note, t.note), location = EXCLUDED.location, poll_at = EXCLUDED.poll_at, polls = 0;
--- the event that is the outcome may have been faster, too
-UPDATE odoo_events.outcome_state s
-   SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
-  FROM odoo_events.subscription_config c, odoo_events.outbox_all x
- WHERE s.position = ANY (positions) AND s.subscription_id = ANY (subscriptions) AND s.state = 'pending' AND c.id = s.subscription_id AND c.outcomes = 'event'
-   AND x.partitionkey = s.partitionkey AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like)
-$$;
-COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[], text[], text[], int4[], boolean[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
-
 -- A dead letter with its own copy, as if the endpoint had refused it.
 CREATE FUNCTION odoo_events._outcome_failed(o odoo_events.outcome_state) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -107,13 +78,87 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._outcome_failed(odoo_events.outcome_state) IS 'internal: what follows from a failed outcome';
 
+-- Whoever confirms may leave its transaction open, and the worker must not wait for that: it writes only rows whose lock it gets.
+CREATE FUNCTION odoo_events._outcome_key(subscription int4, event uuid) RETURNS int8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT hashtextextended('odoo_events.outcome_state ' || event::text, subscription) $$;
+COMMENT ON FUNCTION odoo_events._outcome_key(int4, uuid) IS 'internal: the advisory lock on an outcome; the worker takes it conditionally';
+
+-- What could not be noted yet, because somebody had the lock.
+CREATE TABLE odoo_events.outcome_late (
+    n               int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription_id int4 NOT NULL,
+    position        int8 NOT NULL,
+    location        text,
+    note            text,
+    wait            int4,
+    processed       boolean
+);
+COMMENT ON TABLE odoo_events.outcome_late IS 'internal: accepted events whose outcome is being confirmed by a transaction that is still open';
+
+-- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
+CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[], locations text[], notes text[], waits int4[], processed boolean[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  o odoo_events.outcome_state;
+BEGIN
+  FOR o IN
+    WITH accepted AS MATERIALIZED (
+      SELECT DISTINCT ON (c.id, o.id) c.id AS subscription_id, odoo_events._outcome_due(c, o.warehouse_id) AS due_at, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,
+             r.location, r.note, r.wait, r.processed
+        FROM unnest(_outcomes_open.subscriptions, _outcomes_open.positions, _outcomes_open.locations, _outcomes_open.notes, _outcomes_open.waits, _outcomes_open.processed)
+             r(id, position, location, note, wait, processed)
+        JOIN odoo_events.subscription_config c ON c.id = r.id
+        JOIN odoo_events.outbox_all o ON o.position = r.position
+       WHERE o.type NOT LIKE 'odoo.platform.%'),
+    mine AS MATERIALIZED (SELECT a.*, pg_try_advisory_xact_lock(odoo_events._outcome_key(a.subscription_id, a.id)) AS free FROM accepted a),
+    late AS (INSERT INTO odoo_events.outcome_late (subscription_id, position, location, note, wait, processed)
+             SELECT m.subscription_id, m.position, m.location, m.note, m.wait, m.processed FROM mine m WHERE NOT m.free)
+    INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at,
+                                                decided_at, decided_by, note, location, poll_at)
+    SELECT m.subscription_id, m.id, m.position, m.type, m.subject, m.partitionkey, m.company_id, m.warehouse_id,
+           CASE WHEN m.processed THEN 'processed' ELSE 'pending' END, clock_timestamp(), m.due_at,
+           CASE WHEN m.processed THEN clock_timestamp() END, CASE WHEN m.processed THEN 'odoo_events worker' END, m.note, m.location,
+           CASE WHEN m.location IS NOT NULL THEN odoo_events._poll_at(m.wait, 0) END
+      FROM mine m WHERE m.free
+    ON CONFLICT ON CONSTRAINT outcome_state_pkey DO UPDATE
+       SET received_at = EXCLUDED.received_at,
+           due_at = CASE WHEN t.state = 'processed' THEN t.due_at ELSE EXCLUDED.due_at END,
+           told_at = CASE WHEN t.state = 'processed' THEN t.told_at END,
+           state = CASE WHEN EXCLUDED.state = 'processed' THEN 'processed' WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END,
+           decided_at = COALESCE(EXCLUDED.decided_at, t.decided_at), decided_by = COALESCE(EXCLUDED.decided_by, t.decided_by),
+           note = COALESCE(EXCLUDED.note, t.note), location = EXCLUDED.location, poll_at = EXCLUDED.poll_at, polls = 0
+    RETURNING t.*
+  LOOP
+    -- it was confirmed as failed before it was noted as accepted
+    IF o.state = 'failed' THEN
+      PERFORM odoo_events._outcome_failed(o);
+    END IF;
+  END LOOP;
+  -- the event that is the outcome may have been faster, too
+  UPDATE odoo_events.outcome_state s
+     SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
+    FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y
+           WHERE y.position = ANY (_outcomes_open.positions) AND y.subscription_id = ANY (_outcomes_open.subscriptions) AND y.state = 'pending' FOR UPDATE SKIP LOCKED) k,
+         odoo_events.subscription_config c, odoo_events.outbox_all x
+   WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id AND c.id = s.subscription_id AND c.outcomes = 'event'
+     AND x.partitionkey = s.partitionkey AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
+END $$;
+COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[], text[], text[], int4[], boolean[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
+
 -- One step of the worker.  Events that are outcomes are looked for behind "scanned" only; what they settle lies before them with the same key.
 CREATE FUNCTION odoo_events._outcomes_step(INOUT scanned int8, OUT due timestamptz, OUT by_event boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   last int8 := odoo_events._last_position();
   o odoo_events.outcome_state;
+  late odoo_events.outcome_late[];
 BEGIN
+  WITH gone AS (DELETE FROM odoo_events.outcome_late l RETURNING l) SELECT array_agg(g.l ORDER BY (g.l).n) INTO late FROM gone g;
+  IF late IS NOT NULL THEN
+    PERFORM odoo_events._outcomes_open(array_agg(l.subscription_id), array_agg(l.position), array_agg(l.location), array_agg(l.note), array_agg(l.wait), array_agg(l.processed))
+       FROM unnest(late) l;
+  END IF;
   by_event := EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.outcomes = 'event');
   IF by_event THEN
     IF scanned < 0 THEN
@@ -121,24 +166,30 @@ BEGIN
     END IF;
     UPDATE odoo_events.outcome_state s
        SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
-      FROM odoo_events.subscription_config c, odoo_events.outbox_all x
-     WHERE c.outcomes = 'event' AND s.subscription_id = c.id AND s.state = 'pending' AND x.partitionkey = s.partitionkey
+      FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y JOIN odoo_events.subscription_config w ON w.id = y.subscription_id
+             WHERE w.outcomes = 'event' AND y.state = 'pending' FOR UPDATE OF y SKIP LOCKED) k, odoo_events.subscription_config c, odoo_events.outbox_all x
+     WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id AND s.subscription_id = c.id AND x.partitionkey = s.partitionkey
        AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
   END IF;
   scanned := last;
   FOR o IN UPDATE odoo_events.outcome_state s SET told_at = clock_timestamp()
-            WHERE s.state = 'pending' AND s.told_at IS NULL AND s.due_at <= clock_timestamp() RETURNING s.* LOOP
+             FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y
+                    WHERE y.state = 'pending' AND y.told_at IS NULL AND y.due_at <= clock_timestamp() FOR UPDATE SKIP LOCKED) k
+            WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id RETURNING s.* LOOP
     PERFORM odoo_events._outcome_event(o, 'overdue');
   END LOOP;
   -- the outbox has let the event go: nobody can send it again
   FOR o IN DELETE FROM odoo_events.outcome_state s
-            WHERE s.position < (SELECT min(x.position) FROM odoo_events.outbox_all x) RETURNING s.* LOOP
+            USING (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y
+                    WHERE y.position < (SELECT min(x.position) FROM odoo_events.outbox_all x) FOR UPDATE SKIP LOCKED) k
+            WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id RETURNING s.* LOOP
     IF o.state = 'pending' AND o.told_at IS NULL THEN
       o.note := 'the event has left the outbox before its outcome came';
       PERFORM odoo_events._outcome_event(o, 'overdue');
     END IF;
   END LOOP;
   due := (SELECT min(s.due_at) FROM odoo_events.outcome_state s WHERE s.state = 'pending' AND s.told_at IS NULL);
+  due := LEAST(due, (SELECT clock_timestamp() + interval '1 s' FROM odoo_events.outcome_late LIMIT 1));
   by_event := by_event AND EXISTS (SELECT 1 FROM odoo_events.outcome_state s WHERE s.state = 'pending');
 END $$;
 COMMENT ON FUNCTION odoo_events._outcomes_step(int8) IS 'internal: takes events that are outcomes, tells of what is overdue, forgets what has left the outbox';
@@ -152,8 +203,9 @@ BEGIN
   FOR o IN UPDATE odoo_events.outcome_state s
               SET state = r.state, note = r.note, polls = s.polls + 1, poll_at = CASE WHEN r.state = 'pending' THEN odoo_events._poll_at(r.wait, s.polls + 1) END,
                   decided_at = CASE WHEN r.state <> 'pending' THEN clock_timestamp() END, decided_by = CASE WHEN r.state <> 'pending' THEN 'odoo_events worker' END
-             FROM unnest(subscriptions, locations, states, notes, waits) r(id, location, state, note, wait)
-            WHERE s.subscription_id = r.id AND s.location = r.location AND s.state = 'pending' RETURNING s.* LOOP
+             FROM unnest(subscriptions, locations, states, notes, waits) r(id, location, state, note, wait),
+                  LATERAL (SELECT y.event_id FROM odoo_events.outcome_state y WHERE y.subscription_id = r.id AND y.location = r.location AND y.state = 'pending' FOR UPDATE SKIP LOCKED) k
+            WHERE s.subscription_id = r.id AND s.event_id = k.event_id RETURNING s.* LOOP
     IF o.state = 'failed' THEN
       PERFORM odoo_events._outcome_failed(o);
     END IF;
@@ -197,6 +249,7 @@ BEGIN
     RAISE EXCEPTION 'argument "%" has more than 1000 characters', CASE WHEN length(note) > 1000 THEN 'note' ELSE 'reference' END
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the number of a document of yours, or one sentence.';
   END IF;
+  PERFORM pg_advisory_xact_lock(odoo_events._outcome_key(c.id, event_id));
   -- a confirmation may be faster than the settlement that notes our 2xx
   INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state)
   SELECT c.id, x.id, x.position, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, 'pending'
@@ -214,7 +267,10 @@ BEGIN
      SET state = outcome, decided_at = clock_timestamp(), decided_by = session_user, reference = confirm.reference, note = confirm.note
    WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id RETURNING s.* INTO o;
   IF outcome = 'failed' THEN
-    PERFORM odoo_events._outcome_failed(o);
+    -- else the worker may be about to write the same dead letter: it does so when it notes the 2xx
+    IF o.received_at IS NOT NULL THEN
+      PERFORM odoo_events._outcome_failed(o);
+    END IF;
   ELSE
     DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = confirm.event_id;
   END IF;

@@ -68,7 +68,7 @@ sub rights
 	$node->safe_psql($db, 'ALTER EXTENSION odoo_events UPDATE');
 	my $may = sub { $node->safe_psql($_[0], q{SELECT string_agg(DISTINCT p.proname, ',' ORDER BY p.proname) FROM pg_proc p WHERE p.pronamespace = 'odoo_events'::regnamespace AND has_function_privilege('integrator', oid, 'EXECUTE')}) };
 	# the five of policies belong to everybody: docs/security.md
-	my $want = '_allows,_callers,_sees,_sees_whole,_statement,alter_subscription,ping,replay,subscribe,version';
+	my $want = '_allows,_callers,_read_arming,_read_capture_error,_read_capture_status,_read_care,_read_replay_status,_read_storage,_read_subscription_status,_read_worker_status,_sees,_sees_whole,_statement,alter_subscription,ping,replay,subscribe,version';
 	is($may->($db), $want, 'functions');
 	my $rights = q{SELECT concat_ws(',', has_table_privilege('integrator', 'odoo_events.subscription_status', 'SELECT WITH GRANT OPTION'), has_column_privilege('integrator', 'odoo_events.outbox', 'type', 'SELECT'),
 		has_column_privilege('integrator', 'odoo_events.outbox', 'event', 'SELECT'), has_function_privilege('pg_monitor', 'odoo_events.metrics()', 'EXECUTE'), has_function_privilege('pg_monitor', 'odoo_events.metrics_text()', 'EXECUTE'))};

@@ -57,6 +57,34 @@ subtest 'sql: the consumer confirms, late, twice, that it failed, or never' => s
 	sql(q{SELECT odoo_events.unsubscribe('sql')});
 };
 
+subtest 'a confirmation whose transaction stays open holds up nobody' => sub {
+	$receiver->subscribe($node, $db, 'slow', '/slow', q{types => '{acme.*}', outcomes => 'sql'});
+	$receiver->subscribe($node, $db, 'beside', '/beside', q{types => '{acme.*}'});
+	my $settled = q{SELECT bool_and(lag_events = 0) FROM odoo_events.subscription_status WHERE name IN ('slow', 'beside')};
+	my $first = emit('first');
+	awaits("SELECT count(*) = 1 FROM odoo_events.outcome WHERE event_id = '$first' AND subscription = 'slow'", 'one is accepted');
+	sql(q{SELECT odoo_events.pause('slow')});
+	my $second = emit('second');
+	my $third = emit('third');
+	my $consumer = $node->background_psql($db, on_error_stop => 1);
+	$consumer->query_safe($_) foreach 'BEGIN', "SELECT odoo_events.confirm('slow', '$first')", "SELECT odoo_events.confirm('slow', '$second', 'failed')";
+	my $dead = $node->background_psql($db, on_error_stop => 1);
+	$dead->query_safe($_) foreach 'BEGIN', "SELECT odoo_events.confirm('slow', '$third')";
+	sql(q{SELECT odoo_events.resume('slow')});
+	emit('fourth');
+	awaits(q{SELECT count(*) = 2 FROM odoo_events.outcome_late}, 'what is being confirmed waits aside');
+	awaits($settled, 'all is delivered and settled meanwhile');
+	is(sql(q{SELECT last_error IS NULL FROM odoo_events.worker_status}), 't', 'the worker waited for no lock');
+	$consumer->query_safe('COMMIT');
+	$dead->query_safe('ROLLBACK');
+	$_->quit foreach $consumer, $dead;
+	awaits(q{SELECT count(*) = 0 FROM odoo_events.outcome_late}, 'and is noted when that has ended');
+	is(sql("SELECT state FROM odoo_events.outcome WHERE subscription = 'slow' AND event_id = '$first'"), 'processed', 'what was confirmed is processed');
+	awaits("SELECT count(*) = 1 FROM odoo_events.dead_letter WHERE subscription = 'slow' AND event_id = '$second'", 'what was confirmed as failed before it was accepted is a dead letter');
+	is(sql("SELECT state FROM odoo_events.outcome WHERE subscription = 'slow' AND event_id = '$third'"), 'pending', 'what was rolled back waits for its outcome');
+	sql(q{SELECT odoo_events.unsubscribe('slow'); SELECT odoo_events.unsubscribe('beside')});
+};
+
 subtest 'event: an event of the same key is the outcome' => sub {
 	$receiver->subscribe($node, $db, 'event', '/event', q{types => '{acme.sales.*}', outcomes => 'event', outcome_types => '{acme.purchase.*}'});
 	my ($one, $two) = (emit('e1'), emit('e2'));
