@@ -41,7 +41,7 @@ foreach my $file (glob "$FindBin::RealBin/../../src/{*,*/*,*/*/*}/*.c")
 	push @points, map { "$_-*" } $text =~ /OE_FAULT_OF\("([a-z-]+)"/g;
 }
 # passed only where the WAL is read: 063_wal_crash.pl; where promises are broken: 191_promises.pl, where there is an evidence log: 228_evidence_crash.pl; where tests wait and nothing fails
-@points = grep { !/^(wal|hold|promise|flow|seal)-/ } @points;
+@points = grep { !/^(wal|hold|promise|flow|seal|freeze|polls)-/ } @points;
 cmp_ok(scalar(@rings), '>=', 5, "the source's rings: @rings");
 cmp_ok(scalar(@points), '>=', 20, "and points: @points");
 @points = map { my $p = $_; $p =~ s/\*$// ? map { $p . $_ } $long ? @rings : $rings[ int rand @rings ] : $p } @points;

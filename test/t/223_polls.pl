@@ -97,6 +97,9 @@ subtest 'what never comes is overdue, and late is better than never' => sub {
 	awaits(told('overdue', $id{late}), 'it is told once');
 	like(sql(q{SELECT detail FROM odoo_events.health() WHERE "check" = 'outcomes' AND status = 'critical'}), qr/^late: 1 accepted events have no outcome/, 'health() knows it');
 	awaits("SELECT state = 'processed' FROM odoo_events.outcome WHERE event_id = '$id{oauthed}'", 'a token is sent with the question');
+	mkdir $node->data_dir . '/oe_faults';
+	PostgreSQL::Test::Utils::append_to_file($node->data_dir . '/oe_faults/polls-written', 'error');
+	ok(OdooEvents::Receiver::wait_until(sub { !-e $node->data_dir . '/oe_faults/polls-written' }, 'an error'), 'an error while answers are written');
 	$node->restart('immediate');
 	$receiver->misbehave(@rules, { %$late, body => '{"status": "finished"}' });
 	awaits("SELECT state = 'processed' FROM odoo_events.outcome WHERE event_id = '$id{$_}'", "asked over a crash: $_") foreach 'late', 'restart', 'policy';

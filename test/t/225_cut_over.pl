@@ -8,7 +8,7 @@ use lib "$FindBin::RealBin/../lib";
 use OdooEvents;
 use Test::More;
 
-my $node = OdooEvents->node('cut_over', "odoo_events.restart_delay = '200ms'\n");
+my $node = OdooEvents->node('cut_over', "odoo_events.restart_delay = '200ms'\nrestart_after_crash = on\n");
 my $db = 'plant';
 $node->safe_psql('postgres', "CREATE DATABASE $db");
 $node->safe_psql($db, 'CREATE EXTENSION odoo_events; SELECT odoo_events.arm()');
@@ -107,6 +107,35 @@ subtest 'a worker that dies while its subscriptions stand still' => sub {
 	my %times;
 	$times{$_}++ foreach accepted('/old'), accepted('/new');
 	is(scalar(grep { $_ > 1 } values %times), 0, 'and nothing came twice');
+};
+
+subtest 'a failure, and kill -9, when the places are written and not handed over' => sub {
+	my $faults = $node->data_dir . '/oe_faults';
+	mkdir $faults;
+	foreach my $action ('error', 'kill')
+	{
+		PostgreSQL::Test::Utils::append_to_file("$faults/freeze-written.new", $action);
+		rename "$faults/freeze-written.new", "$faults/freeze-written";
+		my ($ret) = $node->psql($db, q{SELECT * FROM odoo_events.cut_back('new', 'old')});
+		ok(OdooEvents::Receiver::wait_until(sub { !-e "$faults/freeze-written" }, "$action happened"), "$action happened");
+		$node->poll_query_until($db, 'SELECT pid IS NOT NULL FROM odoo_events.worker_status');
+		if ($action eq 'error')
+		{
+			is($ret, 0, 'an error of the worker only delays it');
+			sql(q{SELECT * FROM odoo_events.cut_over('old', 'new')});
+		}
+		else
+		{
+			isnt($ret, 0, 'a crash of the server undoes it');
+			is(sql(q{SELECT state FROM odoo_events.subscription WHERE name = 'new'}), 'active', 'the new one goes on');
+		}
+		emit(++$n) foreach 1 .. 3;
+		settled('new');
+	}
+	my %times;
+	$times{$_}++ foreach accepted('/old'), accepted('/new');
+	is(scalar(keys %times), $n, 'all arrived') or diag join ' ', sort { $a <=> $b } grep { /^\d+$/ } keys %times;
+	is(scalar(grep { $_ > 1 } values %times), 0, 'none twice');
 };
 
 subtest 'what cannot be cut' => sub {
