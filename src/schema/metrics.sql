@@ -149,15 +149,28 @@ CREATE FUNCTION odoo_events._with_database(labels jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT labels || jsonb_build_object('database', current_database()) $$;
 COMMENT ON FUNCTION odoo_events._with_database(jsonb) IS 'internal: the labels of a sample';
 
+-- A role under a policy sees figures of subscriptions that it sees, of types where it sees all companies, and whether the machine runs.
+CREATE FUNCTION odoo_events._metric_visible(policies jsonb, name text, labels jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN policies IS NULL THEN true
+            WHEN labels ? 'subscription' THEN EXISTS (SELECT 1 FROM odoo_events.subscription_config c
+                                                       WHERE c.name = labels ->> 'subscription' AND odoo_events._sees(policies, c.name, c.companies, c.warehouses))
+            WHEN labels ? 'type' THEN EXISTS (SELECT 1 FROM jsonb_array_elements(policies) p
+                                               WHERE NOT p ?| '{companies,warehouses}' AND odoo_events._allows(jsonb_build_array(p), labels ->> 'type', NULL, NULL))
+            ELSE name IN ('odoo_events_build_info', 'odoo_events_worker_up', 'odoo_events_worker_restarts_total', 'odoo_events_armed', 'odoo_events_publish_lag_seconds') END
+$$;
+COMMENT ON FUNCTION odoo_events._metric_visible(jsonb, text, jsonb) IS 'internal: may somebody under these policies see this sample';
+
 -- A family whose tables are locked is left out: a scrape neither waits nor fails.
 CREATE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 1000 AS $$
 DECLARE
   family text;
+  p      constant jsonb := odoo_events._policies('{read,operate,approve}');
 BEGIN
   FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch', 'announced', 'flow', 'promise'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m', family);
+      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m WHERE $1 IS NULL OR odoo_events._metric_visible($1, m.name, m.labels)', family) USING p;
     EXCEPTION WHEN lock_not_available THEN
       PERFORM set_config('lock_timeout', '20ms', true);         -- until the end of this function
       RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
@@ -165,7 +178,7 @@ BEGIN
   END LOOP;
 END $$;
 COMMENT ON FUNCTION odoo_events.metrics() IS
-'figures for a monitoring system, named as Prometheus wants them; cheap: no event is read.  metrics_text() is the same as text';
+'figures for a monitoring system, named as Prometheus wants them; cheap: no event is read; under a policy those of what it shows.  metrics_text() is the same as text';
 
 CREATE FUNCTION odoo_events.metrics_text() RETURNS text
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$

@@ -96,6 +96,11 @@ subtest 'views show what random policies allow' => sub {
 	is($found, '0', 'nor trace() of a document of another company');
 	($found) = as('clerk', q{SELECT string_agg("check", ',') FROM odoo_events.health() WHERE "check" LIKE 'subscription %'});
 	is($found, 'subscription a_one', 'nor health()');
+	($found) = as('clerk', q{SELECT string_agg(DISTINCT COALESCE(labels ->> 'subscription', name), ',' ORDER BY COALESCE(labels ->> 'subscription', name)) FROM odoo_events.metrics()});
+	is($found, 'a_one,odoo_events_armed,odoo_events_build_info,odoo_events_publish_lag_seconds,odoo_events_worker_restarts_total,odoo_events_worker_up', 'nor metrics()');
+	($found) = as('clerk', q{SELECT odoo_events.metrics_text()});
+	unlike($found, qr/b_all|a_two|partner_b|outbox_position|company|captured/, 'nor its text');
+	is((as('free', q{SELECT count(*) > 50 FROM odoo_events.metrics()}))[0], 't', 'without a policy all are shown');
 	my ($all) = as('free', 'SELECT count(*) FROM odoo_events.outbox');
 	is($all, '200', 'a role without a policy sees all');
 };
