@@ -22,7 +22,7 @@ plan skip_all => 'Prometheus and its exporters are not installed: apt-get instal
 
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my %rules = map { slurp_file($_) =~ /^\s+- alert:/m ? (alerts => slurp_file($_)) : () } glob "$top/contrib/monitoring/*rules.yml";
-my $node = OdooEvents->node('monitoring', "listen_addresses = '127.0.0.1'\n");
+my $node = OdooEvents->node('monitoring', "listen_addresses = '127.0.0.1'\nodoo_events.restart_delay = '100ms'\nwal_level = logical\n");
 my $db = 'plant';
 OdooEvents->load($node, $db, 'odoo19');
 $node->safe_psql($db, q{SELECT odoo_events.attach(); CREATE ROLE prometheus LOGIN IN ROLE pg_monitor});
@@ -130,27 +130,81 @@ subtest 'each exporter gives the samples their names, and the label of the datab
 	}
 };
 
-subtest 'an alert of each kind arrives at a webhook, with severity, owner and runbook' => sub {
-	# a real one of the server, one of a subscription, one of capture
-	$receiver->misbehave({ path => '^/wms', status => 422 });
-	$node->safe_psql($db, q{SELECT odoo_events.emit('test.plant.thing.done.v1', 'thing/' || i, '{}') FROM generate_series(1, 20) i;
-	  INSERT INTO odoo_events.capture_gap VALUES ('1', 'stock_picking', 'stock_picking'::regclass, now(), 3, 'no room')});
-	my (%arrived, $disarmed);
-	OdooEvents::Receiver::wait_until(sub {
-		# once there are two scrapes with refused requests
-		$disarmed //= $node->safe_psql($db, 'SELECT odoo_events.disarm()') if $arrived{OdooEventsRejected};
+# What has arrived at the webhook, by name.
+my %arrived;
+sub arrived
+{
+	my (@names) = @_;
+	return OdooEvents::Receiver::wait_until(sub {
 		foreach my $request ($receiver->ledger('/alerts'))
 		{
 			$arrived{ $_->{labels}{alertname} } //= $_ foreach @{ JSON::PP::decode_json($request->{body})->{alerts} };
 		}
-		return $arrived{OdooEventsNotArmed} && $arrived{OdooEventsCaptureGap} && $arrived{OdooEventsRejected};
-	}, 'alerts arrive') or diag join ' ', sort keys %arrived;
-	is($arrived{OdooEventsNotArmed}{labels}{severity}, 'critical', 'OdooEventsNotArmed has a severity');
+		return !grep { !$arrived{$_} } @names;
+	}, "arrived: @names") || diag 'arrived: ' . join ' ', sort keys %arrived;
+}
+sub sql { my ($sql) = @_; return $node->safe_psql($db, $sql) }
+
+subtest 'alerts about the server and about capture arrive at a webhook, with severity, owner and runbook' => sub {
+	# what the worker would have written; the rest is real
+	sql(q{INSERT INTO odoo_events.capture_gap VALUES ('1', 'stock_picking', 'stock_picking'::regclass, now(), 3, 'no room');
+	  INSERT INTO odoo_events.quarantined (change_id, xid, at, rule, relid, op, key, entity, reason, attempts) VALUES (1, '1', now(), 'stock_picking', 'stock_picking'::regclass, 'U', 'transfer:1', 'transfer', 'no room', 1);
+	  WITH d AS (SELECT * FROM odoo_events._disk_space())
+	  INSERT INTO odoo_events.disk_sample SELECT d.part, clock_timestamp() - i * interval '1 min', d.free + d.free / 100 * i, d.total FROM d, generate_series(1, 59) i ON CONFLICT DO NOTHING;
+	  INSERT INTO odoo_events.flow_anomaly (flow, kind, since, told_at, seen, n, expected, low, high, score) VALUES (0, 'silence', now(), now(), now(), 0, 50, 25, 100, -7);
+	  SELECT pg_create_logical_replication_slot('lake', 'test_decoding')});
+	sql(q{SELECT pg_switch_wal() FROM (SELECT pg_logical_emit_message(false, 'x', 'y')) x}) foreach 1 .. 17;
+	# a role that is refused more and more often, and a worker that ends again and again
+	sql(q{CREATE ROLE nosy LOGIN; GRANT USAGE ON SCHEMA odoo_events TO nosy; GRANT EXECUTE ON FUNCTION odoo_events.pause TO nosy; SELECT odoo_events.set_policy('nosy', may => '{operate}', types => '{none.*}')});
+	my %again = (OdooEventsDenied => sub { $node->psql($db, q{SELECT odoo_events.pause('wms')}, connstr => $node->connstr($db) . ' user=nosy') foreach 1 .. 6 },
+		OdooEventsWorkerRestarts => sub { sql(q{SELECT pg_terminate_backend(pid) FROM odoo_events.worker_status WHERE pid IS NOT NULL}) });
+	OdooEvents::Receiver::wait_until(sub {
+		$_->() foreach values %again;
+		return !grep { !query(qq{ALERTS{alertname="$_",alertstate="firing"}}) } keys %again;
+	}, 'refusals and restarts are noticed');
+	arrived(qw(OdooEventsCaptureGap OdooEventsQuarantine OdooEventsDiskFull OdooEventsSlotInactive OdooEventsFlowUnusual OdooEventsDenied OdooEventsWorkerRestarts));
 	is($arrived{OdooEventsCaptureGap}{labels}{owner}, 'dba', 'OdooEventsCaptureGap has an owner');
-	like($arrived{OdooEventsCaptureGap}{annotations}{runbook_url}, qr/runbooks\.md#odooeventscapturegap$/, 'and a runbook');
+	is($arrived{OdooEventsCaptureGap}{annotations}{runbook_url}, 'docs/runbooks.md#odooeventscapturegap', 'and a runbook');
+	like($arrived{OdooEventsDenied}{annotations}{summary}, qr/^Role nosy is refused/, 'OdooEventsDenied says who');
+	sql(q{SELECT pg_drop_replication_slot('lake')});
+};
+
+subtest 'alerts about subscriptions arrive, for whoever looks after them' => sub {
+	$receiver->subscribe($node, $db, $_, "/$_", qq{types => '{test.*}', ordering => 'none', retry_schedule => '{1s}', on_reject => '@{[ $_ eq 'given_up' ? 'dead' : 'retry' ]}'}) foreach qw(given_up gone slow);
+	$receiver->misbehave({ path => '^/(wms|given_up)', status => 422 }, { path => '^/gone', status => 410 }, { path => '^/slow', delay => 5.5, status => 204 });
+	sql(q{INSERT INTO odoo_events.subscription_peer SELECT id, now() + interval '3 days', now() FROM odoo_events.subscription_config WHERE name = 'wms' ON CONFLICT (subscription_id) DO UPDATE SET expires_at = excluded.expires_at});
+	OdooEvents::Receiver::wait_until(sub {
+		sql(q{SELECT odoo_events.emit('test.plant.thing.done.v1', 'thing/' || i, '{}') FROM generate_series(1, 20) i});
+		return query(q{ALERTS{alertname="OdooEventsRejected"}}) && query(q{ALERTS{alertname="OdooEventsSlow"}});
+	}, 'refusals and slowness are noticed');
+	# as if nothing had been acknowledged for an hour
+	sql('UPDATE odoo_events.outbox_0 SET recordedtime = recordedtime - interval \'1 hour\'');
+	arrived(qw(OdooEventsRejected OdooEventsDeadLetters OdooEventsSubscriptionStopped OdooEventsSlow OdooEventsEndpointSlow OdooEventsCertificateEnds OdooEventsBehind));
 	is("$arrived{OdooEventsRejected}{labels}{owner} $arrived{OdooEventsRejected}{labels}{contact}", 'Shipping IT it@example.com', 'OdooEventsRejected is for whoever looks after the subscription');
 	is($arrived{OdooEventsRejected}{annotations}{runbook}, 'https://wiki.example.com/wms', 'with the runbook that was given to set_care()');
-	is(join(' ', grep { $arrived{$_} } qw(OdooEventsDown OdooEventsAbsent OdooEventsDiskFull OdooEventsBehind OdooEventsDenied OdooEventsFlapping OdooEventsCertificateEnds)), '', 'and nothing that is not so');
+	is(join(' ', map { $arrived{$_}{labels}{subscription} } qw(OdooEventsSubscriptionStopped OdooEventsEndpointSlow OdooEventsDeadLetters OdooEventsCertificateEnds)), 'gone slow given_up wms', 'each says which');
+	is(join(' ', grep { $arrived{$_} } qw(OdooEventsDown OdooEventsAbsent OdooEventsNotArmed OdooEventsPublishLag)), '', 'and nothing that is not so');
+};
+
+subtest 'alerts that nothing is sent, published or known arrive' => sub {
+	sql('SELECT odoo_events.disarm()');
+	arrived('OdooEventsNotArmed');
+	is($arrived{OdooEventsNotArmed}{labels}{severity}, 'critical', 'OdooEventsNotArmed has a severity');
+	$node->append_conf('postgresql.conf', "odoo_events.databases = 'none-such'\n");
+	$node->reload;
+	sql(q{SELECT pg_terminate_backend(pid) FROM odoo_events.worker_status WHERE pid IS NOT NULL});
+	sql(q{SELECT odoo_events.emit('test.plant.thing.done.v1', 'thing/0', '{}')});
+	sql("UPDATE odoo_events.journal_$_ SET at = at - interval '2 min'") foreach 0 .. 2;
+	arrived(qw(OdooEventsDown OdooEventsPublishLag));
+	# a file that nobody renews any more
+	(my $old = $node->safe_psql($db, 'SELECT odoo_events.metrics_text()')) =~ s/^(odoo_events_metrics_time_seconds\S*) .*/"$1 " . (time - 600)/me;
+	file('textfile/odoo_events.prom', $old);
+	arrived('OdooEventsStale');
+	unlink "$dir/textfile/odoo_events.prom";
+	$_->kill_kill(grace => 3) foreach @running[ 0, 1 ];
+	arrived('OdooEventsAbsent');
+	my @missing = grep { !$arrived{$_} } $rules{alerts} =~ /^\s+- alert: (\w+)/mg;
+	is("@missing", 'OdooEventsFlapping', 'all alerts have arrived but one, for which a breaker would have to open three times');
 };
 $node->stop;
 done_testing();
