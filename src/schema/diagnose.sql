@@ -254,12 +254,14 @@ SELECT CASE p.state WHEN 'breached' THEN 29 WHEN 'met_late' THEN 39 WHEN 'at_ris
        concat(format('%s: promise %s is %s', p.document, p.sla, replace(p.state, '_', ' ')),
               CASE WHEN p.due_at IS NOT NULL THEN format(', it %s due at %s', CASE WHEN p.due_at < now() THEN 'was' ELSE 'is' END, p.due_at) END,
               CASE WHEN p.state = 'met_late' THEN format(' and was kept %s late', date_trunc('second', p.ended_at - p.due_at))
-                   WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END),
+                   WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END,
+              '; waits for ' || w.waits_for),
        jsonb_strip_nulls(jsonb_build_object('promise', p.id, 'sla', p.sla, 'state', p.state, 'started_at', p.started_at, 'due_at', p.due_at, 'ended_at', p.ended_at, 'told_at', p.told_at,
-         'waits_for', CASE WHEN p.ended_at IS NULL THEN odoo_events._waits_for(p.terms, p.correlationid) END,
+         'waits_for', w.waits_for,
          'owner', t.terms ->> 'owner', 'contact', t.terms ->> 'contact', 'runbook', t.terms ->> 'runbook')),
        format('SELECT * FROM odoo_events.trace(key => %L);', p.document)
   FROM p JOIN odoo_events.sla_terms t ON t.id = p.terms
+       CROSS JOIN LATERAL (SELECT CASE WHEN p.ended_at IS NULL THEN odoo_events._waits_for(p.terms, p.correlationid) END AS waits_for) w
  ORDER BY 1, p.due_at LIMIT 100
 $$;
 COMMENT ON FUNCTION odoo_events._diagnose_promises(text[]) IS 'internal: findings about promises of documents; null: of all documents';
