@@ -62,7 +62,7 @@ SELECT state, told_at >= due_at AS told, told_at IS NOT NULL AS is_told FROM odo
 SELECT * FROM told;
 SELECT layer, cause, sla, document, count, waits_for LIKE 'acme.sales.order.shipped.v1; last: acme.sales.order.confirmed.v1%' AS waits, overdue > '0' AS overdue, assigned_to, closed_at FROM odoo_events.exception;
 -- diagnose() knows it by the document, and among all that is wrong
-SELECT verdict, layer, due_at < now() AS overdue, owner, contact, regexp_replace(finding, '\d{4}-\S+ \S+ was|due at .*', '...') AS finding, evidence ->> 'state' AS state, next
+SELECT verdict, layer, due_at < now() AS overdue, owner, contact, regexp_replace(finding, '(due at|last:) .*', '...') AS finding, evidence ->> 'state' AS state, next
   FROM odoo_events.diagnose('order:4') WHERE finding LIKE 'order:4: promise %' ORDER BY finding;
 SELECT verdict, layer, finding LIKE 'order:4: promise late is breached%' AS it FROM odoo_events.diagnose() WHERE finding LIKE 'order:_: promise %' AND finding LIKE '%breached%' ORDER BY 3;
 SELECT odoo_events.take_exception(id, 'Ann') FROM odoo_events.exception;

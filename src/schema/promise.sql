@@ -121,7 +121,7 @@ CREATE FUNCTION odoo_events._waits_for(terms int4, correlation text) RETURNS tex
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 SELECT concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e WHERE x.id = _waits_for.terms),
                  (SELECT format('last: %s of %s at %s', t.type, concat_ws(' ', t.entity, s.record_id), s."time") FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
-                   WHERE s.root = odoo_events._text_hash(correlation) ORDER BY s.position DESC LIMIT 1))
+                   WHERE s.root = odoo_events._text_hash(correlation) AND t.type NOT LIKE 'odoo.process.promise.%' ORDER BY s.position DESC LIMIT 1))
 $$;
 COMMENT ON FUNCTION odoo_events._waits_for(int4, text) IS 'internal: the event types that a promise waits for, and the last milestone of its process';
 
