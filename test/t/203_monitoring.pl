@@ -41,6 +41,15 @@ subtest 'promtool: every alert fires once, and the known false alarms do not' =>
 	ok($ok, 'prometheus.yml is valid') or diag $said;
 };
 
+subtest 'each label of a metric is passed on by each exporter' => sub {
+	my @labels = split / /, $node->safe_psql($db, q{SELECT string_agg(DISTINCT l, ' ') FROM odoo_events.metrics() m, jsonb_object_keys(m.labels) l});
+	foreach my $name (qw(sql_exporter_debian.yml sql_exporter_collector.yml postgres_exporter.yml))
+	{
+		my $file = slurp_file("$top/contrib/monitoring/$name");
+		is(join(' ', grep { $file !~ /m\.labels ->> '$_'/ } @labels), '', "$name has them all");
+	}
+};
+
 subtest 'runbooks: a section for each alert and check, whose statements can be executed' => sub {
 	my $pages = slurp_file("$top/docs/runbooks.md");
 	is(join(' ', grep { $pages !~ /^## $_$/m } $rules{alerts} =~ /^\s+- alert: (\w+)/mg), '', 'each alert has a section');
