@@ -72,7 +72,7 @@ BEGIN
   PERFORM odoo_events._must_be_whole(c, 'acknowledge', '{operate}');
   IF c.url IS NULL THEN
     RAISE EXCEPTION 'subscription "%" is fetched, and acknowledged by its consumer', name USING ERRCODE = 'object_not_in_prerequisite_state',
-      HINT = format('SELECT * FROM odoo_events.fetch(%L); SELECT odoo_events.ack(%L, ...);', name, name);
+      HINT = format('SELECT * FROM odoo_events.fetch(%L);  -- then ack()', name);
   ELSIF ids IS NULL OR cardinality(wanted) > 1000 OR length(note) > 1000 THEN
     RAISE EXCEPTION 'argument "%" is null, or too long', CASE WHEN length(note) > 1000 THEN 'note' ELSE 'ids' END USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Give at most 1000 ids, and a note of at most 1000 characters.';
