@@ -105,7 +105,7 @@ BEGIN
       HINT = 'SELECT * FROM odoo_events.set_retention(''personal'', ''90 days'');  -- other classes go with the outbox: odoo_events.retention';
   ELSIF r.keep < interval '1 hour' THEN
     RAISE EXCEPTION 'argument "keep" is %', r.keep USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'Give one hour or more: SELECT * FROM odoo_events.set_retention(''personal'', ''90 days'');';
+      HINT = 'SELECT * FROM odoo_events.set_retention(''personal'', ''90 days'');  -- one hour at least';
   ELSIF r.keep IS NULL THEN
     DELETE FROM odoo_events.retention_rule x WHERE x.class = r.class;
     RETURN;
