@@ -100,7 +100,7 @@ INSERT INTO stock_picking VALUES (1, 'WH/IN/1', 'assigned', 7, 2, 31, 5, NULL, 2
   (5, 'WH/OUT/5', 'assigned', NULL, 1, 5, 40, NULL, 2), (6, 'WH/IN/6', 'assigned', NULL, 2, 20, 5, NULL, 2), (7, 'WH/IN/7', 'assigned', NULL, 2, 21, 5, NULL, 2), (8, 'WH/IN/8', 'assigned', NULL, 2, 40, 5, NULL, 2);
 INSERT INTO stock_move VALUES (1, 'assigned', 1, 1, 8, 0, 31, 5, 1, 2, NULL, NULL, false, 3, 'WH/IN/1', 2);
 :publish;
-SELECT type, subject, data -> 'transfer' -> 'purpose' AS purpose, jsonb_path_query_array(data, '$.lines[*].kit.sku') AS kit, jsonb_path_query_array(data, '$.lines[*].bom_line') AS bom_line FROM told WHERE type LIKE '%.confirmed' ORDER BY position;
+SELECT type, subject, data -> 'transfer' -> 'route' AS route, jsonb_path_query_array(data, '$.lines[*].kit.sku') AS kit, jsonb_path_query_array(data, '$.lines[*].bom_line') AS bom_line FROM told WHERE type LIKE '%.confirmed' ORDER BY position;
 SELECT regexp_replace(event::json ->> 'type', '^odoo.logistics.', '') AS type, event::json ->> 'subject' AS subject, json_array_length(event::json -> 'data' -> 'lines') AS lines FROM odoo_events.fetch('wms') ORDER BY 2;
 BEGIN;
 INSERT INTO stock_picking VALUES (2, 'WH/OUT/2', 'assigned', 7, 1, 5, 31, NULL, 2);

@@ -34,7 +34,8 @@ CREATE TABLE odoo_events.entity (
 ) WITH (user_catalog_table = true);
 COMMENT ON TABLE odoo_events.entity IS 'what events are about: table, states, ordering key';
 
--- Kinds of one entity that have types of their own (a transfer is a shipment, a receipt ...): first that matches.
+-- Kinds of one entity that have types of their own (a transfer is a shipment, a receipt ...): first that matches.  A purpose that begins
+-- with '~' is shown as the member "route" instead.
 CREATE TABLE odoo_events.entity_kind (
     entity      text NOT NULL REFERENCES odoo_events.entity (entity),
     precedence  int NOT NULL,
@@ -139,7 +140,7 @@ COMMENT ON TABLE odoo_events.part IS 'rows that belong to a document';
 
 -- What an event carries.  sources: first that the row has; path, 'column@state' and 'column@!state' (zero unless in that state),
 -- 'sum(part.column)', 'first(part.path)' of the first row of a part, 'many(table.key=value)' for a relation table (alone; an array of
--- what "reference" names), '#word' for what is computed (kind, purpose, document, reservation, merged_from, merged_into).  'source?column':
+-- what "reference" names), '#word' for what is computed (kind, purpose, document, reservation, route, merged_from, merged_into).  'source?column':
 -- only where that column has a value; '-source': only where no column of the sources before it exists.  "reference" of a path: show
 -- this of the row, and not what "link" says.
 CREATE TABLE odoo_events.field (

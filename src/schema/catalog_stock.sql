@@ -80,13 +80,13 @@ INSERT INTO odoo_events.entity_kind (entity, precedence, kind, purpose, conditio
 ('transfer', 3, 'dropship', NULL, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"'),
 -- Goods between warehouses go by a transit location: one of the company's own, or the one between companies, which belongs to none.
 -- What an outgoing type brings to a location of one's own goes to a subcontractor.
-('transfer', 4, 'shipment', 'inter_company', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit" && $.refs.location_dest_id.company_id == null'),
-('transfer', 5, 'shipment', 'transit', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit"'),
-('transfer', 6, 'shipment', 'subcontractor', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "internal"'),
+('transfer', 4, 'shipment', '~inter_company', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit" && $.refs.location_dest_id.company_id == null'),
+('transfer', 5, 'shipment', '~transit', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit"'),
+('transfer', 6, 'shipment', '~subcontractor', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "internal"'),
 ('transfer', 7, 'shipment', NULL, '$.refs.picking_type_id.code == "outgoing"'),
-('transfer', 8, 'receipt', 'inter_company', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit" && $.refs.location_id.company_id == null'),
-('transfer', 9, 'receipt', 'transit', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit"'),
-('transfer', 10, 'receipt', 'subcontractor', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "internal"'),
+('transfer', 8, 'receipt', '~inter_company', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit" && $.refs.location_id.company_id == null'),
+('transfer', 9, 'receipt', '~transit', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit"'),
+('transfer', 10, 'receipt', '~subcontractor', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "internal"'),
 ('transfer', 11, 'receipt', NULL, '$.refs.picking_type_id.code == "incoming"'),
 ('transfer', 12, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
 ('transfer', 13, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
@@ -316,6 +316,7 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 -- comes_from, goes_to: the movements before and behind this one, which are the other half of a resupply, or the next step.
 INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
 ('transfer', 28, 'address', '{partner_id}', 'personal', 'address');
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES ('transfer', 29, 'route', '{#route}');
 INSERT INTO odoo_events.field (owner, position, field, sources, reference)
 SELECT o.owner, o.position + f.position, f.field, f.sources::text[], 'stock_move'
   FROM (VALUES ('line.move', 15), ('stock_move', 25)) AS o (owner, position),

@@ -117,7 +117,8 @@ BEGIN
   IF f.sources[1] LIKE '#%' THEN
     RETURN CASE f.sources[1]
       WHEN '#kind' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.kind) FROM odoo_events.entity_kind k WHERE k.entity = e.entity))
-      WHEN '#purpose' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.purpose) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose IS NOT NULL))
+      WHEN '#purpose' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.purpose) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose NOT LIKE '~%'))
+      WHEN '#route' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT substr(k.purpose, 2)) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose LIKE '~%'))
       WHEN '#reservation' THEN jsonb '{"enum": ["full", "partial", "none"]}'
       WHEN '#earlier' THEN jsonb '{"const": true}'
       WHEN '#merged_into' THEN jsonb '{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}'

@@ -187,7 +187,9 @@ oe_write_computed(OeCycle *cy, OeDraftEvent *ev, StringInfo buf, bool *first, Oe
 	else if (strcmp(word, "kind") == 0)
 		s = ev->kind;
 	else if (strcmp(word, "purpose") == 0)
-		s = ev->purpose;
+		s = ev->purpose && ev->purpose[0] != '~' ? ev->purpose : NULL;
+	else if (strcmp(word, "route") == 0)
+		s = ev->purpose && ev->purpose[0] == '~' ? ev->purpose + 1 : NULL;
 	else if (strcmp(word, "reservation") == 0 && ev->def->with_lines)
 		s = oe_reservation(cy, lines);
 	else if (strcmp(word, "complete") == 0 && ev->def->with_lines && (s = oe_complete(cy, ev, lines)) != NULL)
