@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # All benchmarks on private servers, one after another, a quarter of an hour on a quiet machine; prints a table, which docs/benchmarks.md explains.
 #
-#   run.sh [publish|pipeline|misbehave|delivery|scale|decode|backfill|brokers ...]
+#   run.sh [publish|pipeline|misbehave|delivery|scale|decode|backfill|pages|brokers ...]
 #
 # BACKLOG (default 3000000): events behind one of 1,000 subscriptions; ten million take 25 GB and five minutes more.
+# PAGE_EVENTS (default 3000000): events in the outbox when the pages are made.
 # PROTOTYPE: the bare libcurl poster to compare with (delivery.py says how it is called).
 # Needs what the tests need, nginx, openssl and a C compiler.  The extension is built without the tests' fault points, as a user builds it.
 set -uo pipefail
@@ -33,12 +34,13 @@ run() {
     decode) part "output plugin" python3 decode.py --changes 100000 --rounds 1 ;;
     brokers) part "into brokers" python3 backbone.py; part "beside a broker that hangs" python3 hanging.py; part "many databases" python3 fifty.py ;;
     backfill) part "a backfill beside who writes" ./backfill.sh ;;
-    *) sed -n '2,8p' run.sh; exit 2 ;;
+    pages) part "pages over a full outbox" python3 pages.py --events "${PAGE_EVENTS:-3000000}" ;;
+    *) sed -n '2,9p' run.sh; exit 2 ;;
   esac
 }
 printf '%s\n%s cores, %s, kernel %s, %s, libcurl %s, load %s\n' "$(date -u '+%F %R UTC')" "$(nproc)" "$(sed -n 's/^model name.*: *//p;T;q' /proc/cpuinfo)" "$(uname -r)" \
   "$("${PG_CONFIG:-pg_config}" --version)" "$(pkg-config --modversion libcurl)" "$(cut -d' ' -f1-3 /proc/loadavg)"
 for name in "${@:-all}"; do
-  if [ "$name" = all ]; then for each in publish pipeline misbehave delivery scale decode backfill; do run "$each"; done; else run "$name"; fi
+  if [ "$name" = all ]; then for each in publish pipeline misbehave delivery scale decode backfill pages; do run "$each"; done; else run "$name"; fi
 done
 exit $failed

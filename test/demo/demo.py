@@ -141,11 +141,16 @@ def prepare(db, receiver):
     show(db, "SELECT entity, relation, mode FROM odoo_events.attach()")
     url = f"http://127.0.0.1:{receiver.port}/{db}"
     call = f"odoo_events.subscribe('{db}', '{url}', allow_networks => '{{127.0.0.0/8}}', " \
-           "clearance => '{public,internal,confidential,personal}')"
+           "types => '{*,odoo.process.*}', clearance => '{public,internal,confidential,personal}')"
     say("  " + paint("33", f"{db}=# ") + f"SELECT {call};")
     secret = sql(db, f"SELECT {call}", "-At")
     say(f"  {secret[:12]}...   (the signing secret, shown once; the receiver now has it)")
     receiver.knows(f"/{db}", secret)
+    # a day of the demo takes seconds, so its promises are short
+    show(db, "SELECT odoo_events.define_sla('order-to-shipment', '{odoo.sales.sales_order.confirmed.v1}', '{odoo.logistics.shipment.dispatched.v1}', "
+         "within => '2 s', owner => 'Dock')", "-At")
+    show(db, "SELECT odoo_events.define_sla('production', '{odoo.manufacturing.manufacturing_order.confirmed.v1}', "
+         "'{odoo.manufacturing.manufacturing_order.completed.v1}', document => 'key', within => '2 s', owner => 'Shop floor')", "-At")
     show(db, f"SELECT odoo_events.ping('{db}')", "-At")
     await_that(lambda: any(e["status"] == 204 for e in receiver.ledger(f"/{db}")), "the ping arrives")
 
