@@ -336,7 +336,8 @@ SELECT COALESCE((SELECT c.timezone FROM odoo_events.calendar_def c WHERE _page_z
 $$;
 COMMENT ON FUNCTION odoo_events._page_zone(int4) IS 'internal: the time zone that a page shows';
 
--- What each page shows, in order.  {since}, {until} and {what} are literals of the call, {whose:x} are conditions of its company and warehouse on
+-- What each page shows, in order.  {since}, {until} and {what} are literals of the call, {recent} is the position from where on
+-- the last 20,000 events are (a literal, so that the planner knows how few they are), {whose:x} are conditions of its company and warehouse on
 -- x, for what has one.  "needs" is about callers under a policy: "read" where one has to let them read events, "all" where what is shown cannot be told apart by company and warehouse.
 CREATE FUNCTION odoo_events._page_sections(role text) RETURNS TABLE (n int, kind text, title text, needs text, statement text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $page$
@@ -385,13 +386,12 @@ SELECT x.due_at, x.state, x.sla, x.document, x.warehouse_id AS warehouse, odoo_e
          ORDER BY p.due_at LIMIT 60) x ORDER BY x.due_at$$),
  ('warehouse', 2, 'table', 'Promises kept', NULL, $$
 SELECT s.name AS sla, x.kept, x.broken, round(100.0 * x.kept / NULLIF(x.kept + x.broken, 0), 1) AS kept_percent, round(100 * s.objective, 1) AS objective_percent,
-       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent, x.open
+       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent
   FROM odoo_events.sla s
-       LEFT JOIN (SELECT p.sla, count(*) FILTER (WHERE p.state = 'met') AS kept, count(*) FILTER (WHERE p.state IN ('met_late', 'breached')) AS broken,
-                         count(*) FILTER (WHERE p.state IN ('open', 'paused', 'at_risk')) AS open
-                    FROM odoo_events.promise p
-                   WHERE (p.state IN ('met', 'met_late') AND p.ended_at > {since} OR p.state IN ('open', 'paused', 'at_risk', 'breached')){whose:p}
-                   GROUP BY p.sla) x ON x.sla = s.name
+       LEFT JOIN (SELECT y.sla, count(*) FILTER (WHERE y.state = 'met') AS kept, count(*) FILTER (WHERE y.state <> 'met') AS broken
+                    FROM (SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state IN ('met', 'met_late') AND p.ended_at > {since}{whose:p}
+                          UNION ALL SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state = 'breached'{whose:p}) y
+                   GROUP BY y.sla) x ON x.sla = s.name
  ORDER BY s.name LIMIT 60$$),
  ('warehouse', 3, 'table', 'Cycle times', NULL, $$
 SELECT c.sla, c.week, c.warehouse_id AS warehouse, c.n, c.p50, c.p90, c.p95, c.late
@@ -402,26 +402,26 @@ SELECT c.sla, c.week, c.warehouse_id AS warehouse, c.n, c.p50, c.p90, c.p95, c.l
 SELECT x."time" AS since, x.subject AS document, x.type
   FROM (SELECT DISTINCT ON (o.partitionkey) o."time", o.subject, o.type
           FROM odoo_events.outbox o
-         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 20000
-           AND o.type ~ '[.](components_short|components_available|goods_short|goods_available|depleted|went_negative|completed|dispatched|cancelled|deleted)[.]v|[.]stock_level[.]'{whose:o}
+         WHERE o.position > {recent}
+           AND (split_part(o.type, '.', 4) = ANY ('{components_short,components_available,goods_short,goods_available,completed,dispatched,cancelled,deleted}')
+                OR split_part(o.type, '.', 3) = 'stock_level'){whose:o}
          ORDER BY o.partitionkey, o.position DESC) x
- WHERE x.type ~ '[.](components_short|goods_short|depleted|went_negative)[.]v' ORDER BY x."time" LIMIT 60$$),
+ WHERE split_part(x.type, '.', 4) = ANY ('{components_short,goods_short,depleted,went_negative}') ORDER BY x."time" LIMIT 60$$),
  ('warehouse', 5, 'table', 'Lots on hold', 'read', $$
 SELECT x."time" AS since, x.subject AS lot
   FROM (SELECT DISTINCT ON (o.partitionkey) o."time", o.subject, o.type
           FROM odoo_events.outbox o
-         WHERE o.position > (SELECT max(m.position) FROM odoo_events.outbox m) - 20000 AND o.type LIKE ANY ('{odoo.inventory.lot.held.v%,odoo.inventory.lot.released.v%}'){whose:o}
+         WHERE o.position > {recent} AND o.type LIKE ANY ('{odoo.inventory.lot.held.v%,odoo.inventory.lot.released.v%}'){whose:o}
          ORDER BY o.partitionkey, o.position DESC) x
  WHERE x.type LIKE '%.held.v%' ORDER BY x."time" LIMIT 60$$),
  ('business', 1, 'table', 'Promises kept', NULL, $$
 SELECT s.name AS sla, x.kept, x.broken, round(100.0 * x.kept / NULLIF(x.kept + x.broken, 0), 1) AS kept_percent, round(100 * s.objective, 1) AS objective_percent,
-       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent, x.open
+       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent
   FROM odoo_events.sla s
-       LEFT JOIN (SELECT p.sla, count(*) FILTER (WHERE p.state = 'met') AS kept, count(*) FILTER (WHERE p.state IN ('met_late', 'breached')) AS broken,
-                         count(*) FILTER (WHERE p.state IN ('open', 'paused', 'at_risk')) AS open
-                    FROM odoo_events.promise p
-                   WHERE (p.state IN ('met', 'met_late') AND p.ended_at > {since} OR p.state IN ('open', 'paused', 'at_risk', 'breached')){whose:p}
-                   GROUP BY p.sla) x ON x.sla = s.name
+       LEFT JOIN (SELECT y.sla, count(*) FILTER (WHERE y.state = 'met') AS kept, count(*) FILTER (WHERE y.state <> 'met') AS broken
+                    FROM (SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state IN ('met', 'met_late') AND p.ended_at > {since}{whose:p}
+                          UNION ALL SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state = 'breached'{whose:p}) y
+                   GROUP BY y.sla) x ON x.sla = s.name
  ORDER BY s.name LIMIT 60$$),
  ('business', 2, 'curve', 'Kept week by week', NULL, $$
 SELECT c.week::timestamptz AS at, round(100.0 * (sum(c.n) - sum(c.late)) / sum(c.n), 1) AS value
@@ -531,6 +531,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   spoken text := COALESCE(page.language, 'en');
   zone   text := odoo_events._page_zone(page.warehouse_id);
+  recent int8 := GREATEST(COALESCE((SELECT max(o.position) FROM odoo_events.outbox_all o), 0) - 20000, 0);
   whose  text := concat(' AND COALESCE(\1.company_id = ' || page.company_id || ', true)', ' AND COALESCE(\1.warehouse_id = ' || page.warehouse_id || ', true)');
   titles record;
   body   text;
@@ -539,7 +540,7 @@ BEGIN
   PERFORM set_config('TimeZone', zone, true);           -- until the end of this function, because of its SET clause
   SELECT * INTO titles FROM odoo_events._page_title(page.role);
   SELECT string_agg(odoo_events._page_section(spoken, s.kind, s.title, s.needs,
-           replace(replace(replace(regexp_replace(s.statement, '[{]whose:(\w)[}]', whose, 'g'),
+           replace(replace(replace(replace(regexp_replace(s.statement, '[{]whose:(\w)[}]', whose, 'g'), '{recent}', recent::text),
              '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())), '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
            E'\n' ORDER BY s.n)
     INTO body FROM odoo_events._page_sections(page.role) s;

@@ -117,20 +117,27 @@ END $$;
 COMMENT ON FUNCTION odoo_events._cycle_weeks() IS 'internal: notes cycle times of weeks that have been over for an hour; when that is to be done again';
 
 -- What a document has reached last: what the promise waits behind.
+-- PL/pgSQL keeps its plans, which are of all members of a ring, from one promise to the next.
 CREATE FUNCTION odoo_events._waits_for(terms int4, correlation text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
-SELECT concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e WHERE x.id = _waits_for.terms),
-                 (SELECT format('last: %s of %s at %s', t.type, concat_ws(' ', t.entity, s.record_id), s."time") FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
-                   WHERE s.root = odoo_events._text_hash(correlation) AND t.type NOT LIKE 'odoo.process.promise.%' ORDER BY s.position DESC LIMIT 1))
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+  RETURN concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e WHERE x.id = _waits_for.terms),
+                   (SELECT format('last: %s of %s at %s', t.type, concat_ws(' ', t.entity, s.record_id), date_trunc('second', s."time"))
+                      FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
+                     WHERE s.root = odoo_events._text_hash(correlation) AND NOT starts_with(t.type, 'odoo.process.promise.') ORDER BY s.position DESC LIMIT 1));
+END $$;
 COMMENT ON FUNCTION odoo_events._waits_for(int4, text) IS 'internal: the event types that a promise waits for, and the last milestone of its process';
 
 CREATE FUNCTION odoo_events._promise_waits_for(id int8) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-SELECT odoo_events._waits_for(p.terms, p.correlationid)
-  FROM (SELECT r.* FROM odoo_events.promise_row r WHERE r.id = _promise_waits_for.id ORDER BY r.n DESC LIMIT 1) p
- WHERE p.state IN ('open', 'paused', 'at_risk', 'breached') AND odoo_events._allows(odoo_events._policies('{read,operate,approve}'), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p odoo_events.promise_row;
+BEGIN
+  SELECT r.* INTO p FROM odoo_events.promise_row r WHERE r.id = _promise_waits_for.id ORDER BY r.n DESC LIMIT 1;
+  RETURN CASE WHEN p.state IN ('open', 'paused', 'at_risk', 'breached')
+               AND odoo_events._allows(odoo_events._policies('{read,operate,approve}'), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+              THEN odoo_events._waits_for(p.terms, p.correlationid) END;
+END $$;
 COMMENT ON FUNCTION odoo_events._promise_waits_for(int8) IS 'internal: what a promise waits for that the caller may see; for views and pages';
 
 -- Called in the transaction that changes the promise, so that it is told once.

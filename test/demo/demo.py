@@ -206,7 +206,7 @@ def write_pages(db, directory):
     name = values(db, "SELECT split_part(subject, '/', 2) FROM odoo_events.outbox WHERE entity IN ('sales_order', 'manufacturing_order') ORDER BY position LIMIT 1")[0][0]
     for role in ("operations", "integration", "warehouse", "business", "document"):
         with open(os.path.join(directory, f"{db}-{role}.html"), "w", encoding="utf-8") as f:
-            f.write(sql(db, f"SELECT odoo_events.page('{role}', what => '{name}')", "-At") + "\n")
+            f.write(sql(db, f"SELECT odoo_events.page('{role}'" + (f", what => '{name}')" if role == "document" else ")"), "-At") + "\n")
 
 
 def main():
