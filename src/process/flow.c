@@ -429,6 +429,9 @@ oe_flows_next(void)
 static void
 oe_flows_write(TimestampTz now, bool done)
 {
+	/* where the clock was set forward, a year has not been silent */
+	if (done && oe_flows.closed < (now - USECS_PER_DAY) / oe_flows.width - 1)
+		oe_flows_begin(oe_flows.closed);
 	for (int i = 0; i < OE_FLOW_CLOSES; i++)
 	{
 		TimestampTz end = (oe_flows.closed + 2) * oe_flows.width;

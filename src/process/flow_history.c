@@ -104,7 +104,8 @@ oe_history_of(OeHistories *h, int id)
 }
 
 /*
- * Reads the flows, and which of their buckets are known.
+ * Reads the flows, and which of their buckets are known.  A subscription that is
+ * paused or gone is silent because somebody wanted that.
  */
 static void
 oe_history_flows(OeHistories *h, Datum buckets)
@@ -121,7 +122,8 @@ oe_history_flows(OeHistories *h, Datum buckets)
 		h->known[place] = true;
 		h->with_requests[place] = oe_cell_bool(SPI_tuptable, i, 2);
 	}
-	(void) oe_spi_keep_context(&flows, "SELECT f.id, f.subscription_id IS NOT NULL, f.since FROM odoo_events.flow f WHERE f.id > 0 ORDER BY f.id", 0, NULL, NULL, NULL, true, 0);
+	(void) oe_spi_keep_context(&flows, "SELECT f.id, f.subscription_id IS NOT NULL, f.since FROM odoo_events.flow f"
+							   " WHERE f.subscription_id IS NULL OR EXISTS (SELECT FROM odoo_events.subscription_config c WHERE c.id = f.subscription_id AND c.state = 'active') ORDER BY f.id", 0, NULL, NULL, NULL, true, 0);
 	h->n = SPI_processed;
 	h->flows = palloc0(sizeof(OeFlowHistory) * Max(h->n, 1));
 	for (int i = 0; i < h->n; i++)

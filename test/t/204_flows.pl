@@ -142,6 +142,9 @@ subtest 'a subscription whose requests become slow is told' => sub {
 	like(sql(q{SELECT detail FROM odoo_events.health() WHERE "check" = 'flows' AND detail LIKE '%carrier is slow%'}), qr/^subscription:carrier is slow since .*: 95th percentile 1\.\d+ s, expected 0\.05 s, at most 0\.[56]/, 'health() says how slow');
 	ok($receiver->wait_for(sub { grep { $_->{data}{flow}{kind} eq 'slow' && $_->{data}{flow}{subscription} eq 'carrier' && $_->{data}{flow}{unit} eq 'seconds' } $receiver->events('/watch') }, 'an event comes'), 'an event tells it');
 	$receiver->misbehave();
+	sql(q{SELECT odoo_events.unsubscribe('carrier')});
+	ok(closed() && closed() && until_true(q{SELECT bool_and(until IS NOT NULL) FROM odoo_events.flow_anomaly a JOIN odoo_events.flow f ON f.id = a.flow WHERE f.subscription_id IS NOT NULL}),
+		'the silence of a subscription that is gone is none');
 };
 
 subtest 'a role under a policy sees what it allows' => sub {
