@@ -143,7 +143,8 @@ subtest 'a subscription whose requests become slow is told' => sub {
 	ok($receiver->wait_for(sub { grep { $_->{data}{flow}{kind} eq 'slow' && $_->{data}{flow}{subscription} eq 'carrier' && $_->{data}{flow}{unit} eq 'seconds' } $receiver->events('/watch') }, 'an event comes'), 'an event tells it');
 	$receiver->misbehave();
 	sql(q{SELECT odoo_events.unsubscribe('carrier')});
-	ok(closed() && closed() && until_true(q{SELECT bool_and(until IS NOT NULL) FROM odoo_events.flow_anomaly a JOIN odoo_events.flow f ON f.id = a.flow WHERE f.subscription_id IS NOT NULL}),
+	ok(closed() && closed() && until_true(q{SELECT bool_and(until IS NOT NULL) FROM odoo_events.flow_anomaly a JOIN odoo_events.flow f ON f.id = a.flow WHERE f.subscription_id IS NOT NULL
+		  AND NOT EXISTS (SELECT FROM odoo_events.subscription_config c WHERE c.id = f.subscription_id)}),
 		'the silence of a subscription that is gone is none');
 };
 
