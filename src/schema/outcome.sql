@@ -94,6 +94,7 @@ CREATE TABLE odoo_events.outcome_late (
     processed       boolean
 );
 COMMENT ON TABLE odoo_events.outcome_late IS 'internal: accepted events whose outcome is being confirmed by a transaction that is still open';
+COMMENT ON SEQUENCE odoo_events.outcome_late_n_seq IS 'internal: numbers of outcome_late';
 
 -- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
 CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[], locations text[], notes text[], waits int4[], processed boolean[]) RETURNS void
