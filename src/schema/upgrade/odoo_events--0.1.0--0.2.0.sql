@@ -79,6 +79,8 @@ ALTER TABLE odoo_events.subscription_config ADD COLUMN outcomes text NOT NULL DE
   ADD COLUMN rejected jsonpath DEFAULT '$.rejected[*]', ADD COLUMN accepted jsonpath, ADD COLUMN outcome_types text[], ADD COLUMN outcome_types_like text[],
   ADD COLUMN on_reject text NOT NULL DEFAULT 'retry', ADD COLUMN fields text[];
 ALTER TABLE odoo_events.subscription_config ADD COLUMN timezone text;
+ALTER TABLE odoo_events.subscription_config ADD COLUMN outcome_status jsonpath DEFAULT '$.status', ADD COLUMN keep_answers boolean NOT NULL DEFAULT false, ADD COLUMN outcome_calendar text;
+ALTER TABLE odoo_events.subscription_config ADD COLUMN residence cidr[];
 
 -- covers: odoo_events.progress_
 -- again: odoo_events.progress
@@ -95,7 +97,7 @@ ALTER TABLE odoo_events.replay_job ADD COLUMN companies int4[];
 ALTER TABLE odoo_events.replay_job ADD COLUMN warehouses int4[];
 
 -- covers: odoo_events.backfill_job
-ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0;
+ALTER TABLE odoo_events.backfill_job ADD COLUMN attempts int4 NOT NULL DEFAULT 0, ADD COLUMN subscriptions int4[];
 
 -- it calls _captured_table(text[]), which has another argument by now
 DROP VIEW odoo_events.capture_status;
@@ -114,6 +116,7 @@ ALTER TABLE odoo_events.arming_state ADD COLUMN restore_token text, ADD COLUMN e
 
 -- covers: odoo_events.pull_cursor
 ALTER TABLE odoo_events.pull_cursor ADD COLUMN filter_passed int8 NOT NULL DEFAULT 0, ADD COLUMN filter_refused int8 NOT NULL DEFAULT 0;
+DROP FUNCTION odoo_events.backfill(text, text);
 DROP FUNCTION odoo_events._column_json(text[], text[]);
 DROP FUNCTION odoo_events._settled(odoo_events.subscription_config, uuid, int8, timestamptz);
 DROP FUNCTION odoo_events._unwanted(odoo_events.subscription_config, text, text, int4, int4, text);
@@ -138,7 +141,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   saved jsonb := convert_from(decode(rtrim(NEW.line, ';'), 'hex'), 'UTF8');
   target regclass := (SELECT t.oid FROM pg_class t WHERE t.relnamespace = 'odoo_events'::regnamespace AND t.relname = saved ->> 'table'
-                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config', 'care_rule', 'calendar_def', 'sla_def', 'policy_rule', 'revision', 'own_type', 'accepted_contract'));
+                         AND t.relname IN ('attached', 'attached_all', 'definition', 'marked', 'subscription_config', 'care_rule', 'comparison_rule', 'calendar_def', 'sla_def', 'policy_rule', 'revision', 'own_type', 'accepted_contract', 'residency_rule', 'retention_rule'));
   columns text;
 BEGIN
   IF target IS NOT NULL THEN
@@ -256,6 +259,49 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._must_be_free(text) IS 'internal: refuses a caller that a policy restricts';
+-- seal: the tables of the evidence log (seal.sql).  Nobody writes them before seal() has been called.
+
+-- A log: a Merkle tree over the events from first_position on.  It is closed when the server is no longer the one that opened it.
+CREATE TABLE odoo_events.seal_log (
+    id             int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    origin         text NOT NULL UNIQUE,        -- its name in checkpoints
+    public_key     bytea NOT NULL,              -- of Ed25519; the private one is row 0 of subscription_secret
+    first_position int8 NOT NULL,               -- of the event of leaf 0
+    place          text NOT NULL,               -- server, database and timeline
+    reason         text NOT NULL,               -- why it was opened
+    opened_at      timestamptz NOT NULL,
+    closed_at      timestamptz
+);
+COMMENT ON TABLE odoo_events.seal_log IS 'evidence logs; one is open at most; in no dump';
+CREATE UNIQUE INDEX seal_log_open ON odoo_events.seal_log ((true)) WHERE closed_at IS NULL;
+-- Hashes of 256 nodes of a level in one row: level 0 has the leaves, each higher level the roots of the rows of the level below.
+CREATE TABLE odoo_events.seal_tile (
+    log    int4 NOT NULL,
+    level  int2 NOT NULL,
+    n      int8 NOT NULL,                       -- number of the row in its level
+    hashes bytea NOT NULL,                      -- 32 bytes a node; the last row of a level has fewer than 256
+    PRIMARY KEY (log, level, n)
+);
+COMMENT ON TABLE odoo_events.seal_tile IS 'hashes of the evidence logs, 32 bytes an event and 1/256 of that; kept for odoo_events.seal_retention; in no dump';
+-- What proofs need beside the hashes, while the outbox has the events.
+CREATE TABLE odoo_events.seal_leaf (
+    log   int4 NOT NULL,
+    n     int8 NOT NULL,                        -- of the row of level 0
+    parts bytea NOT NULL,                       -- of each leaf: hash of the rest, hash of salt and whole text
+    salts bytea NOT NULL,                       -- of each leaf 16 bytes; zeros where somebody was erased
+    PRIMARY KEY (log, n)
+);
+COMMENT ON TABLE odoo_events.seal_leaf IS 'salts and hashes of events that the outbox has; in no dump';
+CREATE TABLE odoo_events.seal_checkpoint (
+    log        int4 NOT NULL,
+    size       int8 NOT NULL,                   -- leaves
+    at         timestamptz NOT NULL,
+    member     int4,                            -- of the outbox that the last one of them was in
+    reason     text NOT NULL,
+    checkpoint text NOT NULL,                   -- the signed note
+    PRIMARY KEY (log, size)
+);
+COMMENT ON TABLE odoo_events.seal_checkpoint IS 'what the view checkpoint shows; in no dump';
 -- Whoever attached everything wants what comes later, too: a module that is installed then.
 CREATE TABLE odoo_events.attached_all (
     one  boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -269,7 +315,7 @@ CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached_all
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('one');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.attached_all
   FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('mode', 'attach all', 'attach all', 'detach all', 'one,at');
-CREATE OR REPLACE VIEW odoo_events.capture_error AS
+CREATE OR REPLACE VIEW odoo_events._capture_error AS
 SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
                          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                         WHERE c.oid = g.relid), g.rule) AS relation,
@@ -278,6 +324,7 @@ SELECT g.at, COALESCE((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         UNION ALL
         SELECT s.unnoted_at, s.rule, s.unnoted_relid, s.unnoted, 'neither the journal nor capture_gap could be written; not written down yet', NULL
           FROM odoo_events._rule_stats() s WHERE s.unnoted > 0) g;
+COMMENT ON VIEW odoo_events._capture_error IS 'internal: what capture_error shows';
 -- Which table is Odoo's: the rule stands in src/base/relations.h, for SQL and C alike.  Odoo's schema is where an ordinary table
 -- ir_module_module of the database's owner is; a table of Odoo's stands in that schema and belongs to the same role.
 CREATE FUNCTION odoo_events._odoo_schema() RETURNS oid
@@ -634,6 +681,32 @@ SELECT position, id, type, subject, partitionkey, "time", recordedtime, entity, 
        correlationid, causationid, odootx, event::json AS event
   FROM odoo_events.outbox_all
  WHERE odoo_events._allows((SELECT m.reads FROM odoo_events._my_policy m), type, company_id, warehouse_id);
+CREATE OR REPLACE VIEW odoo_events.quarantine AS
+SELECT change_id, entity, record_id, at, reason, attempts FROM odoo_events.quarantined WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy);
+CREATE OR REPLACE FUNCTION odoo_events.requeue(ids bigint[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n bigint;
+BEGIN
+  PERFORM odoo_events._must_be_free('requeue');
+  UPDATE odoo_events.quarantined q SET requeued = true
+   WHERE NOT q.requeued AND (requeue.ids IS NULL OR q.change_id = ANY (requeue.ids));
+  GET DIAGNOSTICS n = ROW_COUNT;
+  PERFORM odoo_events._audit('requeue', NULL, NULL, jsonb_build_object('ids', ids, 'changes', n));
+  PERFORM odoo_events._wake('changes');
+  RETURN n;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.drop_quarantined(ids bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n bigint;
+BEGIN
+  PERFORM odoo_events._must_be_free('drop_quarantined');
+  DELETE FROM odoo_events.quarantined q WHERE q.change_id = ANY (drop_quarantined.ids);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  PERFORM odoo_events._audit('drop_quarantined', NULL, NULL, jsonb_build_object('ids', ids, 'changes', n));
+  RETURN n;
+END $$;
 -- process: what the reader behind the publisher keeps (src/process): its cursor, milestones, and an index of documents.
 
 -- Insert-only, ring of two: the row with the greatest n holds.
@@ -825,7 +898,7 @@ CREATE FUNCTION odoo_events._read_behind() RETURNS int8
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_read_behind';
 COMMENT ON FUNCTION odoo_events._read_behind() IS 'internal: lets milestones and promises follow the outbox, as the worker does; answers the number of events read';
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.subscription_config
-  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,outcome_types_like,overlap_until,auth_expires_at,tls_expires_at');
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'subscribe', 'alter_subscription', 'unsubscribe', 'id,name,types_like,outcome_types_like,residence,overlap_until,auth_expires_at,tls_expires_at');
 -- Written by the worker when an endpoint shows another certificate than before (deliver/transport/http/peer.c).
 CREATE TABLE odoo_events.subscription_peer (
     subscription_id int4 PRIMARY KEY,
@@ -1075,7 +1148,7 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._warn_config(odoo_events.subscription_config, jsonb) IS 'internal: warns of arguments that are hardly meant';
--- deliver, seventh part: subscriptions whose endpoint is a broker.  A helper program per kind of broker does the sending (src/deliver/transport/program);
+-- deliver: subscriptions whose endpoint is a broker.  A helper program per kind of broker does the sending (src/deliver/transport/program);
 -- all that can be wrong with a configuration is found here, when it is given.
 
 CREATE FUNCTION odoo_events._program(kind text) RETURNS text
@@ -1122,9 +1195,6 @@ BEGIN
     END IF;
     hosts := hosts || substring(part FROM '^(\[[^]]+\]|[^:]+)');
   END LOOP;
-  IF wrong IS NULL AND kind IN ('mqtt', 'amqp') AND cardinality(hosts) > 1 THEN
-    wrong := format('%s takes one host.', upper(kind));
-  END IF;
   IF wrong IS NOT NULL THEN
     RAISE EXCEPTION 'argument "url" is not a usable URL' USING ERRCODE = 'invalid_parameter_value', DETAIL = wrong,
       HINT = format('A URL looks like %s; credentials go into the argument "auth".', odoo_events._transport_example(kind));
@@ -1251,7 +1321,7 @@ DECLARE
   wrong text;
 BEGIN
   wrong := CASE WHEN c.handshake THEN 'handshake' WHEN c.signature <> 'hmac' THEN 'signature' WHEN args ->> 'secret' IS NOT NULL THEN 'secret'
-                WHEN c.success_statuses IS NOT NULL THEN 'success_statuses' WHEN c.outcomes <> 'none' THEN 'outcomes'
+                WHEN c.success_statuses IS NOT NULL THEN 'success_statuses' WHEN c.outcomes NOT IN ('none', 'sql', 'event') THEN 'outcomes'
                 WHEN c.on_reject <> 'retry' THEN 'on_reject' WHEN c.batch_size <> 1 THEN 'batch_size'
                 WHEN c.batch_wait <> '0' THEN 'batch_wait' WHEN c.max_in_flight <> 16 THEN 'max_in_flight' END;
   IF wrong IS NOT NULL THEN
@@ -1381,7 +1451,7 @@ BEGIN
     likes := likes || replace(replace(pattern, '_', '\_'), '*', '%');
     known := EXISTS (SELECT 1 FROM unnest(ARRAY['odoo.platform.subscription.pinged.v1', 'odoo.platform.subscription.disabled.v1',
                        'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.outcome.overdue.v1', 'odoo.platform.outcome.failed.v1', 'odoo.platform.person.erased.v1', 'odoo.platform.capture.fell_back.v1',
-                       'odoo.platform.type.deprecated.v1', 'odoo.platform.exception.escalated.v1', 'odoo.process.promise.at_risk.v1',
+                       'odoo.platform.type.deprecated.v1', 'odoo.platform.seal.checkpoint.v1', 'odoo.platform.retention.applied.v1', 'odoo.platform.exception.escalated.v1', 'odoo.process.promise.at_risk.v1',
                        'odoo.process.promise.breached.v1', 'odoo.process.promise.met_late.v1']) p WHERE p LIKE likes[cardinality(likes)]);
     IF NOT known AND to_regclass('odoo_events.event_type') IS NOT NULL THEN
       EXECUTE 'SELECT EXISTS (SELECT 1 FROM odoo_events.event_type t WHERE t.type LIKE $1)' INTO known USING likes[cardinality(likes)];
@@ -1655,6 +1725,7 @@ BEGIN
   c.outcome_types := NULLIF(c.outcome_types, '{}');
   c.fields := NULLIF(c.fields, '{}');
   c.outcome_within := NULLIF(c.outcome_within, '0');
+  c.outcome_calendar := NULLIF(c.outcome_calendar, '');
   c.allow_networks := COALESCE(c.allow_networks, '{}');
   c.schedule := NULLIF(c.schedule, '');
   c.timezone := NULLIF(c.timezone, '');
@@ -1840,7 +1911,10 @@ CREATE FUNCTION odoo_events.subscribe(
   outcome_types  text[]     DEFAULT NULL,
   on_reject      text       DEFAULT 'retry',
   fields         text[]     DEFAULT NULL,
-  timezone       text       DEFAULT NULL
+  timezone       text       DEFAULT NULL,
+  outcome_status jsonpath   DEFAULT '$.status',
+  keep_answers   boolean    DEFAULT false,
+  outcome_calendar text     DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.subscribe IS
@@ -1920,12 +1994,15 @@ CREATE FUNCTION odoo_events.alter_subscription(
   outcome_types  text[]     DEFAULT NULL,
   on_reject      text       DEFAULT NULL,
   fields         text[]     DEFAULT NULL,
-  timezone       text       DEFAULT NULL
+  timezone       text       DEFAULT NULL,
+  outcome_status jsonpath   DEFAULT NULL,
+  keep_answers   boolean    DEFAULT NULL,
+  outcome_calendar text     DEFAULT NULL
 ) RETURNS void
 LANGUAGE c VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'oe_sql_guarded';
 COMMENT ON FUNCTION odoo_events.alter_subscription IS
 'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls, success_statuses, transport, outcome_types and fields; filter => ''true'' lets all pass';
--- deliver, fourth part: what operators do with subscriptions, and replays.
+-- deliver: what operators do with subscriptions, and replays.
 
 CREATE OR REPLACE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -1943,6 +2020,8 @@ BEGIN
   DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
   DELETE FROM odoo_events.subscription_peer e WHERE e.subscription_id = c.id;
   DELETE FROM odoo_events.outcome_state o WHERE o.subscription_id = c.id;
+  DELETE FROM odoo_events.acknowledged a WHERE a.subscription_id = c.id;
+  DELETE FROM odoo_events.subscription_cut k WHERE c.id IN (k.from_id, k.to_id);
   PERFORM odoo_events._wake('config');
 END $$;
 COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription; its place, its secret and its dead letters are kept for 7 days, in which config_rollback() or config_apply() brings it back';
@@ -2092,7 +2171,7 @@ BEGIN
           SELECT o.position, o.id, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, o.event, o.classes, o."time", v.verdict
             FROM odoo_events.outbox_all o
                  CROSS JOIN LATERAL (SELECT CASE WHEN filtered THEN odoo_events._filter_verdict(odoo_events._company_event(o.event, o.classes, c.companies), c.filter) END AS verdict OFFSET 0) v
-           WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position
+           WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position AND NOT odoo_events._for_others(o.classes, c.id)
              AND o.type LIKE ANY (c.types_like)
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
                       WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it
@@ -2196,9 +2275,29 @@ END $$;
 COMMENT ON FUNCTION odoo_events.replay(text, int8, int8, timestamptz, timestamptz, text[], text[], text, uuid[], boolean, boolean, boolean, int4[], int4[]) IS
 'sends again what the subscription got, or its dead letters: same ids, same bytes, in order per key; missed: sends what it passed over, wants now and was never '
 'sent; answers how many events';
--- deliver, fifth part: how subscriptions go, and what they still need.
+CREATE OR REPLACE FUNCTION odoo_events.cancel_replay(id int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config;
+  r odoo_events.replay_job;
+BEGIN
+  SELECT x.* INTO r FROM odoo_events.replay_job x WHERE x.id = cancel_replay.id AND x.state = 'running' FOR UPDATE;
+  SELECT x.* INTO c FROM odoo_events.subscription_config x WHERE x.id = r.subscription_id;
+  IF c.id IS NULL THEN
+    RAISE EXCEPTION 'replay % is not running', id USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT * FROM odoo_events.replay_status lists them.';
+  END IF;
+  IF r.created_by <> session_user
+     AND NOT odoo_events._sees_whole(odoo_events._policies('{operate}'), c.name, c.types, COALESCE(r.companies, c.companies), COALESCE(r.warehouses, c.warehouses), NULL, NULL) THEN
+    PERFORM odoo_events._deny(format('replay %s concerns more than your policy allows', id), 'SELECT * FROM odoo_events.policy;  -- the replay must be inside, or your own');
+  END IF;
+  UPDATE odoo_events.replay_job x SET state = 'cancelled', finished_at = clock_timestamp() WHERE x.id = r.id;
+  PERFORM odoo_events._audit('cancel_replay', c.name, NULL, jsonb_build_object('replay', id));
+  PERFORM odoo_events._wake('config');
+END $$;
+-- deliver: how subscriptions go, and what they still need.
 
-CREATE OR REPLACE VIEW odoo_events.subscription AS
+CREATE OR REPLACE VIEW odoo_events.subscription WITH (security_barrier) AS
 SELECT c.name,
        c.url,
        c.types,
@@ -2242,8 +2341,12 @@ SELECT c.name,
        c.outcome_types,
        c.on_reject,
        c.fields,
-       c.timezone
-  FROM odoo_events.subscription_config c;
+       c.timezone,
+       c.outcome_status,
+       c.keep_answers,
+       c.outcome_calendar
+  FROM odoo_events.subscription_config c
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
 -- asked_at: nothing is sent before.  Of an open breaker it is the time of the probe; what waits for a retry follows as soon as the endpoint is
 -- back, whenever that retry would have been.  Retry-After holds everything back in the same way, but ends no retry's own delay.
 CREATE OR REPLACE VIEW odoo_events.subscription_progress AS
@@ -2274,7 +2377,7 @@ SELECT h.subscription_id, h.position AS held_position, h.attempts, h.first_at, C
           WHERE h.mode <> 'key' AND x.position = h.position) o;
 -- Estimated to be a few rows, whatever their number: the planner would have the plan of a thousand subscriptions compiled, which takes
 -- ten times as long as to run it.
-CREATE OR REPLACE VIEW odoo_events.subscription_status WITH (security_barrier) AS
+CREATE OR REPLACE VIEW odoo_events._subscription_status WITH (security_barrier) AS
 SELECT c.name,
        CASE WHEN c.state = 'active' AND c.url IS NOT NULL AND s.subscription_id IS NULL THEN 'disabled'
             WHEN c.state = 'active' AND u.unarmed IS NOT NULL THEN 'unarmed'
@@ -2319,6 +2422,7 @@ SELECT c.name,
                                   AS last_position) l
  WHERE c.id = ANY (ARRAY(SELECT x.id FROM odoo_events.subscription_config x))
    AND odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
+COMMENT ON VIEW odoo_events._subscription_status IS 'internal: what subscription_status shows';
 -- A UNION ALL at the top would be taken apart, and a reader's own conditions would see rows before they are hidden.
 CREATE OR REPLACE VIEW odoo_events.waiting WITH (security_barrier) AS
 SELECT u.subscription, u.event_id, u.position, u.type, u.subject, u.partitionkey, u.state, u.attempts, u.next_attempt_at, u.behind_event_id, u.since, u.last_error FROM (
@@ -2377,6 +2481,12 @@ SELECT c.name AS subscription, d.event_id, d.position, d.type, d.subject, d.atte
   FROM odoo_events.dead d JOIN odoo_events.subscription_config c ON c.id = d.subscription_id
  WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
    AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), d.type, d.company_id, d.warehouse_id);
+CREATE OR REPLACE VIEW odoo_events._replay_status AS
+SELECT r.id, c.name AS subscription, r.state, r.matched, r.sent, r.failed, r.cursor AS position, r.from_position, r.to_position,
+       r.dead_letters, r.created_by, r.created_at, r.finished_at
+  FROM odoo_events.replay_job r JOIN odoo_events.subscription_config c ON c.id = r.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses);
+COMMENT ON VIEW odoo_events._replay_status IS 'internal: what replay_status shows';
 -- The least position of the outbox that somebody still needs; null if nobody does.
 CREATE OR REPLACE VIEW odoo_events.needed AS
 SELECT 'subscription ' || p.name AS held_by, LEAST(p.cursor + 1, (SELECT min(x) FROM unnest(p.in_flight || p.batched) x)) AS position
@@ -2387,7 +2497,10 @@ SELECT 'subscription ' || c.name, min(h.position)
 UNION ALL
 SELECT 'replay ' || r.id, r.cursor + 1 FROM odoo_events.replay_job r WHERE r.state = 'running' AND NOT r.dead_letters
 UNION ALL
-(SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1);
+(SELECT 'milestones', k.position + 1 FROM odoo_events.process_cursor k ORDER BY k.n DESC LIMIT 1)
+UNION ALL
+SELECT 'evidence', l.first_position + COALESCE((SELECT max(c.size) FROM odoo_events.seal_checkpoint c WHERE c.log = l.id), 0)
+  FROM odoo_events.seal_log l WHERE l.closed_at IS NULL;
 CREATE OR REPLACE FUNCTION odoo_events._overrun_pull(upto int8) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -2400,7 +2513,7 @@ BEGIN
   END LOOP;
   UPDATE odoo_events.unsubscribed u SET position = upto + 1 WHERE u.position <= upto;
 END $$;
-CREATE OR REPLACE VIEW odoo_events.storage AS
+CREATE OR REPLACE VIEW odoo_events._storage AS
 WITH t AS (
   SELECT pg_catalog.regexp_replace(c.relname, '_[0-9]+$', '') AS part, c.relname,
          pg_catalog.pg_total_relation_size(c.oid) AS bytes, pg_catalog.pg_relation_size(c.oid) > 0 AS used
@@ -2429,7 +2542,8 @@ SELECT s.part, s.used || ' of ' || s.members AS segments, s.bytes,
                                WHERE x.database = current_database() ORDER BY x.prepared LIMIT 1)
        END AS held_by
   FROM s;
--- deliver, sixth part: consumers that fetch, because nothing can be sent to them.
+COMMENT ON VIEW odoo_events._storage IS 'internal: what storage shows';
+-- deliver: consumers that fetch, because nothing can be sent to them.
 
 CREATE FUNCTION odoo_events._filter_verdict(event text, filter jsonpath) RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_filter_verdict';
@@ -2471,6 +2585,12 @@ SELECT c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, 
 ON CONFLICT (subscription_id, event_id) DO NOTHING
 $$;
 COMMENT ON FUNCTION odoo_events._pull_unjudged(odoo_events.subscription_config, int8, text) IS 'internal: makes a dead letter of an event that cannot be judged or rendered for a consumer';
+-- As filter.c has it: the classes of an event that is for some subscriptions alone begin with their numbers.
+CREATE FUNCTION odoo_events._for_others(classes text, subscription int4) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(left(classes, 2) = '>:' AND NOT subscription::text = ANY (string_to_array(substr(split_part(classes, ' ', 1), 3), ',')), false)
+$$;
+COMMENT ON FUNCTION odoo_events._for_others(text, int4) IS 'internal: is an event for other subscriptions alone';
 CREATE FUNCTION odoo_events._company_event(event text, classes text, companies int4[]) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_company_event';
 COMMENT ON FUNCTION odoo_events._company_event(text, text, int4[]) IS
@@ -2489,6 +2609,7 @@ BEGIN
       HINT = 'SELECT name FROM odoo_events.subscription lists them.';
   END IF;
   PERFORM odoo_events._must_be_whole(c, 'fetch', '{consume}', true);
+  PERFORM odoo_events._check_residence(c);
   IF c.url IS NOT NULL THEN
     RAISE EXCEPTION 'subscription "%" has a URL that its events are sent to', name USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.subscribe(%L, url => NULL);', name || '-pull');
@@ -2600,12 +2721,10 @@ CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
   FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
   FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'set_care', 'set_care', 'set_care', 'id,name,type_like');
-CREATE OR REPLACE VIEW odoo_events.care AS
+CREATE OR REPLACE VIEW odoo_events._care AS
 SELECT r.subscription, r.type, r.company_id, r.warehouse_id, r.owner, r.contact, r.criticality, r.runbook, r.escalation, r.sunset
   FROM odoo_events.care_rule r;
-COMMENT ON VIEW odoo_events.care IS
-'who looks after what: one row per rule of set_care(); of several that apply the most specific wins, attribute by attribute: subscription, then type with '
-'warehouse, then type with company, then type';
+COMMENT ON VIEW odoo_events._care IS 'internal: what care shows';
 -- Each attribute is that of the most specific rule that has it.  What subscribe(owner, contact) was given stands behind the subscription's own rule.
 CREATE FUNCTION odoo_events._care(subscription text, type text DEFAULT NULL, company_id int4 DEFAULT NULL, warehouse_id int4 DEFAULT NULL,
   OUT owner text, OUT contact text, OUT criticality int2, OUT runbook text, OUT escalation jsonb, OUT sunset date)
@@ -2722,6 +2841,7 @@ DECLARE
   r odoo_events.care_rule;
   n bigint := 0;
 BEGIN
+  PERFORM odoo_events._must_be_free('set_care');
   IF num_nonnulls(types, subscriptions) <> 1 THEN
     RAISE EXCEPTION 'either argument "types" or "subscriptions" says what it is about' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.set_care(types => ''{odoo.logistics.*}'', owner => ''Shipping IT'', contact => ''shipping@example.com'');';
@@ -2953,6 +3073,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO odoo_events.disk_sample (part, at, free, total) SELECT d.part, clock_timestamp(), d.free, d.total FROM odoo_events._disk_space() d ON CONFLICT DO NOTHING;
   DELETE FROM odoo_events.disk_sample d WHERE d.at < clock_timestamp() - interval '6 hours';
+  PERFORM odoo_events._retain();
 END $$;
 COMMENT ON FUNCTION odoo_events._sample() IS 'internal: the worker calls it once a minute';
 -- Replication slots that keep WAL, of any plugin and database: they fill one disk.
@@ -2970,7 +3091,7 @@ SELECT CASE WHEN part = 'pg_wal' THEN COALESCE(
          (SELECT format('replication slot %s (%s, %s)', s.name, CASE WHEN s.active THEN 'active' ELSE 'inactive' END, pg_size_pretty(s.retained))
             FROM odoo_events._slot s WHERE s.retained > 67108864 ORDER BY s.retained DESC LIMIT 1))
        ELSE (SELECT format('the %s of odoo_events (%s)%s', s.part, pg_size_pretty(s.bytes), ', held by ' || s.held_by)
-               FROM odoo_events.storage s WHERE s.bytes > 67108864 ORDER BY s.bytes DESC LIMIT 1) END
+               FROM odoo_events._storage s WHERE s.bytes > 67108864 ORDER BY s.bytes DESC LIMIT 1) END
 $$;
 COMMENT ON FUNCTION odoo_events._disk_holder(text) IS 'internal: what holds the space of a part of the disk';
 -- full_in: seconds, from the trend of the last hour; null where it does not shrink, or for lack of ten samples.  A standby has no worker
@@ -3067,6 +3188,34 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.quiet(text) IS
 'the changes of the rest of this transaction become no events; audited with the reason (1 to 1000 characters), seen in health(); 25P01 outside a transaction block';
+-- readers: who keeps the event log and its companions from being emptied.
+--
+-- Segments are emptied by TRUNCATE, which waits for nobody: as long as a transaction that has read a segment is open, that segment
+-- stays.  Whoever may read the outbox or a status view can do so for days, also by a prepared transaction, which no session holds.
+
+CREATE FUNCTION odoo_events._open_reader(OUT pid int4, OUT gid text, OUT who text, OUT since timestamptz, OUT parts text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT r.pid, r.gid, r.who, r.since, string_agg(DISTINCT r.part, ', ' ORDER BY r.part)
+  FROM (SELECT a.pid, p.gid, COALESCE(a.usename, p.owner)::text AS who, COALESCE(a.xact_start, p.prepared) AS since, regexp_replace(c.relname, '_[0-9]+$', '') AS part
+          FROM pg_locks l
+          JOIN pg_class c ON c.oid = l.relation AND c.relnamespace = 'odoo_events'::regnamespace
+           AND c.relname ~ '^(journal|outbox|publish_cursor|progress|attempt|process_cursor|process_step|process_root|document_index)_[0-9]+$'
+          LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+          LEFT JOIN pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = l.virtualtransaction
+          LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
+         WHERE l.granted AND l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())) r
+ WHERE r.pid IS NOT NULL OR r.gid IS NOT NULL
+ GROUP BY r.pid, r.gid, r.who, r.since ORDER BY r.since
+$$;
+COMMENT ON FUNCTION odoo_events._open_reader() IS 'internal: open and prepared transactions that keep segments from being emptied, the oldest first';
+CREATE FUNCTION odoo_events._health_readers(period interval) RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'readers', 'warn', format('%s of role %s has kept %s from being emptied since %s', CASE WHEN r.pid IS NOT NULL THEN 'session ' || r.pid ELSE format('prepared transaction %L', r.gid) END, r.who, r.parts, date_trunc('second', r.since)),
+       CASE WHEN r.pid IS NOT NULL THEN format('SELECT state, xact_start, query FROM pg_catalog.pg_stat_activity WHERE pid = %s;  -- pg_terminate_backend(%s) ends it', r.pid, r.pid)
+            ELSE format('SELECT * FROM pg_catalog.pg_prepared_xacts WHERE gid = %L;  -- COMMIT PREPARED or ROLLBACK PREPARED ends it', r.gid) END
+  FROM odoo_events._open_reader() r WHERE r.since < clock_timestamp() - period LIMIT 10
+$$;
+COMMENT ON FUNCTION odoo_events._health_readers(interval) IS 'internal: transactions that have kept segments from being emptied for so long; no rows where there are none';
 -- Conditions of a DBA's own events that exceed odoo_events.filter_timeout again and again: each time costs everybody's publishing.
 
 -- The worker calls it after it has met such a condition.  An event type is disabled when three of its judgements within an hour took too long.
@@ -3571,7 +3720,7 @@ BEGIN
       )$f$, i);
     EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.promise_%s IS %L', i, 'promises, a row for each change, read through the view promise');
     EXECUTE pg_catalog.format('CREATE INDEX promise_%s_document ON odoo_events.promise_%s (document)', i, i);
-    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_state ON odoo_events.promise_%s (state, due_at)', i, i);
+    EXECUTE pg_catalog.format('CREATE INDEX promise_%s_state ON odoo_events.promise_%s (state, ended_at)', i, i);
   END LOOP;
 END $$;
 CREATE OR REPLACE VIEW odoo_events.promise_row AS
@@ -3584,40 +3733,90 @@ CREATE OR REPLACE VIEW odoo_events.promise_row AS
   UNION ALL SELECT 12 AS member, * FROM odoo_events.promise_12 UNION ALL SELECT 13 AS member, * FROM odoo_events.promise_13
   UNION ALL SELECT 14 AS member, * FROM odoo_events.promise_14 UNION ALL SELECT 15 AS member, * FROM odoo_events.promise_15;
 COMMENT ON VIEW odoo_events.promise_row IS 'internal: all members of the ring of promises';
+-- A promise that is closed does not change any more, and open ones are in two members (see above): nothing has to be sorted, and conditions go
+-- down to the indexes.
 CREATE OR REPLACE VIEW odoo_events.promise_last AS
-SELECT DISTINCT ON (p.id) p.* FROM odoo_events.promise_row p ORDER BY p.id, p.n DESC;
-COMMENT ON VIEW odoo_events.promise_last IS 'internal: promises as they are now';
--- Open promises are in two members (see above), so that those that are wrong are found by an index, however many were kept in a year.
-CREATE OR REPLACE VIEW odoo_events.promise_wrong AS
+SELECT p.* FROM odoo_events.promise_row p WHERE p.state IN ('met', 'met_late', 'cancelled')
+UNION ALL
 SELECT p.* FROM odoo_events.promise_row p
- WHERE p.state IN ('at_risk', 'breached')
+ WHERE p.state IN ('open', 'paused', 'at_risk', 'breached')
    AND p.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL))
    AND NOT EXISTS (SELECT 1 FROM odoo_events.promise_row l WHERE l.id = p.id AND l.n > p.n
                       AND l.member = ANY (ARRAY(SELECT x FROM odoo_events.process_member m, unnest(ARRAY[m.member::int, (m.member + 15) % 16]) x WHERE m.until IS NULL)));
-COMMENT ON VIEW odoo_events.promise_wrong IS 'internal: promises that are open and at risk or broken';
+COMMENT ON VIEW odoo_events.promise_last IS 'internal: promises as they are now';
 CREATE OR REPLACE VIEW odoo_events.promise WITH (security_barrier) AS
 SELECT p.id, p.sla, p.document, p.company_id, p.warehouse_id, p.started_at, p.first_due_at, p.due_at, p.ended_at, p.state, p.told_at FROM odoo_events.promise_last p
  WHERE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id);
 COMMENT ON VIEW odoo_events.promise IS
 'the instances of SLAs, one per document: open, paused, at_risk, breached (and still open), met, met_late, cancelled; told_at: when the breach was told';
-CREATE OR REPLACE VIEW odoo_events.cycle_time WITH (security_barrier) AS
-SELECT p.sla, p.company_id, p.warehouse_id, date_trunc('week', p.ended_at)::date AS week, count(*) AS n,
+-- Weeks that are over.  Filled once a week, so that a trend of months does not read each promise.
+CREATE TABLE odoo_events.cycle_week (
+    id           int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sla          text NOT NULL,
+    company_id   int4,
+    warehouse_id int4,
+    week         date NOT NULL,                 -- its Monday, UTC
+    n            int8 NOT NULL,
+    p50          interval NOT NULL,
+    p90          interval NOT NULL,
+    p95          interval NOT NULL,
+    late         int8 NOT NULL
+);
+CREATE INDEX cycle_week_week ON odoo_events.cycle_week (week);
+COMMENT ON TABLE odoo_events.cycle_week IS 'cycle times of weeks that are over, read through the view cycle_time';
+-- Promises that ended from the first week on that is not in the table.
+CREATE OR REPLACE VIEW odoo_events.cycle_new AS
+SELECT p.sla, p.company_id, p.warehouse_id, date_trunc('week', p.ended_at AT TIME ZONE 'UTC')::date AS week, count(*) AS n,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p50,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p90,
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p95
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY p.ended_at OPERATOR(pg_catalog.-) p.started_at) AS p95,
+       count(*) FILTER (WHERE p.state = 'met_late') AS late
   FROM odoo_events.promise_last p
- WHERE p.state IN ('met', 'met_late') AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+ WHERE p.state IN ('met', 'met_late') AND p.ended_at >= COALESCE((SELECT max(w.week) + 7 FROM odoo_events.cycle_week w)::timestamp AT TIME ZONE 'UTC', '-infinity')
  GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW odoo_events.cycle_new IS 'internal: cycle times of weeks that are not yet in cycle_week';
+CREATE OR REPLACE VIEW odoo_events.cycle_time WITH (security_barrier) AS
+SELECT c.sla, c.company_id, c.warehouse_id, c.week, c.n, c.p50, c.p90, c.p95, c.late
+  FROM (SELECT w.sla, w.company_id, w.warehouse_id, w.week, w.n, w.p50, w.p90, w.p95, w.late FROM odoo_events.cycle_week w
+        UNION ALL SELECT w.sla, w.company_id, w.warehouse_id, w.week, w.n, w.p50, w.p90, w.p95, w.late FROM odoo_events.cycle_new w) c
+ WHERE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', c.company_id, c.warehouse_id);
 COMMENT ON VIEW odoo_events.cycle_time IS
-'how long what SLAs count took from start to end, per company, warehouse and week (its Monday, UTC): number, median, 90th and 95th percentile; time of the clock, pauses included';
+'how long what SLAs count took from start to end, per company, warehouse and week (its Monday, UTC): number, median, 90th and 95th percentile; time of the clock, pauses included; '
+'late: how many of them were late';
+-- Called by the reader when it has read everything up to now; answers when it wants to be called again.
+CREATE FUNCTION odoo_events._cycle_weeks() RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  monday constant date := date_trunc('week', now() AT TIME ZONE 'UTC' - interval '1 hour');
+BEGIN
+  INSERT INTO odoo_events.cycle_week (sla, company_id, warehouse_id, week, n, p50, p90, p95, late)
+  SELECT c.sla, c.company_id, c.warehouse_id, c.week, c.n, c.p50, c.p90, c.p95, c.late FROM odoo_events.cycle_new c WHERE c.week < monday;
+  DELETE FROM odoo_events.cycle_week w WHERE w.week < now() - current_setting('odoo_events.process_retention')::interval;
+  RETURN (monday + 7)::timestamp AT TIME ZONE 'UTC' + interval '1 hour';
+END $$;
+COMMENT ON FUNCTION odoo_events._cycle_weeks() IS 'internal: notes cycle times of weeks that have been over for an hour; when that is to be done again';
 -- What a document has reached last: what the promise waits behind.
+-- PL/pgSQL keeps its plans, which are of all members of a ring, from one promise to the next.
 CREATE FUNCTION odoo_events._waits_for(terms int4, correlation text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
-SELECT concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e WHERE x.id = _waits_for.terms),
-                 (SELECT format('last: %s of %s at %s', t.type, concat_ws(' ', t.entity, s.record_id), s."time") FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
-                   WHERE s.root = odoo_events._text_hash(correlation) ORDER BY s.position DESC LIMIT 1))
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+  RETURN concat_ws('; ', (SELECT string_agg(e, ' or ') FROM odoo_events.sla_terms x, jsonb_array_elements_text(x.terms -> 'ends') e WHERE x.id = _waits_for.terms),
+                   (SELECT format('last: %s of %s at %s', t.type, concat_ws(' ', t.entity, s.record_id), date_trunc('second', s."time"))
+                      FROM odoo_events.process_step s JOIN odoo_events.process_type t ON t.code = s.code
+                     WHERE s.root = odoo_events._text_hash(correlation) AND NOT starts_with(t.type, 'odoo.process.promise.') ORDER BY s.position DESC LIMIT 1));
+END $$;
 COMMENT ON FUNCTION odoo_events._waits_for(int4, text) IS 'internal: the event types that a promise waits for, and the last milestone of its process';
+CREATE FUNCTION odoo_events._promise_waits_for(id int8) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p odoo_events.promise_row;
+BEGIN
+  SELECT r.* INTO p FROM odoo_events.promise_row r WHERE r.id = _promise_waits_for.id ORDER BY r.n DESC LIMIT 1;
+  RETURN CASE WHEN p.state IN ('open', 'paused', 'at_risk', 'breached')
+               AND odoo_events._allows(odoo_events._policies('{read,operate,approve}'), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
+              THEN odoo_events._waits_for(p.terms, p.correlationid) END;
+END $$;
+COMMENT ON FUNCTION odoo_events._promise_waits_for(int8) IS 'internal: what a promise waits for that the caller may see; for views and pages';
 -- Called in the transaction that changes the promise, so that it is told once.
 CREATE FUNCTION odoo_events._promise_tell(kind text, id int8, terms int4, document text, partitionkey text, subject text, correlation text, started timestamptz,
                                           due timestamptz, at timestamptz) RETURNS void
@@ -3672,7 +3871,8 @@ CREATE TABLE odoo_events.exception_note (
     action text NOT NULL CHECK (action IN ('take', 'close', 'escalate')),
     who    text,
     cause  text,
-    note   text
+    note   text,
+    took   interval                             -- since the exception began
 );
 CREATE INDEX exception_note_id ON odoo_events.exception_note (id, n);
 COMMENT ON TABLE odoo_events.exception_note IS 'who took and closed exceptions, and which were escalated';
@@ -3681,16 +3881,16 @@ COMMENT ON SEQUENCE odoo_events.exception_note_n_seq IS 'internal: numbers of ex
 -- its cause, so that it can be taken before it is known how long it will be; what happens after it was closed opens it again.
 CREATE OR REPLACE VIEW odoo_events.exception_open AS
 SELECT odoo_events._text_hash('sla ' || s.sla) AS id, 'odoo'::text AS layer, 'promise broken' AS cause, s.sla, NULL::text AS subscription, w.document, s.count, s.since, s.last_at,
-       s.since AS due_at, odoo_events._waits_for(w.terms, w.correlationid) AS waits_for, s.terms, NULL::text AS owner, NULL::text AS contact, NULL::text AS runbook
+       s.since AS due_at, odoo_events._promise_waits_for(s.worst) AS waits_for, s.terms, NULL::text AS owner, NULL::text AS contact, NULL::text AS runbook
   FROM (SELECT p.sla, (array_agg(p.id ORDER BY p.due_at, p.id))[1] AS worst, count(*) AS count, min(p.due_at) AS since, max(p.due_at) AS last_at, max(p.terms) AS terms
-          FROM odoo_events.promise_wrong p
+          FROM odoo_events.promise_last p
          WHERE p.state = 'breached' AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), 'odoo.process.promise.breached.v1', p.company_id, p.warehouse_id)
          GROUP BY p.sla) s
-       CROSS JOIN LATERAL (SELECT r.document, r.terms, r.correlationid FROM odoo_events.promise_row r WHERE r.id = s.worst ORDER BY r.n DESC LIMIT 1) w
+       CROSS JOIN LATERAL (SELECT r.document FROM odoo_events.promise_row r WHERE r.id = s.worst ORDER BY r.n DESC LIMIT 1) w
 UNION ALL
 SELECT odoo_events._text_hash('subscription ' || s.name), 'endpoint', s.state, NULL, s.name, NULL, s.lag_events, s.state_since, s.state_since, NULL,
        COALESCE(s.last_error, s.state_reason), NULL, c.owner, c.contact, c.runbook
-  FROM odoo_events.subscription_status s CROSS JOIN LATERAL odoo_events._care(s.name) c WHERE s.state IN ('breaker_open', 'disabled', 'overrun');
+  FROM odoo_events._subscription_status s CROSS JOIN LATERAL odoo_events._care(s.name) c WHERE s.state IN ('breaker_open', 'disabled', 'overrun');
 COMMENT ON VIEW odoo_events.exception_open IS 'internal: what is wrong now, one row per layer, subscription and cause';
 CREATE OR REPLACE VIEW odoo_events.exception WITH (security_barrier) AS
 SELECT e.id, e.layer, e.cause, e.sla, e.subscription, e.document, e.count, e.since, e.due_at, clock_timestamp() - e.due_at AS overdue, e.waits_for,
@@ -3717,7 +3917,8 @@ CREATE FUNCTION odoo_events.take_exception(id bigint, who text DEFAULT NULL) RET
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM odoo_events._check_exception(id);
-  INSERT INTO odoo_events.exception_note (id, at, action, who) VALUES (id, clock_timestamp(), 'take', COALESCE(who, session_user));
+  INSERT INTO odoo_events.exception_note (id, at, action, who, took)
+  SELECT e.id, clock_timestamp(), 'take', COALESCE(take_exception.who, session_user), clock_timestamp() - e.since FROM odoo_events.exception_open e WHERE e.id = take_exception.id;
   PERFORM odoo_events._audit('take_exception', id::text, NULL, jsonb_build_object('who', COALESCE(who, session_user)));
 END $$;
 COMMENT ON FUNCTION odoo_events.take_exception(bigint, text) IS 'somebody looks after an exception, so that it is not escalated; without a name, the caller.  42704: there is none';
@@ -3728,7 +3929,8 @@ BEGIN
   IF COALESCE(cause, '') = '' THEN
     RAISE EXCEPTION 'argument "cause" is empty' USING ERRCODE = 'invalid_parameter_value', HINT = 'Say what it was, for the statistics.';
   END IF;
-  INSERT INTO odoo_events.exception_note (id, at, action, who, cause, note) VALUES (id, clock_timestamp(), 'close', session_user, cause, note);
+  INSERT INTO odoo_events.exception_note (id, at, action, who, cause, note, took)
+  SELECT e.id, clock_timestamp(), 'close', session_user, close_exception.cause, close_exception.note, clock_timestamp() - e.since FROM odoo_events.exception_open e WHERE e.id = close_exception.id;
   PERFORM odoo_events._audit('close_exception', id::text, NULL, jsonb_build_object('cause', cause, 'note', note));
 END $$;
 COMMENT ON FUNCTION odoo_events.close_exception(bigint, text, text) IS 'an exception is dealt with; a broken promise that is due later opens it again.  42704: there is none';
@@ -3778,21 +3980,26 @@ CREATE TABLE odoo_events.outcome_state (
     decided_by      text,
     reference       text,
     note            text,
+    location        text,                       -- where the outcome is asked for; may contain a token, therefore in no view
+    poll_at         timestamptz,                -- when next; null: never
+    polls           int4 NOT NULL DEFAULT 0,    -- how often it was
     PRIMARY KEY (subscription_id, event_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
 COMMENT ON TABLE odoo_events.outcome_state IS 'accepted events and what became of them; see the view outcome';
 CREATE INDEX outcome_due ON odoo_events.outcome_state (due_at) WHERE state = 'pending' AND told_at IS NULL;
 CREATE INDEX outcome_pending ON odoo_events.outcome_state (partitionkey, position) WHERE state = 'pending';
+CREATE INDEX outcome_poll ON odoo_events.outcome_state (poll_at) WHERE state = 'pending' AND poll_at IS NOT NULL;
+CREATE INDEX outcome_location ON odoo_events.outcome_state USING hash (location) WHERE state = 'pending' AND location IS NOT NULL;
 CREATE INDEX outcome_position ON odoo_events.outcome_state (position);
 CREATE OR REPLACE VIEW odoo_events.outcome WITH (security_barrier) AS
 SELECT c.name AS subscription, o.event_id, o.position, o.type, o.subject, o.company_id, o.warehouse_id,
        CASE WHEN o.state = 'pending' AND (o.told_at IS NOT NULL OR o.due_at < now()) THEN 'overdue' ELSE o.state END AS state,
-       o.received_at, o.due_at, o.told_at, o.decided_at, o.decided_by, o.reference, o.note
+       o.received_at, o.due_at, o.told_at, o.decided_at, o.decided_by, o.reference, o.note, o.polls
   FROM odoo_events.outcome_state o JOIN odoo_events.subscription_config c ON c.id = o.subscription_id
  WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
    AND odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), o.type, o.company_id, o.warehouse_id);
 COMMENT ON VIEW odoo_events.outcome IS
-'what became of events that receivers have accepted: pending, overdue, processed, failed; of subscriptions with outcomes => ''sql'' or ''event''';
+'what became of events that receivers have accepted: pending, overdue, processed, failed; of subscriptions with outcomes => ''poll'', ''sql'' or ''event''';
 CREATE FUNCTION odoo_events._outcome_event(o odoo_events.outcome_state, what text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT odoo_events._platform_event('odoo.platform.outcome.' || what || '.v1', c.name, jsonb_build_object(
@@ -3801,28 +4008,20 @@ SELECT odoo_events._platform_event('odoo.platform.outcome.' || what || '.v1', c.
   FROM odoo_events.subscription_config c WHERE c.id = o.subscription_id
 $$;
 COMMENT ON FUNCTION odoo_events._outcome_event(odoo_events.outcome_state, text) IS 'internal: tells that an outcome is overdue, or that it failed';
--- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
-CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[]) RETURNS void
+-- As the receiver asks; else after a second, then each time twice as long, up to five minutes.
+CREATE FUNCTION odoo_events._poll_at(wait int4, polls int4) RETURNS timestamptz
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at)
-SELECT DISTINCT ON (c.id, o.id) c.id, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id, 'pending', clock_timestamp(), clock_timestamp() + c.outcome_within
-  FROM unnest(subscriptions, positions) r(id, position)
-  JOIN odoo_events.subscription_config c ON c.id = r.id
-  JOIN odoo_events.outbox_all o ON o.position = r.position
- WHERE o.type NOT LIKE 'odoo.platform.%'
-ON CONFLICT (subscription_id, event_id) DO UPDATE
-   SET received_at = EXCLUDED.received_at,
-       due_at = CASE WHEN t.state = 'processed' THEN t.due_at ELSE EXCLUDED.due_at END,
-       told_at = CASE WHEN t.state = 'processed' THEN t.told_at END,
-       state = CASE WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END;
--- the event that is the outcome may have been faster, too
-UPDATE odoo_events.outcome_state s
-   SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
-  FROM odoo_events.subscription_config c, odoo_events.outbox_all x
- WHERE s.position = ANY (positions) AND s.subscription_id = ANY (subscriptions) AND s.state = 'pending' AND c.id = s.subscription_id AND c.outcomes = 'event'
-   AND x.partitionkey = s.partitionkey AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like)
+SELECT clock_timestamp() + make_interval(secs => COALESCE(LEAST(GREATEST(wait, 1), 86400), LEAST(2 ^ LEAST(polls, 9), 300)))
 $$;
-COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
+COMMENT ON FUNCTION odoo_events._poll_at(int4, int4) IS 'internal: when an outcome is asked for next';
+-- From our 2xx, by the clock or in open hours; by the clock, too, where a warehouse has no calendar.
+CREATE FUNCTION odoo_events._outcome_due(c odoo_events.subscription_config, warehouse_id int4) RETURNS timestamptz
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN k.id IS NULL THEN clock_timestamp() + c.outcome_within
+            WHEN c.outcome_within IS NOT NULL THEN odoo_events._add_within(k, clock_timestamp(), c.outcome_within, NULL) END
+  FROM odoo_events._sla_calendar(c.outcome_calendar, warehouse_id) k
+$$;
+COMMENT ON FUNCTION odoo_events._outcome_due(odoo_events.subscription_config, int4) IS 'internal: when the outcome of an event that was accepted now is overdue';
 -- A dead letter with its own copy, as if the endpoint had refused it.
 CREATE FUNCTION odoo_events._outcome_failed(o odoo_events.outcome_state) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -3835,13 +4034,85 @@ BEGIN
   PERFORM odoo_events._outcome_event(o, 'failed');
 END $$;
 COMMENT ON FUNCTION odoo_events._outcome_failed(odoo_events.outcome_state) IS 'internal: what follows from a failed outcome';
+-- Whoever confirms may leave its transaction open, and the worker must not wait for that: it writes only rows whose lock it gets.
+CREATE FUNCTION odoo_events._outcome_key(subscription int4, event uuid) RETURNS int8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT hashtextextended('odoo_events.outcome_state ' || event::text, subscription) $$;
+COMMENT ON FUNCTION odoo_events._outcome_key(int4, uuid) IS 'internal: the advisory lock on an outcome; the worker takes it conditionally';
+-- What could not be noted yet, because somebody had the lock.
+CREATE TABLE odoo_events.outcome_late (
+    n               int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription_id int4 NOT NULL,
+    position        int8 NOT NULL,
+    location        text,
+    note            text,
+    wait            int4,
+    processed       boolean
+);
+COMMENT ON TABLE odoo_events.outcome_late IS 'internal: accepted events whose outcome is being confirmed by a transaction that is still open';
+COMMENT ON SEQUENCE odoo_events.outcome_late_n_seq IS 'internal: numbers of outcome_late';
+-- Events of ours about deliveries await no outcome.  A confirmation may have been faster than the settlement; what is sent again waits again.
+CREATE FUNCTION odoo_events._outcomes_open(subscriptions int4[], positions int8[], locations text[], notes text[], waits int4[], processed boolean[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  o odoo_events.outcome_state;
+BEGIN
+  FOR o IN
+    WITH accepted AS MATERIALIZED (
+      SELECT DISTINCT ON (c.id, o.id) c.id AS subscription_id, odoo_events._outcome_due(c, o.warehouse_id) AS due_at, o.id, o.position, o.type, o.subject, o.partitionkey, o.company_id, o.warehouse_id,
+             r.location, r.note, r.wait, r.processed
+        FROM unnest(_outcomes_open.subscriptions, _outcomes_open.positions, _outcomes_open.locations, _outcomes_open.notes, _outcomes_open.waits, _outcomes_open.processed)
+             r(id, position, location, note, wait, processed)
+        JOIN odoo_events.subscription_config c ON c.id = r.id
+        JOIN odoo_events.outbox_all o ON o.position = r.position
+       WHERE o.type NOT LIKE 'odoo.platform.%'),
+    mine AS MATERIALIZED (SELECT a.*, pg_try_advisory_xact_lock(odoo_events._outcome_key(a.subscription_id, a.id)) AS free FROM accepted a),
+    late AS (INSERT INTO odoo_events.outcome_late (subscription_id, position, location, note, wait, processed)
+             SELECT m.subscription_id, m.position, m.location, m.note, m.wait, m.processed FROM mine m WHERE NOT m.free)
+    INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state, received_at, due_at,
+                                                decided_at, decided_by, note, location, poll_at)
+    SELECT m.subscription_id, m.id, m.position, m.type, m.subject, m.partitionkey, m.company_id, m.warehouse_id,
+           CASE WHEN m.processed THEN 'processed' ELSE 'pending' END, clock_timestamp(), m.due_at,
+           CASE WHEN m.processed THEN clock_timestamp() END, CASE WHEN m.processed THEN 'odoo_events worker' END, m.note, m.location,
+           CASE WHEN m.location IS NOT NULL THEN odoo_events._poll_at(m.wait, 0) END
+      FROM mine m WHERE m.free
+    ON CONFLICT ON CONSTRAINT outcome_state_pkey DO UPDATE
+       SET received_at = EXCLUDED.received_at,
+           due_at = CASE WHEN t.state = 'processed' THEN t.due_at ELSE EXCLUDED.due_at END,
+           told_at = CASE WHEN t.state = 'processed' THEN t.told_at END,
+           state = CASE WHEN EXCLUDED.state = 'processed' THEN 'processed' WHEN t.state = 'failed' AND t.received_at IS NOT NULL THEN 'pending' ELSE t.state END,
+           decided_at = COALESCE(EXCLUDED.decided_at, t.decided_at), decided_by = COALESCE(EXCLUDED.decided_by, t.decided_by),
+           note = COALESCE(EXCLUDED.note, t.note), location = EXCLUDED.location, poll_at = EXCLUDED.poll_at, polls = 0
+    RETURNING t.*
+  LOOP
+    -- it was confirmed as failed before it was noted as accepted
+    IF o.state = 'failed' THEN
+      PERFORM odoo_events._outcome_failed(o);
+    END IF;
+  END LOOP;
+  -- the event that is the outcome may have been faster, too
+  UPDATE odoo_events.outcome_state s
+     SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
+    FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y
+           WHERE y.position = ANY (_outcomes_open.positions) AND y.subscription_id = ANY (_outcomes_open.subscriptions) AND y.state = 'pending' FOR UPDATE SKIP LOCKED) k,
+         odoo_events.subscription_config c, odoo_events.outbox_all x
+   WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id AND c.id = s.subscription_id AND c.outcomes = 'event'
+     AND x.partitionkey = s.partitionkey AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
+END $$;
+COMMENT ON FUNCTION odoo_events._outcomes_open(int4[], int8[], text[], text[], int4[], boolean[]) IS 'internal: notes events that were accepted and whose outcome is awaited';
 -- One step of the worker.  Events that are outcomes are looked for behind "scanned" only; what they settle lies before them with the same key.
 CREATE FUNCTION odoo_events._outcomes_step(INOUT scanned int8, OUT due timestamptz, OUT by_event boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   last int8 := odoo_events._last_position();
   o odoo_events.outcome_state;
+  late odoo_events.outcome_late[];
 BEGIN
+  WITH gone AS (DELETE FROM odoo_events.outcome_late l RETURNING l) SELECT array_agg(g.l ORDER BY (g.l).n) INTO late FROM gone g;
+  IF late IS NOT NULL THEN
+    PERFORM odoo_events._outcomes_open(array_agg(l.subscription_id), array_agg(l.position), array_agg(l.location), array_agg(l.note), array_agg(l.wait), array_agg(l.processed))
+       FROM unnest(late) l;
+  END IF;
   by_event := EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.outcomes = 'event');
   IF by_event THEN
     IF scanned < 0 THEN
@@ -3849,27 +4120,65 @@ BEGIN
     END IF;
     UPDATE odoo_events.outcome_state s
        SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
-      FROM odoo_events.subscription_config c, odoo_events.outbox_all x
-     WHERE c.outcomes = 'event' AND s.subscription_id = c.id AND s.state = 'pending' AND x.partitionkey = s.partitionkey
+      FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y JOIN odoo_events.subscription_config w ON w.id = y.subscription_id
+             WHERE w.outcomes = 'event' AND y.state = 'pending' FOR UPDATE OF y SKIP LOCKED) k, odoo_events.subscription_config c, odoo_events.outbox_all x
+     WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id AND s.subscription_id = c.id AND x.partitionkey = s.partitionkey
        AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
   END IF;
   scanned := last;
   FOR o IN UPDATE odoo_events.outcome_state s SET told_at = clock_timestamp()
-            WHERE s.state = 'pending' AND s.told_at IS NULL AND s.due_at <= clock_timestamp() RETURNING s.* LOOP
+             FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y
+                    WHERE y.state = 'pending' AND y.told_at IS NULL AND y.due_at <= clock_timestamp() FOR UPDATE SKIP LOCKED) k
+            WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id RETURNING s.* LOOP
     PERFORM odoo_events._outcome_event(o, 'overdue');
   END LOOP;
   -- the outbox has let the event go: nobody can send it again
   FOR o IN DELETE FROM odoo_events.outcome_state s
-            WHERE s.position < (SELECT min(x.position) FROM odoo_events.outbox_all x) RETURNING s.* LOOP
+            USING (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y
+                    WHERE y.position < (SELECT min(x.position) FROM odoo_events.outbox_all x) FOR UPDATE SKIP LOCKED) k
+            WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id RETURNING s.* LOOP
     IF o.state = 'pending' AND o.told_at IS NULL THEN
       o.note := 'the event has left the outbox before its outcome came';
       PERFORM odoo_events._outcome_event(o, 'overdue');
     END IF;
   END LOOP;
   due := (SELECT min(s.due_at) FROM odoo_events.outcome_state s WHERE s.state = 'pending' AND s.told_at IS NULL);
+  due := LEAST(due, (SELECT clock_timestamp() + interval '1 s' FROM odoo_events.outcome_late LIMIT 1));
   by_event := by_event AND EXISTS (SELECT 1 FROM odoo_events.outcome_state s WHERE s.state = 'pending');
 END $$;
 COMMENT ON FUNCTION odoo_events._outcomes_step(int8) IS 'internal: takes events that are outcomes, tells of what is overdue, forgets what has left the outbox';
+-- What polls answered.  All events with the same Location in a subscription came with one request, and have one outcome.
+CREATE FUNCTION odoo_events._outcomes_polled(subscriptions int4[], locations text[], states text[], notes text[], waits int4[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  o odoo_events.outcome_state;
+BEGIN
+  FOR o IN UPDATE odoo_events.outcome_state s
+              SET state = r.state, note = r.note, polls = s.polls + 1, poll_at = CASE WHEN r.state = 'pending' THEN odoo_events._poll_at(r.wait, s.polls + 1) END,
+                  decided_at = CASE WHEN r.state <> 'pending' THEN clock_timestamp() END, decided_by = CASE WHEN r.state <> 'pending' THEN 'odoo_events worker' END
+             FROM unnest(subscriptions, locations, states, notes, waits) r(id, location, state, note, wait),
+                  LATERAL (SELECT y.event_id FROM odoo_events.outcome_state y WHERE y.subscription_id = r.id AND y.location = r.location AND y.state = 'pending' FOR UPDATE SKIP LOCKED) k
+            WHERE s.subscription_id = r.id AND s.event_id = k.event_id RETURNING s.* LOOP
+    IF o.state = 'failed' THEN
+      PERFORM odoo_events._outcome_failed(o);
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._outcomes_polled(int4[], text[], text[], text[], int4[]) IS 'internal: writes what receivers said of events that they had accepted';
+CREATE FUNCTION odoo_events._outcomes_to_poll(max int4) RETURNS TABLE (subscription_id int4, location text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT s.subscription_id, s.location
+  FROM odoo_events.outcome_state s JOIN odoo_events.subscription_config c ON c.id = s.subscription_id
+ WHERE s.state = 'pending' AND s.poll_at <= clock_timestamp() AND c.state = 'active' AND c.outcomes = 'poll'
+ GROUP BY s.subscription_id, s.location ORDER BY min(s.poll_at) LIMIT max
+$$;
+COMMENT ON FUNCTION odoo_events._outcomes_to_poll(int4) IS 'internal: which outcomes are to be asked for now';
+CREATE FUNCTION odoo_events._next_poll() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT min(s.poll_at) FROM odoo_events.outcome_state s JOIN odoo_events.subscription_config c ON c.id = s.subscription_id
+ WHERE s.state = 'pending' AND s.poll_at IS NOT NULL AND c.state = 'active' AND c.outcomes = 'poll'
+$$;
+COMMENT ON FUNCTION odoo_events._next_poll() IS 'internal: when an outcome is to be asked for next';
 CREATE FUNCTION odoo_events.confirm(name text, event_id uuid, outcome text DEFAULT 'processed', reference text DEFAULT NULL, note text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -3890,6 +4199,7 @@ BEGIN
     RAISE EXCEPTION 'argument "%" has more than 1000 characters', CASE WHEN length(note) > 1000 THEN 'note' ELSE 'reference' END
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the number of a document of yours, or one sentence.';
   END IF;
+  PERFORM pg_advisory_xact_lock(odoo_events._outcome_key(c.id, event_id));
   -- a confirmation may be faster than the settlement that notes our 2xx
   INSERT INTO odoo_events.outcome_state AS t (subscription_id, event_id, position, type, subject, partitionkey, company_id, warehouse_id, state)
   SELECT c.id, x.id, x.position, x.type, x.subject, x.partitionkey, x.company_id, x.warehouse_id, 'pending'
@@ -3907,7 +4217,10 @@ BEGIN
      SET state = outcome, decided_at = clock_timestamp(), decided_by = session_user, reference = confirm.reference, note = confirm.note
    WHERE s.subscription_id = c.id AND s.event_id = confirm.event_id RETURNING s.* INTO o;
   IF outcome = 'failed' THEN
-    PERFORM odoo_events._outcome_failed(o);
+    -- else the worker may be about to write the same dead letter: it does so when it notes the 2xx
+    IF o.received_at IS NOT NULL THEN
+      PERFORM odoo_events._outcome_failed(o);
+    END IF;
   ELSE
     DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = confirm.event_id;
   END IF;
@@ -3923,21 +4236,25 @@ SELECT CASE o.state WHEN 'pending' THEN 'unconfirmed' ELSE o.state END, COALESCE
 $$;
 COMMENT ON FUNCTION odoo_events._outcome_step(int4, uuid) IS 'internal: what trace() says of an accepted event; null where no outcome is awaited';
 CREATE FUNCTION odoo_events._check_outcomes(c odoo_events.subscription_config) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF c.outcomes NOT IN ('none', 'body', 'sql', 'event') THEN
+  IF c.outcomes NOT IN ('none', 'body', 'poll', 'sql', 'event') THEN
     RAISE EXCEPTION 'argument "outcomes" is "%"', c.outcomes USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'none: a 2xx says processed; body: the answer says so; sql: the consumer calls confirm(); event: an event of outcome_types says so.';
+      HINT = 'none: a 2xx says processed; body: the answer says so; poll: its Location is asked; sql: the consumer calls confirm(); event: an event of outcome_types says so.';
   ELSIF c.outcomes <> 'none' AND c.url IS NULL THEN
     RAISE EXCEPTION 'argument "outcomes" needs a URL' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out: what a consumer acknowledges with ack() is processed.';
-  ELSIF c.outcomes = 'body' AND c.url !~* '^https?:' THEN
-    RAISE EXCEPTION 'argument "outcomes" is "body", and a broker answers nothing' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''sql''';
+  ELSIF c.outcomes IN ('body', 'poll') AND c.url !~* '^https?:' THEN
+    RAISE EXCEPTION 'argument "outcomes" is "%", and a broker answers nothing', c.outcomes USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''sql''';
   ELSIF (c.outcomes = 'event') <> (c.outcome_types IS NOT NULL) THEN
     RAISE EXCEPTION 'arguments "outcomes" and "outcome_types" do not fit' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'outcomes => ''event'', outcome_types => ''{odoo.procurement.*}''';
-  ELSIF c.outcome_within IS NOT NULL AND c.outcomes NOT IN ('sql', 'event') OR c.outcome_within NOT BETWEEN interval '1 s' AND interval '1 year' THEN
+  ELSIF c.outcome_within IS NOT NULL AND c.outcomes NOT IN ('poll', 'sql', 'event') OR c.outcome_within NOT BETWEEN interval '1 s' AND interval '1 year' THEN
     RAISE EXCEPTION 'argument "outcome_within" is %', c.outcome_within USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'Give 1 second to 1 year, with outcomes => ''sql'' or ''event''; 0 for no limit.';
+      HINT = 'Give 1 second to 1 year, with outcomes => ''poll'', ''sql'' or ''event''; 0 for no limit.';
+  ELSIF c.outcome_calendar IS NOT NULL AND c.outcome_within IS NULL THEN
+    RAISE EXCEPTION 'argument "outcome_calendar" needs outcome_within' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcome_within => ''4 h''';
+  ELSIF c.outcome_calendar <> 'warehouse' AND NOT EXISTS (SELECT 1 FROM odoo_events.calendar_def d WHERE d.name = c.outcome_calendar) THEN
+    RAISE EXCEPTION 'there is no calendar "%"', c.outcome_calendar USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.calendar;  -- or ''warehouse'', for that of the event''s warehouse';
   ELSIF c.accepted IS NOT NULL AND c.outcomes <> 'body' THEN
     RAISE EXCEPTION 'argument "accepted" needs outcomes => ''body''' USING ERRCODE = 'invalid_parameter_value', HINT = 'outcomes => ''body''';
   ELSIF c.on_reject NOT IN ('retry', 'dead', 'hold') THEN
@@ -3979,6 +4296,117 @@ SELECT 'rejections', 'warn', format('%s: %s for %s only (%s events)%s', r.name, 
          GROUP BY x.name, x.last_status, x.type) r
 $$;
 COMMENT ON FUNCTION odoo_events._health_outcomes() IS 'internal: outcomes that are overdue or failed, and what receivers reject, by status and type; no rows where there is nothing';
+-- acknowledge: a partner whose interface is dead gets a file, and a person says so.
+
+-- Kept as long as the outbox keeps the event: the subscription passes it over whenever it comes to it.
+CREATE TABLE odoo_events.acknowledged (
+    subscription_id int4 NOT NULL,
+    position        int8 NOT NULL,
+    event_id        uuid NOT NULL,
+    at              timestamptz NOT NULL,
+    who             text NOT NULL,
+    note            text,
+    PRIMARY KEY (subscription_id, position)
+);
+COMMENT ON TABLE odoo_events.acknowledged IS 'events that somebody has brought to a partner by other means: see acknowledge()';
+-- Events as a subscription of these choices gets them.
+CREATE FUNCTION odoo_events._rendered(event text, classes text, payload text, clearance text[], fields text[]) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_rendered';
+COMMENT ON FUNCTION odoo_events._rendered(text, text, text, text[], text[]) IS 'internal: an event as a subscription of format structured gets it, with its fields alone';
+-- What a subscription has still to get, in the order of positions: what waits, what it has not come to, what was given up.
+CREATE FUNCTION odoo_events._pending(c odoo_events.subscription_config) RETURNS TABLE ("position" int8, state text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT x.position, min(x.state)
+  FROM (SELECT w.position, w.state FROM odoo_events.waiting w WHERE w.subscription = c.name
+        UNION ALL
+        SELECT o.position, 'not reached' FROM odoo_events.outbox_all o, odoo_events.subscription_progress p
+         WHERE p.subscription_id = c.id AND o.position > p.cursor AND o.type LIKE ANY (c.types_like)
+           AND odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL
+        UNION ALL
+        SELECT d.position, 'dead letter' FROM odoo_events.dead d WHERE d.subscription_id = c.id) x
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events.acknowledged a WHERE a.subscription_id = c.id AND a.position = x.position)
+ GROUP BY x.position
+$$;
+COMMENT ON FUNCTION odoo_events._pending(odoo_events.subscription_config) IS 'internal: positions of what a subscription has still to get';
+CREATE FUNCTION odoo_events.pending(name text, max int DEFAULT 10000)
+RETURNS TABLE ("position" int8, event_id uuid, type text, subject text, "time" timestamptz, state text, event json)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  c odoo_events.subscription_config;
+BEGIN
+  SELECT s.* INTO c FROM odoo_events.subscription_config s WHERE s.name = pending.name;
+  IF c.id IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" does not exist', pending.name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.subscription lists them.';
+  ELSIF pending.max IS NULL OR pending.max NOT BETWEEN 1 AND 1000000 THEN
+    RAISE EXCEPTION 'argument "max" is %', pending.max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 1000000.';
+  END IF;
+  PERFORM odoo_events._must_be_whole(c, 'pending', '{read,consume}', true);
+  RETURN QUERY
+  SELECT p.position, COALESCE(o.id, d.event_id), COALESCE(o.type, d.type), COALESCE(o.subject, d.subject), COALESCE(o."time", (odoo_events._legible(d.event) ->> 'time')::timestamptz), p.state,
+         odoo_events._rendered(odoo_events._company_event(COALESCE(d.event, o.event), COALESCE(d.classes, o.classes), c.companies), COALESCE(d.classes, o.classes), c.payload, c.clearance, c.fields)::json
+    FROM (SELECT x.* FROM odoo_events._pending(c) x ORDER BY x.position LIMIT pending.max) p
+         LEFT JOIN odoo_events.outbox_all o ON o.position = p.position
+         LEFT JOIN odoo_events.dead d ON d.subscription_id = c.id AND d.position = p.position
+   ORDER BY p.position;
+END $$;
+COMMENT ON FUNCTION odoo_events.pending(text, int) IS
+'what a subscription has still to get, as it would get it: what waits, what it has not come to, what was given up; in order, at most max events; for a file by hand';
+CREATE FUNCTION odoo_events.acknowledge(name text, ids uuid[], note text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+  wanted uuid[] := ARRAY(SELECT DISTINCT i FROM unnest(ids) i);
+  open_positions int8[];
+  waiting_ids uuid[];
+  dead_ids uuid[];
+  unknown uuid;
+BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'acknowledge', '{operate}');
+  IF c.url IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" is fetched, and acknowledged by its consumer', name USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT * FROM odoo_events.fetch(%L);  -- then ack()', name);
+  ELSIF ids IS NULL OR cardinality(wanted) > 1000 OR length(note) > 1000 THEN
+    RAISE EXCEPTION 'argument "%" is null, or too long', CASE WHEN length(note) > 1000 THEN 'note' ELSE 'ids' END USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give at most 1000 ids, and a note of at most 1000 characters.';
+  END IF;
+  dead_ids := ARRAY(SELECT d.event_id FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (wanted));
+  waiting_ids := ARRAY(SELECT s.event_id FROM odoo_events.outcome_state s WHERE s.subscription_id = c.id AND s.event_id = ANY (wanted) AND s.state <> 'processed');
+  open_positions := ARRAY(SELECT o.position FROM odoo_events.outbox_all o JOIN odoo_events._pending(c) p ON p.position = o.position
+                           WHERE o.id = ANY (wanted) AND NOT o.id = ANY (dead_ids) AND NOT o.id = ANY (waiting_ids));
+  SELECT i INTO unknown FROM unnest(wanted) i
+   WHERE NOT i = ANY (dead_ids) AND NOT i = ANY (waiting_ids) AND NOT EXISTS (SELECT 1 FROM odoo_events.outbox_all o WHERE o.id = i AND o.position = ANY (open_positions)) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'argument "ids" names event %, which subscription "%" has not to get any more', unknown, name USING ERRCODE = 'invalid_parameter_value',
+      HINT = format('SELECT event_id FROM odoo_events.pending(%L);', name);
+  END IF;
+  IF odoo_events._proposes('acknowledge', jsonb_build_object('name', c.name, 'ids', ids, 'note', note)) THEN
+    RETURN NULL;
+  END IF;
+  DELETE FROM odoo_events.acknowledged a WHERE a.position < (SELECT min(o.position) FROM odoo_events.outbox_all o);
+  INSERT INTO odoo_events.acknowledged (subscription_id, position, event_id, at, who, note)
+  SELECT c.id, o.position, o.id, clock_timestamp(), session_user, note FROM odoo_events.outbox_all o
+   WHERE o.id = ANY (wanted) ON CONFLICT ON CONSTRAINT acknowledged_pkey DO NOTHING;
+  DELETE FROM odoo_events.dead d WHERE d.subscription_id = c.id AND d.event_id = ANY (dead_ids);
+  PERFORM pg_advisory_xact_lock(odoo_events._outcome_key(c.id, x.i)) FROM (SELECT u AS i FROM unnest(waiting_ids) u ORDER BY u) x;
+  UPDATE odoo_events.outcome_state s SET state = 'processed', decided_at = clock_timestamp(), decided_by = session_user, note = acknowledge.note, poll_at = NULL
+   WHERE s.subscription_id = c.id AND s.event_id = ANY (waiting_ids);
+  -- what the worker has in memory
+  IF cardinality(open_positions) > 0 THEN
+    INSERT INTO odoo_events.command (subscription_id, what, positions, by) VALUES (c.id, 'acknowledge', open_positions, session_user);
+    PERFORM odoo_events._wake('config');
+  END IF;
+  PERFORM odoo_events._audit('acknowledge', c.name, NULL, jsonb_strip_nulls(jsonb_build_object('ids', wanted, 'note', note)));
+  RETURN cardinality(wanted);
+END $$;
+COMMENT ON FUNCTION odoo_events.acknowledge(text, uuid[], text) IS
+'settles events that were brought to a partner by other means: they are sent no more, and become no dead letters; answers how many.  At most 1000; 22023 for an event that it has not to get';
+CREATE FUNCTION odoo_events._acknowledged_step(subscription int4, "position" int8, OUT step text, OUT at timestamptz, OUT detail text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'acknowledged by hand', a.at, concat_ws(': ', 'by ' || a.who, a.note) FROM odoo_events.acknowledged a WHERE a.subscription_id = subscription AND a.position = $2
+$$;
+COMMENT ON FUNCTION odoo_events._acknowledged_step(int4, int8) IS 'internal: what trace() says of an event that was settled by hand';
 -- erase: takes a person out of what is kept.
 
 -- One row per erasure.  The worker takes note of it: what it had in memory before is gone then.
@@ -4117,6 +4545,7 @@ DECLARE
   n int8;
   bare int8 := 0;
 BEGIN
+  PERFORM odoo_events._must_be_free('erase');
   IF entity IS NULL OR NOT EXISTS (SELECT 1 FROM odoo_events.entity e WHERE e.entity = erase.entity UNION ALL SELECT 1 FROM odoo_events.reference r WHERE r.reference = erase.entity) THEN
     RAISE EXCEPTION 'argument "entity" is "%", which events do not name', entity USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT reference FROM odoo_events.reference;  -- partner, user, employee ...';
@@ -4128,6 +4557,9 @@ BEGIN
   END IF;
   IF NOT dry_run AND odoo_events._proposes('erase', jsonb_build_object('entity', entity, 'record_id', record_id, 'reason', reason, 'dry_run', false)) THEN
     RETURN;
+  END IF;
+  IF NOT dry_run THEN
+    PERFORM odoo_events._seal_all();
   END IF;
   FOR i IN 0..7 LOOP
     SELECT * INTO part FROM odoo_events._erase_from(format('odoo_events.outbox_%s', i)::regclass, entity, record_id, members, moment, dry_run);
@@ -4151,6 +4583,7 @@ BEGIN
   IF dry_run THEN
     RETURN;
   END IF;
+  PERFORM odoo_events._seal_erase(ids);
   DELETE FROM odoo_events.quarantined q WHERE q.entity = erase.entity AND q.record_id = erase.record_id;
   INSERT INTO odoo_events.erasure (at, by, entity, record_id, reason, events) VALUES (moment, session_user, entity, record_id, reason, n);
   PERFORM odoo_events._audit('erase', entity || ':' || record_id, NULL, jsonb_build_object('reason', reason, 'events', n));
@@ -4173,7 +4606,8 @@ CREATE TABLE odoo_events.legacy (
 COMMENT ON TABLE odoo_events.legacy IS 'what the interface that is being replaced has sent: filled by COPY (flow, key, type, at, fields) or note_legacy(); in no dump';
 CREATE INDEX legacy_flow ON odoo_events.legacy (flow, at);
 CREATE TABLE odoo_events.comparison_rule (
-    name         text PRIMARY KEY,
+    id           text PRIMARY KEY,              -- md5 of name: a key of saved_config is letters, digits and "_"
+    name         text NOT NULL UNIQUE,
     subscription text NOT NULL,
     key          jsonpath NOT NULL,
     fields       jsonb NOT NULL,
@@ -4181,8 +4615,10 @@ CREATE TABLE odoo_events.comparison_rule (
     ready        numeric NOT NULL
 );
 COMMENT ON TABLE odoo_events.comparison_rule IS 'how facts of an old interface are compared with events of a subscription; the flow has the name of the comparison';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.comparison_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('id');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.comparison_rule
-  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define comparison', 'define comparison', 'drop comparison', 'name');
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('name', 'define comparison', 'define comparison', 'drop comparison', 'id,name');
 CREATE FUNCTION odoo_events.note_legacy(flow text, key text, type text DEFAULT NULL, at timestamptz DEFAULT now(), fields jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -4200,6 +4636,7 @@ DECLARE
   f record;
   path jsonpath;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_comparison');
   IF name IS NULL OR name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$' OR key IS NULL THEN
     RAISE EXCEPTION 'a comparison needs a usable "name" and "key"' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.define_comparison(''wms'', ''wms'', key => ''$.data.transfer.name'');';
@@ -4217,7 +4654,7 @@ BEGIN
         HINT = 'fields => ''{"quantity": "$.data.move.quantity"}''';
     END;
   END LOOP;
-  INSERT INTO odoo_events.comparison_rule AS r VALUES (name, subscription, key, fields, tolerance, ready)
+  INSERT INTO odoo_events.comparison_rule AS r VALUES (md5(name), name, subscription, key, fields, tolerance, ready)
   ON CONFLICT ON CONSTRAINT comparison_rule_pkey DO UPDATE
      SET subscription = EXCLUDED.subscription, key = EXCLUDED.key, fields = EXCLUDED.fields, tolerance = EXCLUDED.tolerance, ready = EXCLUDED.ready WHERE or_replace;
   IF NOT FOUND THEN
@@ -4229,6 +4666,7 @@ COMMENT ON FUNCTION odoo_events.define_comparison(text, text, jsonpath, jsonb, i
 CREATE FUNCTION odoo_events.drop_comparison(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_comparison');
   DELETE FROM odoo_events.comparison_rule r WHERE r.name = drop_comparison.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'comparison "%" does not exist', name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.comparison;';
@@ -4256,6 +4694,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
   r odoo_events.comparison_rule;
 BEGIN
+  PERFORM odoo_events._must_be_free('compare');
   SELECT x.* INTO r FROM odoo_events.comparison_rule x WHERE x.name = compare.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'comparison "%" does not exist', compare.name USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.comparison;';
@@ -4282,7 +4721,7 @@ CREATE OR REPLACE VIEW odoo_events.comparison AS
 SELECT d.name, d.subscription, d.day, d.n, d.same, round(d.same / d.n::numeric, 4) AS agreement,
        pg_catalog.min(d.same / d.n::numeric) OVER w >= d.ready AND pg_catalog.count(*) OVER w = 3 AS ready
   FROM (SELECT r.name, r.subscription, r.ready, g.day::date AS day, count(*) AS n, count(*) FILTER (WHERE c.verdict = 'same') AS same
-          FROM odoo_events.comparison_rule r
+          FROM (SELECT x.* FROM odoo_events.comparison_rule x WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy)) r
          CROSS JOIN LATERAL pg_catalog.generate_series(pg_catalog.date_trunc('day', GREATEST((SELECT min(l.at) FROM odoo_events.legacy l WHERE l.flow = r.name), now() - interval '14 days')),
                                                        now(), interval '1 day') g(day)
          CROSS JOIN LATERAL odoo_events.compare(r.name, g.day, LEAST(g.day + interval '1 day', now())) c
@@ -4290,6 +4729,136 @@ SELECT d.name, d.subscription, d.day, d.n, d.same, round(d.same / d.n::numeric, 
 WINDOW w AS (PARTITION BY d.name ORDER BY d.day ROWS 2 PRECEDING)
  ORDER BY d.name, d.day;
 COMMENT ON VIEW odoo_events.comparison IS 'per day how much an old interface and a subscription agree; ready: three days in a row, this one included, at least as much as the comparison asks for';
+-- cut_over: a new subscription goes on where an old one stops.
+
+-- What was handed over, and when: trace() says by it who sent an event.
+CREATE TABLE odoo_events.subscription_cut (
+    id             int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at             timestamptz NOT NULL,
+    who            text NOT NULL,
+    from_id        int4 NOT NULL,               -- subscription that stopped
+    to_id          int4 NOT NULL,               -- subscription that goes on
+    last_position  int8 NOT NULL,               -- the last event that the first one has taken in
+    carried        int8[] NOT NULL              -- events up to there that it had not settled, and that the other one sends
+);
+COMMENT ON TABLE odoo_events.subscription_cut IS 'places that cut_over() and cut_back() handed from one subscription to another; in no dump';
+CREATE FUNCTION odoo_events._freeze(first int4, second int4, patience int4) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_freeze';
+COMMENT ON FUNCTION odoo_events._freeze(int4, int4, int4) IS
+'internal: the worker starts no requests of two subscriptions until the transaction ends, and has written their places; false if their requests have not ended within so many milliseconds';
+CREATE FUNCTION odoo_events._check_cut(a odoo_events.subscription_config, b odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  job int8;
+BEGIN
+  IF a.id = b.id OR a.url IS NULL OR b.url IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" cannot hand its place to "%"', a.name, b.name USING ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Both must be sent to a URL, and be two.',
+      HINT = 'SELECT name, url FROM odoo_events.subscription;';
+  ELSIF b.state <> 'paused' AND NOT b.dry_run THEN
+    RAISE EXCEPTION 'subscription "%" sends already', b.name USING ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'What it has sent would be sent again.', HINT = format('SELECT odoo_events.pause(%L);', b.name);
+  END IF;
+  SELECT r.id INTO job FROM odoo_events.replay_job r WHERE r.state = 'running' AND r.subscription_id IN (a.id, b.id) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'replay % of these subscriptions is running', job USING ERRCODE = 'object_in_use', HINT = format('SELECT odoo_events.cancel_replay(%s);', job);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_cut(odoo_events.subscription_config, odoo_events.subscription_config) IS 'internal: refuses subscriptions that cannot hand over their place';
+-- A row of progress that says where a subscription is from now on; its totals stay.
+CREATE FUNCTION odoo_events._put_place(id int4, cursor_position int8, in_flight int8[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  image jsonb := (SELECT to_jsonb(p) FROM odoo_events.progress p WHERE p.subscription_id = id ORDER BY p.n DESC LIMIT 1);
+BEGIN
+  DELETE FROM odoo_events.held h WHERE h.subscription_id = id;
+  PERFORM odoo_events._insert_json('odoo_events.progress_0', COALESCE(image, jsonb_build_object('subscription_id', id)) - '{n,requests,not_before,breaker}'::text[]
+    || jsonb_build_object('at', clock_timestamp(), 'cursor', cursor_position, 'in_flight', to_jsonb(in_flight), 'batches', '[]'::jsonb, 'gate', cursor_position));
+END $$;
+COMMENT ON FUNCTION odoo_events._put_place(int4, int8, int8[]) IS 'internal: writes the place of a subscription that stands still';
+CREATE FUNCTION odoo_events._cut(function text, from_name text, to_name text, carry boolean, OUT last_position int8, OUT first_position int8, OUT carried int8)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  a odoo_events.subscription_config;
+  b odoo_events.subscription_config;
+  retries int8;
+  positions int8[];
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION '%() needs a transaction that sees what others commit', function USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
+  END IF;
+  PERFORM odoo_events._lock_config();
+  a := odoo_events._subscription(from_name);
+  b := odoo_events._subscription(to_name);
+  PERFORM odoo_events._must_be_whole(a, function);
+  PERFORM odoo_events._must_be_whole(b, function);
+  PERFORM odoo_events._check_cut(a, b);
+  IF NOT odoo_events._freeze(a.id, b.id, (extract(epoch FROM a.timeout) * 1000)::int4 + 10000) THEN
+    RAISE EXCEPTION 'the requests of subscription "%" have not ended within its timeout', a.name USING ERRCODE = 'object_in_use',
+      HINT = format('SELECT * FROM odoo_events.subscription_status WHERE name = %L;', a.name);
+  END IF;
+  SELECT p.cursor, (SELECT count(*) FROM odoo_events.held h WHERE h.subscription_id = a.id AND h.attempts > 0)
+                   + (SELECT count(*) FROM jsonb_array_elements(p.batches) x WHERE (x ->> 'attempts')::int4 > 0)
+    INTO last_position, retries FROM odoo_events.subscription_progress p WHERE p.subscription_id = a.id;
+  IF last_position IS NULL THEN
+    RAISE EXCEPTION 'subscription "%" has no place yet', a.name USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM odoo_events.health();';
+  ELSIF retries > 0 AND NOT carry THEN
+    RAISE EXCEPTION 'subscription "%" retries % events or batches', a.name, retries USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.retry_now(%L);  -- or hand them over: SELECT * FROM odoo_events.%I(%L, %L, carry => true);', a.name, function, a.name, b.name);
+  END IF;
+  -- what it has taken in and not settled goes to the other one, if that wants it
+  SELECT COALESCE(array_agg(o.position ORDER BY o.position), '{}') INTO positions
+    FROM (SELECT unnest(p.in_flight || p.batched) AS position FROM odoo_events.subscription_progress p WHERE p.subscription_id = a.id
+          UNION SELECT e.position FROM odoo_events.held_event e WHERE e.subscription_id = a.id) x
+    JOIN odoo_events.outbox_all o ON o.position = x.position
+   WHERE odoo_events._unwanted(b, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes) IS NULL
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.acknowledged k WHERE k.subscription_id = a.id AND k.position = x.position);
+  carried := cardinality(positions);
+  IF carried > 10000 THEN
+    RAISE EXCEPTION 'subscription "%" has % events that it has taken in and not settled', a.name, carried USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = format('SELECT odoo_events.retry_now(%L);', a.name);
+  END IF;
+  first_position := COALESCE(positions[1], last_position + 1);
+  PERFORM odoo_events._put_place(a.id, last_position, '{}');
+  PERFORM odoo_events._put_place(b.id, last_position, positions);
+  INSERT INTO odoo_events.subscription_cut (at, who, from_id, to_id, last_position, carried) VALUES (clock_timestamp(), session_user, a.id, b.id, last_position, positions);
+  UPDATE odoo_events.subscription_config s SET state = 'paused', state_reason = format('its place went to "%s" at position %s by %s', b.name, last_position, session_user),
+         state_since = clock_timestamp() WHERE s.id = a.id;
+  UPDATE odoo_events.subscription_config s SET state = 'active', state_reason = NULL, state_since = clock_timestamp(), dry_run = false, version = s.version + 1 WHERE s.id = b.id;
+  PERFORM odoo_events._audit(function, b.name, NULL, jsonb_build_object('from', a.name, 'last_position', last_position, 'first_position', first_position, 'carried', carried));
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._cut(text, text, text, boolean) IS 'internal: what cut_over() and cut_back() do';
+CREATE FUNCTION odoo_events.cut_over(old text, new text, carry boolean DEFAULT false, OUT last_position int8, OUT first_position int8, OUT carried int8)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT odoo_events._proposes('cut_over', jsonb_build_object('old', old, 'new', new, 'carry', carry)) THEN
+    SELECT c.* INTO last_position, first_position, carried FROM odoo_events._cut('cut_over', old, new, carry) c;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.cut_over(text, text, boolean) IS
+'a new subscription, which is paused or a dry run, goes on where an old one stops, as soon as its requests have ended; answers the last position that the old one had taken in, the first that the new one sends, and how many events the old one had not settled and the new one sends.  55000 while the old one retries, unless carry';
+CREATE FUNCTION odoo_events.cut_back(new text, old text, carry boolean DEFAULT false, OUT last_position int8, OUT first_position int8, OUT carried int8)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT odoo_events._proposes('cut_back', jsonb_build_object('new', new, 'old', old, 'carry', carry)) THEN
+    SELECT c.* INTO last_position, first_position, carried FROM odoo_events._cut('cut_back', new, old, carry) c;
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events.cut_back(text, text, boolean) IS
+'the way back: the old subscription goes on where the new one stops; as cut_over()';
+-- Whose event was it?  Of the first hand-over behind it, or else of the last one, the other side; null where it was this subscription's.
+CREATE FUNCTION odoo_events._cut_step(subscription int4, "position" int8) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format('sent by "%s": the place was handed over at position %s', (SELECT c.name FROM odoo_events.subscription_config c WHERE c.id = x.other), x.last_position)
+  FROM (SELECT CASE WHEN k.last_position >= $2 AND NOT $2 = ANY (k.carried) THEN k.from_id ELSE k.to_id END AS sender,
+               CASE WHEN k.from_id = subscription THEN k.to_id ELSE k.from_id END AS other, k.last_position
+          FROM odoo_events.subscription_cut k WHERE subscription IN (k.from_id, k.to_id)
+         ORDER BY k.last_position >= $2 DESC, CASE WHEN k.last_position >= $2 THEN k.id ELSE -k.id END LIMIT 1) x
+ WHERE x.sender <> subscription
+$$;
+COMMENT ON FUNCTION odoo_events._cut_step(int4, int8) IS 'internal: what trace() says of an event that another subscription has sent after cut_over()';
 CREATE FUNCTION odoo_events._restore_token() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_restore_token';
 COMMENT ON FUNCTION odoo_events._restore_token() IS 'internal: names the latest start of this server from a physical backup; null if there was none';
@@ -4322,6 +4891,7 @@ DECLARE
   me record;
   same boolean;
 BEGIN
+  PERFORM odoo_events._must_be_free('arm');
   SELECT * INTO me FROM odoo_events._identity();
   IF me.neutralized IS NULL THEN
     RAISE EXCEPTION 'Odoo''s parameters cannot be read now: %', me.reason
@@ -4358,10 +4928,16 @@ COMMENT ON FUNCTION odoo_events.arm(boolean) IS
 CREATE OR REPLACE FUNCTION odoo_events.disarm() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('disarm');
   UPDATE odoo_events.arming_state SET disarmed = true, reason = NULL, armed_by = session_user, armed_at = clock_timestamp();
   PERFORM odoo_events._wake('config');
 END $$;
-CREATE OR REPLACE VIEW odoo_events.worker_status AS
+CREATE OR REPLACE VIEW odoo_events._arming AS
+SELECT current_database() AS database, i.armed, i.reason, i.system_identifier, i.database_uuid,
+       a.armed_by, a.armed_at
+  FROM odoo_events._identity() i LEFT JOIN odoo_events.arming_state a ON true;
+COMMENT ON VIEW odoo_events._arming IS 'internal: what arming shows';
+CREATE OR REPLACE VIEW odoo_events._worker_status AS
 SELECT w.pid, w.state, w.since, w.last_error, w.restarts,
        COALESCE(GREATEST(clock_timestamp() - odoo_events._oldest_unpublished(), interval '0'), interval '0') AS publish_lag,
        (SELECT a.pid FROM pg_catalog.pg_stat_activity a
@@ -4370,6 +4946,7 @@ SELECT w.pid, w.state, w.since, w.last_error, w.restarts,
                                                                      ORDER BY c.n DESC LIMIT 1)) x)
          ORDER BY a.xact_start LIMIT 1) AS oldest_open_transaction_pid
   FROM odoo_events._worker() w;
+COMMENT ON VIEW odoo_events._worker_status IS 'internal: what worker_status shows';
 CREATE FUNCTION odoo_events._span_stats(OUT exported int8, OUT lost int8)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_span_stats';
 COMMENT ON FUNCTION odoo_events._span_stats() IS 'internal: spans of traces since the server started: taken by the collector, and not';
@@ -4398,14 +4975,14 @@ SELECT 'odoo_events_build_info', 'gauge', jsonb_build_object('version', odoo_eve
        1::float8, 'Version of the library and of PostgreSQL.'
 UNION ALL
 SELECT v.name, v.kind, '{}'::jsonb, v.value::float8, v.help
-  FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events.worker_status s) w,
+  FROM (SELECT w.*, s.publish_lag FROM odoo_events._worker() w, odoo_events._worker_status s) w,
        LATERAL (VALUES
          ('odoo_events_worker_up', 'gauge', (w.pid IS NOT NULL)::int::numeric, 'Whether this database''s worker runs.'),
          ('odoo_events_worker_restarts_total', 'counter', COALESCE(w.restarts, 0), 'Starts of the worker after its first, since the server started.'),
          ('odoo_events_publish_lag_seconds', 'gauge', COALESCE(extract(epoch FROM w.publish_lag), 0),
           'Age of the oldest commit that is not published, 0 where all is.'),
          ('odoo_events_in_flight', 'gauge', odoo_events._requests_in_flight(), 'Requests to endpoints that are open.'),
-         ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events.arming a), 'Whether this database may send.'),
+         ('odoo_events_armed', 'gauge', (SELECT a.armed::int FROM odoo_events._arming a), 'Whether this database may send.'),
          ('odoo_events_journal_pending', 'gauge', odoo_events._journal_pending(), 'Captured changes that are not published yet, counted up to 100000.'),
          ('odoo_events_journal_bytes', 'gauge', (SELECT sum(pg_table_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = 'odoo_events'::regnamespace AND c.relname ~ '^journal_[0-9]+$'), 'Size of the journal.'),
@@ -4475,20 +5052,35 @@ $$;
 CREATE FUNCTION odoo_events._with_database(labels jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT labels || jsonb_build_object('database', current_database()) $$;
 COMMENT ON FUNCTION odoo_events._with_database(jsonb) IS 'internal: the labels of a sample';
+-- A role under a policy sees figures of subscriptions that it sees, of types where it sees all companies, and whether the machine runs.
+CREATE FUNCTION odoo_events._metric_visible(policies jsonb, name text, labels jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN policies IS NULL THEN true
+            WHEN labels ? 'subscription' THEN EXISTS (SELECT 1 FROM odoo_events.subscription_config c
+                                                       WHERE c.name = labels ->> 'subscription' AND odoo_events._sees(policies, c.name, c.companies, c.warehouses))
+            WHEN labels ? 'type' THEN EXISTS (SELECT 1 FROM jsonb_array_elements(policies) p
+                                               WHERE NOT p ?| '{companies,warehouses}' AND odoo_events._allows(jsonb_build_array(p), labels ->> 'type', NULL, NULL))
+            ELSE name IN ('odoo_events_build_info', 'odoo_events_worker_up', 'odoo_events_worker_restarts_total', 'odoo_events_armed', 'odoo_events_publish_lag_seconds') END
+$$;
+COMMENT ON FUNCTION odoo_events._metric_visible(jsonb, text, jsonb) IS 'internal: may somebody under these policies see this sample';
 -- A family whose tables are locked is left out: a scrape neither waits nor fails.
 CREATE OR REPLACE FUNCTION odoo_events.metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 1000 AS $$
 DECLARE
   family text;
+  p      constant jsonb := odoo_events._policies('{read,operate,approve}');
 BEGIN
-  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch', 'announced'] LOOP
+  FOREACH family IN ARRAY ARRAY['worker', 'capture', 'type', 'histogram', 'subscription', 'denied', 'care', 'watch', 'announced', 'flow', 'promise'] LOOP
     BEGIN
-      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m', family);
+      RETURN QUERY EXECUTE format('SELECT m.name, m.kind, odoo_events._with_database(m.labels), m.value, m.help FROM odoo_events._%s_metrics() m WHERE $1 IS NULL OR odoo_events._metric_visible($1, m.name, m.labels)', family) USING p;
     EXCEPTION WHEN lock_not_available THEN
+      PERFORM set_config('lock_timeout', '20ms', true);         -- until the end of this function
       RAISE DEBUG 'the metrics of family "%" are left out: their tables are locked', family;
     END;
   END LOOP;
 END $$;
+COMMENT ON FUNCTION odoo_events.metrics() IS
+'figures for a monitoring system, named as Prometheus wants them; cheap: no event is read; under a policy those of what it shows.  metrics_text() is the same as text';
 -- setup: what a DBA needs to install, update and remove the extension.
 
 -- The members of a setting that is a list of libraries, as PostgreSQL reads it.  A quoted member with a comma in it is what
@@ -4562,7 +5154,7 @@ CREATE FUNCTION odoo_events._undelivered() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (SELECT COALESCE(string_agg(format('subscription "%s": %s waiting, %s dead letters', s.name, s.lag_events, s.dead_letters), '; ' ORDER BY s.name), '')
-            FROM odoo_events.subscription_status s WHERE s.lag_events > 0 OR s.dead_letters > 0);
+            FROM odoo_events._subscription_status s WHERE s.lag_events > 0 OR s.dead_letters > 0);
 EXCEPTION WHEN OTHERS THEN
   RETURN '';
 END $$;
@@ -4596,7 +5188,7 @@ COMMENT ON FUNCTION odoo_events._health_paths() IS 'internal: are there paths of
 -- observe: what a human should look at.
 
 -- capture: what is captured, and drift between what is wanted and what is there.
-CREATE OR REPLACE VIEW odoo_events.capture_status AS
+CREATE OR REPLACE VIEW odoo_events._capture_status AS
 SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = s.relid) END AS relation,
        s.mode, s.mode IS NOT NULL AND (s.triggers = 2 OR COALESCE(s.wal, '') IN ('wal', 'both')) AS attached, s.missing_columns, st.last_change_at,
@@ -4626,10 +5218,7 @@ SELECT s.entity, CASE WHEN s.relid <> 0 THEN (SELECT pg_catalog.format('%I.%I', 
  WHERE (s.mode IS NOT NULL OR s.main IS NOT NULL)
    AND NOT (s.relid = 0 AND s.builtin AND s.n > 1 AND s.main <> 0)     -- a part that this version of Odoo, or this choice of modules, has not
  ORDER BY s.entity, s.n;
-COMMENT ON VIEW odoo_events.capture_status IS
-'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
-'was captured since the server started; errors counts changes that could not be written, see capture_error; retained_bytes: WAL that the slot of capture '
-'from the WAL keeps, lag_bytes: of it still to be read';
+COMMENT ON VIEW odoo_events._capture_status IS 'internal: what capture_status shows';
 -- Triggers of capture that nothing needs: no attached entity does, or they are on a table that is not Odoo's (an older version took
 -- the first table of that name, whoever it belonged to).  A table of the right owner keeps its triggers when it is renamed.
 CREATE OR REPLACE VIEW odoo_events._idle_trigger AS
@@ -4653,7 +5242,7 @@ DECLARE
   not_named boolean := wanted <> '' AND NOT current_database() = ANY (SELECT btrim(d, ' "') FROM unnest(string_to_array(wanted, ',')) d);
 BEGIN
   "check" := 'worker';
-  SELECT s.*, x.last_error_at INTO w FROM odoo_events.worker_status s, odoo_events._worker() x;
+  SELECT s.*, x.last_error_at INTO w FROM odoo_events._worker_status s, odoo_events._worker() x;
   IF pg_is_in_recovery() THEN
     status := CASE WHEN odoo_events._preloaded() THEN 'ok' ELSE 'critical' END;
     detail := CASE WHEN odoo_events._preloaded() THEN 'a standby has no worker; it starts with the promotion'
@@ -4719,10 +5308,10 @@ $$;
 CREATE FUNCTION odoo_events._blind_types() RETURNS TABLE (entity text, relation text, missing text[], types text[], subscribed_by text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT x.entity, x.relation, x.missing_columns, x.types,
-       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM odoo_events.subscription s
+       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM odoo_events.subscription_config s
          WHERE EXISTS (SELECT 1 FROM unnest(s.types) p, unnest(x.types) t WHERE t LIKE replace(replace(p, '_', '\_'), '*', '%')))
   FROM (SELECT c.entity, c.relation, c.missing_columns, array_agg(DISTINCT d.type ORDER BY d.type) AS types
-          FROM odoo_events.capture_status c
+          FROM odoo_events._capture_status c
           JOIN odoo_events.entity e ON e.entity = c.entity
           JOIN odoo_events.event_def d ON d.entity = c.entity AND d.enabled AND d.emit
          WHERE c.missing_columns IS NOT NULL AND c.mode IS NOT NULL
@@ -4736,7 +5325,7 @@ COMMENT ON FUNCTION odoo_events._blind_types() IS 'internal: event types that de
 CREATE OR REPLACE FUNCTION odoo_events._health_capture() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 WITH bad AS MATERIALIZED (
-  SELECT c.entity, c.relation, c.note FROM odoo_events.capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
+  SELECT c.entity, c.relation, c.note FROM odoo_events._capture_status c JOIN odoo_events.attached t ON t.entity = c.entity WHERE NOT c.attached)
 SELECT 'capture', 'critical', COALESCE(n.detail, CASE WHEN p.possible THEN 'no entity is attached: nothing is captured' ELSE 'Odoo has no table that events are made of: none of its apps that the catalog knows is installed' END),
        COALESCE(n.hint, CASE WHEN p.possible THEN 'SELECT * FROM odoo_events.attach();'
                              ELSE 'SELECT DISTINCT unnest(tables) FROM odoo_events.capture_rule ORDER BY 1;  -- one of these tables comes with an app of Odoo''s' END)
@@ -4790,7 +5379,13 @@ SELECT 'gaps', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'critical' END,
        CASE WHEN count(*) = 0 THEN 'no change was missed'
             ELSE format('%s changes could not be captured between %s and %s', sum(e.changes), min(e.since), max(e.at)) END,
        CASE WHEN count(*) > 0 THEN 'SELECT * FROM odoo_events.capture_error;' END
-  FROM odoo_events.capture_error e
+  FROM odoo_events._capture_error e
+$$;
+CREATE OR REPLACE FUNCTION odoo_events._health_quarantine() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'quarantine', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'warn' END, format('%s changes could not become events%s', count(*), ': ' || min(q.reason)),
+       CASE WHEN count(*) > 0 THEN 'SELECT odoo_events.requeue();  -- once the reason in odoo_events.quarantine is mended' END
+  FROM odoo_events.quarantined q
 $$;
 -- Releases of PostgreSQL from 15.19 on load only output plugins that a setting names.
 CREATE OR REPLACE FUNCTION odoo_events._health_plugin() RETURNS TABLE ("check" text, status text, detail text, hint text)
@@ -4910,7 +5505,7 @@ SELECT 'outbox', CASE WHEN v.full THEN 'critical' WHEN v.nearly THEN 'warn' ELSE
        format('%s%s%s%s', pg_size_pretty(s.bytes), ' of ' || pg_size_pretty(NULLIF(v.most, 0)), ', held by ' || s.held_by,
               CASE WHEN (v.full OR v.nearly) AND v.drops THEN '; beyond the limit the oldest events are dropped, also those that subscriptions have not got' END),
        CASE WHEN v.full OR v.nearly THEN 'SELECT * FROM odoo_events.storage;  -- then mend or drop what holds it, or raise odoo_events.max_outbox_size' END
-  FROM odoo_events.storage s,
+  FROM odoo_events._storage s,
        LATERAL (SELECT g.setting::int8 * 1048576 AS most FROM pg_settings g WHERE g.name = 'odoo_events.max_outbox_size') m,
        -- what nobody needs goes by itself
        LATERAL (SELECT m.most, m.most > 0 AND s.bytes > m.most AS full, m.most > 0 AND s.bytes > 0.8 * m.most AND s.held_by IS NOT NULL AS nearly,
@@ -4969,19 +5564,173 @@ BEGIN
     'disk()',
     'outcomes()',
     'sunset()',
+    'seal()',
     'announced()',
+    'flows()',
     'credentials()',
     'outbox()',
+    $c$readers('15 minutes')$c$,
     'indexes(8388608)',
     'paths()'] LOOP
     BEGIN
       RETURN QUERY EXECUTE format('SELECT h."check", odoo_events._health_status(h."check", h.status), CASE WHEN v THEN odoo_events._health_detail(h."check", h.status, h.detail) ELSE ''not shown: your policy'' END, CASE WHEN v THEN h.hint END FROM odoo_events._health_%s h, odoo_events._health_visible(h."check") v WHERE v OR h."check" NOT LIKE ''subscription %%'' ORDER BY h."check", h.detail', one);
     EXCEPTION WHEN lock_not_available THEN
+      PERFORM set_config('lock_timeout', '20ms', true);         -- until the end of this function: all checks together wait for half a second once
       RETURN QUERY VALUES (split_part(one, '(', 1), 'warn', 'cannot be looked at: its tables are locked by another session',
         'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;');
     END;
   END LOOP;
 END $$;
+-- unblocked: status views that do not wait for the locks of others.
+--
+-- A view takes the locks of its tables before anything in it runs, so it waits as long as a DBA's LOCK TABLE or VACUUM FULL holds one.
+-- Monitoring must not: each status view reads a function that waits for half a second and then says who is in the way.  The function
+-- reads the view's real definition, whose name begins with "_"; functions of the extension read that one, so that their own conditions
+-- reach its tables.
+
+-- A view calls its functions as its reader, but reads tables as their owner.  So everybody may call these functions, and they answer
+-- only who hands them a number that nobody but the owner, and so the view, can read.  It is a sequence, which nobody can LOCK.
+DO $$
+BEGIN
+  EXECUTE format('CREATE SEQUENCE odoo_events._view_key MINVALUE 1 START %s', ('x' || replace(gen_random_uuid()::text, '-', ''))::bit(128)::bit(60)::int8 + 1);
+END $$;
+COMMENT ON SEQUENCE odoo_events._view_key IS 'internal: what a status view hands to the function that it reads, so that nobody else can call it';
+CREATE FUNCTION odoo_events._must_be_view(key int8) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF key IS DISTINCT FROM (SELECT k.last_value FROM odoo_events._view_key k) THEN
+    RAISE EXCEPTION 'this function is for a status view' USING ERRCODE = 'insufficient_privilege', HINT = 'SELECT * FROM odoo_events.worker_status;';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._must_be_view(int8) IS 'internal: refuses calls that do not come from a view of the owner';
+CREATE FUNCTION odoo_events._locked_out(what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l record;
+BEGIN
+  SELECT k.pid, k.relation::regclass AS relation INTO l
+    FROM pg_locks k JOIN pg_class c ON c.oid = k.relation
+   WHERE k.granted AND k.mode = 'AccessExclusiveLock' AND k.pid IS DISTINCT FROM pg_backend_pid()
+     AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND c.relkind IN ('r', 'p', 'v')
+   ORDER BY c.relnamespace <> 'odoo_events'::regnamespace, k.relation LIMIT 1;
+  RAISE EXCEPTION '% cannot be read now: %', what,
+      CASE WHEN l.relation IS NULL THEN 'another session has locked one of its tables' ELSE format('%s has locked %s', COALESCE('session ' || l.pid, 'a prepared transaction'), l.relation) END
+    USING ERRCODE = 'lock_not_available',
+          HINT = CASE WHEN l.pid IS NOT NULL THEN format('SELECT pid, usename, state, xact_start, query FROM pg_catalog.pg_stat_activity WHERE pid = %s;', l.pid)
+                      WHEN l.relation IS NOT NULL THEN 'SELECT gid, owner, prepared FROM pg_catalog.pg_prepared_xacts ORDER BY prepared;'
+                      ELSE 'SELECT pid, mode, relation::regclass FROM pg_catalog.pg_locks WHERE granted AND mode ~ ''Exclusive'' ORDER BY pid;' END;
+END $$;
+COMMENT ON FUNCTION odoo_events._locked_out(text) IS 'internal: raises which lock of whom is in the way';
+-- What the worker does stands in shared memory; only how far it is behind stands in tables.
+CREATE FUNCTION odoo_events._read_worker_status(key int8) RETURNS SETOF odoo_events._worker_status
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' ROWS 1 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._worker_status;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN QUERY SELECT w.pid, w.state, w.since, w.last_error, w.restarts, NULL::interval, NULL::int4 FROM odoo_events._worker() w;
+END $$;
+COMMENT ON FUNCTION odoo_events._read_worker_status(int8) IS 'internal: rows of worker_status, without its lag where tables are locked';
+CREATE OR REPLACE VIEW odoo_events.worker_status AS
+SELECT s.pid, s.state, s.since, s.last_error, s.restarts, s.publish_lag, s.oldest_open_transaction_pid
+  FROM odoo_events._view_key k, odoo_events._read_worker_status(k.last_value) s;
+COMMENT ON VIEW odoo_events.worker_status IS
+'the background worker of this database: alive, doing what, and which session''s open transaction it last found older than its snapshot; '
+'publish_lag is null while tables are locked';
+CREATE FUNCTION odoo_events._read_capture_status(key int8) RETURNS SETOF odoo_events._capture_status
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 50 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._capture_status;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('capture_status');
+END $$;
+COMMENT ON FUNCTION odoo_events._read_capture_status(int8) IS 'internal: rows of capture_status';
+CREATE OR REPLACE VIEW odoo_events.capture_status AS
+SELECT s.entity, s.relation, s.mode, s.attached, s.missing_columns, s.last_change_at, s.captured, s.errors, s.note, s.retained_bytes, s.lag_bytes
+  FROM odoo_events._view_key k, odoo_events._read_capture_status(k.last_value) s;
+COMMENT ON VIEW odoo_events.capture_status IS
+'per entity and table: whether it is captured, what is missing (trigger dropped or disabled, columns, a table that came later), and what '
+'was captured since the server started; errors counts changes that could not be written, see capture_error; retained_bytes: WAL that the slot of capture '
+'from the WAL keeps, lag_bytes: of it still to be read';
+CREATE FUNCTION odoo_events._read_capture_error(key int8) RETURNS SETOF odoo_events._capture_error
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 10 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._capture_error;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('capture_error');
+END $$;
+COMMENT ON FUNCTION odoo_events._read_capture_error(int8) IS 'internal: rows of capture_error';
+CREATE OR REPLACE VIEW odoo_events.capture_error AS
+SELECT s.at, s.relation, s.changes, s.reason, s.since
+  FROM odoo_events._view_key k, odoo_events._read_capture_error(k.last_value) s;
+CREATE FUNCTION odoo_events._read_subscription_status(key int8) RETURNS SETOF odoo_events._subscription_status
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 10 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._subscription_status;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('subscription_status');
+END $$;
+COMMENT ON FUNCTION odoo_events._read_subscription_status(int8) IS 'internal: rows of subscription_status';
+CREATE OR REPLACE VIEW odoo_events.subscription_status AS
+SELECT s.name, s.state, s.state_reason, s.state_since, s.position, s.acked_position, s.lag_events, s.oldest_pending_age, s.in_flight, s.parked,
+       s.blocked_keys, s.dead_letters, s.delivered_total, s.failed_total, s.filter_errors_total, s.breaker, s.next_attempt_at, s.last_status,
+       s.last_error, s.last_success_at, s.p50, s.p95, s.expires_at, s.transport, s.peer_expires_at
+  FROM odoo_events._view_key k, odoo_events._read_subscription_status(k.last_value) s;
+CREATE FUNCTION odoo_events._read_replay_status(key int8) RETURNS SETOF odoo_events._replay_status
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 10 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._replay_status;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('replay_status');
+END $$;
+COMMENT ON FUNCTION odoo_events._read_replay_status(int8) IS 'internal: rows of replay_status';
+CREATE OR REPLACE VIEW odoo_events.replay_status AS
+SELECT s.id, s.subscription, s.state, s.matched, s.sent, s.failed, s.position, s.from_position, s.to_position, s.dead_letters, s.created_by,
+       s.created_at, s.finished_at
+  FROM odoo_events._view_key k, odoo_events._read_replay_status(k.last_value) s;
+CREATE FUNCTION odoo_events._read_storage(key int8) RETURNS SETOF odoo_events._storage
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 10 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._storage;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('storage');
+END $$;
+COMMENT ON FUNCTION odoo_events._read_storage(int8) IS 'internal: rows of storage';
+CREATE OR REPLACE VIEW odoo_events.storage AS
+SELECT s.part, s.segments, s.bytes, s.oldest, s.held_by
+  FROM odoo_events._view_key k, odoo_events._read_storage(k.last_value) s;
+CREATE FUNCTION odoo_events._read_arming(key int8) RETURNS SETOF odoo_events._arming
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 1 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._arming;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('arming');
+END $$;
+COMMENT ON FUNCTION odoo_events._read_arming(int8) IS 'internal: rows of arming';
+CREATE OR REPLACE VIEW odoo_events.arming AS
+SELECT s.database, s.armed, s.reason, s.system_identifier, s.database_uuid, s.armed_by, s.armed_at
+  FROM odoo_events._view_key k, odoo_events._read_arming(k.last_value) s;
+CREATE FUNCTION odoo_events._read_care(key int8) RETURNS SETOF odoo_events._care
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 10 AS $$
+BEGIN
+  PERFORM odoo_events._must_be_view(key);
+  RETURN QUERY SELECT * FROM odoo_events._care;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('care');
+END $$;
+COMMENT ON FUNCTION odoo_events._read_care(int8) IS 'internal: rows of care';
+CREATE OR REPLACE VIEW odoo_events.care AS
+SELECT s.subscription, s.type, s.company_id, s.warehouse_id, s.owner, s.contact, s.criticality, s.runbook, s.escalation, s.sunset
+  FROM odoo_events._view_key k, odoo_events._read_care(k.last_value) s;
+COMMENT ON VIEW odoo_events.care IS
+'who looks after what: one row per rule of set_care(); of several that apply the most specific wins, attribute by attribute: subscription, then type with '
+'warehouse, then type with company, then type';
 -- lineage: the whole way of a document, and why there was no event.
 
 -- Why a subscription does not want an event; null where it does.  As deliver/queue/filter.c decides.
@@ -4996,6 +5745,7 @@ SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN su
             WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), c.shared_rows)
             THEN format('its companies are %s%s', c.companies, CASE WHEN company_id IS NULL THEN ', without what companies share' END)
             WHEN c.warehouses IS NOT NULL AND NOT COALESCE(warehouse_id = ANY (c.warehouses), false) THEN format('its warehouses are %s', c.warehouses)
+            WHEN odoo_events._for_others(classes, c.id) THEN 'it is a snapshot for other subscriptions'
             WHEN odoo_events._company_event(event, classes, c.companies) IS NULL THEN 'it tells of values of other companies only'
             ELSE (SELECT CASE WHEN v IN ('false', 'unknown') THEN format('its filter is %s: %s', v, c.filter) ELSE v END
                     FROM odoo_events._filter_verdict(odoo_events._company_event(event, classes, c.companies), c.filter) v)
@@ -5050,7 +5800,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
 BEGIN
-  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = o.id;
+  SELECT * INTO w FROM odoo_events.waiting x WHERE x.subscription = c.name AND x.event_id = o.id
+     AND NOT EXISTS (SELECT 1 FROM odoo_events.acknowledged a WHERE a.subscription_id = c.id AND a.position = o.position);
   IF FOUND THEN
     step := w.state;
     at := w.next_attempt_at;
@@ -5064,8 +5815,14 @@ BEGIN
     detail := format('after %s attempts: %s', w.attempts, COALESCE(w.last_error, w.last_status::text));
     RETURN;
   END IF;
-  SELECT x.step, x.at, x.detail INTO step, at, detail FROM odoo_events._outcome_step(c.id, o.id) x;
+  SELECT x.step, x.at, x.detail INTO step, at, detail
+    FROM (SELECT * FROM odoo_events._acknowledged_step(c.id, o.position) UNION ALL SELECT * FROM odoo_events._outcome_step(c.id, o.id)) x WHERE x.step IS NOT NULL LIMIT 1;
   IF step IS NOT NULL THEN
+    RETURN;
+  END IF;
+  detail := odoo_events._cut_step(c.id, o.position);
+  IF detail IS NOT NULL THEN
+    step := 'handed over';
     RETURN;
   END IF;
   IF o.position <= COALESCE((SELECT p.cursor FROM odoo_events.subscription_progress p WHERE p.subscription_id = c.id), 0) THEN
@@ -5075,7 +5832,7 @@ BEGIN
   detail := odoo_events._unwanted(c, o.type, o.subject, o.company_id, o.warehouse_id, o.event, o.classes);
   step := CASE WHEN detail IS NULL THEN 'not reached' ELSE 'not wanted' END;
   IF detail IS NULL THEN
-    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events.subscription_status s WHERE s.name = c.name);
+    detail := (SELECT concat_ws(': ', s.state, s.state_reason) FROM odoo_events._subscription_status s WHERE s.name = c.name);
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._fate(odoo_events.subscription_config, odoo_events.outbox_all) IS 'internal: what became of an event at a subscription';
@@ -5150,7 +5907,7 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY SELECT 'capture'::text, CASE WHEN s.attached THEN 'attached' WHEN s.relation IS NULL THEN 'no table' ELSE 'not attached' END, concat_ws(': ', s.relation, s.note)
-                 FROM odoo_events.capture_status s WHERE s.entity = e.entity;
+                 FROM odoo_events._capture_status s WHERE s.entity = e.entity;
   IF NOT FOUND THEN
     RETURN QUERY VALUES ('capture', 'no table', format('this database has no table for %s', e.entity));
   END IF;
@@ -5294,13 +6051,16 @@ $$;
 CREATE OR REPLACE FUNCTION odoo_events._source_json(source text, rule text, reference text, base text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  path text[] := string_to_array(split_part(source, '@', 1), '.');
+  -- what it says about when to look at it does not matter here
+  path text[] := string_to_array(split_part(split_part(ltrim(source, '-'), '?', 1), '@', 1), '.');
   r    odoo_events.capture_rule;
   ref  text;
   t    jsonb;
 BEGIN
   IF source LIKE 'sum(%' THEN
     RETURN '{"type": ["number", "string"]}';
+  ELSIF source LIKE '%first(%' THEN
+    RETURN '{"anyOf": [{"$ref": "' || base || 'ref_' || reference || '"}, {"type": "null"}]}';     -- null: the sources before it tell the type
   ELSIF source LIKE 'many(%' THEN
     RETURN jsonb_build_object('type', 'array', 'items', COALESCE('{"$ref": "' || base || 'ref_' || reference || '"}', '{"type": "integer"}')::jsonb);
   END IF;
@@ -5330,9 +6090,12 @@ BEGIN
   IF f.sources[1] LIKE '#%' THEN
     RETURN CASE f.sources[1]
       WHEN '#kind' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.kind) FROM odoo_events.entity_kind k WHERE k.entity = e.entity))
-      WHEN '#purpose' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.purpose) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose IS NOT NULL))
+      WHEN '#purpose' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT k.purpose) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose NOT LIKE '~%'))
+      WHEN '#route' THEN jsonb_build_object('enum', (SELECT jsonb_agg(DISTINCT substr(k.purpose, 2)) FROM odoo_events.entity_kind k WHERE k.entity = e.entity AND k.purpose LIKE '~%'))
       WHEN '#reservation' THEN jsonb '{"enum": ["full", "partial", "none"]}'
       WHEN '#earlier' THEN jsonb '{"const": true}'
+      WHEN '#merged_into' THEN jsonb '{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}'
+      WHEN '#merged_from' THEN jsonb '{"type": "array", "items": {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}}'
       WHEN '#document' THEN jsonb '{"type": "object", "required": ["entity", "id"], "properties": {"entity": {"type": "string"}, "id": {"type": "integer"}, "name": {"type": "string"}}}'
       ELSE '{}' END;
   END IF;
@@ -5387,7 +6150,7 @@ BEGIN
              'fields', jsonb '{"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}}'))))
       || COALESCE((SELECT jsonb_build_object('lines', jsonb_build_object('type', 'array', 'items', CASE count(*) WHEN 1 THEN jsonb_agg(odoo_events._part_json(p, base)) -> 0
                            ELSE jsonb_build_object('anyOf', jsonb_agg(odoo_events._part_json(p, base) ORDER BY p.position)) END))
-                     FROM odoo_events.part p WHERE p.entity = e.entity AND p.within IS NULL HAVING count(*) > 0), '{}')));
+                     FROM odoo_events.part p WHERE p.entity = e.entity AND p.within IS NULL AND p.owner <> 'none' HAVING count(*) > 0), '{}')));
   RETURN defs || COALESCE((SELECT jsonb_object_agg('ref_' || r.reference, odoo_events._reference_json(r.reference)) FROM odoo_events.reference r
                             WHERE position('"' || base || 'ref_' || r.reference || '"' IN defs::text) > 0), '{}');
 END $$;
@@ -5596,6 +6359,7 @@ DECLARE
   words text[] := string_to_array(type, '.');
   def   jsonb;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_event');
   IF type IS NULL OR entity IS NULL THEN
     RAISE EXCEPTION 'arguments "type" and "entity" must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
@@ -5655,6 +6419,44 @@ BEGIN
   -- the DBA's own table is captured from its first event on; so is one of the catalog's that was left alone because all its events are off
   PERFORM odoo_events._attach(ARRAY[entity], 'trigger') WHERE NOT e.builtin;
   PERFORM odoo_events._attach(ARRAY[entity], u.mode, u.always) FROM odoo_events._unattached() u WHERE u.entity = entity AND e.builtin;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.drop_event(type text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('drop_event');
+  IF NOT odoo_events._known_type(drop_event.type) THEN
+    RAISE EXCEPTION 'event type "%" is the catalog''s own and cannot be dropped', drop_event.type
+      USING ERRCODE = 'insufficient_privilege', HINT = format('SELECT odoo_events.disable_event(%L);', drop_event.type);
+  END IF;
+  DELETE FROM odoo_events.definition d WHERE d.kind IN ('event', 'switch') AND d.name = drop_event.type;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.drop_entity(entity text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('drop_entity');
+  IF NOT EXISTS (SELECT 1 FROM odoo_events.definition d WHERE d.kind = 'entity' AND d.name = drop_entity.entity) THEN
+    RAISE EXCEPTION 'entity "%" in argument "entity" is none of your own', drop_entity.entity
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.definition WHERE kind = ''entity'';';
+  END IF;
+  PERFORM odoo_events.detach(ARRAY[drop_entity.entity]);
+  DELETE FROM odoo_events.definition d WHERE d.kind IN ('event', 'switch')
+     AND d.name IN (SELECT e.type FROM odoo_events.event_def e WHERE e.entity = drop_entity.entity);
+  DELETE FROM odoo_events.definition d WHERE d.kind = 'part' AND d.rows -> 'part' -> 0 ->> 'entity' = drop_entity.entity;
+  DELETE FROM odoo_events.definition d WHERE d.kind = 'entity' AND d.name = drop_entity.entity;
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.enable_event(type text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('enable_event');
+  PERFORM odoo_events._known_type(enable_event.type);
+  PERFORM odoo_events._define('switch', enable_event.type, '{"enabled": true}');
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.disable_event(type text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('disable_event');
+  PERFORM odoo_events._known_type(disable_event.type);
+  PERFORM odoo_events._define('switch', disable_event.type, '{"enabled": false}');
 END $$;
 -- The table that a definition names; raises an error for what cannot be captured.
 CREATE OR REPLACE FUNCTION odoo_events._own_table(relation text) RETURNS oid
@@ -5716,11 +6518,131 @@ BEGIN
              'classification', COALESCE(classification ->> f.name, CASE WHEN f.name = ANY (person) THEN 'personal' ELSE 'internal' END))), '[]')
       FROM unnest(fields) WITH ORDINALITY f(name, n)));
 END $$;
-CREATE OR REPLACE FUNCTION odoo_events.backfill(entity text, predicate text DEFAULT NULL) RETURNS bigint
+CREATE OR REPLACE FUNCTION odoo_events.define_entity(entity text, relation text, columns text[] DEFAULT NULL, name_column text DEFAULT NULL,
+  state_column text DEFAULT NULL, draft_states text[] DEFAULT '{}', open_states text[] DEFAULT '{}', cancelled_states text[] DEFAULT '{}',
+  classification jsonb DEFAULT '{}', domain text DEFAULT 'custom', model text DEFAULT NULL, key text DEFAULT NULL, correlation text[] DEFAULT NULL,
+  or_replace boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  relid  oid;
+  fields text[];
+  more   text[];
+  rule   text;
+  rows   jsonb;
+BEGIN
+  PERFORM odoo_events._must_be_free('define_entity');
+  IF entity !~ '^[a-z][a-z0-9_]{0,48}$' OR entity IS NULL THEN
+    RAISE EXCEPTION 'argument "entity" cannot be "%"', entity
+      USING ERRCODE = 'invalid_name', HINT = 'An entity is a word of lower case letters, digits and underscores, for example quality_certificate.';
+  END IF;
+  IF domain !~ '^[a-z][a-z0-9_]{0,48}$' OR domain IS NULL THEN
+    RAISE EXCEPTION 'argument "domain" cannot be "%"', domain
+      USING ERRCODE = 'invalid_name', HINT = 'A domain is a word of lower case letters, digits and underscores, for example quality.';
+  END IF;
+  IF EXISTS (SELECT 1 FROM odoo_events.entity x WHERE x.entity = entity AND x.builtin)
+     OR EXISTS (SELECT 1 FROM odoo_events.field f WHERE f.owner = entity AND f.builtin)
+     OR EXISTS (SELECT 1 FROM odoo_events.entity_kind k WHERE k.kind = entity) OR entity IN ('transition', 'changes', 'lines', 'lines_read_at', 'refs', 'redacted', 'event') THEN
+    RAISE EXCEPTION 'entity "%" is a name of the catalog''s own', entity
+      USING ERRCODE = 'reserved_name', HINT = format('Use another name, for example my_%s; to add an event to the catalog''s entity call define_event alone.', entity);
+  END IF;
+  IF NOT or_replace AND EXISTS (SELECT 1 FROM odoo_events.entity x WHERE x.entity = entity) THEN
+    RAISE EXCEPTION 'entity "%" exists', entity USING ERRCODE = 'duplicate_object', HINT = 'Use or_replace => true.';
+  END IF;
+  relid := odoo_events._own_table(relation);
+  more := ARRAY[name_column, state_column] || split_part(key, '.', 1) || ARRAY(SELECT split_part(c, '.', 1) FROM unnest(correlation) c);
+  fields := odoo_events._own_columns(relation, relid, columns, more, classification);
+  IF state_column IS NULL AND cardinality(draft_states || open_states || cancelled_states) > 0 THEN
+    RAISE EXCEPTION 'states are given, but no column that has them'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Add state_column => ''state''.';
+  END IF;
+  SELECT o.rule, o.rows INTO rule, rows FROM odoo_events._own_rows(relation, relid, entity, fields, more, classification) o;
+  rows := rows || jsonb_build_object(
+    'entity', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('entity', entity, 'domain', domain, 'model', COALESCE(model, replace(relation, '_', '.')),
+       'rule', rule, 'rules', ARRAY[rule], 'name_column', name_column, 'state_column', state_column, 'draft_states', draft_states,
+       'open_states', open_states, 'cancelled_states', cancelled_states, 'change_columns', array_remove(fields, state_column),
+       'warehouse', CASE WHEN 'warehouse_id' = ANY (fields) OR rows -> 'capture_rule' -> 0 -> 'carried' ? 'warehouse_id' THEN '["warehouse_id"]' ELSE '[]' END::jsonb,
+       'keys', odoo_events._own_paths('key', array_remove(ARRAY[key], NULL), rule, rows),
+       'correlation', odoo_events._own_paths('correlation', COALESCE(correlation, array_remove(ARRAY[key], NULL)), rule, rows),
+       -- whose rows they are in the first place
+       'secondary', EXISTS (SELECT 1 FROM odoo_events.entity x WHERE x.rule = rule AND x.entity <> entity AND NOT x.secondary), 'builtin', false))));
+  PERFORM odoo_events._define('entity', entity, rows);
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.define_part(entity text, part text, relation text, parent text, columns text[] DEFAULT NULL, state_column text DEFAULT NULL,
+  live_states text[] DEFAULT '{}', gone_states text[] DEFAULT '{}', classification jsonb DEFAULT '{}', or_replace boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  relid  oid;
+  ids    text[];
+  fields text[];
+  e      odoo_events.entity;
+  own    text := entity || '.' || part;
+  rule   text;
+  rows   jsonb;
+BEGIN
+  PERFORM odoo_events._must_be_free('define_part');
+  SELECT x.* INTO e FROM odoo_events.entity x WHERE x.entity = entity AND x.sum_query IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'entity "%" in argument "entity" is not in the catalog', entity
+      USING ERRCODE = 'undefined_object', HINT = format('SELECT odoo_events.define_entity(%L, %L);', entity, entity);
+  END IF;
+  IF part !~ '^[a-z][a-z0-9_]{0,48}$' OR part IS NULL THEN
+    RAISE EXCEPTION 'argument "part" cannot be "%"', part
+      USING ERRCODE = 'invalid_name', HINT = 'A part is a word of lower case letters, digits and underscores, for example line.';
+  END IF;
+  IF EXISTS (SELECT 1 FROM odoo_events.part p WHERE p.entity = entity AND p.part = part AND (p.builtin OR NOT or_replace)) THEN
+    RAISE EXCEPTION 'entity "%" has a part "%"', entity, part
+      USING ERRCODE = 'duplicate_object', HINT = format('Use another name, for example my_%s, or, for a part of your own, or_replace => true.', part);
+  END IF;
+  relid := odoo_events._own_table(relation);
+  ids := ARRAY(SELECT c FROM unnest(odoo_events._columns(relid)) c JOIN pg_attribute a ON a.attrelid = relid AND a.attname = c WHERE a.atttypid IN ('int4'::regtype, 'int8'::regtype));
+  IF parent IS NULL OR NOT parent = ANY (ids) THEN
+    RAISE EXCEPTION 'table "%" has no column "%" that could name the document', relation, parent
+      USING ERRCODE = 'undefined_column', HINT = format('Give as "parent" the column that is the id of the document: %s.', array_to_string(ids, ', '));
+  END IF;
+  fields := array_remove(odoo_events._own_columns(relation, relid, columns, ARRAY[state_column], classification), parent);
+  IF (state_column IS NULL) <> (cardinality(live_states) = 0) THEN
+    RAISE EXCEPTION 'state_column and live_states belong together'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Say in which states a line counts, for example state_column => ''state'', live_states => ''{draft,open}'', or leave both out.';
+  END IF;
+  SELECT o.rule, o.rows INTO rule, rows FROM odoo_events._own_rows(relation, relid, 'line.' || own, fields, ARRAY[parent, state_column], classification) o;
+  -- who looks for the lines of a document does not read the whole table for each
+  IF NOT EXISTS (SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE i.indrelid = relid AND a.attname = parent AND i.indpred IS NULL) THEN
+    RAISE WARNING 'column "%" of table "%" has no index', parent, relation
+      USING HINT = format('CREATE INDEX ON %s (%I);', relid::regclass, parent);
+  END IF;
+  rows := rows || jsonb_build_object('part', jsonb_build_array(jsonb_build_object('entity', entity, 'part', part, 'rule', rule, 'parent', ARRAY[parent], 'owner', 'line.' || own,
+      'position', (SELECT 1 + COALESCE(max(p.position), 0) FROM odoo_events.part p WHERE p.entity = entity AND p.part <> part),
+      'state_column', COALESCE(state_column, '-'), 'live_states', CASE WHEN state_column IS NULL THEN '{*}' ELSE live_states END, 'gone_states', gone_states,
+      'change_columns', array_remove(fields, state_column), 'builtin', false)));
+  PERFORM odoo_events._define('part', own, rows);
+  PERFORM odoo_events._attach(ARRAY[entity], 'trigger') WHERE EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = entity);
+END $$;
+CREATE OR REPLACE FUNCTION odoo_events.drop_part(entity text, part text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('drop_part');
+  DELETE FROM odoo_events.definition d WHERE d.kind = 'part' AND d.name = drop_part.entity || '.' || drop_part.part;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'part "%" of entity "%" is none of your own', drop_part.part, drop_part.entity
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.definition WHERE kind = ''part'';';
+  END IF;
+  PERFORM odoo_events._drop_idle_triggers();
+END $$;
+CREATE OR REPLACE VIEW odoo_events.backfill_status AS
+SELECT b.id, b.entity, b.predicate, b.state, b.rows, NULLIF(b.last_id, -9223372036854775808) AS last_id, b.error, b.created_by, b.created_at, b.at,
+       ARRAY(SELECT c.name FROM odoo_events.subscription_config c WHERE c.id = ANY (b.subscriptions) ORDER BY c.name) AS subscriptions
+  FROM odoo_events.backfill_job b
+ WHERE NOT EXISTS (SELECT 1 FROM odoo_events._my_policy);
+CREATE FUNCTION odoo_events.backfill(entity text, predicate text DEFAULT NULL, subscriptions text[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   job bigint;
+  unknown text;
+  receivers int4[];
 BEGIN
+  PERFORM odoo_events._must_be_free('backfill');
   PERFORM odoo_events._check_entities(ARRAY[backfill.entity], 'entity');
   IF NOT EXISTS (SELECT 1 FROM odoo_events.attached a WHERE a.entity = backfill.entity) THEN
     RAISE EXCEPTION 'entity "%" is not attached', backfill.entity
@@ -5731,11 +6653,31 @@ BEGIN
       USING ERRCODE = 'wrong_object_type', HINT = 'SELECT odoo_events.backfill(''stock_level'');  -- what it sums up';
   END IF;
   PERFORM odoo_events._check_predicate(backfill.entity, backfill.predicate);
-  INSERT INTO odoo_events.backfill_job (entity, predicate, created_by, created_at, at)
-  VALUES (backfill.entity, backfill.predicate, session_user, clock_timestamp(), clock_timestamp()) RETURNING id INTO job;
-  PERFORM odoo_events._audit('backfill', backfill.entity, NULL, jsonb_strip_nulls(jsonb_build_object('id', job, 'predicate', backfill.predicate)));
+  IF subscriptions IS NOT NULL THEN
+    SELECT n INTO unknown FROM unnest(subscriptions) n WHERE NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.name = n) LIMIT 1;
+    IF FOUND OR subscriptions = '{}' THEN
+      RAISE EXCEPTION 'argument "subscriptions" names no subscription: %', COALESCE(unknown, '{}') USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM odoo_events.subscription;';
+    END IF;
+    receivers := ARRAY(SELECT c.id FROM odoo_events.subscription_config c WHERE c.name = ANY (subscriptions) ORDER BY c.id);
+  END IF;
+  INSERT INTO odoo_events.backfill_job (entity, predicate, created_by, created_at, at, subscriptions)
+  VALUES (backfill.entity, backfill.predicate, session_user, clock_timestamp(), clock_timestamp(), receivers) RETURNING id INTO job;
+  PERFORM odoo_events._audit('backfill', backfill.entity, NULL, jsonb_strip_nulls(jsonb_build_object('id', job, 'predicate', backfill.predicate, 'subscriptions', subscriptions)));
   PERFORM odoo_events._wake('config');
   RETURN job;
+END $$;
+COMMENT ON FUNCTION odoo_events.backfill(text, text, text[]) IS
+'asks for a snapshot event of each row that there is (predicate: SQL over the table''s columns, run with the rights of the database''s owner); the worker does it '
+'in small steps; subscriptions: the snapshots are for these alone; answers the id in backfill_status';
+CREATE OR REPLACE FUNCTION odoo_events.cancel_backfill(id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._must_be_free('cancel_backfill');
+  UPDATE odoo_events.backfill_job b SET state = 'cancelled', at = clock_timestamp() WHERE b.id = cancel_backfill.id AND b.state = 'running';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'backfill % is not running', id USING ERRCODE = 'undefined_object', HINT = 'SELECT * FROM odoo_events.backfill_status;';
+  END IF;
+  PERFORM odoo_events._audit('cancel backfill', id::text);
 END $$;
 CREATE FUNCTION odoo_events._odoo_lines_of(entity text, columns text[], documents int8[], OUT document int8, OUT part text, OUT rule text, OUT id int8, OUT image jsonb) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_odoo_lines_of';
@@ -5957,6 +6899,10 @@ BEGIN
     PERFORM odoo_events._audit('reconcile', COALESCE(only_entity, 'all'));
   END IF;
 END $$;
+CREATE OR REPLACE FUNCTION odoo_events.reconcile(entity text DEFAULT NULL, since timestamptz DEFAULT NULL, repair boolean DEFAULT false,
+  OUT entity text, OUT record_id int8, OUT odoo_state text, OUT last_event_state text, OUT note text) RETURNS SETOF record
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'SELECT r.entity, r.record_id, r.odoo_state, r.last_event_state, r.note FROM odoo_events._must_be_free(''reconcile'') f, odoo_events._reconcile($1, $2, $3) r';
 -- diagnose: is it late, lost or wrong, whose fault is it, and what now?  Reads events, the extension's own tables and stored samples, never
 -- Odoo's tables; waits for no lock and writes nothing, so that it answers on a standby, too.
 
@@ -5985,13 +6931,14 @@ CREATE FUNCTION odoo_events._diagnose_health() RETURNS SETOF odoo_events._findin
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 SELECT odoo_events._verdict_rank(v.verdict) * 10 + CASE h.status WHEN 'critical' THEN 0 ELSE 5 END, v.verdict,
        CASE WHEN h."check" IN ('capture', 'gaps') THEN 'capture' WHEN h."check" IN ('worker', 'quarantine', 'journal', 'wal', 'outbox') THEN 'publish'
-            WHEN h."check" LIKE 'endpoint %' THEN 'endpoint' WHEN h."check" = 'loops' THEN 'receiver' WHEN h."check" = 'indexes' THEN 'odoo' ELSE 'configuration' END,
+            WHEN h."check" LIKE 'endpoint %' THEN 'endpoint' WHEN h."check" = 'loops' THEN 'receiver' WHEN h."check" = 'indexes' OR h."check" = 'flows' AND h.detail NOT LIKE 'subscription:%' THEN 'odoo'
+            WHEN h."check" = 'flows' THEN 'endpoint' ELSE 'configuration' END,
        NULL::timestamptz, CASE WHEN h."check" = 'disk' THEN now() + (SELECT min(d.full_in) FROM odoo_events._disk d) * interval '1 s'
-                               WHEN h.detail LIKE 'its server''s certificate%' THEN (SELECT s.peer_expires_at FROM odoo_events.subscription_status s WHERE h."check" = 'endpoint ' || s.name) END, NULL::int4, NULL::int4,
+                               WHEN h.detail LIKE 'its server''s certificate%' THEN (SELECT s.peer_expires_at FROM odoo_events._subscription_status s WHERE h."check" = 'endpoint ' || s.name) END, NULL::int4, NULL::int4,
        substring(h."check" FROM '^endpoint (.*)$'), NULL::text, h."check" || ': ' || h.detail, jsonb_build_object('check', h."check", 'status', h.status), h.hint
   FROM odoo_events.health() h,
        LATERAL (SELECT CASE WHEN h."check" = 'gaps' OR h."check" IN ('capture', 'roles') AND h.status = 'critical' THEN 'lost' WHEN h."check" IN ('arming', 'worker', 'quarantine') THEN 'late'
-                            WHEN h.detail LIKE 'is slow: %' THEN 'late' ELSE 'waiting' END AS verdict) v
+                            WHEN h.detail LIKE 'is slow: %' THEN 'late' WHEN h."check" = 'flows' THEN 'unknown' ELSE 'waiting' END AS verdict) v
  WHERE h.status <> 'ok' AND h."check" NOT LIKE 'subscription %' AND h."check" <> 'subscriptions'
 $$;
 COMMENT ON FUNCTION odoo_events._diagnose_health() IS 'internal: what health() warns of, but for subscriptions';
@@ -6190,7 +7137,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 WITH d AS (SELECT unnest(keys) AS document
            UNION SELECT e.correlationid FROM unnest(keys) k, LATERAL (SELECT o.correlationid FROM odoo_events.outbox_all o WHERE o.partitionkey = k ORDER BY o.position DESC LIMIT 20) e),
      p AS MATERIALIZED (
-       SELECT x.* FROM odoo_events.promise_wrong x WHERE keys IS NULL
+       SELECT x.* FROM odoo_events.promise_last x WHERE keys IS NULL AND x.state IN ('at_risk', 'breached')
        UNION ALL
        SELECT x.* FROM d, LATERAL (SELECT DISTINCT ON (r.id) r.* FROM odoo_events.promise_row r WHERE r.document = d.document ORDER BY r.id, r.n DESC) x
         WHERE x.state NOT IN ('met', 'cancelled'))
@@ -6200,12 +7147,14 @@ SELECT CASE p.state WHEN 'breached' THEN 29 WHEN 'met_late' THEN 39 WHEN 'at_ris
        concat(format('%s: promise %s is %s', p.document, p.sla, replace(p.state, '_', ' ')),
               CASE WHEN p.due_at IS NOT NULL THEN format(', it %s due at %s', CASE WHEN p.due_at < now() THEN 'was' ELSE 'is' END, p.due_at) END,
               CASE WHEN p.state = 'met_late' THEN format(' and was kept %s late', date_trunc('second', p.ended_at - p.due_at))
-                   WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END),
+                   WHEN p.due_at < now() THEN format(', %s ago', date_trunc('second', now() - p.due_at)) END,
+              '; waits for ' || w.waits_for),
        jsonb_strip_nulls(jsonb_build_object('promise', p.id, 'sla', p.sla, 'state', p.state, 'started_at', p.started_at, 'due_at', p.due_at, 'ended_at', p.ended_at, 'told_at', p.told_at,
-         'waits_for', CASE WHEN p.ended_at IS NULL THEN odoo_events._waits_for(p.terms, p.correlationid) END,
+         'waits_for', w.waits_for,
          'owner', t.terms ->> 'owner', 'contact', t.terms ->> 'contact', 'runbook', t.terms ->> 'runbook')),
        format('SELECT * FROM odoo_events.trace(key => %L);', p.document)
   FROM p JOIN odoo_events.sla_terms t ON t.id = p.terms
+       CROSS JOIN LATERAL (SELECT CASE WHEN p.ended_at IS NULL THEN odoo_events._waits_for(p.terms, p.correlationid) END AS waits_for) w
  ORDER BY 1, p.due_at LIMIT 100
 $$;
 COMMENT ON FUNCTION odoo_events._diagnose_promises(text[]) IS 'internal: findings about promises of documents; null: of all documents';
@@ -6256,13 +7205,18 @@ END $$;
 COMMENT ON FUNCTION odoo_events._findings(text) IS 'internal: what diagnose() answers, unsorted';
 CREATE FUNCTION odoo_events.diagnose(what text DEFAULT NULL) RETURNS TABLE (verdict text, layer text, since timestamptz, due_at timestamptz, company_id int4, warehouse_id int4,
   owner text, contact text, finding text, evidence jsonb, next text)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
-SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, COALESCE(f.evidence ->> 'owner', c.owner), COALESCE(f.evidence ->> 'contact', c.contact),
-       f.finding, f.evidence, f.next
-  FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
- WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
- ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100
-$$;
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' ROWS 20 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT f.verdict, f.layer, f.since, f.due_at, f.company_id, f.warehouse_id, COALESCE(f.evidence ->> 'owner', c.owner), COALESCE(f.evidence ->> 'contact', c.contact),
+         f.finding, f.evidence, f.next
+    FROM odoo_events._findings(btrim(diagnose.what)) f, odoo_events._care(f.subscription, f.type, f.company_id, f.warehouse_id) c
+   WHERE odoo_events._finding_visible(f.subscription, f.type, f.company_id, f.warehouse_id)
+   ORDER BY f.rank, f.since NULLS LAST, f.finding LIMIT 100;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM odoo_events._locked_out('diagnose()');
+END $$;
 COMMENT ON FUNCTION odoo_events.diagnose(text) IS
 'is it late, lost or wrong, whose fault, and what now: what is a document''s name or key, an event''s id, a subscription''s name, or null for everything that is open; '
 'the worst comes first, at most 100 rows; names of documents, no payload; next is an executable statement';
@@ -6297,6 +7251,47 @@ UNION ALL
  WHERE v.value IS NOT NULL ORDER BY v.n, s.name)
 $$;
 COMMENT ON FUNCTION odoo_events._watch_metrics() IS 'internal: the metrics of disks, slots, certificates and flapping endpoints';
+-- promise_metrics: figures of SLAs for a monitoring system.  Broken promises are found by their state and closed ones by the time they ended
+-- (promise.sql), so that a scrape reads what the last three days brought and no more.
+
+CREATE FUNCTION odoo_events._promise_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH wrong AS MATERIALIZED (
+       SELECT p.sla, p.state, p.warehouse_id, p.due_at FROM odoo_events.promise_last p WHERE p.state IN ('at_risk', 'breached')),
+     closed AS MATERIALIZED (
+       SELECT p.sla, p.state, p.ended_at, p.due_at FROM odoo_events.promise_last p WHERE p.state IN ('met', 'met_late') AND p.ended_at > now() - interval '3 days'),
+     period AS (SELECT * FROM (VALUES ('1h', interval '1 hour'), ('6h', '6 hours'), ('3d', '3 days')) v(period, length)),
+     exception AS MATERIALIZED (SELECT * FROM odoo_events.exception e WHERE e.closed_at IS NULL)
+SELECT 'odoo_events_promises', 'gauge', jsonb_build_object('sla', s.name, 'state', x.state, 'warehouse', COALESCE(w.warehouse_id::text, '')),
+       count(w.sla)::float8, 'Promises that are open and at risk or broken.'
+  FROM odoo_events.sla_def s CROSS JOIN (VALUES ('at_risk'), ('breached')) x(state) LEFT JOIN wrong w ON w.sla = s.name AND w.state = x.state
+ GROUP BY s.name, x.state, w.warehouse_id
+UNION ALL
+SELECT 'odoo_events_promises_decided', 'gauge', jsonb_build_object('sla', s.name, 'period', p.period, 'result', r.result),
+       CASE r.result WHEN 'kept' THEN (SELECT count(*) FROM closed c WHERE c.sla = s.name AND c.state = 'met' AND c.ended_at > now() - p.length)
+                     ELSE (SELECT count(*) FROM closed c WHERE c.sla = s.name AND c.state = 'met_late' AND c.due_at > now() - p.length)
+                          + (SELECT count(*) FROM wrong w WHERE w.sla = s.name AND w.state = 'breached' AND w.due_at > now() - p.length) END::float8,
+       'Promises that were kept, and those that were broken, within the last hour, six hours, three days.'
+  FROM odoo_events.sla_def s CROSS JOIN period p CROSS JOIN (VALUES ('kept'), ('broken')) r(result)
+UNION ALL
+SELECT 'odoo_events_sla_objective', 'gauge', jsonb_build_object('sla', s.name), s.objective::float8, 'The share of promises that is to be kept.' FROM odoo_events.sla_def s
+UNION ALL
+SELECT 'odoo_events_sla_info', 'gauge',
+       jsonb_build_object('sla', s.name, 'owner', COALESCE(s.owner, ''), 'contact', COALESCE(s.contact, ''), 'criticality', COALESCE(s.criticality::text, ''), 'runbook', COALESCE(s.runbook, '')), 1::float8,
+       'Who looks after an SLA, for joins.' FROM odoo_events.sla_def s
+UNION ALL
+SELECT 'odoo_events_exceptions', 'gauge', jsonb_build_object('state', x.state), (SELECT count(*) FROM exception e WHERE (e.assigned_to IS NULL) = (x.state = 'untaken'))::float8,
+       'Exceptions that nobody has closed: those that somebody has taken, and those that nobody has.' FROM (VALUES ('taken'), ('untaken')) x(state)
+UNION ALL
+SELECT 'odoo_events_exception_untaken_age_seconds', 'gauge', '{}', COALESCE((SELECT extract(epoch FROM now() - min(e.since)) FROM exception e WHERE e.assigned_to IS NULL), 0)::float8,
+       'Age of the oldest exception that nobody has taken.'
+UNION ALL
+SELECT 'odoo_events_exception_resolution_seconds', 'gauge', jsonb_build_object('state', x.state),
+       COALESCE((SELECT avg(extract(epoch FROM n.took)) FROM odoo_events.exception_note n WHERE n.action = x.action AND n.at > now() - interval '7 days'), 0)::float8,
+       'How long it took on average until exceptions were taken, and until they were closed, of the last seven days.'
+  FROM (VALUES ('taken', 'take'), ('closed', 'close')) x(state, action)
+$$;
+COMMENT ON FUNCTION odoo_events._promise_metrics() IS 'internal: the metrics of SLAs, their promises, and exceptions';
 -- announce: a stocktake, a shutdown, a month's end, said beforehand; and what a period brought, in sentences.
 
 CREATE TABLE odoo_events.announcement (
@@ -6317,6 +7312,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   n bigint;
 BEGIN
+  PERFORM odoo_events._must_be_free('announce');
   IF reason IS NULL OR btrim(reason) = '' OR length(reason) > 1000 THEN
     RAISE EXCEPTION 'argument "reason" is empty, or has more than 1000 characters' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.announce(''stocktake'', now(), now() + interval ''8 hours'');';
@@ -6338,6 +7334,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   a odoo_events.announcement;
 BEGIN
+  PERFORM odoo_events._must_be_free('end_announcement');
   UPDATE odoo_events.announcement x SET until = GREATEST(clock_timestamp(), x.since) WHERE x.id = end_announcement.id AND x.until > clock_timestamp() RETURNING * INTO a;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'announcement % does not exist, or is over', end_announcement.id USING ERRCODE = 'undefined_object',
@@ -6404,6 +7401,8 @@ BEGIN
                           FROM odoo_events.audit a WHERE a.at >= start AND a.what IN ('subscribe', 'alter_subscription', 'unsubscribe', 'pause', 'resume', 'disable', 'set_care', 'define', 'drop definition', 'arm', 'disarm', 'attach', 'detach')
                         HAVING count(*) > 0);
   said := said || ARRAY(SELECT format('%s was announced by %s, from %s to %s.', a.reason, a.announced_by, a.since, a.until) FROM odoo_events.announcement a WHERE a.until >= start AND a.since <= clock_timestamp() ORDER BY a.since LIMIT 2);
+  said := said || ARRAY(SELECT format('%s flows were unusual; the latest: %s.', count(*), (array_agg(odoo_events._anomaly_text(a) ORDER BY a.told_at DESC))[1])
+                          FROM odoo_events.anomaly a WHERE COALESCE(a.until, 'infinity') >= start HAVING count(*) > 0);
   IF to_regclass('odoo_events.exception') IS NOT NULL THEN
     EXECUTE 'SELECT ARRAY(SELECT format(''%s exceptions arose or were open, %s of them are closed.'', count(*), count(*) FILTER (WHERE e.closed_at IS NOT NULL))
                FROM odoo_events.exception e WHERE COALESCE(e.closed_at, ''infinity'') >= $1 HAVING count(*) > 0)' INTO more USING start;
@@ -6417,6 +7416,695 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.summary(interval) IS
 'what the period (at most a year, default 24 hours) brought and what is open now, in at most ten sentences, one a line, for a mail or a ticket; no payload';
+-- seal: an evidence log.  A Merkle tree (RFC 6962) over the bytes of events, and signed checkpoints of it (C2SP tlog-checkpoint).
+--
+-- Whoever holds a checkpoint can tell later that an event was changed, taken out or put in, because no tree with that root has it.
+
+CREATE FUNCTION odoo_events._merkle_root(hashes bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_merkle_root';
+COMMENT ON FUNCTION odoo_events._merkle_root(bytea) IS 'internal: root of the tree over a list of hashes';
+CREATE FUNCTION odoo_events._merkle_path(hashes bytea, i int4) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_merkle_path';
+COMMENT ON FUNCTION odoo_events._merkle_path(bytea, int4) IS 'internal: the hashes that lead from one hash of a list to its root';
+CREATE FUNCTION odoo_events._event_rest(event text, classes text) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_event_rest';
+COMMENT ON FUNCTION odoo_events._event_rest(text, text) IS 'internal: what is left of an event when a person in it is erased, without the time of that';
+CREATE FUNCTION odoo_events._seal_leaf("position" int8, id uuid, event text, classes text, salt bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'oe_sql_seal_leaf';
+COMMENT ON FUNCTION odoo_events._seal_leaf(int8, uuid, text, text, bytea) IS
+'internal: hash of a leaf, of the rest of the event, and of salt and event: 32 bytes each; the last two are zeros where there is no event';
+CREATE FUNCTION odoo_events._seal_sign_text(key bytea, note text) RETURNS bytea
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_seal_sign';
+COMMENT ON FUNCTION odoo_events._seal_sign_text(bytea, text) IS 'internal: signs with Ed25519, after all that was written is on the disk';
+CREATE FUNCTION odoo_events._seal_alone() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_seal_alone';
+COMMENT ON FUNCTION odoo_events._seal_alone() IS 'internal: refuses to sign inside a transaction block';
+CREATE FUNCTION odoo_events._timeline() RETURNS int8
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'oe_sql_timeline';
+COMMENT ON FUNCTION odoo_events._timeline() IS 'internal: the timeline that this server writes';
+-- ---- the tree ----
+
+CREATE FUNCTION odoo_events._seal_size(log int4) RETURNS int8
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE((SELECT t.n * 256 + length(t.hashes) / 32 FROM odoo_events.seal_tile t WHERE t.log = $1 AND t.level = 0 ORDER BY t.n DESC LIMIT 1), 0)
+$$;
+COMMENT ON FUNCTION odoo_events._seal_size(int4) IS 'internal: leaves of a log';
+-- Nodes of one row of a level, in the tree of "size" leaves.  Its last node may stand for a subtree that is not complete.
+CREATE FUNCTION odoo_events._seal_nodes(log int4, level int, tile int8, size int8) RETURNS bytea
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  span  constant int8 := (256 ^ level)::int8;      -- leaves of a node
+  whole constant int8 := size / span;              -- complete nodes of the level
+  wanted constant int := LEAST(256, GREATEST(whole - tile * 256, 0));
+  nodes bytea := '';
+BEGIN
+  IF wanted > 0 THEN
+    nodes := (SELECT substr(t.hashes, 1, wanted * 32) FROM odoo_events.seal_tile t WHERE t.log = _seal_nodes.log AND t.level = _seal_nodes.level AND t.n = tile);
+    IF nodes IS NULL OR length(nodes) < wanted * 32 THEN
+      RAISE EXCEPTION 'the evidence log no longer has what this proof needs' USING ERRCODE = 'object_not_in_prerequisite_state',
+        HINT = 'SHOW odoo_events.seal_retention;  -- how long it is kept';
+    END IF;
+  END IF;
+  IF whole / 256 = tile AND size % span > 0 THEN
+    nodes := nodes || odoo_events._merkle_root(odoo_events._seal_nodes(log, level - 1, whole, size));
+  END IF;
+  RETURN nodes;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_nodes(int4, int, int8, int8) IS 'internal: one row of a level of the tree when it had so many leaves';
+-- Root of the leaves from..upto-1, which are a subtree of RFC 6962: from is a multiple of a power of two that is at least their number.
+CREATE FUNCTION odoo_events._seal_range(log int4, since int8, upto int8) RETURNS bytea
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  level int := 0;
+  span  int8 := 1;
+BEGIN
+  WHILE upto - since > span * 256 LOOP
+    level := level + 1;
+    span := span * 256;
+  END LOOP;
+  RETURN odoo_events._merkle_root(substr(odoo_events._seal_nodes(log, level, since / span / 256, upto), 1 + (since / span % 256)::int * 32));
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_range(int4, int8, int8) IS 'internal: root of a subtree';
+-- The part of an inclusion proof that all leaves of a row of level 0 have in common.
+CREATE FUNCTION odoo_events._seal_above(log int4, tile int8, size int8) RETURNS bytea
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  path  bytea := '';
+  level int := 1;
+  node  int8 := tile;
+BEGIN
+  WHILE size > (256 ^ level)::int8 LOOP
+    path := path || odoo_events._merkle_path(odoo_events._seal_nodes(log, level, node / 256, size), (node % 256)::int);
+    node := node / 256;
+    level := level + 1;
+  END LOOP;
+  RETURN path;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_above(int4, int8, int8) IS 'internal: the hashes that lead from a row of leaves to the root';
+-- RFC 6962, 2.1.2: the older tree has "older" of the leaves since..upto-1; known: its root is what the other side has.
+CREATE FUNCTION odoo_events._seal_consistency(log int4, older int8, since int8, upto int8, known boolean) RETURNS bytea
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  k int8 := 1;
+BEGIN
+  IF older = upto - since THEN
+    RETURN CASE WHEN known THEN '' ELSE odoo_events._seal_range(log, since, upto) END;
+  END IF;
+  WHILE k * 2 < upto - since LOOP
+    k := k * 2;
+  END LOOP;
+  IF older <= k THEN
+    RETURN odoo_events._seal_consistency(log, older, since, since + k, known) || odoo_events._seal_range(log, since + k, upto);
+  END IF;
+  RETURN odoo_events._seal_consistency(log, older - k, since + k, upto, false) || odoo_events._seal_range(log, since, since + k);
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_consistency(int4, int8, int8, int8, boolean) IS 'internal: hashes that show that one tree is the beginning of another';
+CREATE FUNCTION odoo_events._base64(bytes bytea) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT replace(encode(bytes, 'base64'), E'\n', '')
+$$;
+COMMENT ON FUNCTION odoo_events._base64(bytea) IS 'internal: base64 in one line';
+CREATE FUNCTION odoo_events._hash_list(hashes bytea) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT COALESCE(jsonb_agg(odoo_events._base64(substr(hashes, i * 32 + 1, 32)) ORDER BY i), '[]') FROM generate_series(0, length(hashes) / 32 - 1) i
+$$;
+COMMENT ON FUNCTION odoo_events._hash_list(bytea) IS 'internal: hashes in base64';
+-- ---- the log ----
+
+CREATE FUNCTION odoo_events._seal_place() RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT concat_ws('/', s.system_identifier, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()), odoo_events._timeline(), odoo_events._restore_token())
+  FROM pg_control_system() s
+$$;
+COMMENT ON FUNCTION odoo_events._seal_place() IS 'internal: server, database, timeline and the latest start from a physical backup: what a log belongs to';
+CREATE FUNCTION odoo_events._seal_verifier(l odoo_events.seal_log) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT concat(l.origin, '+', encode(substr(sha256(convert_to(l.origin || E'\n', 'UTF8') || '\x01' || l.public_key), 1, 4), 'hex'), '+', odoo_events._base64('\x01'::bytea || l.public_key))
+$$;
+COMMENT ON FUNCTION odoo_events._seal_verifier(odoo_events.seal_log) IS 'internal: the key of a log as C2SP signed-note writes it: name, its number, public key';
+CREATE FUNCTION odoo_events._seal_key(seed bytea) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  s odoo_events.subscription_secret;
+BEGIN
+  s.subscription_id := 0; s.secret := seed; s.signature := 'seal';
+  s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}'; s.header_values := '{}';
+  PERFORM odoo_events._store_secret(s);
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_key(bytea) IS 'internal: keeps the key that checkpoints are signed with where all secrets are';
+-- It begins behind the last checkpoint of the log before it, or with the first event that there is.
+CREATE FUNCTION odoo_events._seal_open(reason text, at_least int8 DEFAULT 0) RETURNS odoo_events.seal_log
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l    odoo_events.seal_log;
+  seed bytea := odoo_events._new_secret();
+BEGIN
+  PERFORM odoo_events._seal_key(seed);
+  INSERT INTO odoo_events.seal_log (origin, public_key, first_position, place, reason, opened_at)
+  SELECT 'odoo_events.' || translate(gen_random_uuid()::text, '-', ''), odoo_events._public_key(seed),
+         GREATEST(_seal_open.at_least, (SELECT max(x.first_position + c.size) FROM odoo_events.seal_log x JOIN odoo_events.seal_checkpoint c ON c.log = x.id),
+                  COALESCE((SELECT min(o.position) FROM odoo_events.outbox_all o), odoo_events._last_position() + 1)),
+         odoo_events._seal_place(), _seal_open.reason, clock_timestamp()
+  RETURNING * INTO l;
+  PERFORM odoo_events._audit('seal', 'evidence', NULL, jsonb_build_object('origin', l.origin, 'reason', reason, 'first_position', l.first_position));
+  RETURN l;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_open(text, int8) IS 'internal: opens a log with a new name and a new key';
+CREATE FUNCTION odoo_events._seal_reopen(l odoo_events.seal_log, reason text, at_least int8 DEFAULT 0) RETURNS odoo_events.seal_log
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.seal_log x SET closed_at = clock_timestamp() WHERE x.id = l.id;
+  RAISE LOG 'odoo_events closes its evidence log "%" and begins another: %', l.origin, reason;
+  RETURN odoo_events._seal_open(reason, at_least);
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_reopen(odoo_events.seal_log, text, int8) IS 'internal: closes a log and opens another';
+-- The open log, locked; null where there is none, or, unless "wait", where another session has it.  One that belongs to another server, to
+-- another timeline of this one, or whose key is gone, is closed: what was published there under the same positions may have been
+-- something else, and a signature over it would contradict what outsiders hold.
+CREATE FUNCTION odoo_events._seal_current(wait boolean) RETURNS odoo_events.seal_log
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l odoo_events.seal_log;
+BEGIN
+  IF wait THEN
+    SELECT * INTO l FROM odoo_events.seal_log x WHERE x.closed_at IS NULL FOR UPDATE;
+  ELSE
+    SELECT * INTO l FROM odoo_events.seal_log x WHERE x.closed_at IS NULL FOR UPDATE SKIP LOCKED;
+  END IF;
+  IF l.id IS NULL THEN
+    RETURN NULL;
+  ELSIF l.place <> odoo_events._seal_place() THEN
+    RETURN odoo_events._seal_reopen(l, CASE WHEN split_part(l.place, '/', 1) <> split_part(odoo_events._seal_place(), '/', 1) OR split_part(l.place, '/', 2) <> split_part(odoo_events._seal_place(), '/', 2)
+                                            THEN 'the database is a copy' ELSE 'the server was restored from a backup, or is a promoted standby' END);
+  ELSIF NOT EXISTS (SELECT 1 FROM odoo_events.subscription_secret s WHERE s.subscription_id = 0) THEN
+    RETURN odoo_events._seal_reopen(l, 'the key was lost');
+  END IF;
+  RETURN l;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_current(boolean) IS 'internal: the log that leaves are added to, locked';
+CREATE FUNCTION odoo_events._seal_add_tiles(log int4, was int8, is_now int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lower int := 0;
+BEGIN
+  WHILE was / 256 < is_now / 256 LOOP
+    INSERT INTO odoo_events.seal_tile AS s (log, level, n, hashes)
+    SELECT t.log, lower + 1, t.n / 256, string_agg(odoo_events._merkle_root(t.hashes), '' ORDER BY t.n)
+      FROM odoo_events.seal_tile t WHERE t.log = _seal_add_tiles.log AND t.level = lower AND t.n >= was / 256 AND t.n < is_now / 256 GROUP BY t.log, t.n / 256
+    ON CONFLICT ON CONSTRAINT seal_tile_pkey DO UPDATE SET hashes = s.hashes || EXCLUDED.hashes;
+    was := was / 256;
+    is_now := is_now / 256;
+    lower := lower + 1;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_add_tiles(int4, int8, int8) IS 'internal: the levels above leaves that were added';
+-- Leaves for the next events, so many at most; answers how many leaves there are then.  A position that has no event gets a leaf that says so.
+CREATE FUNCTION odoo_events._seal_follow(l odoo_events.seal_log, block int) RETURNS int8
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
+DECLARE
+  size constant int8 := odoo_events._seal_size(l.id);
+  since constant int8 := l.first_position + size;
+  upto constant int8 := LEAST(odoo_events._last_position(), since + block - 1);
+BEGIN
+  IF upto < since THEN
+    RETURN size;
+  END IF;
+  WITH o AS MATERIALIZED (
+    SELECT g.p - l.first_position AS i, g.p, uuid_send(gen_random_uuid()) AS salt, x.id, x.event, x.classes
+      FROM generate_series(since, upto) g(p)
+           LEFT JOIN (SELECT y.position, y.id, y.event, y.classes FROM odoo_events.outbox_all y WHERE y.position BETWEEN since AND upto) x ON x.position = g.p),
+  e AS MATERIALIZED (SELECT o.i, o.salt, odoo_events._seal_leaf(o.p, o.id, o.event, o.classes, o.salt) AS hashes FROM o),
+  t AS MATERIALIZED (
+    SELECT e.i / 256 AS n, string_agg(substr(e.hashes, 1, 32), ''::bytea ORDER BY e.i) AS leaves,
+           string_agg(substr(e.hashes, 33), ''::bytea ORDER BY e.i) AS parts, string_agg(e.salt, ''::bytea ORDER BY e.i) AS salts FROM e GROUP BY 1),
+  s AS (
+    INSERT INTO odoo_events.seal_leaf AS s (log, n, parts, salts) SELECT l.id, t.n, t.parts, t.salts FROM t
+    ON CONFLICT ON CONSTRAINT seal_leaf_pkey DO UPDATE SET parts = s.parts || EXCLUDED.parts, salts = s.salts || EXCLUDED.salts)
+  INSERT INTO odoo_events.seal_tile AS s (log, level, n, hashes) SELECT l.id, 0, t.n, t.leaves FROM t
+  ON CONFLICT ON CONSTRAINT seal_tile_pkey DO UPDATE SET hashes = s.hashes || EXCLUDED.hashes;
+  PERFORM odoo_events._seal_add_tiles(l.id, size, size + upto - since + 1);
+  RETURN size + upto - since + 1;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_follow(odoo_events.seal_log, int) IS 'internal: adds leaves of events that have none; answers how many there are';
+-- Before events are changed by erase(): afterwards nobody could tell what they were.
+CREATE FUNCTION odoo_events._seal_all() RETURNS odoo_events.seal_log
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l odoo_events.seal_log := odoo_events._seal_current(true);
+BEGIN
+  WHILE l.id IS NOT NULL AND l.first_position + odoo_events._seal_follow(l, 10000) <= odoo_events._last_position() LOOP
+  END LOOP;
+  RETURN l;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_all() IS 'internal: the open log, locked, with a leaf for each event that is published';
+-- The member of the outbox that has this position.
+CREATE FUNCTION odoo_events._outbox_member("position" int8) RETURNS int
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT min(x.member) FROM (
+            SELECT 0 AS member FROM odoo_events.outbox_0 o WHERE o.position = $1 UNION ALL SELECT 1 FROM odoo_events.outbox_1 o WHERE o.position = $1
+  UNION ALL SELECT 2 FROM odoo_events.outbox_2 o WHERE o.position = $1 UNION ALL SELECT 3 FROM odoo_events.outbox_3 o WHERE o.position = $1
+  UNION ALL SELECT 4 FROM odoo_events.outbox_4 o WHERE o.position = $1 UNION ALL SELECT 5 FROM odoo_events.outbox_5 o WHERE o.position = $1
+  UNION ALL SELECT 6 FROM odoo_events.outbox_6 o WHERE o.position = $1 UNION ALL SELECT 7 FROM odoo_events.outbox_7 o WHERE o.position = $1) x
+$$;
+COMMENT ON FUNCTION odoo_events._outbox_member(int8) IS 'internal: which member of the outbox has this position; null: none';
+-- Signs what the log has, unless that is signed already.  Leaves and checkpoint are committed together, or the leaves before.
+CREATE FUNCTION odoo_events._seal_sign(l odoo_events.seal_log, reason text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leaves constant int8 := odoo_events._seal_size(l.id);
+  body   text;
+  note   text;
+  sign   bytea;
+BEGIN
+  SELECT c.checkpoint INTO note FROM odoo_events.seal_checkpoint c WHERE c.log = l.id AND c.size = leaves;
+  IF FOUND THEN
+    RETURN note;
+  END IF;
+  body := concat(l.origin, E'\n', leaves, E'\n', odoo_events._base64(odoo_events._seal_range(l.id, 0, leaves)), E'\n');
+  SELECT odoo_events._seal_sign_text(s.secret, body) INTO STRICT sign FROM odoo_events.subscription_secret s WHERE s.subscription_id = 0;
+  note := concat(body, E'\n', chr(8212), ' ', l.origin, ' ',
+                 odoo_events._base64(decode(split_part(odoo_events._seal_verifier(l), '+', 2), 'hex') || sign), E'\n');
+  INSERT INTO odoo_events.seal_checkpoint (log, size, at, member, reason, checkpoint)
+  VALUES (l.id, leaves, clock_timestamp(), odoo_events._outbox_member(l.first_position + leaves - 1), _seal_sign.reason, note);
+  PERFORM odoo_events._emit('odoo.platform.seal.checkpoint.v1', 'seal/' || l.origin,
+            jsonb_build_object('seal', jsonb_build_object('origin', l.origin, 'opened', l.reason, 'reason', reason, 'size', leaves, 'first_position', l.first_position,
+                                                          'position', l.first_position + leaves - 1, 'checkpoint', note, 'verifier', odoo_events._seal_verifier(l))), 'seal:' || l.origin);
+  RETURN note;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_sign(odoo_events.seal_log, text) IS 'internal: a signed checkpoint of the log as it is, which is sent as an event, too';
+-- Hashes that are older than may be kept, and salts of events that the outbox does not have any more.  Of the upper levels all are kept.
+CREATE FUNCTION odoo_events._seal_forget_old(l odoo_events.seal_log) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  before constant timestamptz := clock_timestamp() - current_setting('odoo_events.seal_retention')::interval;
+  first  constant int8 := COALESCE((SELECT min(o.position) FROM odoo_events.outbox_all o), odoo_events._last_position() + 1);
+  gone   int4[];
+BEGIN
+  DELETE FROM odoo_events.seal_leaf s USING odoo_events.seal_log x WHERE x.id = s.log AND x.first_position + (s.n + 1) * 256 <= first;
+  DELETE FROM odoo_events.seal_tile t WHERE t.log = l.id AND t.level = 0
+     AND (t.n + 1) * 256 <= (SELECT max(c.size) FROM odoo_events.seal_checkpoint c WHERE c.log = l.id AND c.at < before);
+  gone := ARRAY(SELECT x.id FROM odoo_events.seal_log x WHERE x.closed_at < before);
+  DELETE FROM odoo_events.seal_checkpoint c WHERE c.log = ANY (gone);
+  DELETE FROM odoo_events.seal_tile t WHERE t.log = ANY (gone);
+  DELETE FROM odoo_events.seal_leaf s WHERE s.log = ANY (gone);
+  DELETE FROM odoo_events.seal_log x WHERE x.id = ANY (gone);
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_forget_old(odoo_events.seal_log) IS 'internal: forgets hashes after odoo_events.seal_retention, and salts when the outbox is rotated';
+-- What the worker calls.  It never waits for a session that has the log; next: when a checkpoint is due.
+CREATE FUNCTION odoo_events._seal_step(block int, OUT "position" int8, OUT next timestamptz)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l      odoo_events.seal_log := odoo_events._seal_current(false);
+  c      odoo_events.seal_checkpoint;
+  leaves int8;
+  moved  boolean;
+BEGIN
+  IF l.id IS NULL THEN
+    position := odoo_events._last_position();
+    next := clock_timestamp() + interval '2 seconds';
+    RETURN;
+  END IF;
+  leaves := odoo_events._seal_follow(l, block);
+  position := l.first_position + leaves - 1;
+  SELECT * INTO c FROM odoo_events.seal_checkpoint x WHERE x.log = l.id ORDER BY x.size DESC LIMIT 1;
+  next := COALESCE(c.at, l.opened_at) + CASE WHEN c.log IS NULL THEN interval '0' ELSE interval '1 hour' END;
+  moved := odoo_events._outbox_member(position) <> c.member;
+  IF leaves > COALESCE(c.size, -1) AND (moved OR next <= clock_timestamp()) THEN
+    PERFORM odoo_events._seal_sign(l, CASE WHEN moved THEN 'rotation' ELSE 'hourly' END);
+    PERFORM odoo_events._seal_forget_old(l);
+    next := clock_timestamp() + interval '1 hour';
+  END IF;
+  next := GREATEST(next, clock_timestamp() + interval '1 second');
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_step(int) IS 'internal: leaves for the next events, and a checkpoint when one is due; answers how far it is, and when to call again though nothing is published';
+-- A full outbox drops events.  Those without a leaf can be in no log any more, so another one begins behind them.
+CREATE FUNCTION odoo_events._seal_overrun(upto int8) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l odoo_events.seal_log := odoo_events._seal_current(false);
+BEGIN
+  IF l.first_position + odoo_events._seal_size(l.id) > upto THEN
+    PERFORM odoo_events._seal_sign(l, 'rotation');
+  ELSIF l.id IS NOT NULL THEN
+    PERFORM odoo_events._seal_sign(l, 'overrun');
+    PERFORM odoo_events._seal_reopen(l, 'events were dropped from a full outbox before they were sealed', upto + 1);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_overrun(int8) IS 'internal: signs what there is before a full outbox drops events, and begins another log behind those that have no leaf';
+CREATE FUNCTION odoo_events.seal() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l odoo_events.seal_log;
+BEGIN
+  PERFORM odoo_events._must_be_free('seal');
+  PERFORM odoo_events._seal_alone();
+  IF NOT EXISTS (SELECT 1 FROM odoo_events.seal_log x WHERE x.closed_at IS NULL) THEN
+    LOCK TABLE odoo_events.seal_log IN SHARE ROW EXCLUSIVE MODE;    -- somebody else may be opening it
+    IF NOT EXISTS (SELECT 1 FROM odoo_events.seal_log x WHERE x.closed_at IS NULL) THEN
+      PERFORM odoo_events._seal_open('opened by ' || session_user);
+    END IF;
+  END IF;
+  l := odoo_events._seal_all();
+  PERFORM odoo_events._audit('seal', 'evidence', NULL, jsonb_build_object('origin', l.origin, 'size', odoo_events._seal_size(l.id)));
+  RETURN odoo_events._seal_sign(l, 'seal()');
+END $$;
+COMMENT ON FUNCTION odoo_events.seal() IS
+'signs a checkpoint of the evidence log and answers it (C2SP tlog-checkpoint); the first call opens the log: from then on the worker signs one an hour';
+CREATE OR REPLACE VIEW odoo_events.checkpoint AS
+SELECT l.origin, c.size, l.first_position, l.first_position + c.size - 1 AS last_position, c.at, c.reason, c.checkpoint, odoo_events._seal_verifier(l) AS verifier, l.reason AS opened, l.closed_at
+  FROM odoo_events.seal_checkpoint c JOIN odoo_events.seal_log l ON l.id = c.log;
+COMMENT ON VIEW odoo_events.checkpoint IS
+'signed checkpoints of the evidence log, with the key that verifies them; keep some of them where nobody who works on this server can change them';
+-- ---- proofs ----
+
+-- "last" is the last checkpoint of the log.
+CREATE FUNCTION odoo_events._seal_proof(l odoo_events.seal_log, last odoo_events.seal_checkpoint, "position" int8, id uuid, event text, classes text, above bytea) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  i     constant int8 := position - l.first_position;
+  at    constant int := (i % 256)::int;
+  path  constant bytea := odoo_events._merkle_path(odoo_events._seal_nodes(l.id, 0, i / 256, last.size), at) || above;
+  rest  bytea;
+  whole bytea;
+  salt  bytea;
+BEGIN
+  SELECT substr(s.parts, at * 64 + 1, 32), substr(s.parts, at * 64 + 33, 32), NULLIF(substr(s.salts, at * 16 + 1, 16), '\x00000000000000000000000000000000')
+    INTO rest, whole, salt FROM odoo_events.seal_leaf s WHERE s.log = l.id AND s.n = i / 256;
+  RETURN jsonb_build_object('origin', l.origin, 'index', i, 'size', last.size,
+    'leaf', jsonb_build_object('position', position, 'id', id, 'rest', odoo_events._base64(rest), 'whole', odoo_events._base64(whole), 'salt', odoo_events._base64(salt)),
+    'event', CASE WHEN sha256(salt || convert_to(event, getdatabaseencoding())) = whole THEN 'whole'
+                  WHEN sha256(convert_to(odoo_events._event_rest(event, classes), getdatabaseencoding())) = rest AND salt IS NULL THEN 'erased' ELSE 'changed' END,
+    'path', odoo_events._hash_list(path), 'checkpoint', last.checkpoint, 'verifier', odoo_events._seal_verifier(l));
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_proof(odoo_events.seal_log, odoo_events.seal_checkpoint, int8, uuid, text, text, bytea) IS 'internal: what proves that a log has an event';
+-- The log that a position is proved by, and its last checkpoint.
+CREATE FUNCTION odoo_events._seal_of("position" int8, OUT l odoo_events.seal_log, OUT last odoo_events.seal_checkpoint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  FOR l IN SELECT * FROM odoo_events.seal_log x WHERE x.first_position <= $1 ORDER BY x.id DESC LOOP
+    SELECT * INTO last FROM odoo_events.seal_checkpoint c WHERE c.log = l.id ORDER BY c.size DESC LIMIT 1;
+    IF l.first_position + last.size > $1 THEN
+      RETURN;
+    END IF;
+  END LOOP;
+  l := NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._seal_of(int8) IS 'internal: which log has this position under a checkpoint';
+CREATE FUNCTION odoo_events.inclusion_proof(event_id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  o record;
+  s record;
+BEGIN
+  SELECT x.position, x.id, x.event, x.classes INTO o FROM odoo_events.outbox_all x
+   WHERE x.id = inclusion_proof.event_id AND odoo_events._allows(odoo_events._policies('{read}'), x.type, x.company_id, x.warehouse_id);
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'event "%" is not in the outbox', COALESCE(event_id::text, 'null') USING ERRCODE = 'undefined_object',
+      HINT = 'SELECT position, id, type FROM odoo_events.outbox ORDER BY position DESC LIMIT 10;  -- of older ones archive() has kept the proofs';
+  END IF;
+  SELECT * INTO s FROM odoo_events._seal_of(o.position);
+  IF (s.l).id IS NULL THEN
+    RAISE EXCEPTION 'event "%" is under no checkpoint', event_id USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT odoo_events.seal();';
+  END IF;
+  RETURN odoo_events._seal_proof(s.l, s.last, o.position, o.id, o.event, o.classes, odoo_events._seal_above((s.l).id, (o.position - (s.l).first_position) / 256, (s.last).size));
+END $$;
+COMMENT ON FUNCTION odoo_events.inclusion_proof(uuid) IS
+'proves that the evidence log has an event: its leaf, the path to the root (base64), and the signed checkpoint with that root; member event is whole, erased or changed';
+CREATE FUNCTION odoo_events.consistency_proof(older bigint, newer bigint DEFAULT NULL, origin text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l odoo_events.seal_log;
+  last int8;
+BEGIN
+  SELECT * INTO l FROM odoo_events.seal_log x WHERE x.origin = consistency_proof.origin OR consistency_proof.origin IS NULL ORDER BY x.id DESC LIMIT 1;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no evidence log%', COALESCE(format(' "%s"', consistency_proof.origin), '') USING ERRCODE = 'undefined_object',
+      HINT = CASE WHEN consistency_proof.origin IS NULL THEN 'SELECT odoo_events.seal();  -- opens it' ELSE 'SELECT DISTINCT origin FROM odoo_events.checkpoint;' END;
+  END IF;
+  last := (SELECT max(c.size) FROM odoo_events.seal_checkpoint c WHERE c.log = l.id);
+  newer := COALESCE(newer, last);
+  IF older IS NULL OR older < 0 OR older > newer OR newer > last THEN
+    RAISE EXCEPTION 'argument "%" is %', CASE WHEN older BETWEEN 0 AND last THEN 'newer' ELSE 'older' END, COALESCE(CASE WHEN older BETWEEN 0 AND last THEN newer ELSE older END::text, 'null')
+      USING ERRCODE = 'invalid_parameter_value', DETAIL = format('The log has a checkpoint of %s leaves.', COALESCE(last, 0)),
+            HINT = format('SELECT size, at FROM odoo_events.checkpoint WHERE origin = %L ORDER BY size;', l.origin);
+  END IF;
+  RETURN jsonb_build_object('origin', l.origin, 'older', older, 'newer', newer, 'path', odoo_events._hash_list(CASE WHEN older = 0 THEN '' ELSE odoo_events._seal_consistency(l.id, older, 0, newer, true) END));
+END $$;
+COMMENT ON FUNCTION odoo_events.consistency_proof(bigint, bigint, text) IS
+'proves that the log of one checkpoint is the beginning of that of a newer one (RFC 6962); arguments are their sizes, newer is the last one by default';
+CREATE FUNCTION odoo_events.archive(since timestamptz, until timestamptz DEFAULT NULL) RETURNS TABLE ("position" bigint, event text, proof jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  p constant jsonb := odoo_events._policies('{read}');
+  s record;
+  o record;
+  tile int8;
+  above bytea;
+BEGIN
+  SELECT * INTO s FROM odoo_events._seal_of(NULL);      -- none yet
+  IF since IS NULL OR since > until THEN
+    RAISE EXCEPTION 'argument "since" is %', CASE WHEN since IS NULL THEN 'null' ELSE 'after argument "until"' END USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT * FROM odoo_events.archive(now() - interval ''1 day'');';
+  END IF;
+  FOR o IN SELECT x.position, x.id, x.event, x.classes FROM odoo_events.outbox_all x
+            WHERE x.recordedtime >= archive.since AND (archive.until IS NULL OR x.recordedtime < archive.until)
+              AND odoo_events._allows(p, x.type, x.company_id, x.warehouse_id) ORDER BY x.position LOOP
+    -- a row of leaves at a time
+    IF (s.l).id IS NULL OR tile IS DISTINCT FROM (o.position - (s.l).first_position) / 256 OR o.position >= (s.l).first_position + (s.last).size THEN
+      SELECT * INTO s FROM odoo_events._seal_of(o.position);
+      tile := (o.position - (s.l).first_position) / 256;
+      above := odoo_events._seal_above((s.l).id, tile, (s.last).size);
+    END IF;
+    position := o.position;
+    event := o.event;
+    proof := CASE WHEN (s.l).id IS NOT NULL THEN odoo_events._seal_proof(s.l, s.last, o.position, o.id, o.event, o.classes, above) END;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION odoo_events.archive(timestamptz, timestamptz) IS
+'events that were published from since to before until, as bytes, each with what inclusion_proof() answers, to be kept outside before the outbox is emptied; proof is null of what is under no checkpoint yet: call seal() first';
+-- ---- erasure ----
+
+-- After this nobody can try names against the hash of the whole text.
+CREATE FUNCTION odoo_events._seal_erase(ids uuid[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH gone AS MATERIALIZED (
+  SELECT l.id AS log, (o.position - l.first_position) / 256 AS n, array_agg(((o.position - l.first_position) % 256)::int) AS at
+    FROM odoo_events.outbox_all o JOIN odoo_events.seal_log l ON l.first_position <= o.position WHERE o.id = ANY (ids) GROUP BY 1, 2)
+UPDATE odoo_events.seal_leaf s
+   SET salts = (SELECT string_agg(CASE WHEN i = ANY (g.at) THEN '\x00000000000000000000000000000000' ELSE substr(s.salts, i * 16 + 1, 16) END, ''::bytea ORDER BY i)
+                  FROM generate_series(0, length(s.salts) / 16 - 1) i)
+  FROM gone g WHERE g.log = s.log AND g.n = s.n
+$$;
+COMMENT ON FUNCTION odoo_events._seal_erase(uuid[]) IS 'internal: forgets the salts of events that were erased';
+CREATE FUNCTION odoo_events._health_seal() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  l odoo_events.seal_log;
+  at timestamptz;
+BEGIN
+  SELECT * INTO l FROM odoo_events.seal_log x WHERE x.closed_at IS NULL;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  at := (SELECT max(c.at) FROM odoo_events.seal_checkpoint c WHERE c.log = l.id);
+  IF COALESCE(at, l.opened_at) < now() - interval '2 hours' AND odoo_events._last_position() >= l.first_position + odoo_events._seal_size(l.id) THEN
+    RETURN QUERY VALUES ('evidence', 'warn', format('the last checkpoint was signed %s', COALESCE('at ' || at, 'never')), 'SELECT odoo_events.seal();');
+  ELSIF NOT EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE NOT c.dry_run
+                      AND EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND 'odoo.platform.seal.checkpoint.v1' LIKE t)) THEN
+    RETURN QUERY VALUES ('evidence', 'warn', 'no subscription gets odoo.platform.seal.checkpoint.v1: a checkpoint proves something only once somebody outside holds it',
+      'SELECT origin, size, checkpoint, verifier FROM odoo_events.checkpoint ORDER BY at DESC LIMIT 1;  -- keep it elsewhere, or subscribe an outsider');
+  ELSE
+    RETURN QUERY VALUES ('evidence', 'ok', format('%s leaves, last checkpoint at %s', odoo_events._seal_size(l.id), at), NULL);
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._health_seal() IS 'internal: is the evidence log signed, and does anybody get checkpoints; no row where there is none';
+-- flow: how much comes, five minutes by five minutes, and what of it is unusual (src/process/flow.c, flow_judge.c).
+
+-- A flow is the events of a type in a warehouse, or the requests of a subscription.  Number 0 stands for all flows of events.
+CREATE TABLE odoo_events.flow (
+    id              int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    type            text,                       -- null: a subscription's
+    warehouse_id    int4,
+    company_id      int4,                       -- of the first event
+    subscription_id int4,
+    since           timestamptz NOT NULL,       -- the first bucket that had something of it
+    seen            date NOT NULL               -- the latest day that had
+);
+COMMENT ON TABLE odoo_events.flow IS 'flows: the events of a type in a warehouse, or the requests of a subscription';
+-- Insert only.  A member holds a week, and is emptied eleven weeks later.  Buckets in which nothing came have no row.
+DO $$
+BEGIN
+  FOR i IN 0..11 LOOP
+    EXECUTE pg_catalog.format($f$
+      CREATE TABLE odoo_events.flow_stat_%s (
+        bucket   timestamptz NOT NULL,              -- its start
+        flow     int4 NOT NULL,
+        n        int4 NOT NULL,                     -- events that were published; of a subscription: that were acknowledged
+        requests int4,                              -- null: a flow of events
+        failures int4,                              -- requests without an acknowledgement
+        p50      float4 NOT NULL,                   -- seconds of a request; of an event from its commit to the outbox
+        p95      float4 NOT NULL,
+        PRIMARY KEY (bucket, flow)
+      )$f$, i);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE odoo_events.flow_stat_%s IS %L', i, 'statistics of flows, read through the view flow_stat');
+  END LOOP;
+END $$;
+CREATE OR REPLACE VIEW odoo_events.flow_stat_row AS
+            SELECT * FROM odoo_events.flow_stat_0 UNION ALL SELECT * FROM odoo_events.flow_stat_1  UNION ALL SELECT * FROM odoo_events.flow_stat_2
+  UNION ALL SELECT * FROM odoo_events.flow_stat_3 UNION ALL SELECT * FROM odoo_events.flow_stat_4  UNION ALL SELECT * FROM odoo_events.flow_stat_5
+  UNION ALL SELECT * FROM odoo_events.flow_stat_6 UNION ALL SELECT * FROM odoo_events.flow_stat_7  UNION ALL SELECT * FROM odoo_events.flow_stat_8
+  UNION ALL SELECT * FROM odoo_events.flow_stat_9 UNION ALL SELECT * FROM odoo_events.flow_stat_10 UNION ALL SELECT * FROM odoo_events.flow_stat_11;
+COMMENT ON VIEW odoo_events.flow_stat_row IS 'internal: all members of the ring of statistics of flows';
+-- The buckets that are known: the server ran for all of them.
+CREATE TABLE odoo_events.flow_bucket (
+    bucket     timestamptz PRIMARY KEY,
+    "position" int8 NOT NULL,                   -- events of later buckets stand behind it
+    requests   boolean NOT NULL                 -- the worker ran, too, so that requests are counted
+);
+COMMENT ON TABLE odoo_events.flow_bucket IS 'buckets of five minutes in which flows were counted; one that lacks is unknown, not silent';
+CREATE TABLE odoo_events.flow_anomaly (
+    id       int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    flow     int4 NOT NULL,
+    kind     text NOT NULL,                     -- silence drop spike slow failing
+    since    timestamptz NOT NULL,
+    told_at  timestamptz NOT NULL,
+    seen     timestamptz NOT NULL,              -- the latest bucket in which it was so
+    until    timestamptz,                       -- null: it is so now
+    n        float8 NOT NULL,
+    expected float8 NOT NULL,
+    low      float8 NOT NULL,
+    high     float8 NOT NULL,
+    score    float8 NOT NULL
+);
+CREATE UNIQUE INDEX flow_anomaly_open ON odoo_events.flow_anomaly (flow, (CASE kind WHEN 'silence' THEN 'drop' ELSE kind END)) WHERE until IS NULL;
+COMMENT ON TABLE odoo_events.flow_anomaly IS 'what was unusual of flows, with the numbers that said so, for ten weeks';
+CREATE FUNCTION odoo_events._flow_name(f odoo_events.flow) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN f.id IS NULL THEN '*' WHEN f.type IS NOT NULL THEN f.type || COALESCE('@' || f.warehouse_id, '')
+            ELSE (SELECT 'subscription:' || c.name FROM odoo_events.subscription_config c WHERE c.id = f.subscription_id) END
+$$;
+COMMENT ON FUNCTION odoo_events._flow_name(odoo_events.flow) IS 'internal: type@warehouse, subscription:name, or * for all flows of events';
+-- The times that announce() took out of what is usual, per flow.
+CREATE FUNCTION odoo_events._flow_announced(buckets timestamptz[]) RETURNS TABLE (flow int4, since timestamptz, until timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT f.id, a.since, a.until
+  FROM odoo_events.announcement a
+  JOIN odoo_events.flow f ON CASE WHEN f.subscription_id IS NULL THEN a.subscriptions IS NULL AND (a.warehouses IS NULL OR f.warehouse_id = ANY (a.warehouses)) AND (a.companies IS NULL OR f.company_id = ANY (a.companies))
+                                  ELSE a.subscriptions IS NULL AND a.warehouses IS NULL AND a.companies IS NULL
+                                       OR EXISTS (SELECT 1 FROM odoo_events.subscription_config c WHERE c.id = f.subscription_id AND c.name = ANY (a.subscriptions)) END
+ WHERE a.until > (SELECT min(b) FROM unnest(buckets) b)
+$$;
+COMMENT ON FUNCTION odoo_events._flow_announced(timestamptz[]) IS 'internal: what announce() said of each flow, that may concern these buckets';
+CREATE FUNCTION odoo_events._flow_judge(bucket timestamptz, OUT flow int4, OUT since timestamptz, OUT n float8, OUT expected float8, OUT low float8, OUT high float8, OUT score float8, OUT kind text)
+RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE SET enable_seqscan = off SET enable_hashjoin = off SET jit = off AS 'MODULE_PATHNAME', 'oe_sql_flow_judge';
+COMMENT ON FUNCTION odoo_events._flow_judge(timestamptz) IS 'internal: the flows of which a closed bucket is unusual, with the numbers that say so';
+CREATE FUNCTION odoo_events._flow_tell(a odoo_events.flow_anomaly) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f    odoo_events.flow;
+  name text;
+  sub  text;
+BEGIN
+  SELECT * INTO f FROM odoo_events.flow x WHERE x.id = a.flow;
+  name := odoo_events._flow_name(f);
+  sub := (SELECT c.name FROM odoo_events.subscription_config c WHERE c.id = f.subscription_id);
+  PERFORM odoo_events._emit('odoo.platform.flow.unusual.v1', 'flow/' || name,
+    odoo_events._care_json(sub, f.type)
+    || jsonb_build_object('flow', jsonb_build_object('name', name, 'type', f.type, 'warehouse_id', f.warehouse_id, 'subscription', sub, 'kind', a.kind, 'since', a.since,
+         'n', a.n, 'expected', round(a.expected::numeric, 3), 'low', round(a.low::numeric, 3), 'high', round(a.high::numeric, 3), 'score', round(a.score::numeric, 2),
+         'unit', CASE a.kind WHEN 'slow' THEN 'seconds' WHEN 'failing' THEN 'share' ELSE 'events' END)),
+    'flow:' || name);
+END $$;
+COMMENT ON FUNCTION odoo_events._flow_tell(odoo_events.flow_anomaly) IS 'internal: tells by an event that a flow is unusual';
+-- What is unusual is told once, when it begins, and is over after two usual buckets.
+CREATE FUNCTION odoo_events._flow_compare(bucket timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  j record;
+  a odoo_events.flow_anomaly;
+BEGIN
+  FOR j IN SELECT * FROM odoo_events._flow_judge(_flow_compare.bucket) LOOP
+    UPDATE odoo_events.flow_anomaly x SET seen = _flow_compare.bucket
+     WHERE x.flow IN (j.flow, CASE WHEN j.kind IN ('silence', 'drop') AND EXISTS (SELECT 1 FROM odoo_events.flow f WHERE f.id = j.flow AND f.type IS NOT NULL) THEN 0 END)
+       AND x.until IS NULL AND replace(x.kind, 'silence', 'drop') = replace(j.kind, 'silence', 'drop');
+    IF NOT FOUND THEN
+      INSERT INTO odoo_events.flow_anomaly (flow, kind, since, told_at, seen, n, expected, low, high, score)
+      VALUES (j.flow, j.kind, j.since, clock_timestamp(), _flow_compare.bucket, j.n, j.expected, j.low, j.high, j.score) RETURNING * INTO a;
+      PERFORM odoo_events._flow_tell(a);
+    END IF;
+  END LOOP;
+  UPDATE odoo_events.flow_anomaly x SET until = x.seen + (_flow_compare.bucket - x.seen) / 2 WHERE x.until IS NULL AND x.seen < _flow_compare.bucket
+     AND (SELECT count(*) FROM odoo_events.flow_bucket b WHERE b.bucket > x.seen AND b.bucket <= _flow_compare.bucket) >= 2;
+END $$;
+COMMENT ON FUNCTION odoo_events._flow_compare(timestamptz) IS 'internal: begins and ends what is unusual as of a closed bucket';
+-- The reader behind the publisher calls it, in the transaction that moves its cursor.
+CREATE FUNCTION odoo_events._flow_close(bucket timestamptz, "position" int8, requests boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  INSERT INTO odoo_events.flow_bucket (bucket, "position", requests) VALUES (_flow_close.bucket, _flow_close."position", _flow_close.requests);
+  UPDATE odoo_events.flow f SET seen = CURRENT_DATE FROM odoo_events.flow_stat_row s WHERE s.bucket = _flow_close.bucket AND f.id = s.flow AND f.seen < CURRENT_DATE;
+  PERFORM odoo_events._flow_compare(_flow_close.bucket);
+END $$;
+COMMENT ON FUNCTION odoo_events._flow_close(timestamptz, int8, boolean) IS 'internal: a bucket of flows is over and its rows are written';
+CREATE FUNCTION odoo_events._flow_tidy() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DELETE FROM odoo_events.flow_bucket b WHERE b.bucket < now() - interval '77 days';
+DELETE FROM odoo_events.flow_anomaly a WHERE a.until < now() - interval '70 days';
+DELETE FROM odoo_events.flow f WHERE f.seen < CURRENT_DATE - 84;
+$$;
+COMMENT ON FUNCTION odoo_events._flow_tidy() IS 'internal: forgets buckets, anomalies and flows that are too old to be compared with';
+CREATE OR REPLACE VIEW odoo_events.flow_stat WITH (security_barrier) AS
+SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' || c.name) AS flow, f.type, f.warehouse_id, c.name AS subscription, s.bucket, s.n, s.requests, s.failures, s.p50, s.p95
+  FROM odoo_events.flow_stat_row s
+  JOIN odoo_events.flow f ON f.id = s.flow
+  LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
+ WHERE CASE WHEN f.type IS NOT NULL THEN odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, f.company_id, f.warehouse_id)
+            ELSE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses) END;
+COMMENT ON VIEW odoo_events.flow_stat IS
+'how much came, per flow (type and warehouse, or subscription) and five minutes: n events published or acknowledged, requests and failures, p50 and p95 in seconds '
+'of a request or from commit to outbox; eleven weeks; a flow and bucket without a row had nothing';
+CREATE OR REPLACE VIEW odoo_events.anomaly WITH (security_barrier) AS
+SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' || c.name, '*') AS flow, a.since, a.n, a.expected, a.low, a.high, a.score, a.kind, a.until, a.told_at, f.type, f.warehouse_id, c.name AS subscription
+  FROM odoo_events.flow_anomaly a
+  LEFT JOIN odoo_events.flow f ON f.id = a.flow
+  LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
+ WHERE (a.flow = 0 OR f.id IS NOT NULL)
+   AND CASE WHEN f.subscription_id IS NOT NULL THEN odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
+            ELSE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, f.company_id, f.warehouse_id) END;
+COMMENT ON VIEW odoo_events.anomaly IS
+'what is unusual of flows, or was within ten weeks: kind silence, drop, spike (n events), slow (n seconds, 95th percentile), failing (n share of requests); expected, the bounds '
+'low and high, score in spreads, all as of when it was told; until null: it is so now; flow * is most flows of events at once';
+CREATE FUNCTION odoo_events._anomaly_text(a odoo_events.anomaly) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format(CASE a.kind WHEN 'slow' THEN '%s is slow since %s: 95th percentile %s s, expected %s s, at most %s s'
+                          WHEN 'failing' THEN '%s fails since %s: %s of its requests, expected %s, at most %s'
+                          ELSE '%s shows a ' || a.kind || ' since %s: %s events, expected %s, usual are ' || round(a.low::numeric, 1) || ' to %s' END,
+              CASE a.flow WHEN '*' THEN 'the plant (most flows of events)' ELSE a.flow END, a.since, round(a.n::numeric, 2), round(a.expected::numeric, 2), round(a.high::numeric, 1))
+$$;
+COMMENT ON FUNCTION odoo_events._anomaly_text(odoo_events.anomaly) IS 'internal: an anomaly in a sentence';
+CREATE FUNCTION odoo_events._health_flows() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'flows', 'warn', odoo_events._anomaly_text(a),
+       CASE WHEN a.flow = '*' THEN 'SELECT * FROM odoo_events.anomaly WHERE until IS NULL;  -- if it is a holiday or a stocktake: SELECT odoo_events.announce(''stocktake'', now(), now() + interval ''8 hours'');'
+            ELSE format('SELECT bucket, n, requests, failures, p95 FROM odoo_events.flow_stat WHERE flow = %L AND bucket > now() - interval ''2 hours'' ORDER BY bucket;', a.flow) END
+  FROM odoo_events.anomaly a WHERE a.until IS NULL ORDER BY a.since LIMIT 20
+$$;
+COMMENT ON FUNCTION odoo_events._health_flows() IS 'internal: flows that are unusual now; no rows where there are none';
+CREATE FUNCTION odoo_events._flow_metrics(OUT name text, OUT kind text, OUT labels jsonb, OUT value float8, OUT help text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'odoo_events_flows', 'gauge', '{}'::jsonb, (SELECT count(*) FROM odoo_events.flow f WHERE f.seen >= CURRENT_DATE - 7)::float8, 'Flows (type and warehouse, or subscription) that had something within a week; 1000 are counted at most.'
+UNION ALL
+SELECT 'odoo_events_flows_unusual', 'gauge', jsonb_build_object('kind', k.kind), (SELECT count(*) FROM odoo_events.flow_anomaly a WHERE a.until IS NULL AND a.kind = k.kind)::float8, 'Flows that are unusual now.'
+  FROM unnest(ARRAY['drop', 'failing', 'silence', 'slow', 'spike']) k(kind)
+UNION ALL
+SELECT 'odoo_events_flow_threshold', 'gauge', jsonb_build_object('setting', s.name), current_setting('odoo_events.' || s.name)::float8, 'From where on a flow is unusual: flow_score in spreads, flow_factor in multiples.'
+  FROM unnest(ARRAY['flow_factor', 'flow_score']) s(name)
+$$;
+COMMENT ON FUNCTION odoo_events._flow_metrics() IS 'internal: the metrics of flows';
 -- page: what happens, for people who do not read psql, as HTML documents that need nothing else.
 --
 -- A figure cannot disagree with the statement below it: a section is made by executing that very statement, and the
@@ -6441,28 +8129,36 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT jsonb '{
  "de": {"Operations": "Betrieb", "Integration": "Integration", "Document": "Beleg",
   "Does the machine run?": "Läuft die Maschine?", "Which partner, which document?": "Welcher Partner, welcher Beleg?",
- 
   "Where is this one?": "Wo ist dieser?", "nothing": "nichts", "statement": "Anweisung", "made at": "erstellt am", "times in": "Zeiten in",
   "period": "Zeitraum", "all is well": "alles in Ordnung", "needs a look": "bitte ansehen", "needs help now": "braucht jetzt Hilfe",
   "What needs attention": "Was Aufmerksamkeit braucht", "From capture to delivery": "Von der Erfassung zur Zustellung", "Events published": "Veröffentlichte Ereignisse",
   "Storage": "Speicher", "Replication slots": "Replikationsslots", "What expires within 90 days": "Was in 90 Tagen abläuft", "Last changes of the configuration": "Letzte Änderungen der Konfiguration",
   "Requests by subscription and hour": "Anfragen je Abonnement und Stunde", "Subscriptions": "Abonnements", "What waits longest": "Was am längsten wartet",
   "Dead letters by answer and type": "Unzustellbar nach Antwort und Typ", "The ten worst documents": "Die zehn schlimmsten Belege",
- 
- 
+  "Warehouse": "Lager", "Business": "Geschäft", "What is late at my dock?": "Was ist an meiner Rampe zu spät?", "Do we keep what we promised?": "Halten wir, was wir versprochen haben?",
+  "Promises at risk and broken": "Gefährdete und gebrochene Zusagen", "Cycle times": "Durchlaufzeiten", "Shortages": "Fehlmengen", "Lots on hold": "Gesperrte Lose",
+  "Promises kept": "Gehaltene Zusagen", "Kept week by week": "Gehalten, Woche für Woche", "Exceptions by cause": "Ausnahmen nach Ursache", "Changes that await approval": "Änderungen, die auf Zustimmung warten",
+  "Agreement with the former interface": "Übereinstimmung mit der früheren Schnittstelle", "Verdict": "Befund",
+  "left out: it is about everything, and a policy restricts you": "ausgelassen: es betrifft alles, und eine Richtlinie beschränkt Sie",
+  "left out: no policy of yours lets you read events": "ausgelassen: keine Richtlinie lässt Sie Ereignisse lesen",
+  "company": "Firma", "warehouse": "Lager",
   "Time line": "Zeitlinie", "Every step": "Jeder Schritt",
   "ok": "in Ordnung", "slow": "langsam", "rejected": "abgelehnt", "failed": "fehlgeschlagen", "silent": "still"},
  "fr": {"Operations": "Exploitation", "Integration": "Intégration", "Document": "Document",
   "Does the machine run?": "La machine tourne-t-elle ?", "Which partner, which document?": "Quel partenaire, quel document ?",
- 
   "Where is this one?": "Où est celui-ci ?", "nothing": "rien", "statement": "requête", "made at": "établi le", "times in": "heures de",
   "period": "période", "all is well": "tout va bien", "needs a look": "à regarder", "needs help now": "à traiter tout de suite",
   "What needs attention": "Ce qui demande attention", "From capture to delivery": "De la capture à la livraison", "Events published": "Événements publiés",
   "Storage": "Stockage", "Replication slots": "Slots de réplication", "What expires within 90 days": "Ce qui expire dans 90 jours", "Last changes of the configuration": "Dernières modifications de la configuration",
   "Requests by subscription and hour": "Requêtes par abonnement et par heure", "Subscriptions": "Abonnements", "What waits longest": "Ce qui attend le plus",
   "Dead letters by answer and type": "Rebuts par réponse et par type", "The ten worst documents": "Les dix pires documents",
- 
- 
+  "Warehouse": "Entrepôt", "Business": "Affaires", "What is late at my dock?": "Qu’est-ce qui est en retard à mon quai ?", "Do we keep what we promised?": "Tenons-nous nos promesses ?",
+  "Promises at risk and broken": "Promesses menacées et rompues", "Cycle times": "Délais", "Shortages": "Manques", "Lots on hold": "Lots bloqués",
+  "Promises kept": "Promesses tenues", "Kept week by week": "Tenues, semaine par semaine", "Exceptions by cause": "Exceptions par cause", "Changes that await approval": "Modifications en attente d’accord",
+  "Agreement with the former interface": "Accord avec l’ancienne interface", "Verdict": "Verdict",
+  "left out: it is about everything, and a policy restricts you": "omis : cela concerne tout, et une règle vous restreint",
+  "left out: no policy of yours lets you read events": "omis : aucune règle ne vous laisse lire des événements",
+  "company": "société", "warehouse": "entrepôt",
   "Time line": "Chronologie", "Every step": "Chaque étape",
   "ok": "bon", "slow": "lent", "rejected": "refusé", "failed": "échoué", "silent": "muet"}}'
 $$;
@@ -6721,68 +8417,150 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION odoo_events._page_keys(text) IS 'internal: keys of the documents that have this name, this key, or this event';
--- Times are shown in the server's zone.
-CREATE FUNCTION odoo_events._page_zone() RETURNS text
+-- Times are shown in this zone: that of the warehouse's calendar, else the server's.
+CREATE FUNCTION odoo_events._page_zone(warehouse_id int4) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT COALESCE((SELECT g.reset_val FROM pg_settings g WHERE g.name = 'TimeZone'), 'UTC')
+SELECT COALESCE((SELECT c.timezone FROM odoo_events.calendar_def c WHERE _page_zone.warehouse_id = ANY (c.warehouses)),
+                (SELECT g.reset_val FROM pg_settings g WHERE g.name = 'TimeZone'), 'UTC')
 $$;
-COMMENT ON FUNCTION odoo_events._page_zone() IS 'internal: the time zone that pages show';
--- What each page shows, in order.  {since}, {until} and {what} are literals of the call.
-CREATE FUNCTION odoo_events._page_sections(role text) RETURNS TABLE (n int, kind text, title text, statement text)
+COMMENT ON FUNCTION odoo_events._page_zone(int4) IS 'internal: the time zone that a page shows';
+-- What each page shows, in order.  {since}, {until} and {what} are literals of the call, {recent} is the position from where on
+-- the last 20,000 events are (a literal, so that the planner knows how few they are), {whose:x} are conditions of its company and warehouse on
+-- x, for what has one.  "needs" is about callers under a policy: "read" where one has to let them read events, "all" where what is shown cannot be told apart by company and warehouse.
+CREATE FUNCTION odoo_events._page_sections(role text) RETURNS TABLE (n int, kind text, title text, needs text, statement text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $page$
-SELECT s.n, s.kind, s.title, btrim(s.statement, E'\n') FROM (VALUES
- ('operations', 1, 'lamp', 'What needs attention', $$
+SELECT s.n, s.kind, s.title, s.needs, btrim(s.statement, E'\n') FROM (VALUES
+ ('operations', 1, 'lamp', 'What needs attention', NULL, $$
 SELECT h.status, h."check", h.detail, h.hint FROM odoo_events.health() h
  WHERE h.status <> 'ok' ORDER BY h.status, h."check" LIMIT 40$$),
- ('operations', 2, 'table', 'From capture to delivery', $$
+ ('operations', 2, 'table', 'From capture to delivery', NULL, $$
 SELECT w.state, w.publish_lag, s.name AS subscription, s.state AS delivery, s.lag_events, s.oldest_pending_age, s.delivered_total, s.failed_total
   FROM odoo_events.worker_status w LEFT JOIN odoo_events.subscription_status s ON true ORDER BY s.lag_events DESC NULLS LAST, s.name LIMIT 40$$),
- ('operations', 3, 'curve', 'Events published', $$
+ ('operations', 3, 'curve', 'Events published', 'all', $$
 SELECT p.at, p.value FROM odoo_events.published({since}, {until}) p$$),
- ('operations', 4, 'table', 'Storage', $$
+ ('operations', 4, 'table', 'Storage', 'all', $$
 SELECT s.part, s.segments, pg_catalog.pg_size_pretty(s.bytes) AS size, s.oldest, s.held_by FROM odoo_events.storage s ORDER BY s.bytes DESC$$),
- ('operations', 5, 'table', 'Replication slots', $$
+ ('operations', 5, 'table', 'Replication slots', 'all', $$
 SELECT r.slot_name, r.active, r.wal_status, pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(
          CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, r.restart_lsn)) AS keeps
   FROM pg_catalog.pg_replication_slots r WHERE r.database = pg_catalog.current_database() OR r.database IS NULL ORDER BY r.slot_name$$),
- ('operations', 6, 'table', 'What expires within 90 days', $$
+ ('operations', 6, 'table', 'What expires within 90 days', NULL, $$
 SELECT s.name AS subscription, s.expires_at FROM odoo_events.subscription_status s
  WHERE s.expires_at < pg_catalog.now() + interval '90 days' ORDER BY s.expires_at LIMIT 40$$),
- ('operations', 7, 'table', 'Last changes of the configuration', $$
+ ('operations', 7, 'table', 'Last changes of the configuration', NULL, $$
 SELECT a.at, a.who, a.what, a.object FROM odoo_events.audit_log a ORDER BY a.at DESC LIMIT 15$$),
- ('integration', 1, 'heat', 'Requests by subscription and hour', $$
+ ('integration', 1, 'heat', 'Requests by subscription and hour', NULL, $$
 SELECT r.name, r.hour, r.state, r.n FROM odoo_events.requests({since}, {until}) r$$),
- ('integration', 2, 'table', 'Subscriptions', $$
+ ('integration', 2, 'table', 'Subscriptions', NULL, $$
 SELECT s.name, s.state, s.state_reason, c.owner, c.contact, s.p50, s.p95, s.lag_events, s.oldest_pending_age, s.blocked_keys, s.dead_letters, s.last_status
   FROM odoo_events.subscription_status s JOIN odoo_events.subscription c ON c.name = s.name ORDER BY s.lag_events DESC NULLS LAST, s.name LIMIT 60$$),
- ('integration', 3, 'table', 'What waits longest', $$
+ ('integration', 3, 'table', 'What waits longest', NULL, $$
 SELECT w.subscription, w.since, w.subject, w.type, w.state, w.attempts, w.next_attempt_at, w.last_error
   FROM odoo_events.waiting w ORDER BY w.since, w.position LIMIT 20$$),
- ('integration', 4, 'table', 'Dead letters by answer and type', $$
+ ('integration', 4, 'table', 'Dead letters by answer and type', NULL, $$
 SELECT d.subscription, d.last_status AS answer, d.type, pg_catalog.count(*) AS n, pg_catalog.min(d.first_at) AS since, pg_catalog.max(d.last_error) AS last_error
   FROM odoo_events.dead_letter d GROUP BY d.subscription, d.last_status, d.type ORDER BY n DESC, d.subscription, d.type LIMIT 40$$),
- ('integration', 5, 'lines', 'The ten worst documents', $$
+ ('integration', 5, 'lines', 'The ten worst documents', 'read', $$
 SELECT e.label, k.kind, k.at, k.until, k.good
   FROM (SELECT DISTINCT ON (o.partitionkey, w.subscription) o.subject || ' > ' || w.subscription AS label, o."time", o.recordedtime, w.next_attempt_at, w.since
           FROM odoo_events.waiting w JOIN odoo_events.outbox o ON o.position = w.position ORDER BY o.partitionkey, w.subscription, o.position) e
        CROSS JOIN LATERAL (VALUES ('waits', e.recordedtime, pg_catalog.now(), false), ('committed', e."time", NULL, NULL), ('published', e.recordedtime, NULL, true)) k(kind, at, until, good)
  WHERE e."time" IN (SELECT x."time" FROM odoo_events.waiting v JOIN odoo_events.outbox x ON x.position = v.position ORDER BY x.position LIMIT 10)
  ORDER BY e.since LIMIT 60$$),
- ('document', 1, 'lines', 'Time line', $$
+ ('warehouse', 1, 'table', 'Promises at risk and broken', NULL, $$
+SELECT x.due_at, x.state, x.sla, x.document, x.warehouse_id AS warehouse, odoo_events._promise_waits_for(x.id) AS waits_for
+  FROM (SELECT p.* FROM odoo_events.promise p
+         WHERE p.state IN ('at_risk', 'breached'){whose:p}
+         ORDER BY p.due_at LIMIT 60) x ORDER BY x.due_at$$),
+ ('warehouse', 2, 'table', 'Promises kept', NULL, $$
+SELECT s.name AS sla, x.kept, x.broken, round(100.0 * x.kept / NULLIF(x.kept + x.broken, 0), 1) AS kept_percent, round(100 * s.objective, 1) AS objective_percent,
+       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent
+  FROM odoo_events.sla s
+       LEFT JOIN (SELECT y.sla, count(*) FILTER (WHERE y.state = 'met') AS kept, count(*) FILTER (WHERE y.state <> 'met') AS broken
+                    FROM (SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state IN ('met', 'met_late') AND p.ended_at > {since}{whose:p}
+                          UNION ALL SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state = 'breached'{whose:p}) y
+                   GROUP BY y.sla) x ON x.sla = s.name
+ ORDER BY s.name LIMIT 60$$),
+ ('warehouse', 3, 'table', 'Cycle times', NULL, $$
+SELECT c.sla, c.week, c.warehouse_id AS warehouse, c.n, c.p50, c.p90, c.p95, c.late
+  FROM odoo_events.cycle_time c
+ WHERE c.week > current_date - 84{whose:c}
+ ORDER BY c.week DESC, c.sla, c.warehouse_id LIMIT 60$$),
+ ('warehouse', 4, 'table', 'Shortages', 'read', $$
+SELECT x."time" AS since, x.subject AS document, x.type
+  FROM (SELECT DISTINCT ON (o.partitionkey) o."time", o.subject, o.type
+          FROM odoo_events.outbox o
+         WHERE o.position > {recent}
+           AND (split_part(o.type, '.', 4) = ANY ('{components_short,components_available,goods_short,goods_available,completed,dispatched,cancelled,deleted}')
+                OR split_part(o.type, '.', 3) = 'stock_level'){whose:o}
+         ORDER BY o.partitionkey, o.position DESC) x
+ WHERE split_part(x.type, '.', 4) = ANY ('{components_short,goods_short,depleted,went_negative}') ORDER BY x."time" LIMIT 60$$),
+ ('warehouse', 5, 'table', 'Lots on hold', 'read', $$
+SELECT x."time" AS since, x.subject AS lot
+  FROM (SELECT DISTINCT ON (o.partitionkey) o."time", o.subject, o.type
+          FROM odoo_events.outbox o
+         WHERE o.position > {recent} AND o.type LIKE ANY ('{odoo.inventory.lot.held.v%,odoo.inventory.lot.released.v%}'){whose:o}
+         ORDER BY o.partitionkey, o.position DESC) x
+ WHERE x.type LIKE '%.held.v%' ORDER BY x."time" LIMIT 60$$),
+ ('business', 1, 'table', 'Promises kept', NULL, $$
+SELECT s.name AS sla, x.kept, x.broken, round(100.0 * x.kept / NULLIF(x.kept + x.broken, 0), 1) AS kept_percent, round(100 * s.objective, 1) AS objective_percent,
+       round(100 - 100.0 * x.broken / NULLIF((x.kept + x.broken) * (1 - s.objective), 0)) AS error_budget_left_percent
+  FROM odoo_events.sla s
+       LEFT JOIN (SELECT y.sla, count(*) FILTER (WHERE y.state = 'met') AS kept, count(*) FILTER (WHERE y.state <> 'met') AS broken
+                    FROM (SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state IN ('met', 'met_late') AND p.ended_at > {since}{whose:p}
+                          UNION ALL SELECT p.sla, p.state FROM odoo_events.promise p WHERE p.state = 'breached'{whose:p}) y
+                   GROUP BY y.sla) x ON x.sla = s.name
+ ORDER BY s.name LIMIT 60$$),
+ ('business', 2, 'curve', 'Kept week by week', NULL, $$
+SELECT c.week::timestamptz AS at, round(100.0 * (sum(c.n) - sum(c.late)) / sum(c.n), 1) AS value
+  FROM odoo_events.cycle_time c
+ WHERE c.week > current_date - 84{whose:c}
+ GROUP BY c.week ORDER BY c.week$$),
+ ('business', 3, 'table', 'Cycle times', NULL, $$
+SELECT c.sla, c.company_id AS company, c.warehouse_id AS warehouse, sum(c.n) AS n, sum(c.p50 * c.n) / sum(c.n) AS median_about, max(c.p95) AS worst_p95_of_a_week, sum(c.late) AS late
+  FROM odoo_events.cycle_time c
+ WHERE c.week > current_date - 84{whose:c}
+ GROUP BY c.sla, c.company_id, c.warehouse_id ORDER BY c.sla, c.company_id, c.warehouse_id LIMIT 60$$),
+ ('business', 4, 'table', 'Exceptions by cause', NULL, $$
+SELECT e.layer, e.cause, COALESCE(e.sla, e.subscription) AS concerns, CASE WHEN e.sla IS NULL THEN e.count ELSE x.n END AS n, COALESCE(x.document, e.document) AS worst_document,
+       COALESCE(x.since, e.since) AS since, e.owner, e.assigned_to
+  FROM odoo_events.exception e CROSS JOIN LATERAL (
+         SELECT count(*) AS n, min(p.due_at) AS since, (array_agg(p.document ORDER BY p.due_at, p.id))[1] AS document FROM odoo_events.promise p
+          WHERE p.sla = e.sla AND p.state = 'breached'{whose:p}) x
+ WHERE e.closed_at IS NULL AND (e.sla IS NULL OR x.n > 0) ORDER BY since LIMIT 40$$),
+ ('business', 5, 'table', 'Changes that await approval', NULL, $$
+SELECT p.id, p.at, p.who, p.function, p.statement FROM odoo_events.proposal p WHERE p.decided_at IS NULL ORDER BY p.id LIMIT 40$$),
+ ('business', 6, 'table', 'Agreement with the former interface', 'all', $$
+SELECT c.name AS comparison, c.day, c.n, c.same, round(100 * c.agreement, 2) AS agreement_percent, c.ready
+  FROM odoo_events.comparison c ORDER BY c.day DESC, c.name LIMIT 40$$),
+ ('document', 1, 'table', 'Verdict', NULL, $$
+SELECT d.verdict, d.layer, d.since, d.due_at, d.owner, d.finding, d.next FROM odoo_events.diagnose({what}) d LIMIT 40$$),
+ ('document', 2, 'lines', 'Time line', NULL, $$
 SELECT COALESCE(t.subscription, 'Odoo') AS label, t.step || ' ' || COALESCE(t.type, '') AS kind, t.at, NULL::timestamptz AS until,
        CASE WHEN t.step LIKE 'attempt %' THEN COALESCE(t.detail ~ '^(2[0-9][0-9]|after) ', false) WHEN t.step = 'acknowledged' THEN true WHEN t.step IN ('dead letter', 'quarantined') THEN false END AS good
   FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t WHERE t.at IS NOT NULL ORDER BY t.subscription NULLS FIRST, t.at LIMIT 400$$),
- ('document', 2, 'table', 'Every step', $$
+ ('document', 3, 'table', 'Every step', NULL, $$
 SELECT t.at, t.step, t.type, t.subscription, t.detail
   FROM odoo_events._page_keys({what}) k, odoo_events.trace(key => k) t ORDER BY t.at DESC NULLS LAST LIMIT 100$$)
-) s(role, n, kind, title, statement) WHERE s.role = _page_sections.role
+) s(role, n, kind, title, needs, statement) WHERE s.role = _page_sections.role
 $page$;
 COMMENT ON FUNCTION odoo_events._page_sections(text) IS 'internal: the sections of a page: how they are drawn and the statement that they show';
-CREATE FUNCTION odoo_events._page_section(language text, kind text, title text, statement text) RETURNS text
+CREATE FUNCTION odoo_events._page_left_out(language text, title text, why text, statement text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT '<section aria-label="' || t || '"><h2>' || t || '</h2><p class="warn">' || odoo_events._page_text(language, why) || '</p>' || odoo_events._page_statement(language, statement) || '</section>'
+  FROM odoo_events._page_text(language, title) t
+$$;
+COMMENT ON FUNCTION odoo_events._page_left_out(text, text, text, text) IS 'internal: a section of a page that cannot be shown, and why';
+CREATE FUNCTION odoo_events._page_section(language text, kind text, title text, needs text, statement text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   section text;
 BEGIN
+  IF needs = 'all' AND odoo_events._policies(NULL) IS NOT NULL THEN
+    RETURN odoo_events._page_left_out(language, title, 'left out: it is about everything, and a policy restricts you', statement);
+  ELSIF needs = 'read' AND odoo_events._policies('{read}') = '[]' THEN
+    RETURN odoo_events._page_left_out(language, title, 'left out: no policy of yours lets you read events', statement);
+  END IF;
   CASE kind
     WHEN 'curve' THEN RETURN odoo_events._page_curve(language, title, statement);
     WHEN 'lines' THEN RETURN odoo_events._page_lines(language, title, statement);
@@ -6797,14 +8575,14 @@ BEGIN
   END IF;
   RETURN section;
 EXCEPTION WHEN lock_not_available THEN
-  RETURN '<section aria-label="' || odoo_events._page_text(language, title) || '"><h2>' || odoo_events._page_text(language, title) || '</h2><p class="warn">'
-      || odoo_events._page_text(language, 'cannot be shown: another session locks what it reads') || '</p>' || odoo_events._page_statement(language, statement) || '</section>';
+  RETURN odoo_events._page_left_out(language, title, 'cannot be shown: another session locks what it reads', statement);
 END $$;
-COMMENT ON FUNCTION odoo_events._page_section(text, text, text, text) IS 'internal: one section of a page; it does not wait for locks';
+COMMENT ON FUNCTION odoo_events._page_section(text, text, text, text, text) IS 'internal: one section of a page; it does not wait for locks';
 CREATE FUNCTION odoo_events._page_title(role text, OUT title text, OUT question text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT t.title, t.question
   FROM (VALUES ('operations', 'Operations', 'Does the machine run?'), ('integration', 'Integration', 'Which partner, which document?'),
+               ('warehouse', 'Warehouse', 'What is late at my dock?'), ('business', 'Business', 'Do we keep what we promised?'),
                ('document', 'Document', 'Where is this one?')) t(role, title, question)
  WHERE t.role = _page_title.role
 $$;
@@ -6814,10 +8592,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF (SELECT t.title FROM odoo_events._page_title(role) t) IS NULL THEN
     RAISE EXCEPTION 'there is no page "%" (argument "role")', role USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'SELECT odoo_events.page(''operations'');  -- or integration, document';
-  ELSIF num_nonnulls(company_id, warehouse_id) > 0 THEN
+      HINT = 'SELECT odoo_events.page(''operations'');  -- or integration, warehouse, business, document';
+  ELSIF role NOT IN ('warehouse', 'business') AND num_nonnulls(company_id, warehouse_id) > 0 THEN
     RAISE EXCEPTION 'page "%" shows all companies and warehouses: argument "%" has no effect', role, CASE WHEN company_id IS NULL THEN 'warehouse_id' ELSE 'company_id' END
-      USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.page();';
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT odoo_events.page(''warehouse'', warehouse_id => 1);';
   ELSIF period IS NULL OR period <= interval '0' OR period > interval '92 days' THEN
     RAISE EXCEPTION 'argument "period" is %: a page covers more than nothing and at most 92 days', period USING ERRCODE = 'invalid_parameter_value',
       HINT = 'SELECT odoo_events.page(period => ''24 h'');';
@@ -6835,29 +8613,32 @@ CREATE FUNCTION odoo_events.page(role text DEFAULT 'operations', period interval
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '500ms' SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' AS $$
 DECLARE
   spoken text := COALESCE(page.language, 'en');
-  zone   text := odoo_events._page_zone();
+  zone   text := odoo_events._page_zone(page.warehouse_id);
+  recent int8 := GREATEST(COALESCE((SELECT max(o.position) FROM odoo_events.outbox_all o), 0) - 20000, 0);
+  whose  text := concat(' AND COALESCE(\1.company_id = ' || page.company_id || ', true)', ' AND COALESCE(\1.warehouse_id = ' || page.warehouse_id || ', true)');
   titles record;
   body   text;
 BEGIN
-  PERFORM odoo_events._must_be_free('page');
   PERFORM odoo_events._page_check(page.role, page.period, page.company_id, page.warehouse_id, page.what, page.language);
   PERFORM set_config('TimeZone', zone, true);           -- until the end of this function, because of its SET clause
   SELECT * INTO titles FROM odoo_events._page_title(page.role);
-  SELECT string_agg(odoo_events._page_section(spoken, s.kind, s.title,
-           replace(replace(replace(s.statement, '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())),
-             '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
+  SELECT string_agg(odoo_events._page_section(spoken, s.kind, s.title, s.needs,
+           replace(replace(replace(replace(regexp_replace(s.statement, '[{]whose:(\w)[}]', whose, 'g'), '{recent}', recent::text),
+             '{since}', 'timestamptz ' || quote_literal(now() - page.period)), '{until}', 'timestamptz ' || quote_literal(now())), '{what}', COALESCE(quote_literal(page.what), 'NULL'))),
            E'\n' ORDER BY s.n)
     INTO body FROM odoo_events._page_sections(page.role) s;
   RETURN odoo_events._page_document(spoken, concat_ws(' - ', COALESCE(odoo_events._page_texts() -> spoken ->> titles.title, titles.title), left(regexp_replace(page.what, '[^[:alnum:]/_.: -]', '', 'g'), 30), left(current_database(), 20)),
     '<header><h1>' || odoo_events._page_text(spoken, titles.title) || COALESCE(': ' || odoo_events._html_value(page.what, 80), '') || '</h1><p class="sub">'
-    || odoo_events._page_text(spoken, titles.question) || ' ' || odoo_events._html_value(current_database(), 40) || ', '
+    || odoo_events._page_text(spoken, titles.question) || ' '
+    || COALESCE(odoo_events._page_text(spoken, 'company') || ' ' || page.company_id || ', ', '') || COALESCE(odoo_events._page_text(spoken, 'warehouse') || ' ' || page.warehouse_id || ', ', '') || odoo_events._html_value(current_database(), 40) || ', '
     || odoo_events._page_text(spoken, 'made at') || ' <time datetime="' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '">' || to_char(now(), 'YYYY-MM-DD HH24:MI') || '</time> ('
     || odoo_events._page_text(spoken, 'times in') || ' ' || odoo_events._html(zone) || '), '
     || odoo_events._page_text(spoken, 'period') || ' ' || odoo_events._html(page.period::text)
     || E'</p></header>\n<main>\n' || body || E'\n</main>');
 END $$;
 COMMENT ON FUNCTION odoo_events.page(text, interval, int4, int4, text, text) IS
-'one HTML document for a role (operations, integration, document): no script, nothing loaded from elsewhere; each figure has its statement; period: at most 92 days; '
+'one HTML document for a role (operations, integration, warehouse, business, document): no script, nothing loaded from elsewhere; each figure has its statement; '
+'period: at most 92 days; company_id, warehouse_id: only for warehouse and business; within the caller''s policy; '
 'what: the document, for role document; language: en, de or fr';
 -- event_catalog: the catalog as one HTML page for those who write receivers, from the same rows as docs/events.
 
@@ -6942,7 +8723,7 @@ BEGIN
                      FROM (SELECT d.type, min(d.rank) AS rank FROM odoo_events.event_def d WHERE d.entity = e.entity AND d.emit GROUP BY d.type) t), '')
       || '<details><summary>Members of data.' || odoo_events._html(name) || '</summary>' || COALESCE(odoo_events._catalog_fields(e.entity, data #> ARRAY['properties', name, 'properties']), '')
       || COALESCE((SELECT string_agg('<h4>Lines: ' || odoo_events._html(p.part) || '</h4>' || COALESCE(odoo_events._catalog_fields(p.owner, odoo_events._part_json(p, '#/$defs/') -> 'properties'), ''), '' ORDER BY p.position)
-                     FROM odoo_events.part p WHERE p.entity = e.entity), '')
+                     FROM odoo_events.part p WHERE p.entity = e.entity AND p.owner <> 'none'), '')
       || '</details><details><summary>Example of data</summary><pre><code>' || odoo_events._html(COALESCE(jsonb_pretty(odoo_events._schema_example(data, definitions)), '{}')) || '</code></pre></details></section>';
 END $$;
 COMMENT ON FUNCTION odoo_events._catalog_entity(odoo_events.entity) IS 'internal: an entity and its event types as a part of an HTML page';
@@ -6977,7 +8758,7 @@ COMMENT ON FUNCTION odoo_events.event_catalog() IS
 
 CREATE OR REPLACE VIEW odoo_events._config_kind AS
 SELECT v.kind, v.place
-  FROM (VALUES ('definition', 10), ('type', 20), ('policy', 30), ('subscription', 50), ('care', 60)) v(kind, place);
+  FROM (VALUES ('definition', 10), ('type', 20), ('policy', 30), ('calendar', 40), ('residency', 45), ('subscription', 50), ('sla', 55), ('care', 60), ('comparison', 70), ('retention', 80)) v(kind, place);
 COMMENT ON VIEW odoo_events._config_kind IS 'internal: kinds of configuration; they are applied in the order of place, and removed in the reverse one';
 -- ---- values that differ from one environment to the next ----
 
@@ -7958,6 +9739,128 @@ SELECT p.id, p.at, p.who, p.function, p.args, odoo_events._statement(p.function,
     OR p.args ->> 'name' IN (SELECT c.name FROM odoo_events.subscription_config c
                               WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses));
 COMMENT ON VIEW odoo_events.proposal IS 'what waits for approve() or reject(), and what became of it; without what is secret';
+-- Further kinds of the configuration: calendar, sla, comparison.
+
+-- ---- calendar: with its hours, wherever they came from, since an id of Odoo's means something in its own database only ----
+
+CREATE FUNCTION odoo_events._calendar_item(c odoo_events.calendar_def) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_build_object('timezone', c.timezone, 'hours', c.hours)
+         || CASE WHEN c.holidays = '{}' THEN '{}' ELSE jsonb_build_object('holidays', c.holidays) END
+         || CASE WHEN c.warehouses = '{}' THEN '{}' ELSE jsonb_build_object('warehouses', c.warehouses) END
+$$;
+COMMENT ON FUNCTION odoo_events._calendar_item(odoo_events.calendar_def) IS 'internal: a calendar as an item of the configuration';
+CREATE FUNCTION odoo_events._export_calendar() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT c.name, odoo_events._calendar_item(c) FROM odoo_events.calendar_def c';
+COMMENT ON FUNCTION odoo_events._export_calendar() IS 'internal: kind calendar of config_export()';
+CREATE FUNCTION odoo_events._wanted_calendar(name text, item jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM odoo_events._check_item('calendar', name, item, '{timezone,hours,holidays,warehouses}');
+  RETURN odoo_events._calendar_item(jsonb_populate_record(NULL::odoo_events.calendar_def, '{"timezone": "UTC", "holidays": [], "warehouses": []}' || item));
+END $$;
+COMMENT ON FUNCTION odoo_events._wanted_calendar(text, jsonb) IS 'internal: a calendar as it would be exported';
+CREATE FUNCTION odoo_events._import_calendar(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    DELETE FROM odoo_events.calendar_def c WHERE c.name = _import_calendar.name;
+  ELSE
+    PERFORM odoo_events._call('define_calendar', item || jsonb_build_object('name', name));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._import_calendar(text, jsonb) IS 'internal: kind calendar of config_apply()';
+-- ---- sla ----
+
+CREATE FUNCTION odoo_events._sla_defaults() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT '{"stops": [], "pauses": [], "resumes": [], "moves": [], "document": "correlation", "complete": "first", "warn_at": 0.8, "objective": 0.99, "start_from": "now"}'::jsonb
+$$;
+COMMENT ON FUNCTION odoo_events._sla_defaults() IS 'internal: arguments of define_sla() that an item of the configuration leaves out';
+CREATE FUNCTION odoo_events._sla_item(s odoo_events.sla_def) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(jsonb_strip_nulls(to_jsonb(s) - '{id,name}'::text[])) e WHERE e.value IS DISTINCT FROM odoo_events._sla_defaults() -> e.key
+$$;
+COMMENT ON FUNCTION odoo_events._sla_item(odoo_events.sla_def) IS 'internal: an SLA as an item of the configuration';
+CREATE FUNCTION odoo_events._export_sla() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT s.name, odoo_events._sla_item(s) FROM odoo_events.sla_def s';
+COMMENT ON FUNCTION odoo_events._export_sla() IS 'internal: kind sla of config_export()';
+CREATE FUNCTION odoo_events._wanted_sla(name text, item jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM odoo_events._check_item('sla', name, item, '{starts,ends,stops,pauses,resumes,moves,within,deadline,cut_off,calendar,document,complete,filter,ends_filter,companies,warehouses,warn_at,objective,owner,contact,criticality,runbook,start_from}');
+  RETURN odoo_events._sla_item(jsonb_populate_record(NULL::odoo_events.sla_def, odoo_events._sla_defaults() || item));
+EXCEPTION WHEN data_exception OR syntax_error THEN
+  RAISE EXCEPTION 'sla "%" of the configuration cannot be read: %', name, SQLERRM USING ERRCODE = 'invalid_parameter_value',
+    HINT = 'SELECT odoo_events.config_export(''{sla}'');  -- shows what one looks like';
+END $$;
+COMMENT ON FUNCTION odoo_events._wanted_sla(text, jsonb) IS 'internal: an SLA as it would be exported';
+CREATE FUNCTION odoo_events._import_sla(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    PERFORM odoo_events.drop_sla(name);
+  ELSE
+    PERFORM odoo_events._call('define_sla', item || jsonb_build_object('name', name, 'or_replace', true));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._import_sla(text, jsonb) IS 'internal: kind sla of config_apply()';
+CREATE FUNCTION odoo_events._effect_sla(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN path IS NULL AND wanted IS NULL THEN 'medium' ELSE 'low' END,
+       CASE WHEN path IS NULL AND wanted IS NULL THEN 'its open promises are cancelled'
+            WHEN path IS NOT NULL THEN 'promises that are open keep their terms' END
+$$;
+COMMENT ON FUNCTION odoo_events._effect_sla(text, text, jsonb, jsonb) IS 'internal: what a change of an SLA means';
+-- ---- comparison ----
+
+CREATE FUNCTION odoo_events._comparison_item(r odoo_events.comparison_rule) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT jsonb_build_object('subscription', r.subscription, 'key', r.key)
+         || CASE WHEN r.fields = '{}' THEN '{}' ELSE jsonb_build_object('fields', r.fields) END
+         || CASE WHEN r.tolerance = interval '5 min' THEN '{}' ELSE jsonb_build_object('tolerance', r.tolerance) END
+         || CASE WHEN r.ready = 0.999 THEN '{}' ELSE jsonb_build_object('ready', r.ready) END
+$$;
+COMMENT ON FUNCTION odoo_events._comparison_item(odoo_events.comparison_rule) IS 'internal: a comparison as an item of the configuration';
+CREATE FUNCTION odoo_events._export_comparison() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT r.name, odoo_events._comparison_item(r) FROM odoo_events.comparison_rule r';
+COMMENT ON FUNCTION odoo_events._export_comparison() IS 'internal: kind comparison of config_export()';
+CREATE FUNCTION odoo_events._wanted_comparison(name text, item jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM odoo_events._check_item('comparison', name, item, '{subscription,key,fields,tolerance,ready}');
+  RETURN odoo_events._comparison_item(jsonb_populate_record(NULL::odoo_events.comparison_rule, '{"fields": {}, "tolerance": "5 min", "ready": 0.999}' || item));
+EXCEPTION WHEN data_exception OR syntax_error THEN
+  RAISE EXCEPTION 'comparison "%" of the configuration cannot be read: %', name, SQLERRM USING ERRCODE = 'invalid_parameter_value',
+    HINT = 'SELECT odoo_events.config_export(''{comparison}'');  -- shows what one looks like';
+END $$;
+COMMENT ON FUNCTION odoo_events._wanted_comparison(text, jsonb) IS 'internal: a comparison as it would be exported';
+CREATE FUNCTION odoo_events._import_comparison(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NULL THEN
+    PERFORM odoo_events.drop_comparison(name);
+  ELSE
+    PERFORM odoo_events._call('define_comparison', item || jsonb_build_object('name', name, 'or_replace', true));
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._import_comparison(text, jsonb) IS 'internal: kind comparison of config_apply()';
+CREATE FUNCTION odoo_events._effect_comparison(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN path IS NULL AND wanted IS NULL AND f.n > 0 THEN 'medium' ELSE 'low' END,
+       CASE WHEN path IS NULL AND wanted IS NULL THEN format('%s facts of the old interface are removed with it', f.n) END
+  FROM (SELECT count(*) AS n FROM odoo_events.legacy l WHERE l.flow = name) f
+$$;
+COMMENT ON FUNCTION odoo_events._effect_comparison(text, text, jsonb, jsonb) IS 'internal: what a change of a comparison means';
 -- revision: the configuration after each change, by whatever function it was made, and the way back.
 
 CREATE TABLE odoo_events.revision (
@@ -8024,6 +9927,12 @@ CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_even
 CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.care_rule
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
 CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.policy_rule
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.calendar_def
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.sla_def
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.comparison_rule
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
 -- Events that a subscription's place has passed since a time, that this configuration wants and the one that held did not.
 CREATE FUNCTION odoo_events._passed_over(name text, since timestamptz, back odoo_events.subscription_config) RETURNS int8
@@ -8353,6 +10262,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   t odoo_events.own_type;
 BEGIN
+  PERFORM odoo_events._must_be_free('define_type');
   IF num_nulls(type, schema) > 0 THEN
     RAISE EXCEPTION 'argument "%" is null', CASE WHEN type IS NULL THEN 'type' ELSE 'schema' END USING ERRCODE = 'null_value_not_allowed',
       HINT = 'SELECT odoo_events.define_type(''acme.logistics.customs_hold.placed.v1'', ''{"type": "object"}'');';
@@ -8367,6 +10277,7 @@ COMMENT ON FUNCTION odoo_events.define_type(text, json, text, jsonb, text, boole
 CREATE FUNCTION odoo_events.drop_type(type text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM odoo_events._must_be_free('drop_type');
   PERFORM odoo_events._check_publish(drop_type.type);
   DELETE FROM odoo_events.own_type t WHERE t.type = drop_type.type;
   IF NOT FOUND THEN
@@ -8526,6 +10437,322 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.contract_check(text[], jsonb) IS
 'what receivers may no longer rely on since contract_accept(), and who subscribes; with columns, {table: [column, ...]} of a coming version of Odoo: what these types would lose; level is breaking or compatible';
+-- retention: how long personal data stay in what is kept.
+
+CREATE TABLE odoo_events.retention_rule (
+    class   text PRIMARY KEY,
+    keep    interval NOT NULL
+);
+COMMENT ON TABLE odoo_events.retention_rule IS 'what set_retention() was given';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.retention_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('class');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.retention_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('class', 'set_retention', 'set_retention', 'set_retention', 'class');
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.retention_rule
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+-- How far the worker is: a run begins once a day and takes as many minutes as it needs.
+CREATE TABLE odoo_events.retention_run (
+    class    text PRIMARY KEY,
+    began_at timestamptz NOT NULL,
+    before   timestamptz NOT NULL,
+    events   int8 NOT NULL,
+    ended_at timestamptz
+);
+COMMENT ON TABLE odoo_events.retention_run IS 'the latest run of each rule of set_retention(); in no dump';
+-- Does an event have anything personal left?
+CREATE FUNCTION odoo_events._has_personal(event text, classes text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT (classes ~ '(^| )3:' OR left(event, strpos(event, ',"data":')) ~ ',"authid":') IS TRUE AND left(event, strpos(event, ',"data":')) !~ ',"erasedtime":'
+$$;
+COMMENT ON FUNCTION odoo_events._has_personal(text, text) IS 'internal: has an event personal members or an actor that nobody has erased';
+-- Of one table with events that are older; "most" events at a time.
+CREATE FUNCTION odoo_events._retain_in(relation regclass, before timestamptz, at timestamptz, most int) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ids uuid[];
+  dead constant boolean := relation = 'odoo_events.dead'::regclass;
+BEGIN
+  EXECUTE format('WITH t AS (SELECT x.ctid AS place FROM %1$s x WHERE x.%2$I < $1 AND odoo_events._has_personal(x.event, x.classes) LIMIT $3),
+                       u AS (UPDATE %1$s x SET event = odoo_events._erased(x.event, x.classes, $2), subject = odoo_events._erased(x.event, x.classes, $2)::json ->> ''subject''
+                               FROM t WHERE x.ctid = t.place RETURNING x.%3$I AS id)
+                  SELECT array_agg(u.id) FROM u', relation, CASE WHEN dead THEN 'first_at' ELSE 'recordedtime' END, CASE WHEN dead THEN 'event_id' ELSE 'id' END)
+    INTO ids USING before, at, most;
+  RETURN COALESCE(ids, '{}');
+END $$;
+COMMENT ON FUNCTION odoo_events._retain_in(regclass, timestamptz, timestamptz, int) IS 'internal: takes personal data out of old events of one table; answers which';
+-- What a rule reaches now.
+CREATE FUNCTION odoo_events._retention_reach(before timestamptz) RETURNS TABLE (place text, rows int8)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'outbox', count(*) FROM odoo_events.outbox_all o WHERE o.recordedtime < before AND odoo_events._has_personal(o.event, o.classes)
+UNION ALL SELECT 'dead_letter', count(*) FROM odoo_events.dead d WHERE d.first_at < before AND odoo_events._has_personal(d.event, d.classes)
+UNION ALL SELECT 'attempt', count(*) FROM odoo_events.attempt a WHERE a.at < before AND a.response IS NOT NULL
+UNION ALL SELECT 'not reached: quarantine', count(*) FROM odoo_events.quarantined q WHERE q.at < before
+UNION ALL SELECT 'not reached: own events, whose members have no class; names of documents in milestones and the audit', NULL
+UNION ALL SELECT 'not reached: WAL, backups, standbys'' archives, archives with proofs, consumers; old row versions until VACUUM', NULL
+$$;
+COMMENT ON FUNCTION odoo_events._retention_reach(timestamptz) IS 'internal: how much older than this has personal data, and what is not reached';
+-- A slice of a run; the worker calls it once a minute.
+CREATE FUNCTION odoo_events._retain(most int DEFAULT 5000) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rule odoo_events.retention_rule;
+  run  odoo_events.retention_run;
+  at   constant timestamptz := clock_timestamp();
+  ids  uuid[] := '{}';
+BEGIN
+  SELECT r.* INTO rule FROM odoo_events.retention_rule r LEFT JOIN odoo_events.retention_run x USING (class)
+   WHERE x.class IS NULL OR x.ended_at IS NULL OR x.began_at < at - interval '1 day' OR x.before <> x.began_at - r.keep LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  INSERT INTO odoo_events.retention_run AS x (class, began_at, before, events) VALUES (rule.class, at, at - rule.keep, 0)
+  ON CONFLICT ON CONSTRAINT retention_run_pkey DO UPDATE SET began_at = EXCLUDED.began_at, before = EXCLUDED.before, events = 0, ended_at = NULL
+   WHERE x.ended_at IS NOT NULL OR x.before <> x.began_at - rule.keep;
+  SELECT * INTO run FROM odoo_events.retention_run x WHERE x.class = rule.class FOR UPDATE;
+  PERFORM odoo_events._seal_all();
+  FOR i IN 0..7 LOOP
+    ids := ids || odoo_events._retain_in(format('odoo_events.outbox_%s', i)::regclass, run.before, at, most - cardinality(ids));
+  END LOOP;
+  ids := ids || odoo_events._retain_in('odoo_events.dead', run.before, at, most - cardinality(ids));
+  PERFORM odoo_events._seal_erase(ids);
+  UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
+  UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
+  UPDATE odoo_events.retention_run x SET events = x.events + cardinality(ids), ended_at = CASE WHEN cardinality(ids) < most THEN clock_timestamp() END
+   WHERE x.class = rule.class RETURNING * INTO run;
+  IF run.ended_at IS NULL OR run.events = 0 THEN
+    RETURN;
+  END IF;
+  -- a worker that has read these events before begins anew, as after erase()
+  INSERT INTO odoo_events.erasure (at, by, entity, record_id, reason, events) VALUES (at, 'set_retention()', rule.class, 0, format('older than %s', rule.keep), run.events);
+  PERFORM odoo_events._audit('retention', rule.class, NULL, jsonb_build_object('before', run.before, 'events', run.events));
+  PERFORM odoo_events._emit('odoo.platform.retention.applied.v1', 'retention/' || rule.class,
+            jsonb_build_object('retention', jsonb_build_object('class', rule.class, 'keep', rule.keep, 'before', run.before, 'events', run.events)), 'retention:' || rule.class);
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._retain(int) IS 'internal: a slice of the daily run of set_retention()';
+CREATE FUNCTION odoo_events._set_retention(r odoo_events.retention_rule) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF r.class IS DISTINCT FROM 'personal' THEN
+    RAISE EXCEPTION 'argument "class" is "%"', COALESCE(r.class, 'null') USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT * FROM odoo_events.set_retention(''personal'', ''90 days'');  -- other classes go with the outbox: odoo_events.retention';
+  ELSIF r.keep < interval '1 hour' THEN
+    RAISE EXCEPTION 'argument "keep" is %', r.keep USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT * FROM odoo_events.set_retention(''personal'', ''90 days'');  -- one hour at least';
+  ELSIF r.keep IS NULL THEN
+    DELETE FROM odoo_events.retention_rule x WHERE x.class = r.class;
+    RETURN;
+  END IF;
+  INSERT INTO odoo_events.retention_rule AS x SELECT (r).* ON CONFLICT ON CONSTRAINT retention_rule_pkey DO UPDATE SET keep = EXCLUDED.keep WHERE x IS DISTINCT FROM EXCLUDED;
+END $$;
+COMMENT ON FUNCTION odoo_events._set_retention(odoo_events.retention_rule) IS 'internal: writes how long a class is kept';
+CREATE FUNCTION odoo_events.set_retention(class text, keep interval, dry_run boolean DEFAULT true) RETURNS TABLE (place text, rows int8)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  r odoo_events.retention_rule;
+BEGIN
+  PERFORM odoo_events._must_be_free('set_retention');
+  IF dry_run IS NULL THEN
+    RAISE EXCEPTION 'argument "dry_run" is null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Give true or false.';
+  END IF;
+  r.class := set_retention.class; r.keep := set_retention.keep;
+  IF dry_run AND keep IS NOT NULL THEN
+    -- whatever would be refused is
+    BEGIN
+      PERFORM odoo_events._set_retention(r);
+      RAISE EXCEPTION USING ERRCODE = 'OE001';
+    EXCEPTION WHEN SQLSTATE 'OE001' THEN
+      NULL;
+    END;
+  ELSIF NOT dry_run THEN
+    PERFORM odoo_events._set_retention(r);
+  END IF;
+  RETURN QUERY SELECT * FROM odoo_events._retention_reach(now() - keep);
+END $$;
+COMMENT ON FUNCTION odoo_events.set_retention(text, interval, boolean) IS
+'once a day the worker takes members of this class (personal) out of all events that are older, as erase() does of one person; null ends that; a dry run by default; answers what is reached, and what is not';
+-- Kind retention of the configuration.
+CREATE FUNCTION odoo_events._export_retention() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT r.class, jsonb_build_object('keep', r.keep) FROM odoo_events.retention_rule r
+$$;
+COMMENT ON FUNCTION odoo_events._export_retention() IS 'internal: kind retention of config_export()';
+CREATE FUNCTION odoo_events._wanted_retention(name text, item jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+BEGIN
+  PERFORM odoo_events._check_item('retention', name, item, '{keep}');
+  RETURN jsonb_build_object('keep', (item ->> 'keep')::interval);
+EXCEPTION WHEN data_exception THEN
+  RAISE EXCEPTION 'retention "%" of the configuration cannot be read: %', name, SQLERRM USING ERRCODE = 'invalid_parameter_value',
+    HINT = 'It is {"keep": "90 days"}.';
+END $$;
+COMMENT ON FUNCTION odoo_events._wanted_retention(text, jsonb) IS 'internal: a retention as it would be exported';
+CREATE FUNCTION odoo_events._import_retention(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM odoo_events._set_retention(jsonb_populate_record(NULL::odoo_events.retention_rule, COALESCE(item, '{}') || jsonb_build_object('class', name)));
+END $$;
+COMMENT ON FUNCTION odoo_events._import_retention(text, jsonb) IS 'internal: kind retention of config_apply()';
+CREATE FUNCTION odoo_events._effect_retention(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN n.keep IS NULL THEN 'low' ELSE 'high' END,
+       CASE WHEN n.keep IS NULL THEN 'personal data stay as long as the events'
+            ELSE format('takes personal data out of %s events for ever', (SELECT count(*) FROM odoo_events.outbox_all o WHERE o.recordedtime < now() - n.keep AND odoo_events._has_personal(o.event, o.classes))) END
+  FROM (SELECT (CASE WHEN path IS NULL THEN wanted ->> 'keep' ELSE wanted #>> '{}' END)::interval AS keep) n
+$$;
+COMMENT ON FUNCTION odoo_events._effect_retention(text, text, jsonb, jsonb) IS 'internal: what a change of a retention means';
+-- residency: where classes of data may go.
+
+CREATE TABLE odoo_events.residency_rule (
+    class    text PRIMARY KEY,
+    networks cidr[],
+    hosts    text[]
+);
+COMMENT ON TABLE odoo_events.residency_rule IS 'what set_residency() was given';
+CREATE TRIGGER save AFTER INSERT OR UPDATE OR DELETE ON odoo_events.residency_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._save_config('class');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON odoo_events.residency_rule
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._audit_row('class', 'set_residency', 'set_residency', 'set_residency', 'class');
+CREATE CONSTRAINT TRIGGER revision AFTER INSERT OR UPDATE OR DELETE ON odoo_events.residency_rule
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION odoo_events._note_change();
+-- All hosts of a URL, without ports: those of brokers may have several.
+CREATE FUNCTION odoo_events._url_hosts(url text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT array_agg(lower(regexp_replace(h, ':[0-9]+$', '')))
+  FROM unnest(string_to_array(regexp_replace(substring(url FROM '^[^/]*//([^/?#]*)'), '^.*@', ''), ',')) h
+$$;
+COMMENT ON FUNCTION odoo_events._url_hosts(text) IS 'internal: the hosts in a URL, in lower case';
+CREATE FUNCTION odoo_events._resides_outside(url text, r odoo_events.residency_rule) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN url IS NULL THEN CASE WHEN r.networks IS NULL THEN 'it is fetched, and only networks say by whom' END
+            WHEN r.networks IS NOT NULL AND odoo_events._transport(url) <> 'webhook' THEN 'a broker tells its clients other addresses, so that networks cannot be checked'
+            ELSE (SELECT format('host %s is none of %s', h, array_to_string(r.hosts, ', ')) FROM unnest(odoo_events._url_hosts(url)) h
+                   WHERE NOT EXISTS (SELECT 1 FROM unnest(r.hosts) p WHERE h LIKE replace(replace(lower(p), '_', '\_'), '*', '%')) AND r.hosts IS NOT NULL LIMIT 1) END
+$$;
+COMMENT ON FUNCTION odoo_events._resides_outside(text, odoo_events.residency_rule) IS 'internal: why an endpoint may not get a class of data; null: it may, as far as its URL says';
+CREATE FUNCTION odoo_events._common_networks(a cidr[], b cidr[]) RETURNS cidr[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a
+            ELSE COALESCE((SELECT array_agg(DISTINCT CASE WHEN masklen(x) >= masklen(y) THEN x ELSE y END) FROM unnest(a) x, unnest(b) y WHERE x && y), '{0.0.0.0/32}') END
+$$;
+COMMENT ON FUNCTION odoo_events._common_networks(cidr[], cidr[]) IS 'internal: networks that are in both lists; null is no restriction';
+-- An active subscription is where all that it is cleared for may go.  What a dump brings is paused instead of refused.
+CREATE FUNCTION odoo_events._apply_residency() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r odoo_events.residency_rule;
+  why text;
+BEGIN
+  NEW.residence := NULL;
+  FOR r IN SELECT * FROM odoo_events.residency_rule x WHERE x.class = ANY (NEW.clearance) LOOP
+    NEW.residence := odoo_events._common_networks(NEW.residence, r.networks);
+    why := odoo_events._resides_outside(NEW.url, r);
+    CONTINUE WHEN why IS NULL OR NEW.state <> 'active';
+    IF pg_trigger_depth() > 1 THEN
+      NEW.state := 'paused'; NEW.state_reason := format('paused by set_residency(): %s', why); NEW.state_since := clock_timestamp();
+    ELSE
+      RAISE EXCEPTION 'subscription "%" may not get % data: %', NEW.name, r.class, why USING ERRCODE = 'insufficient_privilege',
+        HINT = format('Leave %s out of its clearance: clearance => %L', r.class, array_remove(NEW.clearance, r.class));
+    END IF;
+  END LOOP;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION odoo_events._apply_residency() IS 'internal: keeps subscriptions where the data that they are cleared for may go';
+CREATE TRIGGER residency BEFORE INSERT OR UPDATE ON odoo_events.subscription_config
+  FOR EACH ROW EXECUTE FUNCTION odoo_events._apply_residency();
+-- fetch() and ack(): a session on a Unix socket is on the server itself.
+CREATE FUNCTION odoo_events._check_residence(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM unnest(c.residence) n WHERE inet_client_addr() <<= n) AND inet_client_addr() IS NOT NULL AND c.residence IS NOT NULL THEN
+    RAISE EXCEPTION 'what subscription "%" is cleared for may not go to %', c.name, host(inet_client_addr()) USING ERRCODE = 'insufficient_privilege',
+      HINT = 'SELECT * FROM odoo_events.config_export(''{residency}'');  -- shows which networks it may go to';
+  END IF;
+END $$;
+COMMENT ON FUNCTION odoo_events._check_residence(odoo_events.subscription_config) IS 'internal: refuses a consumer outside of the networks that its data may go to';
+CREATE FUNCTION odoo_events._set_residency(r odoo_events.residency_rule) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF r.class IS NULL OR r.class <> ALL ('{public,internal,confidential,personal}') THEN
+    RAISE EXCEPTION 'argument "classes" has "%"', r.class USING ERRCODE = 'invalid_parameter_value', HINT = 'Name some of public, internal, confidential and personal.';
+  ELSIF array_position(r.networks, NULL) IS NOT NULL OR array_position(r.hosts, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'argument "%" contains a null', CASE WHEN array_position(r.networks, NULL) IS NOT NULL THEN 'networks' ELSE 'hosts' END
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave the argument out for no restriction.';
+  ELSIF EXISTS (SELECT 1 FROM unnest(r.hosts) h WHERE h !~ '^[A-Za-z0-9*.:\[\]_-]+$') THEN
+    RAISE EXCEPTION 'argument "hosts" has an unusable pattern' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name hosts without scheme, port and path; "*" stands for any characters: hosts => ''{*.example.com}''';
+  END IF;
+  r.networks := NULLIF(r.networks, '{}');
+  r.hosts := NULLIF(r.hosts, '{}');
+  IF num_nonnulls(r.networks, r.hosts) = 0 THEN
+    DELETE FROM odoo_events.residency_rule x WHERE x.class = r.class;
+  ELSE
+    INSERT INTO odoo_events.residency_rule AS x SELECT (r).*
+    ON CONFLICT ON CONSTRAINT residency_rule_pkey DO UPDATE SET networks = EXCLUDED.networks, hosts = EXCLUDED.hosts WHERE x IS DISTINCT FROM EXCLUDED;
+  END IF;
+  UPDATE odoo_events.subscription_config c
+     SET state = CASE WHEN o.why IS NULL OR c.state <> 'active' THEN c.state ELSE 'paused' END,
+         state_reason = CASE WHEN o.why IS NULL OR c.state <> 'active' THEN c.state_reason ELSE format('paused by set_residency(): %s', o.why) END,
+         state_since = CASE WHEN o.why IS NULL OR c.state <> 'active' THEN c.state_since ELSE clock_timestamp() END, version = c.version + 1
+    FROM (SELECT y.id, (SELECT odoo_events._resides_outside(y.url, x) FROM odoo_events.residency_rule x
+                         WHERE x.class = ANY (y.clearance) AND odoo_events._resides_outside(y.url, x) IS NOT NULL LIMIT 1) AS why
+            FROM odoo_events.subscription_config y WHERE r.class = ANY (y.clearance)) o
+   WHERE o.id = c.id;
+  PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._set_residency(odoo_events.residency_rule) IS 'internal: writes where one class may go, and pauses subscriptions that send it elsewhere';
+CREATE FUNCTION odoo_events.set_residency(classes text[], networks cidr[] DEFAULT NULL, hosts text[] DEFAULT NULL) RETURNS TABLE (subscription text, effect text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  r odoo_events.residency_rule;
+  class text;
+BEGIN
+  PERFORM odoo_events._must_be_free('set_residency');
+  IF COALESCE(cardinality(classes), 0) = 0 THEN
+    RAISE EXCEPTION 'argument "classes" is empty' USING ERRCODE = 'invalid_parameter_value', HINT = 'Name some of public, internal, confidential and personal.';
+  END IF;
+  FOREACH class IN ARRAY classes LOOP
+    r.class := class; r.networks := set_residency.networks; r.hosts := set_residency.hosts;
+    PERFORM odoo_events._set_residency(r);
+  END LOOP;
+  RETURN QUERY SELECT c.name, CASE WHEN c.state <> 'active' THEN COALESCE(c.state_reason, c.state)
+                                   WHEN c.residence IS NOT NULL THEN 'goes on, to addresses in these networks only' ELSE 'goes on' END
+                 FROM odoo_events.subscription_config c WHERE c.clearance && classes ORDER BY 1;
+  RETURN QUERY SELECT NULL::text, x FROM unnest(ARRAY['not reached: whoever reads views, archives, dumps, standbys or the output plugin',
+                                                    'not reached: where an endpoint sends the data on, and copies that were sent before']) x;
+END $$;
+COMMENT ON FUNCTION odoo_events.set_residency(text[], cidr[], text[]) IS
+'data of these classes goes to endpoints with these hosts (patterns) and addresses in these networks only; what is left out restricts nothing, both null ends it; subscriptions that send them elsewhere are paused; answers them, and what is not reached';
+-- Kind residency of the configuration.
+CREATE FUNCTION odoo_events._export_residency() RETURNS TABLE (name text, item jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT r.class, jsonb_strip_nulls(to_jsonb(r) - 'class') FROM odoo_events.residency_rule r
+$$;
+COMMENT ON FUNCTION odoo_events._export_residency() IS 'internal: kind residency of config_export()';
+CREATE FUNCTION odoo_events._import_residency(name text, item jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF item IS NOT NULL THEN
+    PERFORM odoo_events._check_item('residency', name, item, '{networks,hosts}');
+  END IF;
+  PERFORM odoo_events._set_residency(jsonb_populate_record(NULL::odoo_events.residency_rule, COALESCE(item, '{}') || jsonb_build_object('class', name)));
+END $$;
+COMMENT ON FUNCTION odoo_events._import_residency(text, jsonb) IS 'internal: kind residency of config_apply()';
+CREATE FUNCTION odoo_events._effect_residency(name text, path text, is_now jsonb, wanted jsonb, OUT risk text, OUT effect text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  item jsonb := CASE WHEN path IS NULL THEN wanted
+                     ELSE COALESCE((SELECT x.item FROM odoo_events._export_residency() x WHERE x.name = _effect_residency.name), '{}') || jsonb_build_object(path, wanted) END;
+  r    odoo_events.residency_rule := jsonb_populate_record(NULL::odoo_events.residency_rule, COALESCE(item, '{}') || jsonb_build_object('class', name));
+  hit  text := (SELECT string_agg(c.name, ', ' ORDER BY c.name) FROM odoo_events.subscription_config c
+                 WHERE r.class = ANY (c.clearance) AND c.state = 'active' AND odoo_events._resides_outside(c.url, r) IS NOT NULL);
+BEGIN
+  risk := CASE WHEN hit IS NOT NULL OR item IS NULL THEN 'high' ELSE 'medium' END;
+  effect := CASE WHEN item IS NULL THEN format('%s data may go anywhere', name) WHEN hit IS NOT NULL THEN 'pauses ' || hit ELSE 'pauses no subscription' END;
+END $$;
+COMMENT ON FUNCTION odoo_events._effect_residency(text, text, jsonb, jsonb) IS 'internal: what a change of residency means';
 SELECT odoo_events._clear_catalog();
 -- catalog_reference: rows that events name, and what is read of each.
 
@@ -8554,7 +10781,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('warehouse', 1, 'code', '{code}', true, NULL), ('warehouse', 2, 'name', '{name}', true, NULL), ('warehouse', 3, 'partner_id', '{partner_id}', false, 'partner'),
 ('location', 5, 'quality_of', '{parent_path^stock_warehouse.wh_qc_stock_loc_id}', false, 'warehouse'),
 ('location', 6, 'input_of', '{parent_path^stock_warehouse.wh_input_stock_loc_id}', false, 'warehouse'),
-('location', 7, 'output_of', '{parent_path^stock_warehouse.wh_output_stock_loc_id}', false, 'warehouse'),
+('location', 7, 'output_of', '{parent_path^stock_warehouse.wh_output_stock_loc_id}', false, 'warehouse'), ('location', 8, 'company_id', '{company_id}', false, 'company'),
 ('picking_type', 1, 'name', '{name}', true, NULL), ('picking_type', 2, 'code', '{code}', true, NULL),
 ('picking_type', 3, 'warehouse_id', '{warehouse_id}', false, 'warehouse'),
 ('picking_type', 4, 'pick_type_id', '{warehouse_id>stock_warehouse.pick_type_id}', false, NULL),
@@ -8575,6 +10802,7 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('manufacturing_order', 6, 'production_group_id', '{production_group_id}', false, NULL), ('manufacturing_order', 7, 'procurement_group_id', '{procurement_group_id}', false, 'procurement_group'),
 ('bill_of_materials', 1, 'code', '{code}', true, NULL),
 ('work_center', 1, 'code', '{code}', true, NULL), ('work_center', 2, 'name', '{resource_id>resource_resource.name,name}', true, NULL),
+('work_center', 3, 'cost_per_hour', '{costs_hour}', false, NULL),
 ('work_order', 1, 'name', '{name}', true, NULL),
 ('stock_move', 0, 'transfer', '{picking_id>stock_picking.name}', true, NULL), ('stock_move', 1, 'picking_id', '{picking_id}', false, 'transfer'),
 ('stock_move', 2, 'raw_material_production_id', '{raw_material_production_id}', false, 'manufacturing_order'),
@@ -8582,9 +10810,9 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 ('stock_move', 4, 'product_id', '{product_id}', false, 'product'), ('stock_move', 5, 'scrap_id', '{scrap_id}', false, 'scrap'),
 ('stock_move', 6, 'scrapped', '{scrapped}', false, NULL),
 ('sales_order', 1, 'name', '{name}', true, NULL), ('sales_order', 2, 'customer_reference', '{client_order_ref}', true, NULL),
-('sales_order_line', 1, 'order_id', '{order_id}', false, 'sales_order'),
+('sales_order_line', 1, 'order_id', '{order_id}', false, 'sales_order'), ('sales_order_line', 2, 'product_id', '{product_id}', false, 'product'),
 ('purchase_order', 1, 'name', '{name}', true, NULL), ('purchase_order', 2, 'vendor_reference', '{partner_ref}', true, NULL),
-('purchase_order_line', 1, 'order_id', '{order_id}', false, 'purchase_order'),
+('purchase_order_line', 1, 'order_id', '{order_id}', false, 'purchase_order'), ('purchase_order_line', 2, 'product_id', '{product_id}', false, 'product'),
 ('scrap', 1, 'name', '{name}', true, NULL),
 ('unbuild_order', 1, 'name', '{name}', true, NULL), ('unbuild_order', 2, 'mo_id', '{mo_id}', false, 'manufacturing_order'),
 ('repair_order', 1, 'name', '{name}', true, NULL), ('repair_order', 2, 'sale_order_line_id', '{sale_order_line_id}', false, 'sales_order_line'),
@@ -8602,19 +10830,19 @@ INSERT INTO odoo_events.reference_field (reference, position, field, paths, show
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('stock_picking', '{stock_picking}',
- '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id,name}',
- '{origin,move_type,priority,company_id,user_id,date_done,weight,sale_id,batch_id,group_id,create_uid,write_uid}'),
+ '{state,scheduled_date,date_deadline,partner_id,owner_id,carrier_id,carrier_tracking_ref,has_deadline_issue,location_id,location_dest_id,picking_type_id,backorder_id,return_id,name,priority,user_id,batch_id}',
+ '{origin,move_type,company_id,date_done,weight,sale_id,group_id,create_uid,write_uid}'),
 ('stock_move', '{stock_move}',
  '{state,product_id,product_uom,product_uom_qty,quantity,value,location_id,location_dest_id,partner_id,picking_id,raw_material_production_id,production_id,repair_line_type,date,date_deadline}',
- '{reference,origin,company_id,picking_type_id,warehouse_id,picked,scrap_id,scrapped,is_inventory,inventory_name,origin_returned_move_id,unbuild_id,consume_unbuild_id,repair_id,sale_line_id,purchase_line_id,bom_line_id,byproduct_id,workorder_id,operation_id,group_id,procure_method,create_uid,write_uid}'),
+ '{product_qty,reference,origin,company_id,picking_type_id,warehouse_id,picked,scrap_id,scrapped,is_inventory,inventory_name,origin_returned_move_id,unbuild_id,consume_unbuild_id,repair_id,sale_line_id,purchase_line_id,bom_line_id,byproduct_id,workorder_id,operation_id,group_id,procure_method,create_uid,write_uid}'),
 ('stock_move_line', '{stock_move_line}',
  '{state,quantity,qty_done,product_uom_qty=reserved_uom_qty,product_id,lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id,move_id,picking_id}',
- '{product_uom_id,company_id,production_id,workorder_id,expiration_date,write_uid}'),
+ '{quantity_product_uom,product_qty=reserved_qty,product_uom_id,company_id,production_id,workorder_id,expiration_date,write_uid}'),
 ('stock_picking_batch', '{stock_picking_batch}', '{state}', '{name,description,scheduled_date,picking_type_id,user_id,company_id,is_wave,create_uid,write_uid}'),
 ('stock_scrap', '{stock_scrap}', '{state}',
- '{name,origin,product_id,product_uom_id,scrap_qty,lot_id,package_id,owner_id,location_id,scrap_location_id,picking_id,production_id,workorder_id,date_done,company_id,create_uid,write_uid}'),
-('stock_lot', '{stock_lot,stock_production_lot}', '{name,ref,expiration_date,use_date,removal_date,alert_date}', '{product_id,company_id,create_uid,write_uid}'),
-('stock_package', '{stock_package,stock_quant_package}', '{name}', '{location_id,parent_package_id,company_id,create_uid,write_uid}'),
+ '{name,origin,product_id,product_uom_id,scrap_qty,lot_id,package_id,owner_id,location_id,scrap_location_id,picking_id,production_id,workorder_id,move_id,date_done,company_id,create_uid,write_uid}'),
+('stock_lot', '{stock_lot,stock_production_lot}', '{name,ref,expiration_date,use_date,removal_date,alert_date,product_expiry_reminded}', '{product_id,company_id,create_uid,write_uid}'),
+('stock_package', '{stock_package,stock_quant_package}', '{name,location_id,parent_package_id}', '{company_id,create_uid,write_uid}'),
 ('stock_quant', '{stock_quant}', '{quantity,reserved_quantity}', '{product_id,location_id,lot_id,package_id,owner_id,company_id,write_uid}'),
 ('ir_attachment', '{ir_attachment}', '{res_model,res_id,res_field}', '{name,mimetype,file_size,create_uid}');
 
@@ -8652,20 +10880,20 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 
 INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
                                 one_event, change_columns, keys, warehouse, correlation) VALUES
-('stock_move', 'inventory', 'stock.move', 'stock_move', '{stock_move,stock_move_line}', NULL, 'state', '{draft}',
+('stock_move', 'inventory', 'stock.move', 'stock_move', '{stock_move,stock_move_line,stock_scrap}', NULL, 'state', '{draft}',
  '{waiting,confirmed,partially_available,assigned}', '{cancel}', true, '{quantity}',
  '{transfer=picking_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id,manufacturing_order=consume_unbuild_id.mo_id,repair_order=repair_id}',
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}',
  '{sales_order=sale_line_id.order_id,purchase_order=purchase_line_id.order_id,manufacturing_order=raw_material_production_id,manufacturing_order=production_id,manufacturing_order=unbuild_id.mo_id}'),
 ('transfer', 'logistics', 'stock.picking', 'stock_picking', '{stock_picking,stock_move,stock_move_line,ir_attachment}', 'name', 'state', '{draft}',
- '{waiting,confirmed,assigned}', '{cancel}', false, '{name,partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline}', '{}',
+ '{waiting,confirmed,assigned}', '{cancel}', false, '{name,partner_id,owner_id,carrier_id,location_id,location_dest_id,scheduled_date,date_deadline,priority,user_id}', '{}',
  '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_id}'),
 ('transfer_batch', 'logistics', 'stock.picking.batch', 'stock_picking_batch', '{stock_picking_batch,stock_picking}', 'name', 'state', '{draft}', '{in_progress}', '{cancel}',
  false, '{}', '{}', '{picking_type_id.warehouse_id}', '{}'),
 ('scrap', 'inventory', 'stock.scrap', 'stock_scrap', '{stock_scrap}', 'name', 'state', '{draft}', '{}', '{}',
  false, '{}', '{transfer=picking_id,manufacturing_order=production_id}', '{location_id.warehouse_id}', '{sales_order=picking_id.sale_id,manufacturing_order=production_id}'),
 ('lot', 'inventory', 'stock.lot', 'stock_lot', '{stock_lot,stock_move_line}', 'name', NULL, '{}', '{}', '{}', false, '{name,ref,expiration_date,use_date,removal_date,alert_date}', '{}', '{}', '{}'),
-('package', 'inventory', 'stock.package', 'stock_package', '{stock_package}', 'name', NULL, '{}', '{}', '{}', false, '{}', '{}', '{location_id.warehouse_id}', '{}'),
+('package', 'inventory', 'stock.package', 'stock_package', '{stock_package}', 'name', NULL, '{}', '{}', '{}', false, '{name,location_id,parent_package_id}', '{}', '{location_id.warehouse_id}', '{}'),
 ('stock_level', 'inventory', 'stock.quant', 'stock_quant', '{stock_quant}', NULL, NULL, '{}', '{}', '{}', false, '{quantity,reserved_quantity}', '{}', '{location_id.warehouse_id}', '{}');
 
 INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
@@ -8678,21 +10906,29 @@ INSERT INTO odoo_events.entity_kind (entity, precedence, kind, purpose, conditio
 ('transfer', 1, 'vendor_return', NULL, '$.refs.location_dest_id.usage == "supplier"'),
 ('transfer', 2, 'customer_return', NULL, '$.refs.location_id.usage == "customer"'),
 ('transfer', 3, 'dropship', NULL, '$.refs.location_id.usage == "supplier" && $.refs.location_dest_id.usage == "customer"'),
-('transfer', 4, 'shipment', NULL, '$.refs.picking_type_id.code == "outgoing"'),
-('transfer', 5, 'receipt', NULL, '$.refs.picking_type_id.code == "incoming"'),
-('transfer', 6, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
-('transfer', 7, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
-('transfer', 8, 'pack', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pack_type_id'),
-('transfer', 9, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id || $.refs.location_dest_id.quality_of != null && $.refs.location_id.quality_of == null'),
-('transfer', 10, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id
+-- Goods between warehouses go by a transit location: one of the company's own, or the one between companies, which belongs to none.
+-- What an outgoing type brings to a location of one's own goes to a subcontractor.
+('transfer', 4, 'shipment', '~inter_company', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit" && $.refs.location_dest_id.company_id == null'),
+('transfer', 5, 'shipment', '~transit', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "transit"'),
+('transfer', 6, 'shipment', '~subcontractor', '$.refs.picking_type_id.code == "outgoing" && $.refs.location_dest_id.usage == "internal"'),
+('transfer', 7, 'shipment', NULL, '$.refs.picking_type_id.code == "outgoing"'),
+('transfer', 8, 'receipt', '~inter_company', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit" && $.refs.location_id.company_id == null'),
+('transfer', 9, 'receipt', '~transit', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "transit"'),
+('transfer', 10, 'receipt', '~subcontractor', '$.refs.picking_type_id.code == "incoming" && $.refs.location_id.usage == "internal"'),
+('transfer', 11, 'receipt', NULL, '$.refs.picking_type_id.code == "incoming"'),
+('transfer', 12, 'pick', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pick_type_id'),
+('transfer', 13, 'pick', 'production', '$.new.picking_type_id == $.refs.picking_type_id.pbm_type_id'),
+('transfer', 14, 'pack', NULL, '$.new.picking_type_id == $.refs.picking_type_id.pack_type_id'),
+('transfer', 15, 'transfer', 'quality', '$.new.picking_type_id == $.refs.picking_type_id.qc_type_id || $.refs.location_dest_id.quality_of != null && $.refs.location_id.quality_of == null'),
+('transfer', 16, 'transfer', 'put_away', '$.new.picking_type_id == $.refs.picking_type_id.store_type_id || $.new.picking_type_id == $.refs.picking_type_id.sam_type_id
   || ($.refs.location_id.quality_of != null || $.refs.location_id.input_of != null) && $.refs.location_dest_id.quality_of == null && $.refs.location_dest_id.input_of == null && $.refs.location_dest_id.output_of == null && $.refs.location_dest_id.usage == "internal"'),
-('transfer', 11, 'transfer', 'resupply', '$.new.picking_type_id == $.refs.picking_type_id.resupply_type_id'),
-('transfer', 12, 'transfer', 'internal', NULL);
+('transfer', 17, 'transfer', 'resupply', '$.new.picking_type_id == $.refs.picking_type_id.resupply_type_id'),
+('transfer', 18, 'transfer', 'internal', NULL);
 
 -- The ledger of movements: one event per done move, the first that matches.
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, choice, precedence, condition, rank, with_lines, emit, extra, description)
 SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move', 'milestone', 'done', 'done', d.precedence, d.condition::jsonpath, 60, true,
-       d.verb <> 'counted', d.extra::jsonb, d.description
+       true, d.extra::jsonb, d.description
   FROM (VALUES
   (1, 'used_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "add" || !exists($.new.repair_line_type) && $.refs.location_dest_id.usage == "production")', NULL, 'a part went into a repair'),
   (2, 'removed_in_repair', 1, '$.new.repair_id != null && ($.new.repair_line_type == "remove" || !exists($.new.repair_line_type) && $.refs.location_id.usage == "production" && ($.new.scrapped == true || $.refs.location_dest_id.usage == "inventory"))', NULL, 'a part was taken out and thrown away'),
@@ -8703,7 +10939,7 @@ SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move',
   (7, 'consumed', 1, '$.new.raw_material_production_id != null', NULL, 'a component was consumed by a manufacturing order'),
   (8, 'produced', 1, '$.new.production_id != null && $.new.product_id == $.refs.production_id.product_id', NULL, 'a manufacturing order produced its product'),
   (9, 'byproduct_produced', 1, '$.new.production_id != null', NULL, 'a manufacturing order produced a by-product'),
-  (10, 'counted', 1, '$.new.is_inventory == true && $.new.product_uom_qty == 0', NULL, 'a count that equals the stock: no event'),
+  (10, 'counted', 1, '$.new.is_inventory == true && $.new.product_uom_qty == 0', NULL, 'a count found what was expected: nothing moved'),
   (11, 'relocated', 1, '$.new.is_inventory == true && $.refs.location_id.usage == "internal" && $.refs.location_dest_id.usage == "internal"', NULL, 'stock was moved by its quant or lot'),
   (12, 'adjusted', 1, '($.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_id.usage == "inventory") && $.refs.location_id.usage == "inventory"', '{"direction":"gain"}', 'a count found more'),
   (13, 'adjusted', 2, '$.new.is_inventory == true || !exists($.new.is_inventory) && $.new.picking_id == null && $.refs.location_dest_id.usage == "inventory"', '{"direction":"loss"}', 'a count found less'),
@@ -8713,7 +10949,9 @@ SELECT 'odoo.inventory.stock_move.' || d.verb || '.v1', d.variant, 'stock_move',
   (17, 'shipped', 1, '$.refs.location_dest_id.usage == "customer"', NULL, 'goods left for a customer'),
   (18, 'issued', 1, '$.refs.location_id.usage == "internal" && ($.refs.location_dest_id.usage == "production" || $.refs.location_dest_id.usage == "inventory")', NULL, 'goods were issued for own use'),
   (19, 'recovered', 1, '($.refs.location_id.usage == "production" || $.refs.location_id.usage == "inventory") && $.refs.location_dest_id.usage == "internal"', NULL, 'goods came back from own use'),
-  (20, 'transferred', 1, NULL, NULL, 'goods moved inside, or between warehouses by way of a transit location')
+  (20, 'transferred', 1, '$.refs.location_id.usage != "transit" && $.refs.location_dest_id.usage == "transit"', '{"transit":"into"}', 'goods are on their way to another warehouse or company'),
+  (21, 'transferred', 2, '$.refs.location_id.usage == "transit" && $.refs.location_dest_id.usage != "transit"', '{"transit":"out_of"}', 'goods arrived from another warehouse or company'),
+  (22, 'transferred', 3, NULL, NULL, 'goods moved inside')
   ) AS d (precedence, verb, variant, condition, extra, description);
 
 INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, with_changes, enabled, on_by_default, description) VALUES
@@ -8778,6 +11016,7 @@ INSERT INTO odoo_events.event_def (type, variant, entity, occasion, milestone, c
 ('odoo.logistics.transfer_batch.started.v1', 1, 'transfer_batch', 'milestone', 'started', 'started', 1,
  'exists($tx.stock_picking.* ? (@.new.batch_id == $.new.id && (!exists(@.old) || @.old.state != @.new.state))) && !exists($.old) && !($.new.is_wave == true && $.new.user_id != null)', 50, true, '{"auto":true}', 'transfers are worked on together'),
 ('odoo.logistics.transfer_batch.started.v1', 2, 'transfer_batch', 'milestone', 'started', 'started', 2, NULL, 50, true, '{"auto":false}', 'transfers are worked on together'),
+('odoo.logistics.transfer_batch.changed.v1', 1, 'transfer_batch', 'changed', NULL, NULL, 1, NULL, 30, true, NULL, 'a transfer came into a batch that is worked on, or was taken out of it'),
 ('odoo.logistics.transfer_batch.completed.v1', 1, 'transfer_batch', 'milestone', 'completed', NULL, 1, NULL, 80, true, NULL, 'all transfers of a batch are done'),
 ('odoo.logistics.transfer_batch.cancelled.v1', 1, 'transfer_batch', 'cancelled', NULL, NULL, 1, NULL, 80, true, NULL, 'a batch was cancelled');
 
@@ -8794,10 +11033,20 @@ SELECT 'odoo.inventory.lot.' || d.verb || '.v1', d.variant, 'lot', d.occasion,
 UPDATE odoo_events.event_def SET watches = '{state}' WHERE entity = 'lot' AND occasion = 'touched';
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, condition, rank, with_changes, enabled, on_by_default, description) VALUES
 ('odoo.inventory.lot.created.v1', 1, 'lot', 'inserted', NULL, 10, false, true, true, 'a lot or serial number was made'),
-('odoo.inventory.lot.changed.v1', 1, 'lot', 'updated', NULL, 30, true, false, false, 'name, reference or dates of a lot were changed'),
+('odoo.inventory.lot.changed.v1', 1, 'lot', 'updated', '$.old.name != $.new.name || $.old.ref != $.new.ref || $.old.expiration_date != $.new.expiration_date || $.old.use_date != $.new.use_date || $.old.removal_date != $.new.removal_date || $.old.alert_date != $.new.alert_date', 30, true, false, false, 'name, reference or dates of a lot were changed'),
+('odoo.inventory.lot.expiry_alerted.v1', 1, 'lot', 'updated', '$.new.product_expiry_reminded == true && !($.old.product_expiry_reminded == true)', 31, false, true, true, 'Odoo warns that the alert date of a lot has been reached'),
 ('odoo.inventory.package.created.v1', 1, 'package', 'inserted', NULL, 10, false, true, true, 'a package was made'),
+('odoo.inventory.package.renamed.v1', 1, 'package', 'updated', '$.old.name != $.new.name', 20, true, true, true, 'a package has another name: its label, or its SSCC'),
+('odoo.inventory.package.nested.v1', 1, 'package', 'updated', '$.new.parent_package_id != null && $.old.parent_package_id != $.new.parent_package_id', 21, true, true, true, 'a package was put into a larger one'),
+('odoo.inventory.package.nested.v1', 2, 'package', 'inserted', '$.new.parent_package_id != null', 21, true, true, true, 'a package was made inside a larger one'),
+('odoo.inventory.package.unnested.v1', 1, 'package', 'updated', '$.old.parent_package_id != null && $.new.parent_package_id == null', 21, true, true, true, 'a package was taken out of a larger one'),
+('odoo.inventory.package.moved.v1', 1, 'package', 'updated', '$.new.location_id != null && $.old.location_id != $.new.location_id', 62, true, true, true, 'a package, with all that is in it, is at another place; the first one when it was filled'),
+('odoo.inventory.package.moved.v1', 2, 'package', 'inserted', '$.new.location_id != null', 62, true, true, true, 'a package was filled by the transaction that made it'),
+('odoo.inventory.package.emptied.v1', 1, 'package', 'updated', '$.old.location_id != null && $.new.location_id == null', 62, true, true, true, 'nothing is left in a package'),
 ('odoo.inventory.scrap.posted.v1', 1, 'scrap', 'milestone', NULL, 61, false, true, true, 'goods were scrapped');
 UPDATE odoo_events.event_def SET milestone = 'posted' WHERE type = 'odoo.inventory.scrap.posted.v1';
+UPDATE odoo_events.event_def SET with_changes = true, with_lines = true WHERE entity = 'package' AND type <> 'odoo.inventory.package.created.v1';
+UPDATE odoo_events.event_def SET with_changes = true WHERE type = 'odoo.logistics.transfer_batch.changed.v1';
 
 INSERT INTO odoo_events.event_def (type, variant, entity, occasion, choice, precedence, condition, rank, with_changes, enabled, on_by_default, description)
 SELECT 'odoo.inventory.stock_level.' || d.verb || '.v1', d.variant, 'stock_level', d.occasion, 'level', d.precedence,
@@ -8811,9 +11060,19 @@ SELECT 'odoo.inventory.stock_level.' || d.verb || '.v1', d.variant, 'stock_level
   ('changed', 2, 'updated', 4, '', 'quantity or reserved quantity at a location')
   ) AS d (verb, variant, occasion, precedence, condition, description);
 
+-- There is some of it again: told beside "changed", whatever it was before.
+INSERT INTO odoo_events.event_def (type, variant, entity, occasion, choice, condition, rank, with_changes, enabled, on_by_default, description) VALUES
+('odoo.inventory.stock_level.replenished.v1', 1, 'stock_level', 'inserted', 'replenished', '($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit") && $.new.quantity > 0', 61, true, false, false, 'some of the product is there again'),
+('odoo.inventory.stock_level.replenished.v1', 2, 'stock_level', 'updated', 'replenished', '($.refs.location_id.usage == "internal" || $.refs.location_id.usage == "transit") && $.new.quantity > 0 && $.old.quantity <= 0', 61, true, false, false, 'some of the product is there again');
+
+-- What is in a package: read when published, since quants are captured for stock levels only.
 INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, condition, counted, tx_only) VALUES
+('package', 'content', 1, 'stock_quant', '{package_id}', 'line.content', '$.new.quantity != 0', false, false),
+('package', 'package', 2, 'stock_package', '{parent_package_id}', 'line.package', NULL, false, false);
+-- To Odoo 16 the scrap order names its movement, and not the other way round.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, condition, counted, tx_only) VALUES
+('stock_move', 'scrap', 2, 'stock_scrap', '{move_id}', 'none', NULL, false, true),
 ('transfer', 'attachment', 3, 'ir_attachment', '{res_id}', 'line.attachment', '$.new.res_model == "stock.picking"', false, true),
-('transfer_batch', 'transfer', 1, 'stock_picking', '{batch_id}', 'line.transfer', NULL, false, false),
 ('lot', 'movement', 1, 'stock_move_line', '{lot_id}', 'line.movement', '$.new.state == "done"', false, true);
 
 INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owner, condition, live_states, gone_states, counted, change_columns, schedule_columns) VALUES
@@ -8823,6 +11082,10 @@ INSERT INTO odoo_events.part (entity, part, position, rule, parent, within, owne
 ('transfer', 'detail', 2, 'stock_move_line', '{move_id}', 'line.move', 'line.detail', NULL, '{waiting,confirmed,partially_available,assigned}', '{}', true,
  '{lot_id,lot_name,package_id,result_package_id,owner_id,location_id,location_dest_id,quantity,product_uom_qty}', '{}');
 
+-- Whatever the state of the transfer: only which batch it is in counts.
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, state_column, live_states, counted, change_columns) VALUES
+('transfer_batch', 'transfer', 1, 'stock_picking', '{batch_id}', 'line.transfer', '-', '{*}', true, '{name}');
+
 INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
 ('transfer', 1, 'name', '{name}', 'internal'), ('transfer', 2, 'kind', '{#kind}', 'internal'), ('transfer', 3, 'purpose', '{#purpose}', 'internal'),
 ('transfer', 4, 'state', '{state}', 'internal'), ('transfer', 5, 'reservation', '{#reservation}', 'internal'), ('transfer', 6, 'priority', '{priority}', 'internal'),
@@ -8831,7 +11094,7 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('transfer', 12, 'picking_type', '{picking_type_id}', 'internal'), ('transfer', 13, 'warehouse', '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'),
 ('transfer', 14, 'company', '{company_id}', 'internal'), ('transfer', 15, 'from', '{location_id}', 'internal'), ('transfer', 16, 'to', '{location_dest_id}', 'internal'),
 ('transfer', 17, 'partner', '{partner_id}', 'personal'), ('transfer', 18, 'owner', '{owner_id}', 'personal'), ('transfer', 19, 'user', '{user_id}', 'personal'),
-('transfer', 20, 'backorder_of', '{backorder_id}', 'internal'), ('transfer', 21, 'return_of', '{return_id}', 'internal'), ('transfer', 22, 'batch', '{batch_id}', 'internal'),
+('transfer', 20, 'backorder_of', '{backorder_id}', 'internal'), ('transfer', 21, 'return_of', '{return_id,-first(move.origin_returned_move_id.picking_id)}', 'internal'), ('transfer', 22, 'batch', '{batch_id}', 'internal'),
 ('transfer', 23, 'carrier', '{carrier_id}', 'internal'), ('transfer', 24, 'tracking', '{carrier_tracking_ref}', 'internal'), ('transfer', 25, 'weight', '{weight}', 'internal'),
 ('transfer', 26, 'sales_order', '{sale_id}', 'internal'), ('transfer', 27, 'has_deadline_issue', '{has_deadline_issue}', 'internal'),
 ('line.move', 1, 'product', '{product_id}', 'internal'), ('line.move', 2, 'state', '{state}', 'internal'), ('line.move', 3, 'demand', '{product_uom_qty}', 'internal'),
@@ -8849,10 +11112,10 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('stock_move', 8, 'from', '{location_id}', 'internal'), ('stock_move', 9, 'to', '{location_dest_id}', 'internal'), ('stock_move', 10, 'document', '{#document}', 'internal'),
 ('stock_move', 11, 'origin', '{origin}', 'internal'), ('stock_move', 12, 'date', '{date}', 'internal'), ('stock_move', 13, 'picking_type', '{picking_type_id}', 'internal'),
 ('stock_move', 14, 'warehouse', '{picking_type_id.warehouse_id,location_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'),
-('stock_move', 15, 'company', '{company_id}', 'internal'), ('stock_move', 16, 'partner', '{partner_id}', 'personal'), ('stock_move', 17, 'scrap', '{scrap_id}', 'internal'),
+('stock_move', 15, 'company', '{company_id}', 'internal'), ('stock_move', 16, 'partner', '{partner_id}', 'personal'),
 ('stock_move', 18, 'unbuild_order', '{unbuild_id,consume_unbuild_id}', 'internal'), ('stock_move', 19, 'repair_order', '{repair_id}', 'internal'),
 ('stock_move', 20, 'work_order', '{workorder_id}', 'internal'), ('stock_move', 21, 'sales_order_line', '{sale_line_id}', 'internal'),
-('stock_move', 22, 'purchase_order_line', '{purchase_line_id}', 'internal'), ('stock_move', 23, 'reason', '{inventory_name}', 'internal'),
+('stock_move', 22, 'purchase_order_line', '{purchase_line_id}', 'internal'), ('stock_move', 23, 'reason', '{inventory_name,-reference?is_inventory}', 'internal'),
 ('stock_move', 24, 'return_of', '{origin_returned_move_id}', 'internal'),
 ('line.attachment', 1, 'name', '{name}', 'internal'), ('line.attachment', 2, 'field', '{res_field}', 'internal'), ('line.attachment', 3, 'mimetype', '{mimetype}', 'internal'),
 ('line.attachment', 4, 'size', '{file_size}', 'internal'),
@@ -8881,11 +11144,20 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 -- comes_from, goes_to: the movements before and behind this one, which are the other half of a resupply, or the next step.
 INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
 ('transfer', 28, 'address', '{partner_id}', 'personal', 'address');
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES ('transfer', 29, 'route', '{#route}');
 INSERT INTO odoo_events.field (owner, position, field, sources, reference)
 SELECT o.owner, o.position + f.position, f.field, f.sources::text[], 'stock_move'
   FROM (VALUES ('line.move', 15), ('stock_move', 25)) AS o (owner, position),
        (VALUES (0, 'comes_from', '{many(stock_move_move_rel.move_dest_id=move_orig_id)}'), (1, 'goes_to', '{many(stock_move_move_rel.move_orig_id=move_dest_id)}')) AS f (position, field, sources);
+-- What the customer ordered, or the vendor sells, where this is a part of a kit.
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
+('line.move', 17, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'),
+('stock_move', 27, 'kit', '{sale_line_id.product_id?bom_line_id,purchase_line_id.product_id?bom_line_id}'),
+('line.content', 1, 'product', '{product_id}'), ('line.content', 2, 'quantity', '{quantity}'), ('line.content', 3, 'reserved', '{reserved_quantity}'), ('line.content', 4, 'lot', '{lot_id}'),
+('line.content', 5, 'location', '{location_id}'), ('line.package', 1, 'name', '{name}'), ('line.package', 2, 'location', '{location_id}');
+INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES ('line.content', 6, 'owner', '{owner_id}', 'personal');
 INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
+('stock_move', 17, 'scrap', '{scrap_id,-first(scrap.id)}', 'scrap'),
 ('scrap', 16, 'reasons', '{many(stock_scrap_stock_scrap_reason_tag_rel.stock_scrap_id=stock_scrap_reason_tag_id)}', 'scrap_reason');
 
 -- What is there, free, coming and going of a product in a warehouse: locations inside it that are its own stock.
@@ -8912,8 +11184,8 @@ INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
 
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('mrp_production', '{mrp_production}',
- '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name}',
- '{origin,priority,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,user_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
+ '{state,reservation_state,product_id,product_qty,qty_producing,bom_id,lot_producing_id,location_src_id,location_dest_id,date_start,date_planned_start,date_deadline,name,priority,user_id}',
+ '{product_uom_qty,origin,product_uom_id,picking_type_id,date_finished,date_planned_finished,company_id,backorder_sequence,production_group_id,procurement_group_id,orderpoint_id,sale_line_id,is_planned,subcontractor_id,create_uid,write_uid}'),
 ('mrp_workorder', '{mrp_workorder}',
  '{state,production_availability,workcenter_id,operation_id,production_id,date_start,date_planned_start,qty_produced}',
  '{name,sequence,duration_expected,duration,date_finished,date_planned_finished,create_uid,write_uid}'),
@@ -8940,10 +11212,10 @@ INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column,
                                 one_event, change_columns, keys, warehouse, correlation) VALUES
 ('manufacturing_order', 'manufacturing', 'mrp.production', 'mrp_production', '{mrp_production,stock_move,stock_move_line,mrp_workorder,mrp_workcenter_productivity}', 'name', 'state', '{draft}',
  '{confirmed,planned,progress,to_close}', '{cancel}', false,
- '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_start,date_deadline}', '{}',
+ '{name,product_qty,bom_id,lot_producing_id,location_src_id,location_dest_id,date_planned_start,date_start,date_deadline,priority,user_id}', '{}',
  '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', '{sales_order=sale_line_id.order_id,manufacturing_order=id}'),
 ('work_order', 'manufacturing', 'mrp.workorder', 'mrp_workorder', '{mrp_workorder,mrp_workcenter_productivity}', NULL, 'state', '{}',
- '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{}', '{manufacturing_order=production_id}',
+ '{pending,waiting,ready,blocked,progress}', '{cancel}', false, '{date_planned_start,date_start}', '{manufacturing_order=production_id}',
  '{production_id.picking_type_id.warehouse_id}', '{sales_order=production_id.sale_line_id.order_id,manufacturing_order=production_id}'),
 ('work_center', 'manufacturing', 'mrp.workcenter', 'mrp_workcenter', '{mrp_workcenter,mrp_workcenter_productivity}', 'name', 'working_state', '{}', '{}', '{}',
  false, '{}', '{}', '{}', '{}'),
@@ -8990,6 +11262,7 @@ SELECT 'odoo.manufacturing.work_order.' || d.verb || '.v1', d.variant, 'work_ord
   ('ready', 2, 'updated', NULL, '$.new.state == "ready" && $.new.production_availability != null && !($.old.state == "ready" && $.old.production_availability != null)', 70, false, 'it can be started'),
   ('blocked', 1, 'inserted', NULL, '($.new.state == "blocked" || $.new.state == "pending" || $.new.state == "waiting") && $.new.production_availability != null', 70, false, 'it waits for another one, or for components'),
   ('blocked', 2, 'updated', NULL, '($.new.state == "blocked" || $.new.state == "pending" || $.new.state == "waiting") && $.new.production_availability != null && !(($.old.state == "blocked" || $.old.state == "pending" || $.old.state == "waiting") && $.old.production_availability != null)', 70, false, 'it waits for another one, or for components'),
+  ('rescheduled', 1, 'updated', NULL, '$.new.production_availability != null && $.old.state == $.new.state && ($.new.state == "pending" || $.new.state == "waiting" || $.new.state == "ready" || $.new.state == "blocked") && ($.old.date_planned_start != $.new.date_planned_start || !exists($.new.date_planned_start) && $.old.date_start != $.new.date_start)', 69, false, 'its planned start moved'),
   ('started', 1, 'milestone', 'started', NULL, 71, false, 'somebody began to work on it'),
   ('resumed', 1, 'touched', NULL, 'exists($.parts.time[*] ? (!exists(@.old) && @.new.date_end == null)) && !exists($.new ? (@.state != "progress")) && !exists($.old ? (@.state != "progress"))', 72, false, 'somebody began to work on it again'),
   ('progressed', 1, 'updated', NULL, '$.new.qty_produced > $.old.qty_produced', 73, false, 'more of it is produced'),
@@ -8998,6 +11271,7 @@ SELECT 'odoo.manufacturing.work_order.' || d.verb || '.v1', d.variant, 'work_ord
   ('cancelled', 1, 'cancelled', NULL, '$.old.production_availability != null', 75, false, 'it was cancelled')
   ) AS d (verb, variant, occasion, milestone, condition, rank, lines, description);
 UPDATE odoo_events.event_def SET watches = '{date_end,workorder_id}' WHERE entity = 'work_order' AND occasion = 'touched';
+UPDATE odoo_events.event_def SET with_changes = true WHERE type = 'odoo.manufacturing.work_order.rescheduled.v1';
 
 INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, condition, rank, with_lines, description) VALUES
 ('odoo.manufacturing.work_center.blocked.v1', 'work_center', 'updated', NULL, '$.new.working_state == "blocked" && $.old.working_state != "blocked"', 40, true, 'the machine is down'),
@@ -9060,7 +11334,8 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification) 
 ('manufacturing_order', 18, 'to', '{location_dest_id}', 'internal'), ('manufacturing_order', 19, 'picking_type', '{picking_type_id}', 'internal'),
 ('manufacturing_order', 20, 'warehouse', '{picking_type_id.warehouse_id,location_dest_id.warehouse_id}', 'internal'), ('manufacturing_order', 21, 'company', '{company_id}', 'internal'),
 ('manufacturing_order', 22, 'user', '{user_id}', 'personal'), ('manufacturing_order', 23, 'subcontractor', '{subcontractor_id}', 'personal'),
-('manufacturing_order', 24, 'backorder_sequence', '{backorder_sequence}', 'internal');
+('manufacturing_order', 24, 'backorder_sequence', '{backorder_sequence}', 'internal'), ('manufacturing_order', 26, 'merged_from', '{#merged_from}', 'internal'),
+('manufacturing_order', 27, 'merged_into', '{#merged_into}', 'internal'), ('work_order', 14, 'cost_per_hour', '{workcenter_id.cost_per_hour}', 'confidential');
 
 INSERT INTO odoo_events.field (owner, position, field, sources, reference) VALUES
 ('manufacturing_order', 25, 'lots', '{many(mrp_production_stock_lot_rel.mrp_production_id=stock_lot_id)}', 'lot'),
@@ -9072,17 +11347,17 @@ INSERT INTO odoo_events.field (owner, position, field, sources, classification)
 SELECT 'line.component_detail', f.position, f.field, f.sources, f.classification FROM odoo_events.field f WHERE f.owner = 'line.detail';
 -- catalog_trade: purchases and sales.
 
-INSERT INTO odoo_events.reference (reference, tables) VALUES ('currency', '{res_currency}');
-INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALUES ('currency', 1, 'code', '{name}');
+INSERT INTO odoo_events.reference (reference, tables) VALUES ('currency', '{res_currency}'), ('requisition', '{purchase_requisition}');
+INSERT INTO odoo_events.reference_field (reference, position, field, paths) VALUES ('currency', 1, 'code', '{name}'), ('requisition', 1, 'name', '{name}');
 
 -- Amounts are significant because a line's price or quantity is a change of its order: then the order's state is known.
 INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 ('purchase_order', '{purchase_order}',
- '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,amount_total,name}',
- '{origin,priority,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
+ '{state,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,mail_reception_declined,locked,amount_total,name,priority,user_id}',
+ '{origin,requisition_id,currency_id,amount_untaxed,amount_tax,date_order,date_approve,effective_date,company_id,create_uid,write_uid,write_date}'),
 ('purchase_order_line', '{purchase_order_line}',
  '{order_id,state,product_id,product_qty,product_uom_id=product_uom,price_unit,date_planned,qty_received}',
- '{name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
+ '{product_uom_qty,name,sequence,display_type,is_downpayment,discount,price_subtotal,qty_invoiced,sale_line_id,company_id,write_uid,write_date}'),
 ('sale_order', '{sale_order}',
  '{state,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy,delivery_status,locked,amount_total,name}',
  '{origin,currency_id,amount_untaxed,amount_tax,date_order,effective_date,user_id,company_id,create_uid,write_uid,write_date}'),
@@ -9092,7 +11367,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
 
 INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 ('purchase_order', 'id', 'purchase_order'), ('purchase_order', 'partner_id', 'partner'), ('purchase_order', 'dest_address_id', 'partner'), ('purchase_order', 'picking_type_id', 'picking_type'),
-('purchase_order', 'currency_id', 'currency'), ('purchase_order', 'user_id', 'user'), ('purchase_order', 'company_id', 'company'), ('purchase_order', 'write_uid', 'user'),
+('purchase_order', 'currency_id', 'currency'), ('purchase_order', 'requisition_id', 'requisition'), ('purchase_order', 'user_id', 'user'), ('purchase_order', 'company_id', 'company'), ('purchase_order', 'write_uid', 'user'),
 ('purchase_order_line', 'order_id', 'purchase_order'), ('purchase_order_line', 'product_id', 'product'), ('purchase_order_line', 'product_uom_id', 'unit'),
 ('purchase_order_line', 'sale_line_id', 'sales_order_line'), ('purchase_order_line', 'company_id', 'company'),
 ('sale_order', 'id', 'sales_order'), ('sale_order', 'partner_id', 'partner'), ('sale_order', 'partner_shipping_id', 'partner'), ('sale_order', 'carrier_id', 'carrier'),
@@ -9104,7 +11379,7 @@ INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
 INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states,
                                 change_columns, warehouse, correlation) VALUES
 ('purchase_order', 'procurement', 'purchase.order', 'purchase_order', '{purchase_order,purchase_order_line,stock_move}', 'name', 'state', '{draft}', '{purchase,done}', '{cancel}',
- '{name,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
+ '{name,partner_id,partner_ref,dest_address_id,picking_type_id,date_planned,priority,user_id}', '{picking_type_id.warehouse_id}', '{purchase_order=id}'),
 ('sales_order', 'sales', 'sale.order', 'sale_order', '{sale_order,sale_order_line}', 'name', 'state', '{draft}', '{sale,done}', '{cancel}',
  '{name,partner_id,partner_shipping_id,client_order_ref,commitment_date,carrier_id,warehouse_id,picking_policy}', '{warehouse_id}', '{sales_order=id}');
 
@@ -9136,7 +11411,8 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
   ('created', 1, 'milestone', 'created', NULL, 1, NULL, 10, '{*}', false, false, NULL, NULL, 'a request for quotation was made'),
   ('sent', 1, 'milestone', 'sent', NULL, 1, NULL, 11, '{*}', false, false, NULL, NULL, 'the request went to the vendor'),
   ('approval_requested', 1, 'milestone', 'approval_requested', NULL, 1, NULL, 12, '{*}', true, true, NULL, NULL, 'its amount needs an approval'),
-  ('confirmed', 1, 'milestone', 'confirmed', NULL, 1, NULL, 20, '{*}', true, true, NULL, NULL, 'goods were ordered'),
+  ('confirmed', 1, 'milestone', 'confirmed', 'confirmed', 1, '$.old.state == "to approve"', 20, '{*}', true, true, NULL, NULL, 'goods were ordered: the order was approved by who did it'),
+  ('confirmed', 2, 'milestone', 'confirmed', 'confirmed', 2, NULL, 20, '{*}', true, true, NULL, NULL, 'goods were ordered'),
   ('changed', 1, 'changed', NULL, NULL, 1, NULL, 30, '{}', true, true, NULL, NULL, 'what is ordered, where to or for how much was changed'),
   ('rescheduled', 1, 'touched', NULL, NULL, 1,
    '($.old.state == "purchase" || $.old.state == "done") && ($.new.state == "purchase" || $.new.state == "done")
@@ -9150,6 +11426,7 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
      || $.new.mail_reception_confirmed == true && !($.old.mail_reception_confirmed == true))
     && !exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))',
    40, '{}', false, true, NULL, NULL, 'the vendor acknowledged it; Odoo setting the mark itself on a receipt is none'),
+  ('declined', 1, 'updated', NULL, NULL, 1, '$.new.mail_reception_declined == true && !($.old.mail_reception_declined == true)', 40, '{}', false, true, NULL, NULL, 'the vendor says that he cannot deliver it so (from 18)'),
   ('received', 1, 'touched', NULL, 'receipt', 1,
    '$.new.receipt_status == "full" && !($.old.receipt_status == "full") && exists($.parts.line[*] ? (@.new.qty_received > 0 && !(@.new.qty_received <= @.old.qty_received)))
     && !exists($.parts.line[*] ? (@.new.qty_received < @.new.product_qty))
@@ -9180,9 +11457,10 @@ SELECT pg_catalog.format('odoo.procurement.purchase_order.%s.v1', d.verb), d.var
    80, '{}', true, true, 'receiving', 'in_progress', 'some of what was ordered has arrived, in the transaction that ordered it'),
   ('locked', 1, 'updated', NULL, NULL, 1, '$.new.locked == true && !($.old.locked == true) || $.old.state == "purchase" && $.new.state == "done"',
    81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
-  ('unlocked', 1, 'updated', NULL, NULL, 1, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "purchase"',
+  ('unlocked', 1, 'updated', NULL, NULL, 1, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "purchase" && !($.new.locked == true)',
    81, '{}', false, true, NULL, NULL, 'it can be changed again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 1, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled, or its approval refused'),
+  ('cancelled', 2, 'updated', NULL, NULL, 1, '$.old.state == "draft" && $.new.state == "cancel"', 82, '{*}', true, false, NULL, NULL, 'a draft was cancelled, or merged into another request for quotation'),
   ('reopened', 1, 'updated', NULL, NULL, 1, '$.old.state == "cancel" && $.new.state != "cancel"', 15, '{*}', false, true, NULL, NULL, 'a cancelled order is a request for quotation again'),
   ('deleted', 1, 'deleted', NULL, NULL, 1, '$.old.state != null && $.old.state != "draft"', 82, '{*}', false, true, NULL, NULL, 'an order that was no draft was deleted'),
   ('deleted', 2, 'deleted', NULL, NULL, 1, '$.old.state == null || $.old.state == "draft"', 82, '{*}', false, false, NULL, NULL, 'a draft was deleted')
@@ -9204,7 +11482,7 @@ SELECT pg_catalog.format('odoo.sales.sales_order.%s.v1', d.verb), d.variant, 'sa
   ('delivery_reversed', 1, 'touched', NULL, 'exists($.parts.line[*] ? (@.new.qty_delivered < @.old.qty_delivered))',
    80, '{}', true, true, NULL, NULL, 'less of it counts as delivered than before: goods came back, or a delivery was corrected'),
   ('locked', 1, 'updated', NULL, '$.new.locked == true && !($.old.locked == true) || $.old.state == "sale" && $.new.state == "done"', 81, '{}', false, true, NULL, NULL, 'it can no longer be changed'),
-  ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale"', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
+  ('unlocked', 1, 'updated', NULL, '$.old.locked == true && !($.new.locked == true) || $.old.state == "done" && $.new.state == "sale" && !($.new.locked == true)', 81, '{}', false, true, NULL, NULL, 'it can be changed again'),
   ('cancelled', 1, 'cancelled', NULL, NULL, 82, '{*}', true, true, NULL, NULL, 'an order was cancelled'),
   ('reopened', 1, 'updated', NULL, '$.old.state == "cancel" && $.new.state != "cancel"', 15, '{*}', false, true, NULL, NULL, 'a cancelled order is a quotation again'),
   ('deleted', 1, 'deleted', NULL, '$.old.state != null && $.old.state != "draft"', 82, '{*}', false, true, NULL, NULL, 'an order that was no draft was deleted'),
@@ -9249,6 +11527,41 @@ SELECT f.owner, pg_catalog.row_number() OVER (PARTITION BY f.owner ORDER BY f.n)
 INSERT INTO odoo_events.field (owner, position, field, sources, classification, reference) VALUES
 ('purchase_order', 24, 'delivery_address', '{dest_address_id,picking_type_id.warehouse_id.partner_id}', 'personal', 'address'),
 ('sales_order', 22, 'delivery_address', '{partner_shipping_id}', 'personal', 'address');
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
+('purchase_order', 25, 'requisition', '{requisition_id}'), ('purchase_order', 26, 'merged_into', '{#merged_into}');
+UPDATE odoo_events.event_def SET extra = '{"approved":true}' WHERE type = 'odoo.procurement.purchase_order.confirmed.v1' AND variant = 1;
+
+-- Blanket orders and purchase templates of the module purchase_requisition; to 17 the state of a confirmed one is "ongoing",
+-- "in_progress" or "open".
+INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
+('purchase_requisition', '{purchase_requisition}', '{state,vendor_id,user_id,date_end}',
+ '{name,origin,reference,requisition_type,type_id,ordering_date,date_start,schedule_date,currency_id,warehouse_id,picking_type_id,company_id,create_uid,write_uid}'),
+('purchase_requisition_line', '{purchase_requisition_line}', '{requisition_id,product_id,product_qty,price_unit}', '{product_uom_id,schedule_date,company_id,write_uid}');
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES
+('purchase_requisition', 'vendor_id', 'partner'), ('purchase_requisition', 'user_id', 'user'), ('purchase_requisition', 'currency_id', 'currency'), ('purchase_requisition', 'warehouse_id', 'warehouse'),
+('purchase_requisition', 'picking_type_id', 'picking_type'), ('purchase_requisition', 'company_id', 'company'), ('purchase_requisition', 'write_uid', 'user'),
+('purchase_requisition_line', 'requisition_id', 'requisition'), ('purchase_requisition_line', 'product_id', 'product'), ('purchase_requisition_line', 'product_uom_id', 'unit'),
+('purchase_requisition_line', 'company_id', 'company');
+INSERT INTO odoo_events.entity (entity, domain, model, rule, rules, name_column, state_column, draft_states, open_states, cancelled_states, change_columns, warehouse) VALUES
+('requisition', 'procurement', 'purchase.requisition', 'purchase_requisition', '{purchase_requisition,purchase_requisition_line}', 'name', 'state', '{draft}', '{ongoing,in_progress,open,confirmed}', '{cancel}',
+ '{vendor_id,user_id,date_end}', '{warehouse_id,picking_type_id.warehouse_id}');
+INSERT INTO odoo_events.milestone (entity, rung, milestone, states, gate) VALUES
+('requisition', 1, 'confirmed', '{ongoing,in_progress,open,confirmed}', true), ('requisition', 2, 'closed', '{done}', true);
+INSERT INTO odoo_events.part (entity, part, position, rule, parent, owner, live_states, counted, change_columns) VALUES
+('requisition', 'line', 1, 'purchase_requisition_line', '{requisition_id}', 'line.requisition', '{*}', true, '{product_id,product_qty,price_unit}');
+INSERT INTO odoo_events.event_def (type, entity, occasion, milestone, rank, covers, with_lines, with_changes, description)
+SELECT 'odoo.procurement.requisition.' || d.verb || '.v1', 'requisition', d.occasion, d.milestone, d.rank, d.covers::text[], true, true, d.description
+  FROM (VALUES
+  ('confirmed', 'milestone', 'confirmed', 20, '{*}', 'a blanket order or a purchase template is in force'),
+  ('changed', 'changed', NULL, 30, '{}', 'vendor, lines, end or responsible of one in force were changed'),
+  ('closed', 'milestone', 'closed', 80, '{*}', 'it has ended'),
+  ('cancelled', 'cancelled', NULL, 82, '{*}', 'it was cancelled')) AS d (verb, occasion, milestone, rank, covers, description);
+INSERT INTO odoo_events.field (owner, position, field, sources, classification) VALUES
+('requisition', 1, 'name', '{name}', 'internal'), ('requisition', 2, 'state', '{state}', 'internal'), ('requisition', 3, 'type', '{requisition_type}', 'internal'), ('requisition', 4, 'vendor', '{vendor_id}', 'personal'),
+('requisition', 5, 'reference', '{reference,origin}', 'internal'), ('requisition', 6, 'start', '{date_start,ordering_date}', 'internal'), ('requisition', 7, 'end', '{date_end}', 'internal'),
+('requisition', 8, 'buyer', '{user_id}', 'personal'), ('requisition', 9, 'warehouse', '{warehouse_id,picking_type_id.warehouse_id}', 'internal'), ('requisition', 10, 'company', '{company_id}', 'internal'),
+('requisition', 11, 'currency', '{currency_id}', 'internal'), ('line.requisition', 1, 'product', '{product_id}', 'internal'), ('line.requisition', 2, 'quantity', '{product_qty}', 'internal'),
+('line.requisition', 3, 'unit', '{product_uom_id}', 'internal'), ('line.requisition', 4, 'price_unit', '{price_unit}', 'confidential');
 -- catalog_maintenance: maintenance, repair, quality.
 
 INSERT INTO odoo_events.reference (reference, tables) VALUES
@@ -9267,7 +11580,7 @@ INSERT INTO odoo_events.capture_rule (rule, tables, significant, carried) VALUES
  '{stage_id,maintenance_type,kanban_state,priority,equipment_id,user_id,maintenance_team_id,schedule_date,schedule_end,close_date,archive}',
  '{name,category_id,owner_user_id,request_date,duration,workcenter_id,production_id,workorder_id,company_id,create_uid,write_uid}'),
 ('maintenance_equipment', '{maintenance_equipment}', '{technician_user_id,owner_user_id,maintenance_team_id,scrap_date,active}',
- '{serial_no,model,category_id,assign_date,effective_date,warranty_date,location_id,workcenter_id,company_id,create_uid,write_uid}'),
+ '{serial_no,model,cost,category_id,assign_date,effective_date,warranty_date,location_id,workcenter_id,company_id,create_uid,write_uid}'),
 ('repair_order', '{repair_order}', '{state,product_id,product_qty,product_uom,lot_id,partner_id,location_id,schedule_date,user_id}',
  '{name,priority,under_warranty,picking_type_id,sale_order_id,sale_order_line_id,move_id,location_dest_id,parts_location_id,company_id,create_uid,write_uid}'),
 ('repair_line', '{repair_line}', '{state,type,product_id,product_uom_qty,product_uom,lot_id}', '{repair_id,location_id,location_dest_id,move_id,write_uid}'),
@@ -9336,8 +11649,8 @@ SELECT pg_catalog.format('odoo.%s.%s.%s.v1', e.domain, e.entity, d.verb), d.vari
   ('maintenance_request', 'stage_changed', 1, 'updated', NULL, NULL, 1, '$.old.stage_id != $.new.stage_id', 30, true, true, NULL, NULL, 'it stands at another stage'),
   ('maintenance_request', 'blocked', 1, 'updated', NULL, NULL, 1, '$.old.kanban_state != "blocked" && $.new.kanban_state == "blocked"', 31, false, true, NULL, NULL, 'work on it cannot go on'),
   ('maintenance_request', 'unblocked', 1, 'updated', NULL, NULL, 1, '$.old.kanban_state == "blocked" && $.new.kanban_state != "blocked"', 31, false, true, NULL, NULL, 'work on it can go on; Odoo does it with every change of the stage'),
-  ('maintenance_request', 'closed', 1, 'updated', NULL, NULL, 1, '$.old.close_date == null && $.new.close_date != null', 80, false, true, NULL, NULL, 'it reached a stage that is done'),
-  ('maintenance_request', 'reopened', 1, 'updated', NULL, NULL, 1, '$.old.close_date != null && $.new.close_date == null', 40, false, true, NULL, NULL, 'it is not done after all'),
+  ('maintenance_request', 'closed', 1, 'updated', NULL, NULL, 1, '$.new.close_date != null && ($.old.close_date == null || $.old.stage_id != $.new.stage_id && $.refs.stage_id.done == true && !($.were.stage_id.done == true))', 80, false, true, NULL, NULL, 'it reached a stage that is done'),
+  ('maintenance_request', 'reopened', 1, 'updated', NULL, NULL, 1, '$.old.close_date != null && ($.new.close_date == null || $.old.stage_id != $.new.stage_id && $.were.stage_id.done == true && !($.refs.stage_id.done == true))', 40, false, true, NULL, NULL, 'it is not done after all'),
   ('maintenance_request', 'archived', 1, 'updated', NULL, NULL, 1, '!($.old.archive == true) && $.new.archive == true', 81, false, true, NULL, NULL, 'it was cancelled: put into the archive'),
   ('maintenance_request', 'restored', 1, 'updated', NULL, NULL, 1, '$.old.archive == true && !($.new.archive == true)', 16, false, true, NULL, NULL, 'it is back from the archive, at the first stage'),
   ('maintenance_request', 'deleted', 1, 'deleted', NULL, NULL, 1, NULL, 82, false, true, NULL, NULL, 'it was deleted'),
@@ -9379,7 +11692,7 @@ SELECT f.owner, f.n, f.field, f.sources::text[], f.classification
   (7, 'equipment', 'team', '{maintenance_team_id}', 'internal'), (8, 'equipment', 'technician', '{technician_user_id}', 'personal'), (9, 'equipment', 'owner', '{owner_user_id}', 'personal'),
   (10, 'equipment', 'assign_date', '{assign_date}', 'internal'), (11, 'equipment', 'effective_date', '{effective_date}', 'internal'),
   (12, 'equipment', 'warranty_date', '{warranty_date}', 'internal'), (13, 'equipment', 'scrap_date', '{scrap_date}', 'internal'), (14, 'equipment', 'active', '{active}', 'internal'),
-  (15, 'equipment', 'company', '{company_id}', 'internal'),
+  (15, 'equipment', 'company', '{company_id}', 'internal'), (16, 'equipment', 'cost', '{cost}', 'confidential'),
   (1, 'repair_order', 'name', '{name}', 'internal'), (2, 'repair_order', 'state', '{state}', 'internal'), (3, 'repair_order', 'product', '{product_id}', 'internal'),
   (4, 'repair_order', 'quantity', '{product_qty}', 'internal'), (5, 'repair_order', 'unit', '{product_uom}', 'internal'), (6, 'repair_order', 'lot', '{lot_id}', 'internal'),
   (7, 'repair_order', 'priority', '{priority}', 'internal'), (8, 'repair_order', 'under_warranty', '{under_warranty}', 'internal'), (9, 'repair_order', 'schedule_date', '{schedule_date}', 'internal'),
@@ -9618,6 +11931,44 @@ SELECT f.owner, f.n, f.field, f.sources::text[], f.classification
   (1, 'line.bom_operation', 'name', '{name}', 'internal'), (2, 'line.bom_operation', 'work_center', '{workcenter_id}', 'internal'), (3, 'line.bom_operation', 'time_mode', '{time_mode}', 'internal'),
   (4, 'line.bom_operation', 'expected_minutes', '{time_cycle_manual}', 'internal'), (5, 'line.bom_operation', 'sequence', '{sequence}', 'internal'), (6, 'line.bom_operation', 'active', '{active}', 'internal')
   ) AS f (n, owner, field, sources, classification);
+-- catalog_units: quantities in the unit in which Odoo counts the product, and the line of the bill of materials that a movement comes from.
+
+-- A document may use another unit than the product has: 13 units sold of what the warehouse counts in kg.  Beside a quantity in the
+-- document's unit stands the one that Odoo stores in the product's.  Up to Odoo 16 that is the demand alone, which of a move
+-- that is done is what was done, and of a line what is reserved.
+INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
+('product', 5, 'uom_id', '{product_tmpl_id>product_template.uom_id}', false, 'unit');
+
+INSERT INTO odoo_events.field (owner, position, field, sources)
+SELECT o.owner, 40, 'product_unit', '{product_id.uom_id}'
+  FROM unnest('{line.move,line.component,line.repair,line.repair_line,line.receipt,line.movement,line.purchase,line.sale,line.bom,
+                stock_move,manufacturing_order,unbuild_order,scrap,repair_order}'::text[]) o (owner);
+INSERT INTO odoo_events.field (owner, position, field, sources)
+SELECT o.owner, 41, 'demand_in_product_unit', '{product_qty}' FROM unnest('{line.move,line.component,line.repair,line.receipt,stock_move}'::text[]) o (owner);
+INSERT INTO odoo_events.field (owner, position, field, sources)
+SELECT o.owner, 43, o.field, '{sum(detail.quantity_product_uom)@done,product_qty@done}'
+  FROM (VALUES ('line.move', 'done_in_product_unit'), ('line.component', 'done_in_product_unit'), ('line.repair', 'done_in_product_unit'),
+               ('stock_move', 'quantity_in_product_unit')) o (owner, field);
+INSERT INTO odoo_events.field (owner, position, field, sources) VALUES
+('line.detail', 43, 'quantity_in_product_unit', '{quantity_product_uom}'), ('line.detail', 42, 'reserved_in_product_unit', '{product_qty}'),
+('line.component_detail', 43, 'quantity_in_product_unit', '{quantity_product_uom}'), ('line.component_detail', 42, 'reserved_in_product_unit', '{product_qty}'),
+('line.movement', 43, 'quantity_in_product_unit', '{quantity_product_uom}'),
+('manufacturing_order', 41, 'quantity_in_product_unit', '{product_uom_qty}'), ('line.purchase', 41, 'ordered_in_product_unit', '{product_uom_qty}'),
+-- stock is counted in no other unit
+('stock_level', 40, 'unit', '{product_id.uom_id}'), ('availability', 40, 'unit', '{product_id.uom_id}');
+
+-- Which line of which bill of materials a component is of; of a kit (type "phantom") that was sold the bill of materials says what was ordered.
+INSERT INTO odoo_events.reference (reference, tables) VALUES ('bom_line', '{mrp_bom_line}');
+INSERT INTO odoo_events.reference_field (reference, position, field, paths, shown, target) VALUES
+('bom_line', 1, 'quantity', '{product_qty}', true, NULL), ('bom_line', 2, 'bom_id', '{bom_id}', false, 'bill_of_materials'),
+('bill_of_materials', 2, 'type', '{type}', true, NULL), ('bill_of_materials', 3, 'quantity', '{product_qty}', true, NULL),
+('bill_of_materials', 4, 'sku', '{product_tmpl_id>product_template.default_code}', true, NULL),
+('bill_of_materials', 5, 'name', '{product_tmpl_id>product_template.name}', true, NULL);
+INSERT INTO odoo_events.link (rule, column_name, reference) VALUES ('stock_move', 'bom_line_id', 'bom_line');
+INSERT INTO odoo_events.field (owner, position, field, sources)
+SELECT o.owner, 44 + f.n, f.field, f.sources::text[]
+  FROM unnest('{line.move,line.component,stock_move}'::text[]) o (owner),
+       (VALUES (0, 'bom_line', '{bom_line_id}'), (1, 'bill_of_materials', '{bom_line_id.bom_id}')) f (n, field, sources);
 -- catalog_process: which order stands at the root of a chain, and the process as one story.
 
 -- The sales order comes first, then the purchase order, then the manufacturing order: an order made to order belongs to what
@@ -9757,7 +12108,9 @@ UPDATE odoo_events.event_def d SET epcis_bizstep = v.bizstep, epcis_disposition 
   ('inventory.stock_move.transferred', 'storing', NULL), ('inventory.stock_move.reserved', 'reserving', 'reserved'),
   ('inventory.stock_move.partially_reserved', 'reserving', 'reserved'), ('inventory.stock_move.unreserved', NULL, 'available'),
   ('inventory.lot.created', 'commissioning', 'active'), ('inventory.lot.held', 'holding', 'non_sellable_other'), ('inventory.lot.released', 'inspecting', 'conformant'),
-  ('inventory.package.created', 'commissioning', 'active'), ('inventory.stock_level.depleted', NULL, 'unavailable'),
+  ('inventory.package.created', 'commissioning', 'active'), ('inventory.package.moved', 'storing', NULL), ('inventory.package.nested', 'packing', 'in_progress'),
+  ('inventory.package.unnested', 'unpacking', 'in_progress'), ('inventory.package.emptied', 'unpacking', 'container_open'), ('inventory.stock_move.counted', 'cycle_counting', NULL),
+  ('inventory.stock_level.replenished', NULL, 'available'), ('inventory.stock_level.depleted', NULL, 'unavailable'),
   ('logistics.shipment.ready', 'staging_outbound', 'reserved'), ('logistics.shipment.dispatched', 'shipping', 'in_transit'),
   ('logistics.shipment.delivery_proven', 'accepting', NULL), ('logistics.dropship.dispatched', 'shipping', 'in_transit'),
   ('logistics.dropship.delivery_proven', 'accepting', NULL), ('logistics.vendor_return.dispatched', 'shipping', 'returned'),
@@ -9774,23 +12127,26 @@ UPDATE odoo_events.event_def d SET epcis_bizstep = v.bizstep, epcis_disposition 
   ) AS v (type, bizstep, disposition)
  WHERE d.type OPERATOR(pg_catalog.=) pg_catalog.format('odoo.%s.v1', v.type);
 -- catalog_versions: columns that only some versions of Odoo have, or some modules; capture_status does not miss them elsewhere.
+-- And the versions of the types.
 UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
   FROM (VALUES
   ('stock_picking', '{return_id,group_id,carrier_id,carrier_tracking_ref,weight,sale_id,batch_id}'),
   ('stock_move', '{quantity,picked,scrap_id,scrapped,is_inventory,inventory_name,repair_line_type,group_id,raw_material_production_id,production_id,unbuild_id,consume_unbuild_id,bom_line_id,byproduct_id,workorder_id,operation_id,repair_id,sale_line_id,purchase_line_id,value}'),
-  ('stock_move_line', '{quantity,qty_done,product_uom_qty,production_id,workorder_id,expiration_date}'),
-  ('stock_lot', '{expiration_date,use_date,removal_date,alert_date}'),
+  ('stock_move_line', '{quantity,qty_done,product_uom_qty,quantity_product_uom,product_qty,production_id,workorder_id,expiration_date}'),
+  ('stock_lot', '{expiration_date,use_date,removal_date,alert_date,product_expiry_reminded}'),
   ('stock_package', '{parent_package_id}'),
   ('stock_picking_batch', '{description,is_wave}'),
-  ('stock_scrap', '{production_id,workorder_id}'),
+  ('stock_scrap', '{production_id,workorder_id,move_id}'),
   ('mrp_production', '{lot_producing_id,date_planned_start,date_planned_finished,production_group_id,procurement_group_id,sale_line_id,is_planned,subcontractor_id}'),
   ('mrp_workorder', '{date_planned_start,date_planned_finished,sequence}'),
-  ('purchase_order', '{receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,locked,picking_type_id,dest_address_id,effective_date,priority}'),
+  ('purchase_order', '{receipt_status,acknowledged,mail_reminder_confirmed,mail_reception_confirmed,mail_reception_declined,requisition_id,locked,picking_type_id,dest_address_id,effective_date,priority}'),
   ('purchase_order_line', '{state,sale_line_id,is_downpayment,discount}'),
   ('sale_order', '{carrier_id,warehouse_id,picking_policy,delivery_status,locked,effective_date}'),
   ('sale_order_line', '{is_delivery,customer_lead}'),
   ('maintenance_request', '{schedule_end,workcenter_id,production_id,workorder_id}'),
-  ('maintenance_equipment', '{location_id,workcenter_id}'),
+  ('maintenance_equipment', '{location_id,workcenter_id,cost}'),
+  ('purchase_requisition', '{origin,reference,requisition_type,type_id,ordering_date,date_start,schedule_date,warehouse_id,picking_type_id}'),
+  ('purchase_requisition_line', '{schedule_date}'),
   ('repair_order', '{priority,schedule_date,under_warranty,picking_type_id,sale_order_id,sale_order_line_id,location_dest_id,parts_location_id}'),
   ('quality_check', '{title,measure,control_date,picking_id,production_id,workorder_id,alert_id,lot_id}'),
   ('quality_alert', '{title,date_assign,picking_id,production_id,workorder_id,workcenter_id,check_id,lot_id}'),
@@ -9806,6 +12162,12 @@ UPDATE odoo_events.capture_rule SET optional = v.columns::text[]
   ('mrp_routing_workcenter', '{active}')
   ) AS v (rule, columns)
  WHERE capture_rule.rule OPERATOR(pg_catalog.=) v.rule;
+
+-- 1.1: members were added since 0.1.0.  Types that are new begin with 1.0.
+UPDATE odoo_events.event_def SET minor = 1
+ WHERE entity = ANY ('{transfer,stock_move,manufacturing_order,work_order,unbuild_order,purchase_order,sales_order,equipment,scrap,lot,stock_level,availability,
+                       repair_order,bill_of_materials}')
+   AND type !~ '[.](goods_short|goods_available|emptied|counted|declined|receipt_reversed|delivery_reversed|expiry_alerted|replenished)[.]v1$' AND type <> 'odoo.manufacturing.work_order.rescheduled.v1';
 SELECT odoo_events._apply_definitions();
 SELECT odoo_events.upgrade_rights(false);
 -- grants: the one place where anything is given to anybody.  docs/security.md says who should get what else.
@@ -9836,6 +12198,9 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The functions that status views read answer nobody but the views.
+GRANT EXECUTE ON FUNCTION odoo_events._read_worker_status(int8), odoo_events._read_capture_status(int8), odoo_events._read_capture_error(int8), odoo_events._read_subscription_status(int8),
+  odoo_events._read_replay_status(int8), odoo_events._read_storage(int8), odoo_events._read_arming(int8), odoo_events._read_care(int8) TO PUBLIC;
 -- A view's functions are called as its reader.  These say who he is, and compare what they are given.
 GRANT EXECUTE ON FUNCTION odoo_events._callers(), odoo_events._allows(jsonb, text, int4, int4), odoo_events._sees(jsonb, text, int4[], int4[]),
   odoo_events._sees_whole(jsonb, text, text[], int4[], int4[], text[], text), odoo_events._statement(text, jsonb) TO PUBLIC;
