@@ -417,6 +417,30 @@ oe_stream_check_schema(OeStream *s)
 }
 
 /*
+ * Fills an entry that is not valid.
+ */
+static void
+oe_stream_rel_validate(OeStream *s, OeStreamRel *r, Relation rel)
+{
+	MemoryContext caller = MemoryContextSwitchTo(s->change_cxt);
+
+	/* before the look-up, so that an invalidation during it is not lost */
+	r->valid = true;
+	PG_TRY();
+	{
+		oe_stream_rel_fill(s, r, rel);
+	}
+	PG_CATCH();
+	{
+		r->valid = false;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(s->change_cxt);
+}
+
+/*
  * The entry of a relation, looked up again if it is not valid.
  */
 OeStreamRel *
@@ -435,23 +459,6 @@ oe_stream_rel(OeStream *s, Relation rel)
 		r->relid = relid;
 	}
 	if (!r->valid)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(s->change_cxt);
-
-		/* before the look-up, so that an invalidation during it is not lost */
-		r->valid = true;
-		PG_TRY();
-		{
-			oe_stream_rel_fill(s, r, rel);
-		}
-		PG_CATCH();
-		{
-			r->valid = false;
-			PG_RE_THROW();
-		}
-		PG_END_TRY();
-		MemoryContextSwitchTo(caller);
-		MemoryContextReset(s->change_cxt);
-	}
+		oe_stream_rel_validate(s, r, rel);
 	return r;
 }
