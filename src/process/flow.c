@@ -219,8 +219,9 @@ oe_flows_count_again(int64 position, int64 upto)
 	(void) oe_spi_keep_context(&plan, "SELECT o.type, COALESCE(o.warehouse_id, 0), COALESCE(o.company_id, 0), o.position, o.\"time\", o.recordedtime"
 							   " FROM odoo_events.outbox_all o WHERE o.position > $1 AND o.position <= $2 ORDER BY o.position LIMIT $3", 3, types, values, NULL, true, 0);
 	table = SPI_tuptable;
+	/* where the clock was set back, what is closed stays so */
 	if (SPI_processed > most)
-		oe_flows.closed = GetCurrentTimestamp() / oe_flows.width;
+		oe_flows.closed = Max(oe_flows.closed, GetCurrentTimestamp() / oe_flows.width);
 	for (uint64 i = 0; i < SPI_processed && SPI_processed <= most; i++)
 	{
 		char	   *type = SPI_getvalue(table->vals[i], table->tupdesc, 1);
@@ -409,12 +410,13 @@ oe_flow_close(int64 bucket)
 
 	oe_flow_rows = palloc(OE_FLOWS_MAX * sizeof(OeFlowRow));
 	oe_nflow_rows = 0;
+	/* whatever fails from here on, what is taken out must be counted again */
+	oe_flows.dirty = true;
 	values[1] = Int64GetDatum(oe_flow_take_counts(bucket));
 	if (since != 0 && since <= start)
 		oe_request_stats_each(bucket, oe_flow_take_requests);
 	oe_flow_rows_write(start);
 	oe_flows.closed = bucket;
-	oe_flows.dirty = true;
 	(void) oe_spi_keep_context(&plan, "SELECT odoo_events._flow_close($1, $2, $3)", 3, types, values, NULL, false, 0);
 	OE_FAULT("flow-closed");
 }
