@@ -24,6 +24,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
@@ -332,6 +333,12 @@ oe_reader_work(int64 *events, bool busy)
 	int64		n = oe_reader.n;
 	bool		more;
 
+	/*
+	 * a snapshot that was taken under the lock sees all that its last holder
+	 * wrote
+	 */
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetLatestSnapshot());
 	oe_plan_by_index();
 	oe_reader_load();
 	from = oe_reader.position;
