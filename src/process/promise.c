@@ -406,12 +406,13 @@ oe_promise_pauses(OePromise *p, TimestampTz now)
 static void
 oe_promise_requests(TimestampTz now)
 {
-	(void) oe_spi_keep_context(NULL, "SELECT r.promise_id, r.at, r.until FROM odoo_events.promise_request r ORDER BY r.n", 0, NULL, NULL, NULL, false, 0);
+	/* in one statement: what comes meanwhile must not be deleted unread */
+	(void) oe_spi_keep_context(NULL, "WITH asked AS (DELETE FROM odoo_events.promise_request r RETURNING r.promise_id, r.at, r.until, r.n)"
+							   " SELECT a.promise_id, a.at, a.until FROM asked a ORDER BY a.n", 0, NULL, NULL, NULL, false, 0);
 	if (SPI_processed > 0)
 	{
 		oe_promises_each(oe_promise_pauses, now);
 		oe_promise_next = 0;
-		(void) oe_spi_keep_context(NULL, "DELETE FROM odoo_events.promise_request", 0, NULL, NULL, NULL, false, 0);
 	}
 	oe_requests = false;
 }
