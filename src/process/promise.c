@@ -454,6 +454,8 @@ oe_promise_write(TimestampTz now, bool done)
 static TimestampTz
 oe_promise_next_time(void)
 {
+	/* where the clock was set back, nothing waits longer for that */
+	oe_escalated = Min(oe_escalated, GetCurrentTimestamp());
 	return Min(Min(oe_promise_next, oe_week_ends), oe_escalates ? oe_escalated + OE_ESCALATE_MS * INT64CONST(1000) + 1 : DT_NOEND);
 }
 
