@@ -30,7 +30,7 @@ static const char oe_hours_sql[] =
 "  jsonb_agg(to_char(make_interval(secs => a.hour_from * 3600), 'HH24:MI') || '-' || to_char(make_interval(secs => a.hour_to * 3600), 'HH24:MI') ORDER BY a.hour_from) AS periods"
 "  FROM %s.resource_calendar_attendance a WHERE a.calendar_id = c.id AND COALESCE(to_jsonb(a) ->> 'day_period', '') <> 'lunch'"
 "  AND to_jsonb(a) ->> 'date_from' IS NULL AND to_jsonb(a) ->> 'date' IS NULL AND to_jsonb(a) ->> 'display_type' IS NULL AND a.hour_to > a.hour_from GROUP BY 1) d"
-" WHERE c.id = $1 AND COALESCE(to_jsonb(c) ->> 'two_weeks_calendar', 'false') = 'false' AND COALESCE(to_jsonb(c) ->> 'flexible_hours', 'false') = 'false' GROUP BY c.id, c.tz";
+" WHERE c.id = $1 AND c.tz IS NOT NULL AND COALESCE(to_jsonb(c) ->> 'two_weeks_calendar', 'false') = 'false' AND COALESCE(to_jsonb(c) ->> 'flexible_hours', 'false') = 'false' GROUP BY c.id, c.tz";
 
 /*
  * Reads time zone and hours into strings of the caller's memory; NULL where
