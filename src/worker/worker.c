@@ -308,6 +308,7 @@ oe_maintain_body(void)
 	int64		overflow;
 
 	oe_gaps_note_late();
+	oe_seal_look();
 	if (oe_me.armed)
 		oe_capture_reattach();
 	oe_slow_conditions_disable();
@@ -320,7 +321,6 @@ oe_maintain_body(void)
 	}
 	oe_publish_maintain(oe_deliver_low_water());
 	oe_reader_maintain();
-	oe_seal_look();
 	oe_me.maintained = GetCurrentTimestamp();
 	oe_me.worked = false;
 }
