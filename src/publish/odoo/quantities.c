@@ -29,6 +29,9 @@
 /* From here on a double has no digits left to round. */
 #define OE_LARGEST_ROUNDED 1e12
 
+/* A finer unit rounds nothing that a double holds. */
+#define OE_MOST_DECIMALS 20
+
 typedef struct OeRounding
 {
 	int64		product;		/* hash key */
@@ -96,12 +99,18 @@ oe_roundings_read(OeCatalog *cat)
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		int64		id = oe_spi_int8(i, 1);
-		OeRounding *r = hash_search(oe_roundings, &id, HASH_ENTER, NULL);
 		bool		isnull;
+		double		step = DatumGetFloat8(oe_cell(SPI_tuptable, i, 2, &isnull));
+		int			decimals = oe_cell_int4(SPI_tuptable, i, 3);
+		OeRounding *r;
 
-		r->step = DatumGetFloat8(oe_cell(SPI_tuptable, i, 2, &isnull));
-		r->decimals = oe_cell_int4(SPI_tuptable, i, 3);
 		oe_roundings_last = Max(oe_roundings_last, id);
+		/* the column takes any number, and the text of an event only so many */
+		if (!isfinite(step) || decimals > OE_MOST_DECIMALS)
+			continue;
+		r = hash_search(oe_roundings, &id, HASH_ENTER, NULL);
+		r->step = step;
+		r->decimals = decimals;
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
