@@ -3533,7 +3533,7 @@ BEGIN
       PERFORM odoo_events._types_like(l.types);
     END IF;
   END LOOP;
-  IF extract(year FROM s.within) <> 0 OR extract(month FROM s.within) <> 0 OR s.within <= '0' THEN
+  IF extract(year FROM s.within) <> 0 OR extract(month FROM s.within) <> 0 OR s.within <= '0' OR s.within > '3660 days' THEN
     RAISE EXCEPTION 'argument "within" cannot be %', s.within USING ERRCODE = 'invalid_parameter_value', HINT = 'within => ''4 hours'', or ''2 days'' for two working days.';
   ELSIF cardinality(s.moves) > 0 AND s.deadline IS NULL THEN
     RAISE EXCEPTION 'argument "moves" needs a deadline that can be read again' USING ERRCODE = 'invalid_parameter_value',
