@@ -459,6 +459,7 @@ oe_flows_maintain(int64 position)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	uint32		old = 0;
+	bool		gone;
 	OeSession	session;
 
 	if (now < oe_flows_maintained + OE_FLOW_MAINTAIN_US && now >= oe_flows_maintained)
@@ -472,8 +473,13 @@ oe_flows_maintain(int64 position)
 		if (SPI_processed > 0)
 			old |= 1U << i;
 	}
+	(void) oe_spi(NULL, "SELECT 1 FROM odoo_events.flow f WHERE f.seen < CURRENT_DATE - 84", 0, NULL, NULL, NULL, true, 1);
+	gone = SPI_processed > 0;
 	(void) oe_spi(NULL, "SELECT odoo_events._flow_tidy()", 0, NULL, NULL, NULL, false, 0);
 	oe_own_end(&session);
+	/* the numbers of flows that are in memory mean nothing any more */
+	if (gone)
+		oe_flows.dirty = oe_consumers_load_again = true;
 	for (int i = 0; i < OE_FLOW_MEMBERS; i++)
 		if (old & (1U << i))
 			(void) oe_ring_empty("flow_stat", i, psprintf("SELECT max(s.bucket) > pg_catalog.now() - interval '70 days' FROM odoo_events.flow_stat_%d s", i), 0, NULL, NULL, NULL);
