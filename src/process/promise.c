@@ -35,6 +35,9 @@
 #include "process/promise_store.h"
 
 #define OE_ESCALATE_MS OE_TUNED("escalate-ms", 60000)
+/* Events that one slice tells because of the clock: many promises may be due at
+ * the hour at which a warehouse closes. */
+#define OE_PROMISE_TELLS 200
 
 /* An event of the current slice that has a role in an SLA. */
 typedef struct OePromiseEvent
@@ -45,6 +48,7 @@ typedef struct OePromiseEvent
 
 static List *oe_promise_events = NIL;	/* slice's memory */
 static TimestampTz oe_promise_next = DT_NOEND;
+static int	oe_ntold = 0;		/* by the clock, in this slice */
 static TimestampTz oe_escalated = 0;	/* when that was looked for last */
 static bool oe_requests = false;	/* somebody may have asked for a pause */
 static bool oe_escalates = false;	/* somebody's care has an escalation */
@@ -65,6 +69,7 @@ oe_promise_tell(OePromise *p, const char *kind, TimestampTz at)
 	if (p->correlation == NULL)
 		nulls[6] = 'n';
 	(void) oe_spi_keep_context(&plan, "SELECT odoo_events._promise_tell($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 10, types, values, nulls, false, 0);
+	oe_ntold++;
 	OE_FAULT("promise-told");
 }
 
@@ -162,6 +167,11 @@ oe_promise_clock(OePromise *p, TimestampTz now)
 	}
 	if (oe_promise_time(p) <= now)
 	{
+		if (oe_ntold >= OE_PROMISE_TELLS)
+		{
+			oe_promise_next = 0;	/* the next slice goes on */
+			return;
+		}
 		oe_promise_until(p, now);
 		if (p->state == OE_PROMISE_OPEN && p->warned == OE_NEVER && p->warn <= now && p->due > now)
 		{
@@ -435,6 +445,7 @@ oe_promise_write(TimestampTz now, bool done)
 	if (done && oe_promise_next <= now)
 	{
 		oe_promise_next = DT_NOEND;
+		oe_ntold = 0;
 		oe_promises_each(oe_promise_clock, now);
 	}
 	oe_promises_flush();
