@@ -63,6 +63,8 @@ oe_poll_take(OeRequest *req, OePoll *poll)
 		shown = oe_shown_text(req, req->response, req->response_len, req->read > req->response_len, OE_NOTE_KEPT);
 	if (shown != NULL || why != NULL)
 		poll->note = MemoryContextStrdup(oe_delivery.cxt, shown != NULL ? shown : why);
+	if (shown != NULL)
+		pfree(shown);
 	poll->answered = true;
 	oe_nanswered++;
 }
