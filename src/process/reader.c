@@ -511,18 +511,18 @@ oe_reader_here(void)
 {
 	OeSession	session;
 	int64		events = 0;
-	bool		more = true;
+	bool		more;
 
-	oe_own_begin(&session);
-	if (oe_own_column("process_cursor_0", "n") && oe_reader_lock())
-		while (more)
-		{
-			CHECK_FOR_INTERRUPTS();
-			oe_reader.loaded = events > 0;
-			more = oe_reader_work(&events, false);
-		}
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* for each slice, because its end frees what statements answered */
+		oe_own_begin(&session);
+		oe_reader.loaded = events > 0;
+		more = oe_own_column("process_cursor_0", "n") && oe_reader_lock() && oe_reader_work(&events, false);
+		oe_own_end(&session);
+	} while (more);
 	oe_reader.loaded = false;
-	oe_own_end(&session);
 	return events;
 }
 
