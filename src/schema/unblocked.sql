@@ -6,10 +6,12 @@
 -- reach its tables.
 
 -- A view calls its functions as its reader, but reads tables as their owner.  So everybody may call these functions, and they answer
--- only who hands them a number that nobody but the owner, and so the view, can read.  It is a sequence, which nobody can LOCK.
+-- only who hands them a number that nobody but the owner, and so the view, can read.  It is a sequence, which nobody can LOCK.  The number
+-- is its value and not its start, which everybody can read in pg_sequence.
 DO $$
 BEGIN
-  EXECUTE format('CREATE SEQUENCE odoo_events._view_key MINVALUE 1 START %s', ('x' || replace(gen_random_uuid()::text, '-', ''))::bit(128)::bit(60)::int8 + 1);
+  CREATE SEQUENCE odoo_events._view_key;
+  PERFORM pg_catalog.setval('odoo_events._view_key', ('x' || replace(gen_random_uuid()::text, '-', ''))::bit(128)::bit(60)::int8 + 1);
 END $$;
 COMMENT ON SEQUENCE odoo_events._view_key IS 'internal: what a status view hands to the function that it reads, so that nobody else can call it';
 

@@ -158,6 +158,7 @@ subtest 'nobody but the views calls what they read' => sub {
 	like($err, qr/this function is for a status view/, 'a guess is refused');
 	($ret, $out, $err) = $node->psql('plant', 'SELECT last_value FROM odoo_events._view_key', extra_params => [ '-U', 'watch' ]);
 	like($err, qr/permission denied/, 'what it would take cannot be read');
+	is($node->safe_psql('plant', q{SELECT seqstart FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE c.relname = '_view_key'}, extra_params => [ '-U', 'watch' ]), '1', 'nor in the catalog');
 	$node->safe_psql('plant', q{CREATE ROLE looker LOGIN; GRANT USAGE ON SCHEMA odoo_events TO looker; GRANT SELECT ON odoo_events.replay_status TO looker});
 	is($node->safe_psql('plant', 'SELECT count(*) FROM odoo_events.replay_status', extra_params => [ '-U', 'looker' ]), '0', 'SELECT on a view is all that its reader needs');
 };
