@@ -186,7 +186,7 @@ DECLARE
   result  jsonb;
 BEGIN
   SELECT string_agg(format('%L, to_jsonb(%s)', a.name, COALESCE(pg_get_function_arg_default(p.oid, a.n::int), 'NULL::text')), ', ') INTO members
-    FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY a(name, n) WHERE p.oid = proc AND a.n <= 45;
+    FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY a(name, n) WHERE p.oid = proc AND a.n <= p.pronargs;
   EXECUTE format('SELECT jsonb_build_object(%s)', members) INTO result;
   RETURN result;
 END $$;

@@ -99,6 +99,11 @@ subtest 'random configurations' => sub {
 	is(sql('SELECT odoo_events.config_apply(odoo_events.config_export(), prune => true)', 'other'), '0', 'and there is nothing left to do');
 };
 
+subtest 'a subscription is exported with all that it was given' => sub {
+	is(sql(q{SELECT string_agg(a, ' ' ORDER BY a) FROM pg_proc p, unnest(p.proargnames) a WHERE p.oid = 'odoo_events.subscribe'::regproc AND NOT odoo_events._subscription_defaults() ? a}),
+		'name or_replace secret start_from', 'but for what is about the call');
+};
+
 subtest 'the effect of a change is counted in the outbox' => sub {
 	sql(q{SELECT odoo_events.config_apply('{"subscription": {}, "policy": {}, "definition": {}, "care": {}, "sla": {}, "calendar": {}, "comparison": {}}', dry_run => false, prune => true)});
 	is(sql('SELECT count(*) FROM odoo_events.subscription'), '0', 'prune removes what is not named');
