@@ -31,7 +31,7 @@ COMMENT ON VIEW odoo_events._care IS 'internal: what care shows';
 -- Each attribute is that of the most specific rule that has it.  What subscribe(owner, contact) was given stands behind the subscription's own rule.
 CREATE FUNCTION odoo_events._care(subscription text, type text DEFAULT NULL, company_id int4 DEFAULT NULL, warehouse_id int4 DEFAULT NULL,
   OUT owner text, OUT contact text, OUT criticality int2, OUT runbook text, OUT escalation jsonb, OUT sunset date)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 SELECT (array_agg(r.owner ORDER BY r.rank) FILTER (WHERE r.owner IS NOT NULL))[1],
        (array_agg(r.contact ORDER BY r.rank) FILTER (WHERE r.contact IS NOT NULL))[1],
        (array_agg(r.criticality ORDER BY r.rank) FILTER (WHERE r.criticality IS NOT NULL))[1],

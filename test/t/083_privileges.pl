@@ -43,6 +43,7 @@ my %may = (
 	q{SELECT * FROM odoo_events.calendar, odoo_events.sla} => 'administrator operator auditor',
 	q{SELECT * FROM odoo_events.promise, odoo_events.cycle_time} => 'administrator operator',
 	q{SELECT * FROM odoo_events.exception} => 'administrator operator',
+	q{SELECT * FROM odoo_events.checkpoint} => 'administrator auditor',
 	q{SELECT odoo_events.pause_promise(0, now(), 'x')} => 'administrator operator',
 	q{SELECT odoo_events.take_exception(0)} => 'administrator operator',
 	q{SELECT odoo_events.close_exception(0, 'x')} => 'administrator operator',
