@@ -62,7 +62,18 @@ COMMENT ON FUNCTION odoo_events._apply_residency() IS 'internal: keeps subscript
 CREATE TRIGGER residency BEFORE INSERT OR UPDATE ON odoo_events.subscription_config
   FOR EACH ROW EXECUTE FUNCTION odoo_events._apply_residency();
 
--- fetch() and ack(): a session on a Unix socket is on the server itself.
+-- A dump has its rows in any order: a subscription may have come back before the rule that it is under.
+CREATE FUNCTION odoo_events._restore_residency() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.subscription_config c SET version = c.version + 1 WHERE NEW.class = ANY (c.clearance);
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._restore_residency() IS 'internal: applies a restored rule of set_residency() to subscriptions that were restored before it';
+CREATE TRIGGER restored AFTER INSERT ON odoo_events.residency_rule
+  FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() > 0) EXECUTE FUNCTION odoo_events._restore_residency();
+
+-- fetch(): a session on a Unix socket is on the server itself.
 CREATE FUNCTION odoo_events._check_residence(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

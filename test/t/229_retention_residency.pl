@@ -92,12 +92,15 @@ subtest 'personal data leave old events' => sub {
 };
 
 subtest 'rules are in dumps' => sub {
-	sql(q{SELECT odoo_events.set_residency('{confidential}', hosts => '{*.example.com}')});
+	sql(q{SELECT odoo_events.set_residency('{confidential}', hosts => '{*.example.com}'); SELECT odoo_events.set_residency('{personal}', networks => '{10.0.0.0/8}')});
+	# a dump has the rows as they lie in the table: those of the rules last
+	sql(q{UPDATE odoo_events.saved_config SET line = line WHERE id LIKE 'residency%'});
 	my $file = $node->basedir . '/dump.sql';
 	run_command([ 'pg_dump', '-d', $node->connstr($db), '-f', $file ]);
 	$node->safe_psql('postgres', q{CREATE DATABASE back OWNER odoo TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'});
 	run_command([ 'psql', '-qX', '-d', $node->connstr('back'), '-f', $file ]);
 	is($node->safe_psql('back', q{SELECT odoo_events.config_export('{residency,retention}')}), sql(q{SELECT odoo_events.config_export('{residency,retention}')}), 'they come back');
+	is($node->safe_psql('back', q{SELECT bool_and(residence = '{10.0.0.0/8}') FROM odoo_events.subscription_config WHERE 'personal' = ANY (clearance)}), 't', 'and hold for subscriptions that come back before them');
 	is($node->safe_psql('back', 'SELECT count(*) FROM odoo_events.seal_log'), '0', 'the evidence log does not');
 };
 $node->stop;
