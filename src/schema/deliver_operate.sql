@@ -16,7 +16,6 @@ BEGIN
   DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
   DELETE FROM odoo_events.subscription_peer e WHERE e.subscription_id = c.id;
   DELETE FROM odoo_events.outcome_state o WHERE o.subscription_id = c.id;
-  DELETE FROM odoo_events.acknowledged a WHERE a.subscription_id = c.id;
   DELETE FROM odoo_events.subscription_cut k WHERE c.id IN (k.from_id, k.to_id);
   PERFORM odoo_events._wake('config');
 END $$;

@@ -1,7 +1,7 @@
 -- shelf: what unsubscribe() and a change of credentials leave behind for seven days, so that it can be taken back.
 
--- The rows of held and dead, and the signing secret, stay where they are under the subscription's number; progress and the place of a
--- consumer are copied here, because the worker looks at the rings of living subscriptions only.
+-- The rows of held, dead and acknowledged, and the signing secret, stay where they are under the subscription's number; progress and
+-- the place of a consumer are copied here, because the worker looks at the rings of living subscriptions only.
 CREATE TABLE odoo_events.unsubscribed (
     subscription_id int4 PRIMARY KEY,
     name            text NOT NULL,
@@ -107,6 +107,7 @@ BEGIN
   SELECT array_agg(d.subscription_id) INTO gone FROM d;
   DELETE FROM odoo_events.held h WHERE h.subscription_id = ANY (gone);
   DELETE FROM odoo_events.dead x WHERE x.subscription_id = ANY (gone);
+  DELETE FROM odoo_events.acknowledged a WHERE a.subscription_id = ANY (gone);
   DELETE FROM odoo_events.subscription_secret s
    WHERE s.subscription_id = ANY (gone)
       OR s.subscription_id < 0 AND NOT EXISTS (SELECT 1 FROM odoo_events.kept_secret k WHERE k.id = -s.subscription_id)
