@@ -76,7 +76,7 @@ BEGIN
     INTO last_position, retries FROM odoo_events.subscription_progress p WHERE p.subscription_id = a.id;
   IF last_position IS NULL THEN
     RAISE EXCEPTION 'subscription "%" has no place yet', a.name USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM odoo_events.health();';
-  ELSIF retries > 0 AND NOT carry THEN
+  ELSIF retries > 0 AND carry IS NOT TRUE THEN
     RAISE EXCEPTION 'subscription "%" retries % events or batches', a.name, retries USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.retry_now(%L);  -- or hand them over: SELECT * FROM odoo_events.%I(%L, %L, carry => true);', a.name, function, a.name, b.name);
   END IF;
@@ -95,6 +95,10 @@ BEGIN
   first_position := COALESCE(positions[1], last_position + 1);
   PERFORM odoo_events._put_place(a.id, last_position, '{}');
   PERFORM odoo_events._put_place(b.id, last_position, positions);
+  -- what was brought to the partner by hand, ahead of the place, is not sent by the other one either
+  INSERT INTO odoo_events.acknowledged (subscription_id, position, event_id, at, who, note)
+  SELECT b.id, k.position, k.event_id, k.at, k.who, k.note FROM odoo_events.acknowledged k WHERE k.subscription_id = a.id AND k.position > _cut.last_position
+  ON CONFLICT ON CONSTRAINT acknowledged_pkey DO NOTHING;
   INSERT INTO odoo_events.subscription_cut (at, who, from_id, to_id, last_position, carried) VALUES (clock_timestamp(), session_user, a.id, b.id, last_position, positions);
   UPDATE odoo_events.subscription_config s SET state = 'paused', state_reason = format('its place went to "%s" at position %s by %s', b.name, last_position, session_user),
          state_since = clock_timestamp() WHERE s.id = a.id;
