@@ -146,12 +146,13 @@ DELETE FROM odoo_events.flow f WHERE f.seen < CURRENT_DATE - 84;
 $$;
 COMMENT ON FUNCTION odoo_events._flow_tidy() IS 'internal: forgets buckets, anomalies and flows that are too old to be compared with';
 
+-- Events without a warehouse are one flow, whatever their companies: a policy that names companies does not show it (-1 is in no list).
 CREATE VIEW odoo_events.flow_stat WITH (security_barrier) AS
 SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' || c.name) AS flow, f.type, f.warehouse_id, c.name AS subscription, s.bucket, s.n, s.requests, s.failures, s.p50, s.p95
   FROM odoo_events.flow_stat_row s
   JOIN odoo_events.flow f ON f.id = s.flow
   LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
- WHERE CASE WHEN f.type IS NOT NULL THEN odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, f.company_id, f.warehouse_id)
+ WHERE CASE WHEN f.type IS NOT NULL THEN odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, CASE WHEN f.warehouse_id IS NULL THEN -1 ELSE f.company_id END, f.warehouse_id)
             ELSE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses) END;
 COMMENT ON VIEW odoo_events.flow_stat IS
 'how much came, per flow (type and warehouse, or subscription) and five minutes: n events published or acknowledged, requests and failures, p50 and p95 in seconds '
@@ -164,7 +165,7 @@ SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' |
   LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
  WHERE (a.flow = 0 OR f.id IS NOT NULL)
    AND CASE WHEN f.subscription_id IS NOT NULL THEN odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
-            ELSE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, f.company_id, f.warehouse_id) END;
+            ELSE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, CASE WHEN f.warehouse_id IS NULL THEN -1 ELSE f.company_id END, f.warehouse_id) END;
 COMMENT ON VIEW odoo_events.anomaly IS
 'what is unusual of flows, or was within ten weeks: kind silence, drop, spike (n events), slow (n seconds, 95th percentile), failing (n share of requests); expected, the bounds '
 'low and high, score in spreads, all as of when it was told; until null: it is so now; flow * is most flows of events at once';
