@@ -34,12 +34,14 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 AS 'SELECT ((extract(epoch FROM last) - extract(epoch FROM first)) * 1000000)::int8';
 COMMENT ON FUNCTION odoo_events._microseconds(timestamptz, timestamptz) IS 'internal: time between two moments, exactly';
 
--- Open time between two moments, in microseconds; negative where the second comes first.
+-- Open time between two moments, in microseconds; negative where the second comes first.  Of what is further apart ten years are counted:
+-- a deadline of year 9999 takes no minutes.
 CREATE FUNCTION odoo_events._open_between(c odoo_events.calendar_def, first timestamptz, last timestamptz) RETURNS int8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   total int8 := 0;
   day   date := (first AT TIME ZONE c.timezone)::date - 1;
+  upto  constant date := LEAST((last AT TIME ZONE c.timezone)::date, day + 3650);
   p     record;
 BEGIN
   IF c.id IS NULL THEN
@@ -47,7 +49,7 @@ BEGIN
   ELSIF last < first THEN
     RETURN -odoo_events._open_between(c, last, first);
   END IF;
-  WHILE day <= (last AT TIME ZONE c.timezone)::date LOOP
+  WHILE day <= upto LOOP
     FOR p IN SELECT * FROM odoo_events._open_periods(c, day) LOOP
       total := total + GREATEST(odoo_events._microseconds(GREATEST(p.opens, first), LEAST(p.closes, last)), 0);
     END LOOP;
@@ -55,7 +57,7 @@ BEGIN
   END LOOP;
   RETURN total;
 END $$;
-COMMENT ON FUNCTION odoo_events._open_between(odoo_events.calendar_def, timestamptz, timestamptz) IS 'internal: open time between two moments, in microseconds; all time where there is no calendar';
+COMMENT ON FUNCTION odoo_events._open_between(odoo_events.calendar_def, timestamptz, timestamptz) IS 'internal: open time between two moments, in microseconds, ten years at most; all time where there is no calendar';
 
 -- The earliest moment at which so much open time has passed.  Ten years without an open hour: null.
 CREATE FUNCTION odoo_events._add_open(c odoo_events.calendar_def, start timestamptz, open_time int8) RETURNS timestamptz
@@ -387,8 +389,10 @@ CREATE FUNCTION odoo_events._sla_deadline(event jsonb, path jsonpath, timezone t
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   given text := jsonb_path_query_first(event, path, silent => true) #>> '{}';
+  due   timestamptz;
 BEGIN
-  RETURN CASE WHEN given ~ '^\d{4}-\d\d-\d\d$' THEN (given::date + 1)::timestamp AT TIME ZONE COALESCE(timezone, 'UTC') ELSE given::timestamptz END;
+  due := CASE WHEN given ~ '^\d{4}-\d\d-\d\d$' THEN (given::date + 1)::timestamp AT TIME ZONE COALESCE(timezone, 'UTC') ELSE given::timestamptz END;
+  RETURN CASE WHEN due > '1900-01-01 UTC' AND due < '10000-01-02 UTC' THEN due END;        -- no infinity, nor what overflows when it is counted
 EXCEPTION WHEN data_exception THEN
   RETURN NULL;
 END $$;
