@@ -18,7 +18,8 @@ CREATE TABLE odoo_events.retention_run (
     began_at timestamptz NOT NULL,
     before   timestamptz NOT NULL,
     events   int8 NOT NULL,
-    ended_at timestamptz
+    ended_at timestamptz,
+    reached  int8 NOT NULL DEFAULT 0            -- events up to this position have been looked at, in this run or an earlier one
 );
 COMMENT ON TABLE odoo_events.retention_run IS 'the latest run of each rule of set_retention(); in no dump';
 
@@ -29,21 +30,31 @@ SELECT (classes ~ '(^| )3:' OR left(event, strpos(event, ',"data":')) ~ ',"authi
 $$;
 COMMENT ON FUNCTION odoo_events._has_personal(text, text) IS 'internal: has an event personal members or an actor that nobody has erased';
 
--- Of one table with events that are older; "most" events at a time.
-CREATE FUNCTION odoo_events._retain_in(relation regclass, before timestamptz, at timestamptz, most int) RETURNS uuid[]
+-- Of events behind "since", up to "upto".
+CREATE FUNCTION odoo_events._retain_outbox(since int8, upto int8, at timestamptz) RETURNS uuid[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  ids uuid[];
-  dead constant boolean := relation = 'odoo_events.dead'::regclass;
+  ids  uuid[] := '{}';
+  part uuid[];
 BEGIN
-  EXECUTE format('WITH t AS (SELECT x.ctid AS place FROM %1$s x WHERE x.%2$I < $1 AND odoo_events._has_personal(x.event, x.classes) LIMIT $3),
-                       u AS (UPDATE %1$s x SET event = odoo_events._erased(x.event, x.classes, $2), subject = odoo_events._erased(x.event, x.classes, $2)::json ->> ''subject''
-                               FROM t WHERE x.ctid = t.place RETURNING x.%3$I AS id)
-                  SELECT array_agg(u.id) FROM u', relation, CASE WHEN dead THEN 'first_at' ELSE 'recordedtime' END, CASE WHEN dead THEN 'event_id' ELSE 'id' END)
-    INTO ids USING before, at, most;
-  RETURN COALESCE(ids, '{}');
+  FOR i IN 0..7 LOOP
+    EXECUTE format('WITH u AS (UPDATE odoo_events.%I x SET event = odoo_events._erased(x.event, x.classes, $3), subject = odoo_events._erased(x.event, x.classes, $3)::json ->> ''subject''
+                                WHERE x.position > $1 AND x.position <= $2 AND odoo_events._has_personal(x.event, x.classes) RETURNING x.id)
+                    SELECT array_agg(u.id) FROM u', concat('outbox_', i)) INTO part USING since, upto, at;
+    ids := ids || part;
+  END LOOP;
+  RETURN ids;
 END $$;
-COMMENT ON FUNCTION odoo_events._retain_in(regclass, timestamptz, timestamptz, int) IS 'internal: takes personal data out of old events of one table; answers which';
+COMMENT ON FUNCTION odoo_events._retain_outbox(int8, int8, timestamptz) IS 'internal: takes personal data out of a range of the outbox; answers of which events';
+
+CREATE FUNCTION odoo_events._retain_dead(before timestamptz, at timestamptz, most int) RETURNS uuid[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH t AS (SELECT d.ctid AS place FROM odoo_events.dead d WHERE d.first_at < before AND odoo_events._has_personal(d.event, d.classes) LIMIT most),
+     u AS (UPDATE odoo_events.dead x SET event = odoo_events._erased(x.event, x.classes, at), subject = odoo_events._erased(x.event, x.classes, at)::json ->> 'subject'
+             FROM t WHERE x.ctid = t.place RETURNING x.event_id AS id)
+SELECT COALESCE(array_agg(u.id), '{}') FROM u
+$$;
+COMMENT ON FUNCTION odoo_events._retain_dead(timestamptz, timestamptz, int) IS 'internal: takes personal data out of old dead letters; answers of which events';
 
 -- What a rule reaches now.
 CREATE FUNCTION odoo_events._retention_reach(before timestamptz) RETURNS TABLE (place text, rows int8)
@@ -57,33 +68,59 @@ UNION ALL SELECT 'not reached: WAL, backups, standbys'' archives, archives with 
 $$;
 COMMENT ON FUNCTION odoo_events._retention_reach(timestamptz) IS 'internal: how much older than this has personal data, and what is not reached';
 
--- A slice of a run; the worker calls it once a minute.
+-- A slice of a run; the worker calls it once a minute.  It looks at each position once, because the outbox is large, and it takes a second
+-- at most.  Where somebody has locked what it needs, as a transaction with erase() does, it tries again a minute later.
 CREATE FUNCTION odoo_events._retain(most int DEFAULT 5000) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
-  rule odoo_events.retention_rule;
-  run  odoo_events.retention_run;
-  at   constant timestamptz := clock_timestamp();
-  ids  uuid[] := '{}';
+  rule   odoo_events.retention_rule;
+  run    odoo_events.retention_run;
+  l      odoo_events.seal_log;
+  at     constant timestamptz := clock_timestamp();
+  newest constant int8 := odoo_events._last_position();
+  sealed int8 := newest;                        -- nobody could tell later what an event without a leaf was
+  ids    uuid[] := '{}';
+  others uuid[];
+  young  int8;
+  upto   int8;
+  done   boolean;
 BEGIN
   SELECT r.* INTO rule FROM odoo_events.retention_rule r LEFT JOIN odoo_events.retention_run x USING (class)
    WHERE x.class IS NULL OR x.ended_at IS NULL OR x.began_at < at - interval '1 day' OR x.before <> x.began_at - r.keep LIMIT 1;
   IF NOT FOUND THEN
     RETURN;
   END IF;
+  l := odoo_events._seal_current(false);
+  IF l.id IS NOT NULL THEN
+    sealed := LEAST(newest, l.first_position + odoo_events._seal_size(l.id) - 1);
+  ELSIF EXISTS (SELECT 1 FROM odoo_events.seal_log x WHERE x.closed_at IS NULL) THEN
+    RETURN;
+  END IF;
   INSERT INTO odoo_events.retention_run AS x (class, began_at, before, events) VALUES (rule.class, at, at - rule.keep, 0)
   ON CONFLICT ON CONSTRAINT retention_run_pkey DO UPDATE SET began_at = EXCLUDED.began_at, before = EXCLUDED.before, events = 0, ended_at = NULL
    WHERE x.ended_at IS NOT NULL OR x.before <> x.began_at - rule.keep;
   SELECT * INTO run FROM odoo_events.retention_run x WHERE x.class = rule.class FOR UPDATE;
-  PERFORM odoo_events._seal_all();
-  FOR i IN 0..7 LOOP
-    ids := ids || odoo_events._retain_in(format('odoo_events.outbox_%s', i)::regclass, run.before, at, most - cardinality(ids));
+  run.reached := GREATEST(run.reached, COALESCE((SELECT min(o.position) - 1 FROM odoo_events.outbox_all o), newest));
+  LOOP
+    upto := LEAST(run.reached + LEAST(most, 1000), newest);
+    young := (SELECT min(o.position) FROM odoo_events.outbox_all o WHERE o.position > run.reached AND o.position <= upto AND o.recordedtime >= run.before);
+    upto := LEAST(young - 1, upto, GREATEST(sealed, run.reached));
+    ids := ids || odoo_events._retain_outbox(run.reached, upto, at);
+    run.reached := upto;
+    done := upto >= newest OR COALESCE(young = upto + 1, false);
+    EXIT WHEN done OR upto >= sealed OR cardinality(ids) >= most OR clock_timestamp() > at + interval '1 second';
   END LOOP;
-  ids := ids || odoo_events._retain_in('odoo_events.dead', run.before, at, most - cardinality(ids));
+  IF done THEN
+    others := odoo_events._retain_dead(run.before, at, most);
+    done := cardinality(others) < most;
+    ids := ids || others;
+  END IF;
+  IF done THEN
+    UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
+    UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
+  END IF;
   PERFORM odoo_events._seal_erase(ids);
-  UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
-  UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
-  UPDATE odoo_events.retention_run x SET events = x.events + cardinality(ids), ended_at = CASE WHEN cardinality(ids) < most THEN clock_timestamp() END
+  UPDATE odoo_events.retention_run x SET reached = run.reached, events = x.events + cardinality(ids), ended_at = CASE WHEN done THEN clock_timestamp() END
    WHERE x.class = rule.class RETURNING * INTO run;
   IF run.ended_at IS NULL OR run.events = 0 THEN
     RETURN;
@@ -94,6 +131,8 @@ BEGIN
   PERFORM odoo_events._emit('odoo.platform.retention.applied.v1', 'retention/' || rule.class,
             jsonb_build_object('retention', jsonb_build_object('class', rule.class, 'keep', rule.keep, 'before', run.before, 'events', run.events)), 'retention:' || rule.class);
   PERFORM odoo_events._wake('config');
+EXCEPTION WHEN lock_not_available THEN
+  RAISE DEBUG 'personal data stay for another minute: what has them is locked';
 END $$;
 COMMENT ON FUNCTION odoo_events._retain(int) IS 'internal: a slice of the daily run of set_retention()';
 

@@ -73,7 +73,9 @@ subtest 'personal data leave old events' => sub {
 	is(sql('SELECT count(*) FROM odoo_events.retention_rule'), '0', 'and keeps nothing');
 	ok(exists $dry{q{not reached: WAL, backups, standbys' archives, archives with proofs, consumers; old row versions until VACUUM}}, 'it says what is not reached');
 	my $pid = sql('SELECT pid FROM odoo_events.worker_status');
-	sql(q{SELECT odoo_events.set_retention('personal', '1 hour', dry_run => false); SELECT odoo_events._retain(2); SELECT odoo_events._retain()});
+	sql(q{SELECT odoo_events.set_retention('personal', '1 hour', dry_run => false); SELECT odoo_events._retain(2)});
+	# one call does it, unless the worker has the evidence log at that moment
+	ok($node->poll_query_until($db, q{SELECT EXISTS (SELECT 1 FROM odoo_events.retention_run WHERE ended_at IS NOT NULL) FROM odoo_events._retain()}), 'a run ends');
 	is(sql(qq{SELECT count(*) FROM odoo_events.outbox_all WHERE recordedtime < now() - interval '1 hour' AND event LIKE '%$name%'}), '0', 'the name is in no old event');
 	is(sql(qq{SELECT count(*) FROM odoo_events.dead WHERE event LIKE '%$name%' OR subject LIKE '%$name%'}), '0', 'nor in a dead letter');
 	is(sql(qq{SELECT count(*) FROM odoo_events.attempt WHERE response LIKE '%$name%'}), '0', 'nor in an answer');
