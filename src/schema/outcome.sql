@@ -166,11 +166,12 @@ BEGIN
       scanned := COALESCE((SELECT min(s.position) FROM odoo_events.outcome_state s WHERE s.state = 'pending'), last);
     END IF;
     UPDATE odoo_events.outcome_state s
-       SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
-      FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y JOIN odoo_events.subscription_config w ON w.id = y.subscription_id
-             WHERE w.outcomes = 'event' AND y.state = 'pending' FOR UPDATE OF y SKIP LOCKED) k, odoo_events.subscription_config c, odoo_events.outbox_all x
-     WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id AND s.subscription_id = c.id AND x.partitionkey = s.partitionkey
-       AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
+       SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = k.type || ' ' || k.id
+      FROM (SELECT y.subscription_id, y.event_id, x.type, x.id
+              FROM odoo_events.outcome_state y JOIN odoo_events.subscription_config w ON w.id = y.subscription_id JOIN odoo_events.outbox_all x ON x.partitionkey = y.partitionkey
+             WHERE w.outcomes = 'event' AND y.state = 'pending' AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > y.position
+               AND x.type LIKE ANY (w.outcome_types_like) FOR UPDATE OF y SKIP LOCKED) k
+     WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id;
   END IF;
   scanned := last;
   FOR o IN UPDATE odoo_events.outcome_state s SET told_at = clock_timestamp()
