@@ -245,6 +245,8 @@ WITH d AS (SELECT unnest(keys) AS document
            UNION SELECT e.correlationid FROM unnest(keys) k, LATERAL (SELECT o.correlationid FROM odoo_events.outbox_all o WHERE o.partitionkey = k ORDER BY o.position DESC LIMIT 20) e),
      p AS MATERIALIZED (
        SELECT x.* FROM odoo_events.promise_last x WHERE keys IS NULL AND x.state IN ('at_risk', 'breached')
+          -- as diagnose() does it, but before the worst hundred are taken
+          AND odoo_events._allows((SELECT odoo_events._policies('{read,operate,approve}')), 'odoo.process.promise.breached.v1', x.company_id, x.warehouse_id)
        UNION ALL
        SELECT x.* FROM d, LATERAL (SELECT DISTINCT ON (r.id) r.* FROM odoo_events.promise_row r WHERE r.document = d.document ORDER BY r.id, r.n DESC) x
         WHERE x.state NOT IN ('met', 'cancelled'))
