@@ -46,7 +46,7 @@ BEGIN
   ELSIF pending.max IS NULL OR pending.max NOT BETWEEN 1 AND 1000000 THEN
     RAISE EXCEPTION 'argument "max" is %', pending.max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 1000000.';
   END IF;
-  PERFORM odoo_events._must_be_whole(c, 'pending', '{read,consume}', true);
+  PERFORM odoo_events._must_be_whole(c, 'pending', '{read}', true);
   RETURN QUERY
   SELECT p.position, COALESCE(o.id, d.event_id), COALESCE(o.type, d.type), COALESCE(o.subject, d.subject), COALESCE(o."time", (odoo_events._legible(d.event) ->> 'time')::timestamptz), p.state,
          odoo_events._rendered(odoo_events._company_event(COALESCE(d.event, o.event), COALESCE(d.classes, o.classes), c.companies), COALESCE(d.classes, o.classes), c.payload, c.clearance, c.fields)::json
