@@ -263,7 +263,7 @@ CREATE FUNCTION odoo_events.published(since timestamptz, until timestamptz, buck
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 SELECT x.at, x.position - lag(x.position) OVER (ORDER BY x.at)
   FROM (SELECT since + (until - since) * i / buckets AS at, odoo_events._position_at(since + (until - since) * i / buckets) AS position
-          FROM generate_series(0, buckets) i) x
+          FROM odoo_events._must_be_free('published') f, generate_series(0, buckets) i) x
  ORDER BY x.at OFFSET 1
 $$;
 COMMENT ON FUNCTION odoo_events.published(timestamptz, timestamptz, int) IS
