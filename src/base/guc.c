@@ -213,9 +213,8 @@ static bool
 oe_check_four_eyes(char **newval, void **extra, GucSource source)
 {
 	static const char *const known[] = {
-		"acknowledge", "alter_subscription", "arm", "config_apply", "config_rollback", "cut_back", "cut_over", "discard", "disarm", "erase", "pause",
-		"replay", "resume", "retry_now", "rotate_secret", "set_environment", "set_policy", "set_secret", "skip",
-		"subscribe", "unsubscribe"
+		"acknowledge", "alter_subscription", "arm", "config_apply", "config_rollback", "cut_back", "cut_over", "discard", "erase", "pause",
+		"replay", "resume", "retry_now", "rotate_secret", "set_policy", "set_secret", "skip", "subscribe", "unsubscribe"
 	};
 	char	   *copy = pstrdup(*newval);
 	List	   *names = NIL;
