@@ -26,6 +26,7 @@ BEGIN
     known := EXISTS (SELECT 1 FROM unnest(ARRAY['odoo.platform.subscription.pinged.v1', 'odoo.platform.subscription.disabled.v1',
                        'odoo.platform.subscription.overrun.v1', 'odoo.platform.event.dead_lettered.v1', 'odoo.platform.outcome.overdue.v1', 'odoo.platform.outcome.failed.v1', 'odoo.platform.person.erased.v1', 'odoo.platform.capture.fell_back.v1',
                        'odoo.platform.type.deprecated.v1', 'odoo.platform.seal.checkpoint.v1', 'odoo.platform.retention.applied.v1', 'odoo.platform.exception.escalated.v1', 'odoo.process.promise.at_risk.v1',
+                       'odoo.platform.flow.unusual.v1', 'odoo.platform.configuration.rolled_back.v1', 'odoo.platform.backfill.completed.v1', 'odoo.platform.capture.truncated.v1',
                        'odoo.process.promise.breached.v1', 'odoo.process.promise.met_late.v1']) p WHERE p LIKE likes[cardinality(likes)]);
     IF NOT known AND to_regclass('odoo_events.event_type') IS NOT NULL THEN
       EXECUTE 'SELECT EXISTS (SELECT 1 FROM odoo_events.event_type t WHERE t.type LIKE $1)' INTO known USING likes[cardinality(likes)];
