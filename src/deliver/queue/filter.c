@@ -313,7 +313,8 @@ static const char *
 oe_must_be_named(OeOutboxRow *row)
 {
 	static const char *const types[][2] = {{OE_PLATFORM "subscription.", OE_PLATFORM}, {OE_PLATFORM "event.", OE_PLATFORM},
-	{OE_PROCESS "promise.", OE_PROCESS}};
+	{OE_PLATFORM "outcome.", OE_PLATFORM}, {OE_PLATFORM "exception.", OE_PLATFORM}, {OE_PLATFORM "flow.", OE_PLATFORM},
+	{OE_PLATFORM "configuration.", OE_PLATFORM}, {OE_PLATFORM "seal.", OE_PLATFORM}, {OE_PROCESS "promise.", OE_PROCESS}};
 
 	for (int i = 0; i < lengthof(types); i++)
 		if (row->type_len > (int) strlen(types[i][0]) && memcmp(row->type, types[i][0], strlen(types[i][0])) == 0)

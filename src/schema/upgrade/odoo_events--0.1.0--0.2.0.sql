@@ -2175,7 +2175,7 @@ BEGIN
            WHERE NOT job.dead_letters AND o.position > after_position AND o.position <= job.to_position AND NOT odoo_events._for_others(o.classes, c.id)
              AND o.type LIKE ANY (c.types_like)
              AND CASE WHEN o.type = 'odoo.platform.subscription.pinged.v1' THEN o.subject = 'subscription/' || c.name
-                      WHEN o.type ~ '^odoo[.]platform[.](subscription|event)[.]'      -- only by name, as match.c has it
+                      WHEN o.type ~ '^odoo[.]platform[.](subscription|event|outcome|exception|flow|configuration|seal)[.]'      -- only by name, as deliver/queue/filter.c has it
                       THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND o.type LIKE t)
                       WHEN o.type LIKE 'odoo.process.promise.%' THEN EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.process.%' AND o.type LIKE t) ELSE true END
              AND (c.companies IS NULL OR COALESCE(o.company_id = ANY (c.companies), c.shared_rows))
@@ -5740,7 +5740,7 @@ RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT CASE WHEN type = 'odoo.platform.subscription.pinged.v1' THEN CASE WHEN subject <> 'subscription/' || c.name THEN 'a ping of another' END
             WHEN NOT type LIKE ANY (c.types_like)
-              OR type ~ '^odoo[.]platform[.](subscription|event)[.]' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND type LIKE t)
+              OR type ~ '^odoo[.]platform[.](subscription|event|outcome|exception|flow|configuration|seal)[.]' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.platform.%' AND type LIKE t)
               OR type LIKE 'odoo.process.promise.%' AND NOT EXISTS (SELECT 1 FROM unnest(c.types_like) t WHERE t LIKE 'odoo.process.%' AND type LIKE t)
             THEN format('its types are %s', c.types)
             WHEN c.companies IS NOT NULL AND NOT COALESCE(company_id = ANY (c.companies), c.shared_rows)
