@@ -1354,7 +1354,7 @@ DECLARE
   off text[];
 BEGIN
   SELECT array_agg(t.type ORDER BY t.type) INTO off
-    FROM odoo_events.event_type t WHERE t.type LIKE ANY (c.types_like) AND NOT t.enabled AND t.type LIKE 'odoo.master.%';
+    FROM odoo_events.event_type t WHERE t.type LIKE ANY (c.types_like) AND NOT t.enabled AND t.type LIKE 'odoo.master_data.%';
   IF off IS NOT NULL THEN
     RAISE WARNING 'subscription "%" keeps states, and % of the types of master data that it takes are not emitted', c.name, cardinality(off)
       USING HINT = (SELECT string_agg(format('SELECT odoo_events.enable_event(%L);', o), ' ') FROM unnest(off) o);
