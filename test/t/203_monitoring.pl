@@ -55,7 +55,7 @@ subtest 'runbooks: a section for each alert and check, whose statements can be e
 	my $pages = slurp_file("$top/docs/runbooks.md");
 	is(join(' ', grep { $pages !~ /^## $_$/m } $rules{alerts} =~ /^\s+- alert: (\w+)/mg), '', 'each alert has a section');
 	my $checks = $node->safe_psql($db, q{SELECT string_agg(DISTINCT split_part("check", ' ', 1), ' ') FROM odoo_events.health() WHERE "check" NOT LIKE 'output %'});
-	is(join(' ', grep { $pages !~ /^## health: $_$/m } split(/ /, $checks), 'output plugin', 'endpoint', 'slots', 'disk', 'roles', 'wal', 'sunset', 'credentials', 'loops', 'limits', 'indexes', 'readers'),
+	is(join(' ', grep { $pages !~ /^## health: $_$/m } split(/ /, $checks), 'output plugin', 'endpoint', 'slots', 'disk', 'roles', 'wal', 'sunset', 'credentials', 'loops', 'limits', 'indexes', 'readers', 'outcomes', 'rejections', 'evidence', 'flows', 'announced'),
 		'', 'so has each check of health()');
 	foreach my $sql ($pages =~ /^```sql\n(.*?)^```/msg)
 	{
