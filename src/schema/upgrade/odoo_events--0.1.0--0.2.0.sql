@@ -918,8 +918,8 @@ BEGIN
 END $$;
 -- shelf: what unsubscribe() and a change of credentials leave behind for seven days, so that it can be taken back.
 
--- The rows of held and dead, and the signing secret, stay where they are under the subscription's number; progress and the place of a
--- consumer are copied here, because the worker looks at the rings of living subscriptions only.
+-- The rows of held, dead and acknowledged, and the signing secret, stay where they are under the subscription's number; progress and
+-- the place of a consumer are copied here, because the worker looks at the rings of living subscriptions only.
 CREATE TABLE odoo_events.unsubscribed (
     subscription_id int4 PRIMARY KEY,
     name            text NOT NULL,
@@ -1019,6 +1019,7 @@ BEGIN
   SELECT array_agg(d.subscription_id) INTO gone FROM d;
   DELETE FROM odoo_events.held h WHERE h.subscription_id = ANY (gone);
   DELETE FROM odoo_events.dead x WHERE x.subscription_id = ANY (gone);
+  DELETE FROM odoo_events.acknowledged a WHERE a.subscription_id = ANY (gone);
   DELETE FROM odoo_events.subscription_secret s
    WHERE s.subscription_id = ANY (gone)
       OR s.subscription_id < 0 AND NOT EXISTS (SELECT 1 FROM odoo_events.kept_secret k WHERE k.id = -s.subscription_id)
@@ -2021,7 +2022,6 @@ BEGIN
   DELETE FROM odoo_events.overrun o WHERE o.subscription_id = c.id;
   DELETE FROM odoo_events.subscription_peer e WHERE e.subscription_id = c.id;
   DELETE FROM odoo_events.outcome_state o WHERE o.subscription_id = c.id;
-  DELETE FROM odoo_events.acknowledged a WHERE a.subscription_id = c.id;
   DELETE FROM odoo_events.subscription_cut k WHERE c.id IN (k.from_id, k.to_id);
   PERFORM odoo_events._wake('config');
 END $$;
@@ -2729,7 +2729,7 @@ COMMENT ON VIEW odoo_events._care IS 'internal: what care shows';
 -- Each attribute is that of the most specific rule that has it.  What subscribe(owner, contact) was given stands behind the subscription's own rule.
 CREATE FUNCTION odoo_events._care(subscription text, type text DEFAULT NULL, company_id int4 DEFAULT NULL, warehouse_id int4 DEFAULT NULL,
   OUT owner text, OUT contact text, OUT criticality int2, OUT runbook text, OUT escalation jsonb, OUT sunset date)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 SELECT (array_agg(r.owner ORDER BY r.rank) FILTER (WHERE r.owner IS NOT NULL))[1],
        (array_agg(r.contact ORDER BY r.rank) FILTER (WHERE r.contact IS NOT NULL))[1],
        (array_agg(r.criticality ORDER BY r.rank) FILTER (WHERE r.criticality IS NOT NULL))[1],
@@ -3276,12 +3276,14 @@ CREATE FUNCTION odoo_events._microseconds(first timestamptz, last timestamptz) R
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS 'SELECT ((extract(epoch FROM last) - extract(epoch FROM first)) * 1000000)::int8';
 COMMENT ON FUNCTION odoo_events._microseconds(timestamptz, timestamptz) IS 'internal: time between two moments, exactly';
--- Open time between two moments, in microseconds; negative where the second comes first.
+-- Open time between two moments, in microseconds; negative where the second comes first.  Of what is further apart ten years are counted:
+-- a deadline of year 9999 takes no minutes.
 CREATE FUNCTION odoo_events._open_between(c odoo_events.calendar_def, first timestamptz, last timestamptz) RETURNS int8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   total int8 := 0;
   day   date := (first AT TIME ZONE c.timezone)::date - 1;
+  upto  constant date := LEAST((last AT TIME ZONE c.timezone)::date, day + 3650);
   p     record;
 BEGIN
   IF c.id IS NULL THEN
@@ -3289,7 +3291,7 @@ BEGIN
   ELSIF last < first THEN
     RETURN -odoo_events._open_between(c, last, first);
   END IF;
-  WHILE day <= (last AT TIME ZONE c.timezone)::date LOOP
+  WHILE day <= upto LOOP
     FOR p IN SELECT * FROM odoo_events._open_periods(c, day) LOOP
       total := total + GREATEST(odoo_events._microseconds(GREATEST(p.opens, first), LEAST(p.closes, last)), 0);
     END LOOP;
@@ -3297,7 +3299,7 @@ BEGIN
   END LOOP;
   RETURN total;
 END $$;
-COMMENT ON FUNCTION odoo_events._open_between(odoo_events.calendar_def, timestamptz, timestamptz) IS 'internal: open time between two moments, in microseconds; all time where there is no calendar';
+COMMENT ON FUNCTION odoo_events._open_between(odoo_events.calendar_def, timestamptz, timestamptz) IS 'internal: open time between two moments, in microseconds, ten years at most; all time where there is no calendar';
 -- The earliest moment at which so much open time has passed.  Ten years without an open hour: null.
 CREATE FUNCTION odoo_events._add_open(c odoo_events.calendar_def, start timestamptz, open_time int8) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3613,8 +3615,10 @@ CREATE FUNCTION odoo_events._sla_deadline(event jsonb, path jsonpath, timezone t
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   given text := jsonb_path_query_first(event, path, silent => true) #>> '{}';
+  due   timestamptz;
 BEGIN
-  RETURN CASE WHEN given ~ '^\d{4}-\d\d-\d\d$' THEN (given::date + 1)::timestamp AT TIME ZONE COALESCE(timezone, 'UTC') ELSE given::timestamptz END;
+  due := CASE WHEN given ~ '^\d{4}-\d\d-\d\d$' THEN (given::date + 1)::timestamp AT TIME ZONE COALESCE(timezone, 'UTC') ELSE given::timestamptz END;
+  RETURN CASE WHEN due > '1900-01-01 UTC' AND due < '10000-01-02 UTC' THEN due END;        -- no infinity, nor what overflows when it is counted
 EXCEPTION WHEN data_exception THEN
   RETURN NULL;
 END $$;
@@ -4120,11 +4124,12 @@ BEGIN
       scanned := COALESCE((SELECT min(s.position) FROM odoo_events.outcome_state s WHERE s.state = 'pending'), last);
     END IF;
     UPDATE odoo_events.outcome_state s
-       SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = x.type || ' ' || x.id
-      FROM (SELECT y.subscription_id, y.event_id FROM odoo_events.outcome_state y JOIN odoo_events.subscription_config w ON w.id = y.subscription_id
-             WHERE w.outcomes = 'event' AND y.state = 'pending' FOR UPDATE OF y SKIP LOCKED) k, odoo_events.subscription_config c, odoo_events.outbox_all x
-     WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id AND s.subscription_id = c.id AND x.partitionkey = s.partitionkey
-       AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > s.position AND x.type LIKE ANY (c.outcome_types_like);
+       SET state = 'processed', decided_at = clock_timestamp(), decided_by = 'odoo_events worker', reference = k.type || ' ' || k.id
+      FROM (SELECT y.subscription_id, y.event_id, x.type, x.id
+              FROM odoo_events.outcome_state y JOIN odoo_events.subscription_config w ON w.id = y.subscription_id JOIN odoo_events.outbox_all x ON x.partitionkey = y.partitionkey
+             WHERE w.outcomes = 'event' AND y.state = 'pending' AND x.position > _outcomes_step.scanned AND x.position <= last AND x.position > y.position
+               AND x.type LIKE ANY (w.outcome_types_like) FOR UPDATE OF y SKIP LOCKED) k
+     WHERE s.subscription_id = k.subscription_id AND s.event_id = k.event_id;
   END IF;
   scanned := last;
   FOR o IN UPDATE odoo_events.outcome_state s SET told_at = clock_timestamp()
@@ -4342,7 +4347,7 @@ BEGIN
   ELSIF pending.max IS NULL OR pending.max NOT BETWEEN 1 AND 1000000 THEN
     RAISE EXCEPTION 'argument "max" is %', pending.max USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 1000000.';
   END IF;
-  PERFORM odoo_events._must_be_whole(c, 'pending', '{read,consume}', true);
+  PERFORM odoo_events._must_be_whole(c, 'pending', '{read}', true);
   RETURN QUERY
   SELECT p.position, COALESCE(o.id, d.event_id), COALESCE(o.type, d.type), COALESCE(o.subject, d.subject), COALESCE(o."time", (odoo_events._legible(d.event) ->> 'time')::timestamptz), p.state,
          odoo_events._rendered(odoo_events._company_event(COALESCE(d.event, o.event), COALESCE(d.classes, o.classes), c.companies), COALESCE(d.classes, o.classes), c.payload, c.clearance, c.fields)::json
@@ -4804,7 +4809,7 @@ BEGIN
     INTO last_position, retries FROM odoo_events.subscription_progress p WHERE p.subscription_id = a.id;
   IF last_position IS NULL THEN
     RAISE EXCEPTION 'subscription "%" has no place yet', a.name USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM odoo_events.health();';
-  ELSIF retries > 0 AND NOT carry THEN
+  ELSIF retries > 0 AND carry IS NOT TRUE THEN
     RAISE EXCEPTION 'subscription "%" retries % events or batches', a.name, retries USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = format('SELECT odoo_events.retry_now(%L);  -- or hand them over: SELECT * FROM odoo_events.%I(%L, %L, carry => true);', a.name, function, a.name, b.name);
   END IF;
@@ -4823,6 +4828,10 @@ BEGIN
   first_position := COALESCE(positions[1], last_position + 1);
   PERFORM odoo_events._put_place(a.id, last_position, '{}');
   PERFORM odoo_events._put_place(b.id, last_position, positions);
+  -- what was brought to the partner by hand, ahead of the place, is not sent by the other one either
+  INSERT INTO odoo_events.acknowledged (subscription_id, position, event_id, at, who, note)
+  SELECT b.id, k.position, k.event_id, k.at, k.who, k.note FROM odoo_events.acknowledged k WHERE k.subscription_id = a.id AND k.position > _cut.last_position
+  ON CONFLICT ON CONSTRAINT acknowledged_pkey DO NOTHING;
   INSERT INTO odoo_events.subscription_cut (at, who, from_id, to_id, last_position, carried) VALUES (clock_timestamp(), session_user, a.id, b.id, last_position, positions);
   UPDATE odoo_events.subscription_config s SET state = 'paused', state_reason = format('its place went to "%s" at position %s by %s', b.name, last_position, session_user),
          state_since = clock_timestamp() WHERE s.id = a.id;
@@ -5590,10 +5599,12 @@ END $$;
 -- reach its tables.
 
 -- A view calls its functions as its reader, but reads tables as their owner.  So everybody may call these functions, and they answer
--- only who hands them a number that nobody but the owner, and so the view, can read.  It is a sequence, which nobody can LOCK.
+-- only who hands them a number that nobody but the owner, and so the view, can read.  It is a sequence, which nobody can LOCK.  The number
+-- is its value and not its start, which everybody can read in pg_sequence.
 DO $$
 BEGIN
-  EXECUTE format('CREATE SEQUENCE odoo_events._view_key MINVALUE 1 START %s', ('x' || replace(gen_random_uuid()::text, '-', ''))::bit(128)::bit(60)::int8 + 1);
+  CREATE SEQUENCE odoo_events._view_key;
+  PERFORM pg_catalog.setval('odoo_events._view_key', ('x' || replace(gen_random_uuid()::text, '-', ''))::bit(128)::bit(60)::int8 + 1);
 END $$;
 COMMENT ON SEQUENCE odoo_events._view_key IS 'internal: what a status view hands to the function that it reads, so that nobody else can call it';
 CREATE FUNCTION odoo_events._must_be_view(key int8) RETURNS void
@@ -7139,6 +7150,8 @@ WITH d AS (SELECT unnest(keys) AS document
            UNION SELECT e.correlationid FROM unnest(keys) k, LATERAL (SELECT o.correlationid FROM odoo_events.outbox_all o WHERE o.partitionkey = k ORDER BY o.position DESC LIMIT 20) e),
      p AS MATERIALIZED (
        SELECT x.* FROM odoo_events.promise_last x WHERE keys IS NULL AND x.state IN ('at_risk', 'breached')
+          -- as diagnose() does it, but before the worst hundred are taken
+          AND odoo_events._allows((SELECT odoo_events._policies('{read,operate,approve}')), 'odoo.process.promise.breached.v1', x.company_id, x.warehouse_id)
        UNION ALL
        SELECT x.* FROM d, LATERAL (SELECT DISTINCT ON (r.id) r.* FROM odoo_events.promise_row r WHERE r.document = d.document ORDER BY r.id, r.n DESC) x
         WHERE x.state NOT IN ('met', 'cancelled'))
@@ -7771,8 +7784,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events.seal() IS
 'signs a checkpoint of the evidence log and answers it (C2SP tlog-checkpoint); the first call opens the log: from then on the worker signs one an hour';
+-- The verifier as _seal_verifier() has it: a view calls functions as its reader, who may not call that one.
 CREATE OR REPLACE VIEW odoo_events.checkpoint AS
-SELECT l.origin, c.size, l.first_position, l.first_position + c.size - 1 AS last_position, c.at, c.reason, c.checkpoint, odoo_events._seal_verifier(l) AS verifier, l.reason AS opened, l.closed_at
+SELECT l.origin, c.size, l.first_position, l.first_position + c.size - 1 AS last_position, c.at, c.reason, c.checkpoint,
+       concat(l.origin, '+', encode(substr(sha256(convert_to(l.origin || E'\n', 'UTF8') || '\x01' || l.public_key), 1, 4), 'hex'), '+',
+              replace(encode('\x01'::bytea || l.public_key, 'base64'), E'\n', '')) AS verifier, l.reason AS opened, l.closed_at
   FROM odoo_events.seal_checkpoint c JOIN odoo_events.seal_log l ON l.id = c.log;
 COMMENT ON VIEW odoo_events.checkpoint IS
 'signed checkpoints of the evidence log, with the key that verifies them; keep some of them where nobody who works on this server can change them';
@@ -8058,12 +8074,13 @@ DELETE FROM odoo_events.flow_anomaly a WHERE a.until < now() - interval '70 days
 DELETE FROM odoo_events.flow f WHERE f.seen < CURRENT_DATE - 84;
 $$;
 COMMENT ON FUNCTION odoo_events._flow_tidy() IS 'internal: forgets buckets, anomalies and flows that are too old to be compared with';
+-- Events without a warehouse are one flow, whatever their companies: a policy that names companies does not show it (-1 is in no list).
 CREATE OR REPLACE VIEW odoo_events.flow_stat WITH (security_barrier) AS
 SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' || c.name) AS flow, f.type, f.warehouse_id, c.name AS subscription, s.bucket, s.n, s.requests, s.failures, s.p50, s.p95
   FROM odoo_events.flow_stat_row s
   JOIN odoo_events.flow f ON f.id = s.flow
   LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
- WHERE CASE WHEN f.type IS NOT NULL THEN odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, f.company_id, f.warehouse_id)
+ WHERE CASE WHEN f.type IS NOT NULL THEN odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, CASE WHEN f.warehouse_id IS NULL THEN -1 ELSE f.company_id END, f.warehouse_id)
             ELSE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses) END;
 COMMENT ON VIEW odoo_events.flow_stat IS
 'how much came, per flow (type and warehouse, or subscription) and five minutes: n events published or acknowledged, requests and failures, p50 and p95 in seconds '
@@ -8075,7 +8092,7 @@ SELECT COALESCE(f.type || COALESCE('@' || f.warehouse_id, ''), 'subscription:' |
   LEFT JOIN odoo_events.subscription_config c ON c.id = f.subscription_id
  WHERE (a.flow = 0 OR f.id IS NOT NULL)
    AND CASE WHEN f.subscription_id IS NOT NULL THEN odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
-            ELSE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, f.company_id, f.warehouse_id) END;
+            ELSE odoo_events._allows((SELECT m.sees FROM odoo_events._my_policy m), f.type, CASE WHEN f.warehouse_id IS NULL THEN -1 ELSE f.company_id END, f.warehouse_id) END;
 COMMENT ON VIEW odoo_events.anomaly IS
 'what is unusual of flows, or was within ten weeks: kind silence, drop, spike (n events), slow (n seconds, 95th percentile), failing (n share of requests); expected, the bounds '
 'low and high, score in spreads, all as of when it was told; until null: it is so now; flow * is most flows of events at once';
@@ -8357,7 +8374,7 @@ CREATE FUNCTION odoo_events.published(since timestamptz, until timestamptz, buck
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 SELECT x.at, x.position - lag(x.position) OVER (ORDER BY x.at)
   FROM (SELECT since + (until - since) * i / buckets AS at, odoo_events._position_at(since + (until - since) * i / buckets) AS position
-          FROM generate_series(0, buckets) i) x
+          FROM odoo_events._must_be_free('published') f, generate_series(0, buckets) i) x
  ORDER BY x.at OFFSET 1
 $$;
 COMMENT ON FUNCTION odoo_events.published(timestamptz, timestamptz, int) IS
@@ -8924,7 +8941,7 @@ DECLARE
   result  jsonb;
 BEGIN
   SELECT string_agg(format('%L, to_jsonb(%s)', a.name, COALESCE(pg_get_function_arg_default(p.oid, a.n::int), 'NULL::text')), ', ') INTO members
-    FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY a(name, n) WHERE p.oid = proc AND a.n <= 45;
+    FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY a(name, n) WHERE p.oid = proc AND a.n <= p.pronargs;
   EXECUTE format('SELECT jsonb_build_object(%s)', members) INTO result;
   RETURN result;
 END $$;
@@ -10457,7 +10474,8 @@ CREATE TABLE odoo_events.retention_run (
     began_at timestamptz NOT NULL,
     before   timestamptz NOT NULL,
     events   int8 NOT NULL,
-    ended_at timestamptz
+    ended_at timestamptz,
+    reached  int8 NOT NULL DEFAULT 0            -- events up to this position have been looked at, in this run or an earlier one
 );
 COMMENT ON TABLE odoo_events.retention_run IS 'the latest run of each rule of set_retention(); in no dump';
 -- Does an event have anything personal left?
@@ -10466,21 +10484,30 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 SELECT (classes ~ '(^| )3:' OR left(event, strpos(event, ',"data":')) ~ ',"authid":') IS TRUE AND left(event, strpos(event, ',"data":')) !~ ',"erasedtime":'
 $$;
 COMMENT ON FUNCTION odoo_events._has_personal(text, text) IS 'internal: has an event personal members or an actor that nobody has erased';
--- Of one table with events that are older; "most" events at a time.
-CREATE FUNCTION odoo_events._retain_in(relation regclass, before timestamptz, at timestamptz, most int) RETURNS uuid[]
+-- Of events behind "since", up to "upto".
+CREATE FUNCTION odoo_events._retain_outbox(since int8, upto int8, at timestamptz) RETURNS uuid[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  ids uuid[];
-  dead constant boolean := relation = 'odoo_events.dead'::regclass;
+  ids  uuid[] := '{}';
+  part uuid[];
 BEGIN
-  EXECUTE format('WITH t AS (SELECT x.ctid AS place FROM %1$s x WHERE x.%2$I < $1 AND odoo_events._has_personal(x.event, x.classes) LIMIT $3),
-                       u AS (UPDATE %1$s x SET event = odoo_events._erased(x.event, x.classes, $2), subject = odoo_events._erased(x.event, x.classes, $2)::json ->> ''subject''
-                               FROM t WHERE x.ctid = t.place RETURNING x.%3$I AS id)
-                  SELECT array_agg(u.id) FROM u', relation, CASE WHEN dead THEN 'first_at' ELSE 'recordedtime' END, CASE WHEN dead THEN 'event_id' ELSE 'id' END)
-    INTO ids USING before, at, most;
-  RETURN COALESCE(ids, '{}');
+  FOR i IN 0..7 LOOP
+    EXECUTE format('WITH u AS (UPDATE odoo_events.%I x SET event = odoo_events._erased(x.event, x.classes, $3), subject = odoo_events._erased(x.event, x.classes, $3)::json ->> ''subject''
+                                WHERE x.position > $1 AND x.position <= $2 AND odoo_events._has_personal(x.event, x.classes) RETURNING x.id)
+                    SELECT array_agg(u.id) FROM u', concat('outbox_', i)) INTO part USING since, upto, at;
+    ids := ids || part;
+  END LOOP;
+  RETURN ids;
 END $$;
-COMMENT ON FUNCTION odoo_events._retain_in(regclass, timestamptz, timestamptz, int) IS 'internal: takes personal data out of old events of one table; answers which';
+COMMENT ON FUNCTION odoo_events._retain_outbox(int8, int8, timestamptz) IS 'internal: takes personal data out of a range of the outbox; answers of which events';
+CREATE FUNCTION odoo_events._retain_dead(before timestamptz, at timestamptz, most int) RETURNS uuid[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+WITH t AS (SELECT d.ctid AS place FROM odoo_events.dead d WHERE d.first_at < before AND odoo_events._has_personal(d.event, d.classes) LIMIT most),
+     u AS (UPDATE odoo_events.dead x SET event = odoo_events._erased(x.event, x.classes, at), subject = odoo_events._erased(x.event, x.classes, at)::json ->> 'subject'
+             FROM t WHERE x.ctid = t.place RETURNING x.event_id AS id)
+SELECT COALESCE(array_agg(u.id), '{}') FROM u
+$$;
+COMMENT ON FUNCTION odoo_events._retain_dead(timestamptz, timestamptz, int) IS 'internal: takes personal data out of old dead letters; answers of which events';
 -- What a rule reaches now.
 CREATE FUNCTION odoo_events._retention_reach(before timestamptz) RETURNS TABLE (place text, rows int8)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -10492,33 +10519,59 @@ UNION ALL SELECT 'not reached: own events, whose members have no class; names of
 UNION ALL SELECT 'not reached: WAL, backups, standbys'' archives, archives with proofs, consumers; old row versions until VACUUM', NULL
 $$;
 COMMENT ON FUNCTION odoo_events._retention_reach(timestamptz) IS 'internal: how much older than this has personal data, and what is not reached';
--- A slice of a run; the worker calls it once a minute.
+-- A slice of a run; the worker calls it once a minute.  It looks at each position once, because the outbox is large, and it takes a second
+-- at most.  Where somebody has locked what it needs, as a transaction with erase() does, it tries again a minute later.
 CREATE FUNCTION odoo_events._retain(most int DEFAULT 5000) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
-  rule odoo_events.retention_rule;
-  run  odoo_events.retention_run;
-  at   constant timestamptz := clock_timestamp();
-  ids  uuid[] := '{}';
+  rule   odoo_events.retention_rule;
+  run    odoo_events.retention_run;
+  l      odoo_events.seal_log;
+  at     constant timestamptz := clock_timestamp();
+  newest constant int8 := odoo_events._last_position();
+  sealed int8 := newest;                        -- nobody could tell later what an event without a leaf was
+  ids    uuid[] := '{}';
+  others uuid[];
+  young  int8;
+  upto   int8;
+  done   boolean;
 BEGIN
   SELECT r.* INTO rule FROM odoo_events.retention_rule r LEFT JOIN odoo_events.retention_run x USING (class)
    WHERE x.class IS NULL OR x.ended_at IS NULL OR x.began_at < at - interval '1 day' OR x.before <> x.began_at - r.keep LIMIT 1;
   IF NOT FOUND THEN
     RETURN;
   END IF;
+  l := odoo_events._seal_current(false);
+  IF l.id IS NOT NULL THEN
+    sealed := LEAST(newest, l.first_position + odoo_events._seal_size(l.id) - 1);
+  ELSIF EXISTS (SELECT 1 FROM odoo_events.seal_log x WHERE x.closed_at IS NULL) THEN
+    RETURN;
+  END IF;
   INSERT INTO odoo_events.retention_run AS x (class, began_at, before, events) VALUES (rule.class, at, at - rule.keep, 0)
   ON CONFLICT ON CONSTRAINT retention_run_pkey DO UPDATE SET began_at = EXCLUDED.began_at, before = EXCLUDED.before, events = 0, ended_at = NULL
    WHERE x.ended_at IS NOT NULL OR x.before <> x.began_at - rule.keep;
   SELECT * INTO run FROM odoo_events.retention_run x WHERE x.class = rule.class FOR UPDATE;
-  PERFORM odoo_events._seal_all();
-  FOR i IN 0..7 LOOP
-    ids := ids || odoo_events._retain_in(format('odoo_events.outbox_%s', i)::regclass, run.before, at, most - cardinality(ids));
+  run.reached := GREATEST(run.reached, COALESCE((SELECT min(o.position) - 1 FROM odoo_events.outbox_all o), newest));
+  LOOP
+    upto := LEAST(run.reached + LEAST(most, 1000), newest);
+    young := (SELECT min(o.position) FROM odoo_events.outbox_all o WHERE o.position > run.reached AND o.position <= upto AND o.recordedtime >= run.before);
+    upto := LEAST(young - 1, upto, GREATEST(sealed, run.reached));
+    ids := ids || odoo_events._retain_outbox(run.reached, upto, at);
+    run.reached := upto;
+    done := upto >= newest OR COALESCE(young = upto + 1, false);
+    EXIT WHEN done OR upto >= sealed OR cardinality(ids) >= most OR clock_timestamp() > at + interval '1 second';
   END LOOP;
-  ids := ids || odoo_events._retain_in('odoo_events.dead', run.before, at, most - cardinality(ids));
+  IF done THEN
+    others := odoo_events._retain_dead(run.before, at, most);
+    done := cardinality(others) < most;
+    ids := ids || others;
+  END IF;
+  IF done THEN
+    UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
+    UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
+  END IF;
   PERFORM odoo_events._seal_erase(ids);
-  UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
-  UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.at < run.before AND a.response IS NOT NULL;
-  UPDATE odoo_events.retention_run x SET events = x.events + cardinality(ids), ended_at = CASE WHEN cardinality(ids) < most THEN clock_timestamp() END
+  UPDATE odoo_events.retention_run x SET reached = run.reached, events = x.events + cardinality(ids), ended_at = CASE WHEN done THEN clock_timestamp() END
    WHERE x.class = rule.class RETURNING * INTO run;
   IF run.ended_at IS NULL OR run.events = 0 THEN
     RETURN;
@@ -10529,6 +10582,8 @@ BEGIN
   PERFORM odoo_events._emit('odoo.platform.retention.applied.v1', 'retention/' || rule.class,
             jsonb_build_object('retention', jsonb_build_object('class', rule.class, 'keep', rule.keep, 'before', run.before, 'events', run.events)), 'retention:' || rule.class);
   PERFORM odoo_events._wake('config');
+EXCEPTION WHEN lock_not_available THEN
+  RAISE DEBUG 'personal data stay for another minute: what has them is locked';
 END $$;
 COMMENT ON FUNCTION odoo_events._retain(int) IS 'internal: a slice of the daily run of set_retention()';
 CREATE FUNCTION odoo_events._set_retention(r odoo_events.retention_rule) RETURNS void
@@ -10662,7 +10717,17 @@ END $$;
 COMMENT ON FUNCTION odoo_events._apply_residency() IS 'internal: keeps subscriptions where the data that they are cleared for may go';
 CREATE TRIGGER residency BEFORE INSERT OR UPDATE ON odoo_events.subscription_config
   FOR EACH ROW EXECUTE FUNCTION odoo_events._apply_residency();
--- fetch() and ack(): a session on a Unix socket is on the server itself.
+-- A dump has its rows in any order: a subscription may have come back before the rule that it is under.
+CREATE FUNCTION odoo_events._restore_residency() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE odoo_events.subscription_config c SET version = c.version + 1 WHERE NEW.class = ANY (c.clearance);
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION odoo_events._restore_residency() IS 'internal: applies a restored rule of set_residency() to subscriptions that were restored before it';
+CREATE TRIGGER restored AFTER INSERT ON odoo_events.residency_rule
+  FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() > 0) EXECUTE FUNCTION odoo_events._restore_residency();
+-- fetch(): a session on a Unix socket is on the server itself.
 CREATE FUNCTION odoo_events._check_residence(c odoo_events.subscription_config) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
