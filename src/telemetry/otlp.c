@@ -145,6 +145,10 @@ oe_otlp_start(OeExport *x)
 	curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
 	curl_easy_setopt(x->easy, CURLOPT_PRIVATE, x);
 	curl_easy_setopt(x->easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* else the end of an export would wait for a resolver that hangs */
+	curl_easy_setopt(x->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	curl_easy_setopt(x->easy, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
 	curl_easy_setopt(x->easy, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(x->easy, CURLOPT_FOLLOWLOCATION, 0L);
