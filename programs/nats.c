@@ -211,14 +211,13 @@ oe_nats_error(natsConnection * nc, natsSubscription * sub, natsStatus status, vo
 }
 
 static natsStatus
-oe_nats_message(OeSession *s, OeMessage *m, natsMsg * *result)
+oe_nats_message(OeSession *s, OeMessage *m, uint64_t number, natsMsg * *result)
 {
 	char		reply[100];
 	OeString	id = oe_message_header(m, "Nats-Msg-Id");
 	natsStatus	status;
 
-	m->number = ++s->number;
-	snprintf(reply, sizeof(reply), "%s.%llu", s->inbox, (unsigned long long) m->number);
+	snprintf(reply, sizeof(reply), "%s.%llu", s->inbox, (unsigned long long) number);
 	status = natsMsg_Create(result, m->topic.data, reply, m->body.data, (int) m->body.len);
 	for (uint32_t i = 0; status == NATS_OK && i < m->n_headers; i++)
 		status = natsMsgHeader_Add(*result, m->headers[i].name.data, m->headers[i].value.data != NULL ? m->headers[i].value.data : "");
@@ -241,11 +240,12 @@ static void
 oe_nats_publish(OeSession *s, OeMessage *m)
 {
 	natsMsg    *msg = NULL;
-	natsStatus	status = oe_nats_message(s, m, &msg);
-	uint64_t	number = m->number;
+	uint64_t	number = ++s->number;
+	natsStatus	status = oe_nats_message(s, m, number, &msg);
 
-	/* once it is sent the answer may free it */
+	/* once it has a number, an error or an answer may free it */
 	m->sent = true;
+	m->number = number;
 	if (status == NATS_OK)
 		status = natsConnection_PublishMsg(s->nc, msg);
 	natsMsg_Destroy(msg);
