@@ -56,6 +56,8 @@ oe_kafka_for_good(rd_kafka_resp_err_t code)
 		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
 		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 		case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+			/* a topic of more than 512 bytes */
+		case RD_KAFKA_RESP_ERR__INVALID_ARG:
 			return true;
 		default:
 			return false;
@@ -247,16 +249,19 @@ oe_kafka_check(OeKafka *k)
 static void
 oe_kafka_end(OeKafka *k)
 {
-	rd_kafka_t *producers[2] = {k->producer, k->alone};
+	rd_kafka_t **producers[2] = {&k->producer, &k->alone};
 
+	/* a last report of the first producer may make the second one */
 	for (int i = 0; i < 2; i++)
 	{
-		if (producers[i] == NULL)
+		rd_kafka_t *producer = *producers[i];
+
+		if (producer == NULL)
 			continue;
-		rd_kafka_purge(producers[i], RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-		for (int round = 0; rd_kafka_outq_len(producers[i]) > 0 && round < 20; round++)
-			rd_kafka_poll(producers[i], 50);
-		rd_kafka_destroy(producers[i]);
+		rd_kafka_purge(producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+		for (int round = 0; rd_kafka_outq_len(producer) > 0 && round < 20; round++)
+			rd_kafka_poll(producer, 50);
+		rd_kafka_destroy(producer);
 	}
 	k->producer = k->alone = NULL;
 }
