@@ -210,7 +210,8 @@ oe_amqp_serve(OeRabbit *r, unsigned *careful)
 			(*careful)--;
 		if (!r->lost)
 			oe_amqp_read(r);
-		if (!r->lost && oe_connection_overdue(c))
+		/* what waits for a broker that takes nothing is answered in time, too */
+		if (!r->lost && (oe_connection_overdue(c) || (r->blocked && oe_connection_stale(c))))
 		{
 			r->lost = true;
 			snprintf(r->error, sizeof(r->error), "no confirm for %d ms%s%s", c->config->send_timeout,

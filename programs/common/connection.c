@@ -426,6 +426,20 @@ oe_connection_overdue(OeConnection *c)
 }
 
 /*
+ * Has the oldest message that waits, not yet under way, done so for too long?
+ */
+bool
+oe_connection_stale(OeConnection *c)
+{
+	bool		stale;
+
+	pthread_mutex_lock(&c->lock);
+	stale = c->queue.first != NULL && c->queue.first->deadline <= oe_now();
+	pthread_mutex_unlock(&c->lock);
+	return stale;
+}
+
+/*
  * Tells the worker that the connection is up or down, if that is news.
  */
 void

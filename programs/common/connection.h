@@ -69,6 +69,7 @@ extern OeMessage *oe_connection_claim_largest(OeConnection *c);
 extern unsigned oe_connection_count(OeConnection *c);
 extern void oe_connection_state(OeConnection *c, bool up, const char *format,...) __attribute__((format(printf, 3, 4)));
 extern bool oe_connection_overdue(OeConnection *c);
+extern bool oe_connection_stale(OeConnection *c);
 extern void oe_connection_fail(OeConnection *c, const char *format,...) __attribute__((format(printf, 2, 3)));
 extern void oe_connection_back_off(OeConnection *c, int failures, const char *why);
 
