@@ -207,6 +207,13 @@ oe_program_send(OeSub *sub, OeItem *item, int attempt)
 		oe_message_over(req, program->ended);
 		return;
 	}
+	/* the program would end, as of a frame that makes no sense */
+	if (oe_frames.len - sizeof(uint32) > OE_FRAME_MAX)
+	{
+		req->common.abort_message = true;
+		oe_message_over(req, "the message is larger than the 64 MB that a helper program takes");
+		return;
+	}
 	number = pg_hton64(req->number);
 	memcpy(oe_frames.data + OE_FRAME_ITEM_AT, &number, sizeof(number));
 	appendBinaryStringInfo(&program->out, oe_frames.data, oe_frames.len);
