@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/config.h"
 #include "common/program.h"
@@ -61,7 +62,7 @@ oe_scheme(const char *url, const char *const *schemes, const char **rest)
 	{
 		size_t		len = strlen(*schemes);
 
-		if (strncmp(url, *schemes, len) == 0 && strncmp(url + len, "://", 3) == 0)
+		if (strncasecmp(url, *schemes, len) == 0 && strncmp(url + len, "://", 3) == 0)
 		{
 			*rest = url + len + 3;
 			return true;
