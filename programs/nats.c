@@ -324,9 +324,12 @@ oe_nats_unkept(OeSession *s, bool ask)
 	while (list != NULL)
 	{
 		OeUnkept   *u = list;
+		int			found = ask ? oe_nats_stream_of(s, u->message->topic.data, stream, sizeof(stream)) : -1;
 
 		list = u->next;
-		if (ask && oe_nats_stream_of(s, u->message->topic.data, stream, sizeof(stream)) == 0)
+		/* an API that is silent would cost each of them its time limit */
+		ask = found >= 0;
+		if (found == 0)
 			oe_refuse(u->message, "no JetStream stream keeps the subject %s", u->message->topic.data);
 		else
 			oe_retry(u->message, false, "JetStream does not answer for the subject %s", u->message->topic.data);
