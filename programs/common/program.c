@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #endif
 
 #define OE_READ_MIN (256 * 1024)
+#define OE_STACK (2 * 1024 * 1024)	/* of each thread */
 
 static const OeLibrary *oe_library;
 static OeConnection *oe_connections;
@@ -46,12 +48,20 @@ oe_confine(void)
 {
 	struct rlimit core = {0, 0};
 	int			fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	pthread_attr_t threads;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		_exit(1);
 	signal(SIGPIPE, SIG_IGN);
 	/* each arena reserves 64 MB of the address space, which is limited */
 	mallopt(M_ARENA_MAX, 2);
+	/* and each thread its stack, 8 MB by default; a library has many */
+	if (pthread_attr_init(&threads) == 0)
+	{
+		(void) pthread_attr_setstacksize(&threads, OE_STACK);
+		(void) pthread_setattr_default_np(&threads);
+		(void) pthread_attr_destroy(&threads);
+	}
 	/* a core would contain credentials */
 	setrlimit(RLIMIT_CORE, &core);
 	prctl(PR_SET_DUMPABLE, 0);
