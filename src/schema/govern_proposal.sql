@@ -17,7 +17,7 @@ SELECT COALESCE(jsonb_object_agg(e.key, CASE
          WHEN e.key = 'secret' THEN to_jsonb('***'::text)
          WHEN e.key = 'headers' AND jsonb_typeof(e.value) = 'object' THEN (SELECT COALESCE(jsonb_object_agg(h, '***'), '{}') FROM jsonb_object_keys(e.value) h)
          WHEN e.key IN ('auth', 'tls') AND jsonb_typeof(e.value) = 'object'
-         THEN (SELECT COALESCE(jsonb_object_agg(m.key, CASE WHEN m.key IN ('password', 'token', 'client_secret', 'key') THEN to_jsonb('***'::text) ELSE m.value END), '{}') FROM jsonb_each(e.value) m)
+         THEN (SELECT COALESCE(jsonb_object_agg(m.key, CASE WHEN m.key IN ('password', 'token', 'client_secret', 'seed', 'creds', 'key') THEN to_jsonb('***'::text) ELSE m.value END), '{}') FROM jsonb_each(e.value) m)
          ELSE e.value END), '{}')
   FROM jsonb_each(args) e WHERE e.value <> 'null'
 $$;
