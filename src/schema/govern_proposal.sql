@@ -2,7 +2,7 @@
 
 CREATE FUNCTION odoo_events._executing() RETURNS odoo_events.proposed
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT p FROM odoo_events.proposed p WHERE p.xid = pg_current_xact_id_if_assigned() ORDER BY p.id DESC LIMIT 1
+SELECT p FROM odoo_events.proposed p WHERE p.xid = pg_current_xact_id_if_assigned() ORDER BY p.state = 'executing' DESC, p.id DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION odoo_events._executing() IS 'internal: the proposal that this transaction executes or has executed';
 
