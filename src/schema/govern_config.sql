@@ -246,6 +246,9 @@ BEGIN
   c.companies := NULLIF(c.companies, '{}');
   c.warehouses := NULLIF(c.warehouses, '{}');
   c.success_statuses := NULLIF(c.success_statuses, '{}');
+  c.outcome_types := NULLIF(c.outcome_types, '{}');
+  c.outcome_types_like := (SELECT array_agg(replace(replace(t, '_', '\_'), '*', '%')) FROM unnest(c.outcome_types) t);
+  c.fields := NULLIF(c.fields, '{}');
   RETURN c;
 EXCEPTION WHEN data_exception THEN
   RAISE EXCEPTION 'subscription "%" of the configuration cannot be read: %', name, SQLERRM USING ERRCODE = 'invalid_parameter_value',
