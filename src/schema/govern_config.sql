@@ -249,6 +249,9 @@ BEGIN
   c.outcome_types := NULLIF(c.outcome_types, '{}');
   c.outcome_types_like := (SELECT array_agg(replace(replace(t, '_', '\_'), '*', '%')) FROM unnest(c.outcome_types) t);
   c.fields := NULLIF(c.fields, '{}');
+  -- a secret that somebody wrote into a document all the same must not come into this table, which everybody who exports reads
+  c.auth := c.auth - '{password,token,client_secret,seed,creds}'::text[];
+  c.tls := c.tls - 'key';
   RETURN c;
 EXCEPTION WHEN data_exception THEN
   RAISE EXCEPTION 'subscription "%" of the configuration cannot be read: %', name, SQLERRM USING ERRCODE = 'invalid_parameter_value',
@@ -357,6 +360,14 @@ END $$;
 COMMENT ON FUNCTION odoo_events._change_subscription(odoo_events.subscription_config, odoo_events.subscription_config) IS
 'internal: alter_subscription() as a configuration wants it';
 
+-- What a configuration has of auth lacks the secret; the checks of auth ask for one.
+CREATE FUNCTION odoo_events._auth_filled(auth jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT auth || CASE auth ->> 'type' WHEN 'bearer' THEN jsonb '{"token": "x"}' WHEN 'oauth2' THEN '{"client_secret": "x"}'
+                                    WHEN 'nkey' THEN '{"seed": "x"}' WHEN 'creds' THEN '{"creds": "x"}' ELSE '{"password": "x"}' END
+$$;
+COMMENT ON FUNCTION odoo_events._auth_filled(jsonb) IS 'internal: auth of a configuration with something in place of its secret, to be checked';
+
 CREATE FUNCTION odoo_events._import_subscription(name text, item jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -369,7 +380,11 @@ BEGIN
   END IF;
   c := odoo_events._subscription_row(_import_subscription.name, item);
   PERFORM odoo_events._header_names(COALESCE((SELECT jsonb_object_agg(h, 'x') FROM unnest(c.header_names) h), '{}'));
-  PERFORM odoo_events._auth_public(c.auth || CASE c.auth ->> 'type' WHEN 'basic' THEN jsonb '{"password": "x"}' WHEN 'bearer' THEN '{"token": "x"}' ELSE '{"client_secret": "x"}' END);
+  IF odoo_events._transport(c.url) IN ('webhook', 'fetch') THEN
+    PERFORM odoo_events._auth_public(odoo_events._auth_filled(c.auth));
+  ELSE
+    PERFORM odoo_events._broker_auth(odoo_events._transport(c.url), odoo_events._auth_filled(c.auth));
+  END IF;
   PERFORM odoo_events._tls_public(c.tls);
   c.tls_expires_at := odoo_events._check_tls(c.tls ->> 'ca', NULL, NULL);
   -- what is in a row stands for arguments that were left out; null stays null
