@@ -336,6 +336,7 @@ BEGIN
   c.id := was.id; c.version := was.version; c.created_at := was.created_at; c.overlap_until := was.overlap_until;
   c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
   c.auth_expires_at := CASE WHEN c.auth = was.auth THEN was.auth_expires_at END;
+  c.tls_expires_at := CASE WHEN c.tls = was.tls THEN was.tls_expires_at ELSE c.tls_expires_at END;
   IF NOT same AND c.url IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = was.id) THEN
     s := odoo_events._credentials(was, c);
     IF s.secret IS NULL THEN
