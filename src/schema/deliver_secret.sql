@@ -193,9 +193,11 @@ DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
   s odoo_events.subscription_secret;
   lost text[];
+  collects boolean;
 BEGIN
   PERFORM odoo_events._must_be_whole(c, 'set_secret', '{subscribe}');
-  IF NOT odoo_events._collects(c.name) AND odoo_events._proposes('set_secret', args) THEN
+  collects := odoo_events._collects(c.name);
+  IF NOT collects AND odoo_events._proposes('set_secret', args) THEN
     RETURN NULL;
   END IF;
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
@@ -210,9 +212,11 @@ BEGIN
   s.subscription_id := c.id;
   IF args ->> 'secret' IS NULL THEN
     s.secret := odoo_events._new_secret();
-    s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+    IF NOT collects THEN                -- else receivers still verify with the one that an approved rotate_secret() keeps
+      s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+    END IF;
   END IF;
-  c.overlap_until := NULL;
+  c.overlap_until := (SELECT max(u) FROM unnest(s.previous_until) u);
   PERFORM odoo_events._store_secret(s);
   PERFORM odoo_events._audit('set_secret', c.name);
   PERFORM odoo_events._save_subscription(c);

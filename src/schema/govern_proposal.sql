@@ -56,7 +56,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE odoo_events.proposed p SET collected = true
    WHERE p.id = (SELECT max(x.id) FROM odoo_events.proposed x WHERE x.args ->> 'name' = _collects.name AND x.who = session_user
-                    AND x.function IN ('subscribe', 'alter_subscription', 'rotate_secret') AND x.state = 'approved' AND NOT x.collected);
+                    AND x.function IN ('subscribe', 'rotate_secret') AND x.state = 'approved' AND NOT x.collected);
   RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION odoo_events._collects(text) IS 'internal: notes that the proposer of a subscription takes its secret; false where he has had it';
