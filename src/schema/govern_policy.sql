@@ -75,10 +75,13 @@ CREATE FUNCTION odoo_events.drop_policy(role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM odoo_events._must_be_free('drop_policy');
-  DELETE FROM odoo_events.policy_rule r WHERE r.role = drop_policy.role;
-  IF NOT FOUND THEN
+  IF NOT EXISTS (SELECT 1 FROM odoo_events.policy_rule r WHERE r.role = drop_policy.role) THEN
     RAISE EXCEPTION 'role "%" has no policy', drop_policy.role USING ERRCODE = 'undefined_object', HINT = 'SELECT role FROM odoo_events.policy;';
   END IF;
+  IF odoo_events._proposes('drop_policy', jsonb_build_object('role', role)) THEN
+    RETURN;
+  END IF;
+  DELETE FROM odoo_events.policy_rule r WHERE r.role = drop_policy.role;
 END $$;
 COMMENT ON FUNCTION odoo_events.drop_policy(name) IS 'takes the policy of a role away: what it was granted is no longer restricted by it';
 

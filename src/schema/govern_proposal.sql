@@ -32,7 +32,7 @@ DECLARE
   p      odoo_events.proposed;
   s      odoo_events.subscription_secret;
 BEGIN
-  IF NOT (function = ANY (named) OR function = 'config_rollback' AND 'config_apply' = ANY (named)) OR odoo_events._callers() = '{}'
+  IF NOT (function = ANY (named) OR function = 'config_rollback' AND 'config_apply' = ANY (named) OR function = 'drop_policy' AND 'set_policy' = ANY (named)) OR odoo_events._callers() = '{}'
      OR (odoo_events._executing()).state = 'executing' THEN
     RETURN false;
   END IF;
