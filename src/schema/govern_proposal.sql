@@ -23,6 +23,13 @@ SELECT COALESCE(jsonb_object_agg(e.key, CASE
 $$;
 COMMENT ON FUNCTION odoo_events._public_args(jsonb) IS 'internal: arguments of a call without what is secret';
 
+-- With the values of the environment: ${name} among the arguments must still mean what the approver has looked at.
+CREATE FUNCTION odoo_events._proposal_hash() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._hash(odoo_events._export(NULL) || jsonb_build_object('environment', odoo_events._environment()))
+$$;
+COMMENT ON FUNCTION odoo_events._proposal_hash() IS 'internal: stands for all that a proposal was made for: the configuration, and the values that it may name';
+
 -- True: the call was written down as a proposal, and the caller returns without doing anything.
 CREATE FUNCTION odoo_events._proposes(function text, args jsonb) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -37,7 +44,7 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO odoo_events.proposed (at, who, callers, function, args, hash)
-  VALUES (clock_timestamp(), session_user, odoo_events._callers(), function, shown, odoo_events.config_hash()) RETURNING * INTO p;
+  VALUES (clock_timestamp(), session_user, odoo_events._callers(), function, shown, odoo_events._proposal_hash()) RETURNING * INTO p;
   IF shown <> (SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(args) e WHERE e.value <> 'null') THEN
     s.subscription_id := -1000000000 - p.id; s.secret := convert_to(args::text, 'UTF8'); s.signature := 'proposal';
     s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}'; s.header_values := '{}';
@@ -101,7 +108,7 @@ COMMENT ON FUNCTION odoo_events._check_other_person(odoo_events.proposed) IS 'in
 CREATE FUNCTION odoo_events._check_still_valid(p odoo_events.proposed) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF p.hash <> odoo_events.config_hash() THEN
+  IF p.hash <> odoo_events._proposal_hash() THEN
     RAISE EXCEPTION 'the configuration is no longer the one for which proposal % was made', p.id USING ERRCODE = 'serialization_failure',
       HINT = format('SELECT odoo_events.reject(%s, %L);  -- and propose it again', p.id, 'the configuration has changed');
   ELSIF EXISTS (SELECT 1 FROM unnest(p.callers) o WHERE NOT EXISTS (SELECT 1 FROM pg_roles r WHERE r.oid = o))
