@@ -81,8 +81,15 @@ BEGIN
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM odoo_events.proposal WHERE state = ''open'';';
   END IF;
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = p.args ->> 'name';
+  IF c.id IS NULL THEN
+    -- a new subscription is what the call says; all else is about the whole database
+    c := jsonb_populate_record(NULL::odoo_events.subscription_config, CASE p.function
+           WHEN 'subscribe' THEN jsonb_build_object('name', p.args -> 'name', 'types', COALESCE(p.args -> 'types', '["*"]'),
+                                   'companies', NULLIF(p.args -> 'companies', '[]'), 'warehouses', NULLIF(p.args -> 'warehouses', '[]'))
+           ELSE '{"name": "", "types": ["*"]}' END);
+  END IF;
   IF odoo_events._policies('{approve}') = '[]'
-     OR c.id IS NOT NULL AND NOT odoo_events._sees_whole(odoo_events._policies('{approve}'), c.name, c.types, c.companies, c.warehouses, NULL, NULL) THEN
+     OR NOT odoo_events._sees_whole(odoo_events._policies('{approve}'), c.name, c.types, c.companies, c.warehouses, NULL, NULL) THEN
     PERFORM odoo_events._deny(format('proposal %s is outside of what your policy lets you approve', p.id), 'SELECT * FROM odoo_events.policy;');
   END IF;
   RETURN p;
