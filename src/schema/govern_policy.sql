@@ -1,6 +1,6 @@
 -- policy: what roles may see and do, and the views that show only that.
 
-CREATE VIEW odoo_events.policy AS
+CREATE VIEW odoo_events.policy WITH (security_barrier) AS
 SELECT r.role, r.may, r.types, r.companies, r.warehouses, r.subscriptions, r.clearance, r.hosts,
        EXISTS (SELECT 1 FROM pg_catalog.pg_roles g WHERE g.rolname = r.role) AS known
   FROM odoo_events.policy_rule r
