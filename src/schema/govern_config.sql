@@ -482,8 +482,7 @@ BEGIN
   ELSIF item IS NULL THEN
     DELETE FROM odoo_events.definition d WHERE d.kind = what AND d.name = of;
     IF what = 'switch' THEN
-      -- the catalog's own types are on unless they say otherwise
-      UPDATE odoo_events.event_def e SET enabled = true WHERE e.type = of AND NOT e.enabled;
+      UPDATE odoo_events.event_def e SET enabled = e.on_by_default WHERE e.type = of AND e.enabled <> e.on_by_default;
     END IF;
   ELSE
     PERFORM odoo_events._check_item('definition', name, item, CASE what WHEN 'switch' THEN '{enabled}'::text[] ELSE '{rows}' END);
