@@ -113,18 +113,21 @@ CREATE FUNCTION odoo_events._erase_notes(ids uuid[], at timestamptz, dry_run boo
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+  said constant text := '(rejected by the receiver: )(?!erased$).*$';      -- the receiver's own words
   positions int8[] := ARRAY(SELECT o.position FROM odoo_events.outbox_all o WHERE o.id = ANY (ids) UNION SELECT d.position FROM odoo_events.dead d WHERE d.event_id = ANY (ids));
 BEGIN
   RETURN QUERY SELECT 'attempt', count(*) FROM odoo_events.attempt a
-    WHERE a.response IS NOT NULL AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
+    WHERE (a.response IS NOT NULL OR a.error ~ said) AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
   RETURN QUERY SELECT 'outcome', count(*) FROM odoo_events.outcome_state s WHERE s.event_id = ANY (ids);
   RETURN QUERY SELECT 'held', count(*) FROM odoo_events.held h WHERE h.position = ANY (positions) AND h.last_error IS NOT NULL;
   IF dry_run THEN
     RETURN;
   END IF;
-  UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.response IS NOT NULL
+  UPDATE odoo_events.attempt_0 a SET response = NULL, error = regexp_replace(a.error, said, '\1erased')
+   WHERE (a.response IS NOT NULL OR a.error ~ said)
     AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
-  UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.response IS NOT NULL
+  UPDATE odoo_events.attempt_1 a SET response = NULL, error = regexp_replace(a.error, said, '\1erased')
+   WHERE (a.response IS NOT NULL OR a.error ~ said)
     AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
   UPDATE odoo_events.outcome_state s SET note = NULL, reference = NULL, subject = COALESCE((SELECT o.subject FROM odoo_events.outbox_all o WHERE o.position = s.position), 'erased')
    WHERE s.event_id = ANY (ids);
