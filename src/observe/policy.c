@@ -9,11 +9,11 @@
  */
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "postmaster/bgworker.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -21,6 +21,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/glob.h"
+#include "base/oe.h"
 #include "base/shmem.h"
 #include "base/type_stats.h"
 
@@ -299,8 +300,10 @@ oe_sql_callers(PG_FUNCTION_ARGS)
 {
 	Datum		oids[2];
 	int			n = 0;
+	/* a background worker of another extension (pg_cron, for example) runs somebody's statements */
+	bool		ours = MyBgworkerEntry != NULL && strcmp(MyBgworkerEntry->bgw_library_name, OE_EXTENSION) == 0;
 
-	if (!(MyBackendType == B_BG_WORKER && !IsParallelWorker()) && !superuser_arg(GetOuterUserId()))
+	if (!ours && !superuser_arg(GetOuterUserId()))
 	{
 		oids[n++] = ObjectIdGetDatum(GetOuterUserId());
 		if (GetSessionUserId() != GetOuterUserId() && !superuser_arg(GetSessionUserId()))
