@@ -194,6 +194,8 @@ oe_list_covers_numbers(const OePolicyList *list, FunctionCallInfo fcinfo, int n,
 	if (PG_ARGISNULL(n))
 		return !all;
 	array = PG_GETARG_ARRAYTYPE_P(n);
+	if (array_contains_nulls(array))	/* a null has no place among the values */
+		return false;
 	count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	numbers = (int32 *) ARR_DATA_PTR(array);
 	for (int i = 0; i < count; i++)
