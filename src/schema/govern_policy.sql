@@ -114,19 +114,15 @@ COMMENT ON FUNCTION odoo_events._effect_policy(text, text, jsonb, jsonb) IS 'int
 
 -- ---- what operators do ----
 
-CREATE FUNCTION odoo_events._url_host(url text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT lower((regexp_match(url, '^[A-Za-z]+://(?:[^/?#@]*@)?(\[[^]]*\]|[^:/?#]+)'))[1])
-$$;
-COMMENT ON FUNCTION odoo_events._url_host(text) IS 'internal: the host in a URL, in lower case';
-
 -- For what concerns a whole subscription.
 CREATE FUNCTION odoo_events._must_be_whole(c odoo_events.subscription_config, function text, verbs text[] DEFAULT '{operate,subscribe}', strictly boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   p constant jsonb := odoo_events._policies(verbs);
 BEGIN
-  IF NOT odoo_events._sees_whole(p, c.name, c.types, c.companies, c.warehouses, CASE WHEN strictly THEN c.clearance END, CASE WHEN strictly THEN odoo_events._url_host(c.url) END) THEN
+  -- a broker may have several hosts; null is not asked for
+  IF EXISTS (SELECT 1 FROM unnest(CASE WHEN strictly AND c.url IS NOT NULL THEN COALESCE(odoo_events._url_hosts(c.url), '{""}') ELSE '{NULL}' END) h(host)
+              WHERE NOT odoo_events._sees_whole(p, c.name, c.types, c.companies, c.warehouses, CASE WHEN strictly THEN c.clearance END, h.host)) THEN
     PERFORM odoo_events._deny(format('%s(%L) concerns more than your policy allows', function, c.name),
       'SELECT * FROM odoo_events.policy;  -- the whole subscription must be inside: its name, types, companies, warehouses'
       || CASE WHEN strictly THEN ', clearance and host' ELSE '' END);
