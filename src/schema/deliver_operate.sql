@@ -1,14 +1,8 @@
 -- deliver: what operators do with subscriptions, and replays.
 
-CREATE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  c odoo_events.subscription_config := odoo_events._subscription(name);
+CREATE FUNCTION odoo_events._unsubscribe(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM odoo_events._must_be_whole(c, 'unsubscribe');
-  IF odoo_events._proposes('unsubscribe', jsonb_build_object('name', c.name)) THEN
-    RETURN;
-  END IF;
   PERFORM odoo_events._shelve(c);
   DELETE FROM odoo_events.subscription_config s WHERE s.id = c.id;
   DELETE FROM odoo_events.replay_job r WHERE r.subscription_id = c.id;
@@ -18,6 +12,19 @@ BEGIN
   DELETE FROM odoo_events.outcome_state o WHERE o.subscription_id = c.id;
   DELETE FROM odoo_events.subscription_cut k WHERE c.id IN (k.from_id, k.to_id);
   PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._unsubscribe(odoo_events.subscription_config) IS 'internal: removes a subscription, and keeps what brings it back';
+
+CREATE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'unsubscribe');
+  IF odoo_events._proposes('unsubscribe', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
+  PERFORM odoo_events._unsubscribe(c);
 END $$;
 COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription; its place, its secret and its dead letters are kept for 7 days, in which config_rollback() or config_apply() brings it back';
 

@@ -376,7 +376,8 @@ DECLARE
   was odoo_events.subscription_config;
 BEGIN
   IF item IS NULL THEN
-    PERFORM odoo_events.unsubscribe(_import_subscription.name);
+    -- not unsubscribe(): a second person was asked about the whole configuration, where that is needed
+    PERFORM odoo_events._unsubscribe(odoo_events._subscription(_import_subscription.name));
     RETURN;
   END IF;
   c := odoo_events._subscription_row(_import_subscription.name, item);
