@@ -113,7 +113,7 @@ CREATE FUNCTION odoo_events._erase_notes(ids uuid[], at timestamptz, dry_run boo
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  said constant text := '(rejected by the receiver: )(?!erased$).*$';      -- the receiver's own words
+  said constant text := '(rejected by the receiver: )(?!erased$).*$';      -- words of the receiver
   positions int8[] := ARRAY(SELECT o.position FROM odoo_events.outbox_all o WHERE o.id = ANY (ids) UNION SELECT d.position FROM odoo_events.dead d WHERE d.event_id = ANY (ids));
 BEGIN
   RETURN QUERY SELECT 'attempt', count(*) FROM odoo_events.attempt a

@@ -28,7 +28,7 @@ CREATE TABLE odoo_events.proposed (
     function   text NOT NULL,
     args       jsonb NOT NULL,                  -- without what is secret
     secret     int4,                            -- number of the row of subscription_secret that has all arguments
-    hash       text NOT NULL,                   -- of the configuration then, and of the environment's values
+    hash       text NOT NULL,                   -- of the configuration then, with the values of the environment
     state      text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'executing', 'approved', 'rejected')),
     decided_by text,
     decided_at timestamptz,
