@@ -184,7 +184,7 @@ CREATE TABLE odoo_events.proposed (
     function   text NOT NULL,
     args       jsonb NOT NULL,                  -- without what is secret
     secret     int4,                            -- number of the row of subscription_secret that has all arguments
-    hash       text NOT NULL,                   -- of the configuration then
+    hash       text NOT NULL,                   -- of the configuration then, with the values of the environment
     state      text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'executing', 'approved', 'rejected')),
     decided_by text,
     decided_at timestamptz,
@@ -1053,9 +1053,11 @@ DECLARE
   c odoo_events.subscription_config := odoo_events._subscription(args ->> 'name');
   s odoo_events.subscription_secret;
   lost text[];
+  collects boolean;
 BEGIN
   PERFORM odoo_events._must_be_whole(c, 'set_secret', '{subscribe}');
-  IF NOT odoo_events._collects(c.name) AND odoo_events._proposes('set_secret', args) THEN
+  collects := odoo_events._collects(c.name);
+  IF NOT collects AND odoo_events._proposes('set_secret', args) THEN
     RETURN NULL;
   END IF;
   SELECT * INTO s FROM odoo_events.subscription_secret x WHERE x.subscription_id = c.id;
@@ -1070,9 +1072,11 @@ BEGIN
   s.subscription_id := c.id;
   IF args ->> 'secret' IS NULL THEN
     s.secret := odoo_events._new_secret();
-    s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+    IF NOT collects THEN                -- else receivers still verify with the one that an approved rotate_secret() keeps
+      s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}';
+    END IF;
   END IF;
-  c.overlap_until := NULL;
+  c.overlap_until := (SELECT max(u) FROM unnest(s.previous_until) u);
   PERFORM odoo_events._store_secret(s);
   PERFORM odoo_events._audit('set_secret', c.name);
   PERFORM odoo_events._save_subscription(c);
@@ -2006,15 +2010,9 @@ COMMENT ON FUNCTION odoo_events.alter_subscription IS
 'changes a subscription; what is null stays as it is, ''{}'' empties companies, warehouses, auth, tls, success_statuses, transport, outcome_types and fields; filter => ''true'' lets all pass';
 -- deliver: what operators do with subscriptions, and replays.
 
-CREATE OR REPLACE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  c odoo_events.subscription_config := odoo_events._subscription(name);
+CREATE FUNCTION odoo_events._unsubscribe(c odoo_events.subscription_config) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM odoo_events._must_be_whole(c, 'unsubscribe');
-  IF odoo_events._proposes('unsubscribe', jsonb_build_object('name', c.name)) THEN
-    RETURN;
-  END IF;
   PERFORM odoo_events._shelve(c);
   DELETE FROM odoo_events.subscription_config s WHERE s.id = c.id;
   DELETE FROM odoo_events.replay_job r WHERE r.subscription_id = c.id;
@@ -2024,6 +2022,18 @@ BEGIN
   DELETE FROM odoo_events.outcome_state o WHERE o.subscription_id = c.id;
   DELETE FROM odoo_events.subscription_cut k WHERE c.id IN (k.from_id, k.to_id);
   PERFORM odoo_events._wake('config');
+END $$;
+COMMENT ON FUNCTION odoo_events._unsubscribe(odoo_events.subscription_config) IS 'internal: removes a subscription, and keeps what brings it back';
+CREATE OR REPLACE FUNCTION odoo_events.unsubscribe(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c odoo_events.subscription_config := odoo_events._subscription(name);
+BEGIN
+  PERFORM odoo_events._must_be_whole(c, 'unsubscribe');
+  IF odoo_events._proposes('unsubscribe', jsonb_build_object('name', c.name)) THEN
+    RETURN;
+  END IF;
+  PERFORM odoo_events._unsubscribe(c);
 END $$;
 COMMENT ON FUNCTION odoo_events.unsubscribe(text) IS 'removes a subscription; its place, its secret and its dead letters are kept for 7 days, in which config_rollback() or config_apply() brings it back';
 CREATE OR REPLACE FUNCTION odoo_events.pause(name text) RETURNS void
@@ -3995,6 +4005,7 @@ CREATE INDEX outcome_due ON odoo_events.outcome_state (due_at) WHERE state = 'pe
 CREATE INDEX outcome_pending ON odoo_events.outcome_state (partitionkey, position) WHERE state = 'pending';
 CREATE INDEX outcome_poll ON odoo_events.outcome_state (poll_at) WHERE state = 'pending' AND poll_at IS NOT NULL;
 CREATE INDEX outcome_location ON odoo_events.outcome_state USING hash (location) WHERE state = 'pending' AND location IS NOT NULL;
+CREATE INDEX outcome_failed ON odoo_events.outcome_state (decided_at) WHERE state = 'failed';
 CREATE INDEX outcome_position ON odoo_events.outcome_state (position);
 CREATE OR REPLACE VIEW odoo_events.outcome WITH (security_barrier) AS
 SELECT c.name AS subscription, o.event_id, o.position, o.type, o.subject, o.company_id, o.warehouse_id,
@@ -4279,13 +4290,20 @@ END $$;
 COMMENT ON FUNCTION odoo_events._check_outcomes(odoo_events.subscription_config) IS 'internal: refuses unusable arguments about outcomes and fields';
 CREATE FUNCTION odoo_events._health_outcomes() RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT 'outcomes', 'critical', format('%s: %s accepted events have no outcome, the oldest since %s', o.subscription, count(*), min(o.received_at)),
-       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''overdue'';', o.subscription)
-  FROM odoo_events.outcome o WHERE o.state = 'overdue' GROUP BY o.subscription
+-- asked of the table, by its indexes: the view has a row per accepted event, and says the state in words
+SELECT 'outcomes', 'critical', format('%s: %s accepted events have no outcome, the oldest since %s', c.name, o.n, o.since),
+       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''overdue'';', c.name)
+  FROM (SELECT s.subscription_id, count(*) AS n, min(s.received_at) AS since FROM odoo_events.outcome_state s
+         WHERE s.state = 'pending' AND (s.told_at IS NOT NULL OR s.due_at < now()) GROUP BY s.subscription_id) o
+       JOIN odoo_events.subscription_config c ON c.id = o.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
 UNION ALL
-SELECT 'outcomes', 'warn', format('%s: %s accepted events failed within a day', o.subscription, count(*)),
-       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''failed'';', o.subscription)
-  FROM odoo_events.outcome o WHERE o.state = 'failed' AND o.decided_at > now() - interval '1 day' GROUP BY o.subscription
+SELECT 'outcomes', 'warn', format('%s: %s accepted events failed within a day', c.name, o.n),
+       format('SELECT * FROM odoo_events.outcome WHERE subscription = %L AND state = ''failed'';', c.name)
+  FROM (SELECT s.subscription_id, count(*) AS n FROM odoo_events.outcome_state s
+         WHERE s.state = 'failed' AND s.decided_at > now() - interval '1 day' GROUP BY s.subscription_id) o
+       JOIN odoo_events.subscription_config c ON c.id = o.subscription_id
+ WHERE odoo_events._sees((SELECT m.sees FROM odoo_events._my_policy m), c.name, c.companies, c.warehouses)
 UNION ALL
 SELECT 'rejections', 'warn', format('%s: %s for %s only (%s events)%s', r.name, r.last_status, r.type, r.n,
          (SELECT ', ' || count(DISTINCT o.type) || ' other types accepted'
@@ -4521,18 +4539,21 @@ CREATE FUNCTION odoo_events._erase_notes(ids uuid[], at timestamptz, dry_run boo
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+  said constant text := '(rejected by the receiver: )(?!erased$).*$';      -- words of the receiver
   positions int8[] := ARRAY(SELECT o.position FROM odoo_events.outbox_all o WHERE o.id = ANY (ids) UNION SELECT d.position FROM odoo_events.dead d WHERE d.event_id = ANY (ids));
 BEGIN
   RETURN QUERY SELECT 'attempt', count(*) FROM odoo_events.attempt a
-    WHERE a.response IS NOT NULL AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
+    WHERE (a.response IS NOT NULL OR a.error ~ said) AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
   RETURN QUERY SELECT 'outcome', count(*) FROM odoo_events.outcome_state s WHERE s.event_id = ANY (ids);
   RETURN QUERY SELECT 'held', count(*) FROM odoo_events.held h WHERE h.position = ANY (positions) AND h.last_error IS NOT NULL;
   IF dry_run THEN
     RETURN;
   END IF;
-  UPDATE odoo_events.attempt_0 a SET response = NULL WHERE a.response IS NOT NULL
+  UPDATE odoo_events.attempt_0 a SET response = NULL, error = regexp_replace(a.error, said, '\1erased')
+   WHERE (a.response IS NOT NULL OR a.error ~ said)
     AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
-  UPDATE odoo_events.attempt_1 a SET response = NULL WHERE a.response IS NOT NULL
+  UPDATE odoo_events.attempt_1 a SET response = NULL, error = regexp_replace(a.error, said, '\1erased')
+   WHERE (a.response IS NOT NULL OR a.error ~ said)
     AND (a.event_id = ANY (ids) OR EXISTS (SELECT 1 FROM unnest(positions) p WHERE p BETWEEN a.first_position AND a.last_position));
   UPDATE odoo_events.outcome_state s SET note = NULL, reference = NULL, subject = COALESCE((SELECT o.subject FROM odoo_events.outbox_all o WHERE o.position = s.position), 'erased')
    WHERE s.event_id = ANY (ids);
@@ -8996,6 +9017,12 @@ BEGIN
   c.companies := NULLIF(c.companies, '{}');
   c.warehouses := NULLIF(c.warehouses, '{}');
   c.success_statuses := NULLIF(c.success_statuses, '{}');
+  c.outcome_types := NULLIF(c.outcome_types, '{}');
+  c.outcome_types_like := (SELECT array_agg(replace(replace(t, '_', '\_'), '*', '%')) FROM unnest(c.outcome_types) t);
+  c.fields := NULLIF(c.fields, '{}');
+  -- a secret that somebody wrote into a document all the same must not come into this table, which everybody who exports reads
+  c.auth := c.auth - '{password,token,client_secret,seed,creds}'::text[];
+  c.tls := c.tls - 'key';
   RETURN c;
 EXCEPTION WHEN data_exception THEN
   RAISE EXCEPTION 'subscription "%" of the configuration cannot be read: %', name, SQLERRM USING ERRCODE = 'invalid_parameter_value',
@@ -9076,6 +9103,7 @@ BEGIN
   c.id := was.id; c.version := was.version; c.created_at := was.created_at; c.overlap_until := was.overlap_until;
   c.state := was.state; c.state_reason := was.state_reason; c.state_since := was.state_since;
   c.auth_expires_at := CASE WHEN c.auth = was.auth THEN was.auth_expires_at END;
+  c.tls_expires_at := CASE WHEN c.tls = was.tls THEN was.tls_expires_at ELSE c.tls_expires_at END;
   IF NOT same AND c.url IS NOT NULL AND EXISTS (SELECT 1 FROM odoo_events.subscription_secret x WHERE x.subscription_id = was.id) THEN
     s := odoo_events._credentials(was, c);
     IF s.secret IS NULL THEN
@@ -9099,6 +9127,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION odoo_events._change_subscription(odoo_events.subscription_config, odoo_events.subscription_config) IS
 'internal: alter_subscription() as a configuration wants it';
+-- What a configuration has of auth lacks the secret; the checks of auth ask for one.
+CREATE FUNCTION odoo_events._auth_filled(auth jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT auth || CASE auth ->> 'type' WHEN 'bearer' THEN jsonb '{"token": "x"}' WHEN 'oauth2' THEN '{"client_secret": "x"}'
+                                    WHEN 'nkey' THEN '{"seed": "x"}' WHEN 'creds' THEN '{"creds": "x"}' ELSE '{"password": "x"}' END
+$$;
+COMMENT ON FUNCTION odoo_events._auth_filled(jsonb) IS 'internal: auth of a configuration with something in place of its secret, to be checked';
 CREATE FUNCTION odoo_events._import_subscription(name text, item jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -9106,12 +9141,17 @@ DECLARE
   was odoo_events.subscription_config;
 BEGIN
   IF item IS NULL THEN
-    PERFORM odoo_events.unsubscribe(_import_subscription.name);
+    -- not unsubscribe(): a second person was asked about the whole configuration, where that is needed
+    PERFORM odoo_events._unsubscribe(odoo_events._subscription(_import_subscription.name));
     RETURN;
   END IF;
   c := odoo_events._subscription_row(_import_subscription.name, item);
   PERFORM odoo_events._header_names(COALESCE((SELECT jsonb_object_agg(h, 'x') FROM unnest(c.header_names) h), '{}'));
-  PERFORM odoo_events._auth_public(c.auth || CASE c.auth ->> 'type' WHEN 'basic' THEN jsonb '{"password": "x"}' WHEN 'bearer' THEN '{"token": "x"}' ELSE '{"client_secret": "x"}' END);
+  IF odoo_events._transport(c.url) IN ('webhook', 'fetch') THEN
+    PERFORM odoo_events._auth_public(odoo_events._auth_filled(c.auth));
+  ELSE
+    PERFORM odoo_events._broker_auth(odoo_events._transport(c.url), odoo_events._auth_filled(c.auth));
+  END IF;
   PERFORM odoo_events._tls_public(c.tls);
   c.tls_expires_at := odoo_events._check_tls(c.tls ->> 'ca', NULL, NULL);
   -- what is in a row stands for arguments that were left out; null stays null
@@ -9204,8 +9244,7 @@ BEGIN
   ELSIF item IS NULL THEN
     DELETE FROM odoo_events.definition d WHERE d.kind = what AND d.name = of;
     IF what = 'switch' THEN
-      -- the catalog's own types are on unless they say otherwise
-      UPDATE odoo_events.event_def e SET enabled = true WHERE e.type = of AND NOT e.enabled;
+      UPDATE odoo_events.event_def e SET enabled = e.on_by_default WHERE e.type = of AND e.enabled <> e.on_by_default;
     END IF;
   ELSE
     PERFORM odoo_events._check_item('definition', name, item, CASE what WHEN 'switch' THEN '{enabled}'::text[] ELSE '{rows}' END);
@@ -9386,7 +9425,7 @@ COMMENT ON FUNCTION odoo_events.config_apply(jsonb, boolean, boolean, text, text
 'makes the configuration what is wanted, in this transaction; answers how many items were created, changed and removed.  dry_run: all is done, checked and undone; prune: what wanted does not name of its kinds is removed; expect: what config_hash() answered when it was looked at, else SQLSTATE 40001';
 -- policy: what roles may see and do, and the views that show only that.
 
-CREATE OR REPLACE VIEW odoo_events.policy AS
+CREATE OR REPLACE VIEW odoo_events.policy WITH (security_barrier) AS
 SELECT r.role, r.may, r.types, r.companies, r.warehouses, r.subscriptions, r.clearance, r.hosts,
        EXISTS (SELECT 1 FROM pg_catalog.pg_roles g WHERE g.rolname = r.role) AS known
   FROM odoo_events.policy_rule r
@@ -9457,10 +9496,13 @@ CREATE FUNCTION odoo_events.drop_policy(role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM odoo_events._must_be_free('drop_policy');
-  DELETE FROM odoo_events.policy_rule r WHERE r.role = drop_policy.role;
-  IF NOT FOUND THEN
+  IF NOT EXISTS (SELECT 1 FROM odoo_events.policy_rule r WHERE r.role = drop_policy.role) THEN
     RAISE EXCEPTION 'role "%" has no policy', drop_policy.role USING ERRCODE = 'undefined_object', HINT = 'SELECT role FROM odoo_events.policy;';
   END IF;
+  IF odoo_events._proposes('drop_policy', jsonb_build_object('role', role)) THEN
+    RETURN;
+  END IF;
+  DELETE FROM odoo_events.policy_rule r WHERE r.role = drop_policy.role;
 END $$;
 COMMENT ON FUNCTION odoo_events.drop_policy(name) IS 'takes the policy of a role away: what it was granted is no longer restricted by it';
 -- Kind policy of the configuration.
@@ -9489,18 +9531,15 @@ $$;
 COMMENT ON FUNCTION odoo_events._effect_policy(text, text, jsonb, jsonb) IS 'internal: what a change of a policy means';
 -- ---- what operators do ----
 
-CREATE FUNCTION odoo_events._url_host(url text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT lower((regexp_match(url, '^[A-Za-z]+://(?:[^/?#@]*@)?(\[[^]]*\]|[^:/?#]+)'))[1])
-$$;
-COMMENT ON FUNCTION odoo_events._url_host(text) IS 'internal: the host in a URL, in lower case';
 -- For what concerns a whole subscription.
 CREATE FUNCTION odoo_events._must_be_whole(c odoo_events.subscription_config, function text, verbs text[] DEFAULT '{operate,subscribe}', strictly boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   p constant jsonb := odoo_events._policies(verbs);
 BEGIN
-  IF NOT odoo_events._sees_whole(p, c.name, c.types, c.companies, c.warehouses, CASE WHEN strictly THEN c.clearance END, CASE WHEN strictly THEN odoo_events._url_host(c.url) END) THEN
+  -- a broker may have several hosts; null is not asked for
+  IF EXISTS (SELECT 1 FROM unnest(CASE WHEN strictly AND c.url IS NOT NULL THEN COALESCE(odoo_events._url_hosts(c.url), '{""}') ELSE '{NULL}' END) h(host)
+              WHERE NOT odoo_events._sees_whole(p, c.name, c.types, c.companies, c.warehouses, CASE WHEN strictly THEN c.clearance END, h.host)) THEN
     PERFORM odoo_events._deny(format('%s(%L) concerns more than your policy allows', function, c.name),
       'SELECT * FROM odoo_events.policy;  -- the whole subscription must be inside: its name, types, companies, warehouses'
       || CASE WHEN strictly THEN ', clearance and host' ELSE '' END);
@@ -9595,7 +9634,7 @@ COMMENT ON FUNCTION odoo_events._health_visible(text) IS 'internal: may the call
 
 CREATE FUNCTION odoo_events._executing() RETURNS odoo_events.proposed
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT p FROM odoo_events.proposed p WHERE p.xid = pg_current_xact_id_if_assigned() ORDER BY p.id DESC LIMIT 1
+SELECT p FROM odoo_events.proposed p WHERE p.xid = pg_current_xact_id_if_assigned() ORDER BY p.state = 'executing' DESC, p.id DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION odoo_events._executing() IS 'internal: the proposal that this transaction executes or has executed';
 CREATE FUNCTION odoo_events._approver() RETURNS text
@@ -9608,11 +9647,17 @@ SELECT COALESCE(jsonb_object_agg(e.key, CASE
          WHEN e.key = 'secret' THEN to_jsonb('***'::text)
          WHEN e.key = 'headers' AND jsonb_typeof(e.value) = 'object' THEN (SELECT COALESCE(jsonb_object_agg(h, '***'), '{}') FROM jsonb_object_keys(e.value) h)
          WHEN e.key IN ('auth', 'tls') AND jsonb_typeof(e.value) = 'object'
-         THEN (SELECT COALESCE(jsonb_object_agg(m.key, CASE WHEN m.key IN ('password', 'token', 'client_secret', 'key') THEN to_jsonb('***'::text) ELSE m.value END), '{}') FROM jsonb_each(e.value) m)
+         THEN (SELECT COALESCE(jsonb_object_agg(m.key, CASE WHEN m.key IN ('password', 'token', 'client_secret', 'seed', 'creds', 'key') THEN to_jsonb('***'::text) ELSE m.value END), '{}') FROM jsonb_each(e.value) m)
          ELSE e.value END), '{}')
   FROM jsonb_each(args) e WHERE e.value <> 'null'
 $$;
 COMMENT ON FUNCTION odoo_events._public_args(jsonb) IS 'internal: arguments of a call without what is secret';
+-- With the values of the environment: ${name} among the arguments must still mean what the approver has looked at.
+CREATE FUNCTION odoo_events._proposal_hash() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT odoo_events._hash(odoo_events._export(NULL) || jsonb_build_object('environment', odoo_events._environment()))
+$$;
+COMMENT ON FUNCTION odoo_events._proposal_hash() IS 'internal: stands for all that a proposal was made for: the configuration, and the values that it may name';
 -- True: the call was written down as a proposal, and the caller returns without doing anything.
 CREATE FUNCTION odoo_events._proposes(function text, args jsonb) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -9622,12 +9667,12 @@ DECLARE
   p      odoo_events.proposed;
   s      odoo_events.subscription_secret;
 BEGIN
-  IF NOT (function = ANY (named) OR function = 'config_rollback' AND 'config_apply' = ANY (named)) OR odoo_events._callers() = '{}'
+  IF NOT (function = ANY (named) OR function = 'config_rollback' AND 'config_apply' = ANY (named) OR function = 'drop_policy' AND 'set_policy' = ANY (named)) OR odoo_events._callers() = '{}'
      OR (odoo_events._executing()).state = 'executing' THEN
     RETURN false;
   END IF;
   INSERT INTO odoo_events.proposed (at, who, callers, function, args, hash)
-  VALUES (clock_timestamp(), session_user, odoo_events._callers(), function, shown, odoo_events.config_hash()) RETURNING * INTO p;
+  VALUES (clock_timestamp(), session_user, odoo_events._callers(), function, shown, odoo_events._proposal_hash()) RETURNING * INTO p;
   IF shown <> (SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(args) e WHERE e.value <> 'null') THEN
     s.subscription_id := -1000000000 - p.id; s.secret := convert_to(args::text, 'UTF8'); s.signature := 'proposal';
     s.previous := '{}'; s.previous_signature := '{}'; s.previous_until := '{}'; s.header_values := '{}';
@@ -9645,7 +9690,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE odoo_events.proposed p SET collected = true
    WHERE p.id = (SELECT max(x.id) FROM odoo_events.proposed x WHERE x.args ->> 'name' = _collects.name AND x.who = session_user
-                    AND x.function IN ('subscribe', 'alter_subscription', 'rotate_secret') AND x.state = 'approved' AND NOT x.collected);
+                    AND x.function IN ('subscribe', 'rotate_secret') AND x.state = 'approved' AND NOT x.collected);
   RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION odoo_events._collects(text) IS 'internal: notes that the proposer of a subscription takes its secret; false where he has had it';
@@ -9662,8 +9707,15 @@ BEGIN
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM odoo_events.proposal WHERE state = ''open'';';
   END IF;
   SELECT * INTO c FROM odoo_events.subscription_config s WHERE s.name = p.args ->> 'name';
+  IF c.id IS NULL THEN
+    -- a new subscription is what the call says; all else is about the whole database
+    c := jsonb_populate_record(NULL::odoo_events.subscription_config, CASE p.function
+           WHEN 'subscribe' THEN jsonb_build_object('name', p.args -> 'name', 'types', COALESCE(p.args -> 'types', '["*"]'),
+                                   'companies', NULLIF(p.args -> 'companies', '[]'), 'warehouses', NULLIF(p.args -> 'warehouses', '[]'))
+           ELSE '{"name": "", "types": ["*"]}' END);
+  END IF;
   IF odoo_events._policies('{approve}') = '[]'
-     OR c.id IS NOT NULL AND NOT odoo_events._sees_whole(odoo_events._policies('{approve}'), c.name, c.types, c.companies, c.warehouses, NULL, NULL) THEN
+     OR NOT odoo_events._sees_whole(odoo_events._policies('{approve}'), c.name, c.types, c.companies, c.warehouses, NULL, NULL) THEN
     PERFORM odoo_events._deny(format('proposal %s is outside of what your policy lets you approve', p.id), 'SELECT * FROM odoo_events.policy;');
   END IF;
   RETURN p;
@@ -9687,7 +9739,7 @@ COMMENT ON FUNCTION odoo_events._check_other_person(odoo_events.proposed) IS 'in
 CREATE FUNCTION odoo_events._check_still_valid(p odoo_events.proposed) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF p.hash <> odoo_events.config_hash() THEN
+  IF p.hash <> odoo_events._proposal_hash() THEN
     RAISE EXCEPTION 'the configuration is no longer the one for which proposal % was made', p.id USING ERRCODE = 'serialization_failure',
       HINT = format('SELECT odoo_events.reject(%s, %L);  -- and propose it again', p.id, 'the configuration has changed');
   ELSIF EXISTS (SELECT 1 FROM unnest(p.callers) o WHERE NOT EXISTS (SELECT 1 FROM pg_roles r WHERE r.oid = o))
