@@ -194,7 +194,8 @@ oe_list_covers_numbers(const OePolicyList *list, FunctionCallInfo fcinfo, int n,
 	if (PG_ARGISNULL(n))
 		return !all;
 	array = PG_GETARG_ARRAYTYPE_P(n);
-	if (array_contains_nulls(array))	/* a null has no place among the values */
+	if (array_contains_nulls(array))	/* a null has no place among the
+										 * values */
 		return false;
 	count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	numbers = (int32 *) ARR_DATA_PTR(array);
@@ -302,7 +303,11 @@ oe_sql_callers(PG_FUNCTION_ARGS)
 {
 	Datum		oids[2];
 	int			n = 0;
-	/* a background worker of another extension (pg_cron, for example) runs somebody's statements */
+
+	/*
+	 * a background worker of another extension (pg_cron, for example) runs
+	 * somebody's statements
+	 */
 	bool		ours = MyBgworkerEntry != NULL && strcmp(MyBgworkerEntry->bgw_library_name, OE_EXTENSION) == 0;
 
 	if (!ours && !superuser_arg(GetOuterUserId()))
