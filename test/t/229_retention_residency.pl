@@ -8,7 +8,10 @@ use OdooEvents;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = OdooEvents->node('residency', "odoo_events.restart_delay = '200ms'\nlisten_addresses = '127.0.0.1'\n");
+# brokers are named only, and machines without their libraries have no helper programs
+my $programs = PostgreSQL::Test::Utils::tempdir;
+symlink('/bin/true', "$programs/odoo_events_kafka");
+my $node = OdooEvents->node('residency', "odoo_events.restart_delay = '200ms'\nlisten_addresses = '127.0.0.1'\nodoo_events.program_directory = '$programs'\n");
 my $db = 'plant';
 OdooEvents->load($node, $db, 'odoo19');
 my $receiver = OdooEvents->receiver;
