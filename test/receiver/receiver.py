@@ -398,7 +398,7 @@ class Handler(BaseHTTPRequestHandler):
         elif "raw" in action:
             self.connection.sendall(action["raw"].encode("latin-1"))
         else:
-            self.answer(status, {name: value.replace("{id}", headers.get("webhook-id", "")) for name, value in action.get("headers", {}).items()}, rejections(action["reject"], events) if "reject" in action else action.get("body", ""))
+            self.answer(status, {name: str(value).replace("{id}", headers.get("webhook-id", "")) for name, value in action.get("headers", {}).items()}, rejections(action["reject"], events) if "reject" in action else action.get("body", ""))
 
     def answer(self, status, headers, text):
         data = text.encode()
